@@ -1,0 +1,38 @@
+# make demo   a scene becomes a verified int8 file
+# make test   lint, types and tests
+# make clean  removes what these two made, trained networks and exported files included
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint slow clean
+
+demo: $(VENV)/demo
+	$(BIN)/python -m hsitf.export --model cao --int8
+
+test: lint
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m "not slow"
+
+# The whole of the tests, those that train for minutes included.
+slow: $(VENV)/test
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+$(VENV)/demo: requirements.txt
+	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info[:2] <= (3, 13) or \
+	    sys.exit("hsitf needs Python 3.10 to 3.13, not %d.%d; name one: make PYTHON=..." % sys.version_info[:2])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/test: $(VENV)/demo pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) models/*/ export/*/ build *.egg-info

@@ -1,0 +1,22 @@
+"""`python -m hsitf VERB` and the console script `hsitf`: all verbs in one command."""
+
+from __future__ import annotations
+
+from hsitf import cli
+from hsitf.export.__main__ import export
+from hsitf.scenes.__main__ import app as scenes
+from hsitf.train.__main__ import train
+
+app = cli.app("Hyperspectral image classification on edge devices.")
+app.add_typer(scenes, name="scenes")
+for verb in (train, export):
+    app.command()(verb)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    cli.run(app)
+
+
+if __name__ == "__main__":
+    main()

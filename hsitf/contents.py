@@ -1,0 +1,147 @@
+"""What an exported file is made of: operators by the type they compute in, and ranks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hsitf.records import Operator
+
+# Operators that move or convert numbers and compute nothing. All others count as arithmetic.
+MOVING = frozenset(
+    {"CONCATENATION", "DEQUANTIZE", "EXPAND_DIMS", "GATHER", "PACK", "PAD", "PADV2", "QUANTIZE"}
+    | {"RESHAPE", "SHAPE", "SLICE", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE"}
+    | {"UNPACK"}
+)
+_INTEGERS = frozenset({"int8", "uint8", "int16"})
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The operators of a file and the greatest rank of its tensors.
+
+    Attributes:
+        operators: By name and type, the most frequent first.
+        max_rank: Axes of the tensor that has most.
+        dynamic: Whether a tensor's size is known only when running.
+    """
+
+    operators: tuple[Operator, ...]
+    max_rank: int
+    dynamic: bool
+
+    @property
+    def arithmetic(self) -> tuple[Operator, ...]:
+        """The operators that compute."""
+        return tuple(operator for operator in self.operators if operator.op not in MOVING)
+
+    @property
+    def floating(self) -> tuple[Operator, ...]:
+        """The operators that compute in anything but integers."""
+        return tuple(o for o in self.arithmetic if o.dtype not in _INTEGERS)
+
+    @property
+    def integer_share(self) -> float:
+        """Share of the arithmetic operators that compute in integers."""
+        total = sum(operator.count for operator in self.arithmetic)
+        return 1 - sum(o.count for o in self.floating) / total if total else 0.0
+
+
+def tflite(path: Path) -> Contents:
+    """Reads a .tflite file.
+
+    An operator computes in the type of its first input; where that is float32 and its weights
+    are int8 it is written "float32 (int8 weights)".
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    types = _names(schema.TensorType)
+    codes = _names(schema.BuiltinOperator)
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
+    found: list[tuple[str, str]] = []
+    ranks = []
+    dynamic = False
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            ranks.append(0 if tensor.shape is None else len(tensor.shape))
+            dynamic |= tensor.shapeSignature is not None and -1 in list(tensor.shapeSignature)
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            name = codes[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            kinds = [types[graph.tensors[index].type] for index in operator.inputs if index >= 0]
+            found.append((name, _computing(kinds)))
+    return Contents(_counted(found), max(ranks), dynamic)
+
+
+def _computing(kinds: list[str]) -> str:
+    if not kinds:
+        return "none"
+    weights = kinds[1] if len(kinds) > 1 else kinds[0]
+    return (
+        f"{kinds[0]} ({weights} weights)"
+        if (kinds[0], weights) == ("float32", "int8")
+        else kinds[0]
+    )
+
+
+def onnx(path: Path) -> Contents:
+    """Reads an .onnx file; an operator computes in the type of its first input."""
+    import onnx as library
+    from onnx import TensorProto, shape_inference
+
+    graph = shape_inference.infer_shapes(library.load(path)).graph
+    tensors = {v.name: v.type.tensor_type for v in [*graph.input, *graph.output, *graph.value_info]}
+    kinds = {name: tensor.elem_type for name, tensor in tensors.items()}
+    kinds |= {constant.name: constant.data_type for constant in graph.initializer}
+    found = [
+        (node.op_type, TensorProto.DataType.Name(kinds.get(node.input[0], 0)).lower())
+        if node.input
+        else (node.op_type, "none")
+        for node in graph.node
+    ]
+    # ONNX says "float" for 32 bits.
+    named = [(op, "float32" if kind == "float" else kind) for op, kind in found]
+    ranks = [len(tensor.shape.dim) for tensor in tensors.values()]
+    ranks += [len(constant.dims) for constant in graph.initializer]
+    dynamic = any(dim.dim_param for tensor in tensors.values() for dim in tensor.shape.dim)
+    return Contents(_counted(named), max(ranks), dynamic)
+
+
+def saved_model(path: Path) -> Contents:
+    """Reads a TensorFlow SavedModel folder, its `serve` function with the weights frozen in."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    loaded = tf.saved_model.load(str(path))
+    frozen = convert_variables_to_constants_v2(loaded.signatures["serving_default"])
+    found, ranks, dynamic = [], [0], False
+    for operation in frozen.graph.get_operations():
+        for tensor in operation.outputs:
+            ranks.append(tensor.shape.rank or 0)
+            dynamic |= not tensor.shape.is_fully_defined()
+        if operation.type not in ("Const", "Placeholder", "NoOp", "Identity"):
+            kind = operation.inputs[0].dtype.name if operation.inputs else "none"
+            found.append((operation.type, kind))
+    return Contents(_counted(found), max(ranks), dynamic)
+
+
+def _counted(found: Iterable[tuple[str, str]]) -> tuple[Operator, ...]:
+    return tuple(
+        Operator(op, kind, count)
+        for (op, kind), count in sorted(Counter(found).items(), key=lambda item: (-item[1], item))
+    )
+
+
+def _names(enumeration: Any) -> dict[int, str]:
+    """Names of a flatbuffer enumeration by value; types lower-case as NumPy has them."""
+    lower = enumeration.__name__ == "TensorType"
+    return {
+        value: name.lower() if lower else name
+        for name, value in vars(enumeration).items()
+        if isinstance(value, int)
+    }

@@ -1,0 +1,168 @@
+"""A scene made ready: split, normalized on its training pixels, patches on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf import scenes
+from hsitf.errors import DataError
+from hsitf.records import SceneChoice, SceneRecord, SplitRecord
+from hsitf.scenes.normalize import Normalizer
+from hsitf.scenes.patches import PatchSource
+from hsitf.scenes.readers import read_array
+from hsitf.scenes.scene import Scene
+from hsitf.scenes.splits import Split, SplitOptions, leakage, split
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What training learns from and verification judges on.
+
+    Attributes:
+        scene: As it was read.
+        split: Its training, validation and test pixels.
+        normalizer: Fitted on the training pixels.
+        patches: Of the normalized scene.
+    """
+
+    scene: Scene
+    split: Split
+    normalizer: Normalizer
+    patches: PatchSource
+
+    def targets(self, pixels: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Classes of `pixels` (flat indices) as the networks count them: 0 .. classes - 1."""
+        return self.scene.labels.ravel()[pixels] - 1
+
+    def scene_record(self) -> SceneRecord:
+        """What to write down of the scene."""
+        rows, cols, bands = self.scene.cube.shape
+        return SceneRecord(
+            name=self.scene.name,
+            shape=(rows, cols, bands),
+            class_names=self.scene.class_names,
+            synthetic=self.scene.synthetic,
+            sha256=self.scene.sources,
+        )
+
+    def split_record(self) -> SplitRecord:
+        """What to write down of the split, leakage measured."""
+        seen = leakage(self.split, self.patches.patch)
+        return SplitRecord(
+            kind=self.split.kind,
+            seed=self.split.seed,
+            guard=self.split.guard,
+            train=len(self.split.train),
+            validation=len(self.split.validation),
+            test=len(self.split.test),
+            left_out=self.split.unused,
+            leakage_pixel=seen.pixel,
+            leakage_patch=seen.patch,
+        )
+
+
+def load(choice: SceneChoice) -> Scene:
+    """Reads the scene that a user named, without the classes that were dropped.
+
+    Raises:
+        InputError: See `scenes.load`; or a class to drop does not exist.
+        DataError: See `scenes.load`; or nothing is labelled.
+    """
+    scene = scenes.load(
+        choice.source,
+        choice.data_dir,
+        labels=choice.labels,
+        variable=choice.variable,
+        labels_variable=choice.labels_variable,
+    )
+    if not scene.labels.any():
+        raise DataError(
+            f"{scene.name} has no labelled pixels",
+            received="a label map of zeros, or none",
+            remedy="give the label map with --labels",
+        )
+    return scene.without(choice.drop)
+
+
+def prepare(
+    scene: Scene, options: SplitOptions, train_map: NDArray[np.integer] | None = None
+) -> Data:
+    """Splits a scene and makes it ready for patches of `options.patch`.
+
+    Raises:
+        InputError: The patch does not fit into the scene, or see `splits.split`.
+        DataError: See `splits.split`.
+    """
+    # The cheap complaint about the patch comes before the search for a split.
+    PatchSource.check(scene.cube.shape, options.patch)
+    parts = split(scene.labels, options, class_names=scene.class_names, train_map=train_map)
+    return restore(scene, parts, Normalizer.fit(scene.cube, parts.train), options.patch)
+
+
+def restore(scene: Scene, parts: Split, normalizer: Normalizer, patch: int) -> Data:
+    """The data of an earlier run: its own split and normalization on the same scene."""
+    return Data(scene, parts, normalizer, PatchSource.of(normalizer.apply(scene.cube), patch))
+
+
+def save_split(parts: Split, stream: BinaryIO) -> None:
+    """Writes the pixels of a split as .npz."""
+    np.savez_compressed(
+        stream,
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.test,
+        shape=np.array(parts.shape),
+    )
+
+
+def load_split(path: Path, record: SplitRecord) -> Split:
+    """Reads the pixels of a split beside its record.
+
+    Raises:
+        DataError: The file is missing or is not a split.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rows, cols = (int(size) for size in file["shape"])
+            sets = [np.asarray(file[name], np.int64) for name in ("train", "validation", "test")]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(
+            f"{path} does not hold the pixels of a split",
+            received=type(error).__name__,
+            remedy="train the network again",
+        ) from error
+    if any(len(pixels) and not 0 <= pixels.min() <= pixels.max() < rows * cols for pixels in sets):
+        raise DataError(f"{path} names pixels outside its scene", remedy="train the network again")
+    train, validation, test = sets
+    return Split(
+        record.kind, train, validation, test, record.guard, record.seed, (rows, cols),
+        unused=record.left_out,
+    )  # fmt: skip
+
+
+def read_train_map(path: str | None) -> NDArray[np.integer] | None:
+    """Reads the label map of training pixels of a fixed split, None where there is none."""
+    return None if path is None else np.asarray(read_array(Path(path)).values)
+
+
+def same_scene(found: Scene, expected: SceneRecord) -> None:
+    """Refuses a scene other than the one a network was trained on.
+
+    Raises:
+        DataError: Its files, shape or classes differ.
+    """
+    now = (found.cube.shape, found.class_names, found.sources)
+    then = (expected.shape, expected.class_names, expected.sha256)
+    for what, received, allowed in zip(("shape", "classes", "files"), now, then, strict=True):
+        if received != allowed:
+            raise DataError(
+                f"{found.name} is not the scene that the network was trained on: other {what}",
+                received=received,
+                allowed=allowed,
+                remedy="give the original files with --data-dir, or train again",
+            )

@@ -1,0 +1,1 @@
+"""Export: a trained network becomes verified files for edge devices."""

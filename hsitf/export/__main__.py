@@ -1,0 +1,99 @@
+"""`python -m hsitf.export`: turns a trained network into verified files for edge devices."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hsitf import cli
+
+app = cli.app("Exports a network to verified files for edge devices.")
+
+
+def _flag(name: str, text: str) -> Any:
+    return typer.Option(f"--{name}", help=text)
+
+
+@app.command()
+def export(
+    model: cli.Model,
+    scene: Annotated[
+        str | None,
+        typer.Option("--scene", "-s", help="Scene by name, or a path; the run's, or fields."),
+    ] = None,
+    int8: Annotated[bool, _flag("int8", "Integers from input to output (TFLite).")] = False,
+    float32: Annotated[bool, _flag("float32", "32-bit floats (TFLite).")] = False,
+    float16: Annotated[bool, _flag("float16", "Weights as 16-bit floats (TFLite).")] = False,
+    dynamic: Annotated[bool, _flag("dynamic", "8-bit weights, float arithmetic (TFLite).")] = False,
+    onnx: Annotated[bool, _flag("onnx", "ONNX, 32-bit floats.")] = False,
+    saved_model: Annotated[bool, _flag("saved-model", "TensorFlow SavedModel.")] = False,
+    everything: Annotated[bool, _flag("all", "All of these.")] = False,
+    variant: Annotated[
+        list[str] | None, typer.Option("--variant", help="The same by name; repeatable.")
+    ] = None,
+    origin: Annotated[
+        Path | None, typer.Option("--from", help="Folder of a run; else the latest that fits.")
+    ] = None,
+    data_dir: cli.DataDir = None,
+    labels: cli.Labels = None,
+    variable: cli.Variable = None,
+    labels_variable: cli.LabelsVariable = None,
+    drop_class: cli.DropClass = None,
+    split: cli.SplitKind = "disjoint",
+    train_share: cli.TrainShare = None,
+    train_map: cli.TrainMap = None,
+    guard: cli.Guard = None,
+    patch: cli.Patch = None,
+    seed: cli.Seed = 0,
+    batch: Annotated[int, typer.Option("--batch", help="Patches an inference takes.")] = 1,
+    max_drop: Annotated[
+        float | None, typer.Option("--max-drop", help="Points of OA a file may lose.")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", help="For the latency.")] = 1,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the bundles.")] = Path("export"),
+) -> None:
+    """Lowers, converts and verifies a network; writes export/<scene>/<network>/<variant>/.
+
+    Where no trained network is at hand it trains one first, with a short schedule.
+    """
+    flags = {
+        "float32": float32, "float16": float16, "dynamic": dynamic, "int8": int8, "onnx": onnx,
+        "saved-model": saved_model,
+    }  # fmt: skip
+    cli.load_keras()
+    from hsitf.export.pipeline import Request, export
+    from hsitf.export.table import table
+    from hsitf.export.variants import VARIANTS
+    from hsitf.export.variants import variant as named
+    from hsitf.options import SplitChoice, training_plan
+    from hsitf.records import SceneChoice
+    from hsitf.train.run import trained
+
+    wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
+    wanted += [name for name in variant or [] if name not in wanted]
+    request = Request(tuple(map(named, wanted)), batch, max_drop, threads, out)
+    choice = SceneChoice(
+        scene or "fields", data_dir, labels, variable, labels_variable, train_map,
+        tuple(drop_class or ()),
+    )  # fmt: skip
+    chosen = SplitChoice(split, train_share, guard, patch, seed)
+    with cli.Terminal() as progress:
+        run = trained(training_plan(model, choice, chosen, "short"), origin, progress)
+        then = run.record.plan.scene
+        # The run knows its scene; the command may say where the files lie today.
+        now = replace(then, data_dir=data_dir or then.data_dir) if scene is None else choice
+        bundles, refused = export(run, request, progress, now)
+    if bundles:
+        print(table(bundles))
+    for error in refused:
+        print(f"hsitf: {error}", file=sys.stderr)
+    if refused:
+        raise typer.Exit(refused[0].status)
+
+
+if __name__ == "__main__":
+    cli.run(app)

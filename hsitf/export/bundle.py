@@ -1,0 +1,99 @@
+"""Bundles: an exported file with its record, golden vectors and labels.
+
+A bundle is the folder `export/<scene>/<network>/<variant>/`. It is put together beside its place
+and moved there when its file has passed verification.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf import records
+from hsitf.errors import DataError
+from hsitf.files import sha256
+from hsitf.records import ExportRecord
+from hsitf.runtimes import Floats, Runtime, Stored, dequantize, quantize
+
+EXPORT = Path("export")
+RECORD = "record.json"
+GOLDEN = "golden.npz"
+LABELS = "labels.txt"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An exported bundle: its folder and its record."""
+
+    folder: Path
+    record: ExportRecord
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Reads a bundle and checks its file against the record.
+
+        Raises:
+            DataError: The record or the file is missing, damaged or exchanged.
+        """
+        bundle = cls(folder, records.read(ExportRecord, folder / RECORD))
+        if not bundle.file.exists() or sha256(bundle.file) != bundle.record.sha256:
+            raise DataError(
+                f"{bundle.file} is not the file that its record describes",
+                received="another SHA-256" if bundle.file.exists() else "no such file",
+                remedy="export it again",
+            )
+        return bundle
+
+    @property
+    def file(self) -> Path:
+        """The exported file (a folder for a SavedModel)."""
+        # A record is a file from elsewhere; its file has to lie inside the bundle.
+        return self.folder / os.path.basename(self.record.file)
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """Inputs with the answers any other runtime has to give.
+
+    Attributes:
+        pixels: (n,) flat indices of the patches in the scene.
+        inputs: (n, patch, patch, bands) float32, normalized.
+        stored_inputs: The same as the file takes them, such as int8.
+        stored_outputs: (n, classes) what the file gives, as it is stored.
+        outputs: The same as real numbers, float32.
+        network_outputs: (n, classes) float32 logits of the trained network.
+    """
+
+    pixels: NDArray[np.int64]
+    inputs: Floats
+    stored_inputs: Stored
+    stored_outputs: Stored
+    outputs: Floats
+    network_outputs: Floats
+
+    @classmethod
+    def of(
+        cls, runtime: Runtime, pixels: NDArray[np.int64], patches: Floats, expected: Floats
+    ) -> Golden:
+        """Runs the file on `patches`, a multiple of its batch."""
+        inputs = quantize(patches, runtime.input)
+        outputs = np.concatenate(
+            [
+                runtime.infer(inputs[start : start + runtime.batch])
+                for start in range(0, len(inputs), runtime.batch)
+            ]
+        )
+        return cls(pixels, patches, inputs, outputs, dequantize(outputs, runtime.output), expected)
+
+    def save(self, path: Path) -> None:
+        """Writes the vectors as .npz."""
+        np.savez_compressed(path, **vars(self))
+
+
+def folder(scene: str, network: str, variant: str, batch: int, root: Path = EXPORT) -> Path:
+    """Where a bundle lies or will lie."""
+    return root / scene / network / (variant if batch == 1 else f"{variant}-batch{batch}")

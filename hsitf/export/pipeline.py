@@ -1,0 +1,326 @@
+"""From a trained network to verified bundles: lower, convert, verify, measure, publish."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hsitf import records, runtimes, verify
+from hsitf.contents import Contents
+from hsitf.data import Data, load, restore, same_scene
+from hsitf.errors import InputError, LoweringError, VerificationError
+from hsitf.export import bundle
+from hsitf.export.bundle import Bundle, Golden
+from hsitf.export.variants import VARIANTS, Variant
+from hsitf.files import replacing_folder, sha256, size
+from hsitf.measure import Timing, interleaved, processor
+from hsitf.progress import Progress
+from hsitf.quiet import quietly
+from hsitf.records import ExportRecord, Latency, RunRecord, SceneChoice
+from hsitf.runs import Run
+from hsitf.runtimes import Floats, Runtime
+from hsitf.verify import Verification
+
+if TYPE_CHECKING:
+    import keras
+
+CALIBRATION_PATCHES = 512
+GOLDEN_PATCHES = 16
+# Largest difference of a logit that rewriting may make, over the largest logit (at least 1).
+LOWERING_ERROR = 1e-4
+# Patches that the rewrite is checked on before anything is converted.
+LOWERING_PATCHES = 64
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to export and how.
+
+    Attributes:
+        variants: Kinds of file.
+        batch: Patches an inference takes.
+        max_drop: Largest loss of overall accuracy in percentage points; None for each variant's
+            own bound.
+        threads: Threads that latency is measured with.
+        root: Folder of the bundles.
+    """
+
+    variants: tuple[Variant, ...]
+    batch: int = 1
+    max_drop: float | None = None
+    threads: int = 1
+    root: Path = bundle.EXPORT
+
+    def __post_init__(self) -> None:
+        if not self.variants:
+            raise InputError("no variant to export", remedy="name one, such as --int8, or --all")
+        for name in ("batch", "threads"):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    f"{name} is out of range", received=getattr(self, name), allowed="1 or more"
+                )
+        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
+            raise InputError(
+                "the accuracy drop is out of range",
+                received=self.max_drop, allowed="0 to 100 percentage points",
+            )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A file that has passed verification, not yet published."""
+
+    variant: Variant
+    folder: Path
+    file: Path
+    runtime: Runtime
+    contents: Contents
+    verification: Verification
+    golden: Golden
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The trained network with what it is judged on.
+
+    Attributes:
+        run: Where it comes from.
+        data: Its scene, split and normalization.
+        lowered: The network rewritten for inference.
+        lowering_error: Largest difference of a logit that the rewrite made.
+        reference: (test pixels, classes) float32 logits of the trained network.
+        bytes_float32: Size of the plain .tflite, the yardstick of all others.
+    """
+
+    run: Run
+    data: Data
+    lowered: keras.Model
+    lowering_error: float
+    reference: Floats
+    bytes_float32: int
+
+
+def export(
+    run: Run, request: Request, progress: Progress, choice: SceneChoice | None = None
+) -> tuple[list[Bundle], list[VerificationError]]:
+    """Exports a trained network and publishes the files that pass verification.
+
+    Args:
+        run: The trained network.
+        request: What to export.
+        progress: Told what happens.
+        choice: Where the scene is now, if not where the run found it.
+
+    Returns:
+        The published bundles in the order asked for, and what kept the others back.
+
+    Raises:
+        InputError: The scene cannot be found.
+        DataError: The scene or the network is not the one of the run's record.
+        LoweringError: The network cannot be rewritten for inference.
+        OutputError: The bundles cannot be written.
+    """
+    source = _source(run, request.batch, progress, choice or run.record.plan.scene)
+    calibration = _calibration(source.data, request.batch)
+    refused: list[VerificationError] = []
+    with ExitStack() as publishing:
+        passed = []
+        for variant in request.variants:
+            place = bundle.folder(
+                source.data.scene.name, run.record.plan.network, variant.name, request.batch,
+                request.root,
+            )  # fmt: skip
+            with ExitStack() as attempt:
+                folder = attempt.enter_context(replacing_folder(place))
+                try:
+                    passed.append(_convert(source, variant, request, folder, calibration, progress))
+                except VerificationError as error:
+                    refused.append(error)
+                    # Leaving by the error is what keeps the folder from taking its place.
+                    attempt.pop_all().__exit__(type(error), error, error.__traceback__)
+                    continue
+                publishing.enter_context(attempt.pop_all())
+        timings = _timings(passed, request.batch)
+        for item in passed:
+            _write(source, item, request, timings[item.variant.name], len(calibration))
+    places = [
+        bundle.folder(
+            source.data.scene.name, run.record.plan.network, item.variant.name, request.batch,
+            request.root,
+        )
+        for item in passed
+    ]  # fmt: skip
+    return [Bundle.open(place) for place in places], refused
+
+
+def _source(run: Run, batch: int, progress: Progress, choice: SceneChoice) -> Source:
+    record = run.record
+    scene = load(choice)
+    same_scene(scene, record.scene)
+    data = restore(scene, run.split(), record.normalizer, record.plan.patch)
+    with quietly():
+        network = run.network()
+        from hsitf.lower import difference, lower
+
+        lowered = lower(network, batch)
+        patches = data.patches.cut(data.split.train[:LOWERING_PATCHES])
+        error, largest = difference(network, lowered, patches)
+    if error > LOWERING_ERROR * max(1.0, largest):
+        raise LoweringError(
+            "the rewrite for inference is not exact",
+            received=f"a logit differs by {error:.1e}, the largest is {largest:.1f}",
+            allowed=f"{LOWERING_ERROR:.0e} of the largest logit",
+            remedy="report this network; it is a fault of hsitf",
+        )
+    reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
+    return Source(run, data, lowered, error, reference, _plain_size(lowered))
+
+
+def _plain_size(lowered: keras.Model) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "float32.tflite"
+        VARIANTS["float32"].convert(lowered, np.empty(0, np.float32), path)
+        return size(path)
+
+
+def _calibration(data: Data, batch: int) -> Floats:
+    """Class-balanced training patches, (n, patch, patch, bands) float32, n a multiple of batch.
+
+    Each class gives the same number; a class with fewer pixels gives all it has. Ranges measured
+    on what is frequent alone would cut off what is rare.
+    """
+    generator = np.random.default_rng(data.split.seed)
+    classes = data.targets(data.split.train)
+    each = max(1, CALIBRATION_PATCHES // data.scene.classes)
+    chosen = np.concatenate(
+        [
+            generator.permutation(data.split.train[classes == label])[:each]
+            for label in range(data.scene.classes)
+        ]
+    )
+    whole = -(-len(chosen) // batch) * batch
+    return data.patches.cut(np.resize(generator.permutation(chosen), whole))
+
+
+def _convert(
+    source: Source,
+    variant: Variant,
+    request: Request,
+    folder: Path,
+    calibration: Floats,
+    progress: Progress,
+) -> Exported:
+    """Converts and verifies one variant inside `folder`.
+
+    Raises:
+        VerificationError: The file is not worth what its network is worth, or is not what its
+            variant promises.
+    """
+    name = f"{source.run.record.plan.network}-{variant.name}"
+    progress.start(f"converting to {variant.name}", 1)
+    file = folder / f"{source.run.record.plan.network}{variant.suffix}"
+    variant.convert(source.lowered, calibration, file)
+    made_of = variant.contents(file)
+    if variant.integer and made_of.integer_share < 1:
+        floats = [f"{o.count} {o.op} in {o.dtype}" for o in made_of.floating]
+        raise VerificationError(
+            f"{name} is not integer throughout, so it was not published",
+            received=", ".join(floats),
+            allowed="arithmetic in int8 only",
+            remedy="choose another variant",
+        )
+    runtime = variant.runtime(file, request.threads)
+    verification = verify.verify(runtime, source.reference, source.data, progress=progress)
+    bounds = variant.bounds
+    if request.max_drop is not None:
+        bounds = replace(bounds, oa_drop=request.max_drop)
+    verification.check(bounds, name)
+    return Exported(variant, folder, file, runtime, made_of, verification, _golden(source, runtime))
+
+
+def _golden(source: Source, runtime: Runtime) -> Golden:
+    """Golden vectors at test pixels spread evenly over the scene."""
+    test = source.data.split.test
+    count = -(-GOLDEN_PATCHES // runtime.batch) * runtime.batch
+    places = np.linspace(0, len(test) - 1, count).astype(np.int64)
+    pixels = test[places]
+    return Golden.of(runtime, pixels, source.data.patches.cut(pixels), source.reference[places])
+
+
+def _timings(passed: Sequence[Exported], batch: int) -> dict[str, Timing]:
+    return interleaved(
+        {
+            item.variant.name: item.runtime.action(item.golden.stored_inputs[:batch])
+            for item in passed
+        }
+    )
+
+
+def _write(
+    source: Source, item: Exported, request: Request, timing: Timing, calibration: int
+) -> None:
+    """Writes record, golden vectors and labels beside the file."""
+    run: RunRecord = source.run.record
+    verification, scene = item.verification, source.data.scene
+    record = ExportRecord(
+        schema=records.SCHEMA,
+        model=run.plan.network,
+        scene=scene.name,
+        synthetic=scene.synthetic,
+        split=run.split,
+        leakage=run.split.leakage_patch,
+        variant=item.variant.name,
+        file=item.file.name,
+        bytes=size(item.file),
+        bytes_float32=source.bytes_float32,
+        sha256=sha256(item.file),
+        batch=request.batch,
+        oa_keras=verification.reference.oa,
+        oa=verification.scores.oa,
+        aa=verification.scores.aa,
+        kappa=verification.scores.kappa,
+        oa_drop=verification.oa_drop,
+        agreement=verification.agreement,
+        max_abs_logit_error=verification.max_abs_error,
+        relative_logit_error=verification.relative_error,
+        test_pixels=verification.pixels,
+        lowering_error=source.lowering_error,
+        operators=item.contents.operators,
+        integer_share=item.contents.integer_share,
+        max_rank=item.contents.max_rank,
+        latency_ms=_latency(timing, item.runtime),
+        input=item.runtime.input,
+        output=item.runtime.output,
+        class_names=scene.class_names,
+        normalizer=source.data.normalizer,
+        patch=run.plan.patch,
+        bands=scene.bands,
+        calibration=calibration if item.variant.calibrated else 0,
+        versions=records.versions(),
+        run=str(source.run.folder),
+        run_sha256=run.sha256,
+        command=records.command(),
+    )
+    item.golden.save(item.folder / bundle.GOLDEN)
+    labels = "".join(f"{name}\n" for name in scene.class_names)
+    (item.folder / bundle.LABELS).write_text(labels, encoding="utf-8")
+    records.write(record, item.folder / bundle.RECORD)
+
+
+def _latency(timing: Timing, runtime: Runtime) -> Latency:
+    return Latency(
+        p50=1e3 * timing.percentile(50),
+        p90=1e3 * timing.percentile(90),
+        p99=1e3 * timing.percentile(99),
+        first=1e3 * timing.first,
+        runs=len(timing.runs),
+        threads=runtime.threads,
+        engine=runtime.engine,
+        processor=processor(),
+    )

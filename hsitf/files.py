@@ -1,0 +1,96 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hsitf.errors import OutputError
+
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary file name beside `path`; moves it into place when the block succeeds.
+
+    The old file stays untouched until then, and the temporary one goes when the block fails.
+
+    Raises:
+        OutputError: The folder cannot be made or written, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty temporary folder beside `path`; it takes the place of `path` on success.
+
+    Raises:
+        OutputError: The folder cannot be made or written, or the disk is full.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        try:
+            yield temporary
+            # mkdtemp makes folders for their owner alone; what is published is for all to read.
+            temporary.chmod(0o755)
+            old = temporary.with_suffix(".old")
+            if path.exists():
+                os.replace(path, old)
+            os.replace(temporary, path)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns the operating system's refusals to write at `path` into an `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what = f"no room left on the disk for {path}"
+            remedy = "free some space or write elsewhere"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            what, remedy = f"cannot write {path}", "change its permissions or write elsewhere"
+        elif error.errno in (errno.ENOTDIR, errno.EEXIST):
+            what = f"cannot write {path}: a file stands where a folder has to be"
+            remedy = "move that file away or write elsewhere"
+        else:
+            raise
+        raise OutputError(what, received=error.strerror, remedy=remedy) from error
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's files with their relative names, as hexadecimal."""
+    digest = hashlib.sha256()
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+        if file != path:
+            digest.update(file.relative_to(path).as_posix().encode() + b"\0")
+        with file.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())

@@ -1,0 +1,95 @@
+"""Lowering a network, and how far the result is from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from hsitf.errors import LoweringError
+from hsitf.graph import walk
+from hsitf.lower.rules import RULES
+from hsitf.lower.value import MAX_RANK, Value, arranged, view
+
+
+def lower(model: keras.Model, batch: int = 1) -> keras.Model:
+    """Rewrites a trained network with 2-D operators, static shapes and at most four axes.
+
+    The rewrite is exact up to the rounding of float32 sums; `difference` measures it. The
+    original is left untouched.
+
+    Args:
+        model: A functional model `(batch, ...)` -> `(batch, classes)`.
+        batch: Patches an inference takes.
+
+    Returns:
+        A functional model with the same inputs and outputs, `batch` fixed.
+
+    Raises:
+        LoweringError: A layer has no rule, or cannot be rewritten exactly.
+    """
+    inputs = []
+    for tensor in model.inputs:
+        shape = tuple(tensor.shape[1:])
+        if None in shape or len(shape) >= MAX_RANK:
+            raise LoweringError(
+                f"input {tensor.name!r} cannot be lowered",
+                received=f"shape {shape}",
+                allowed=f"at most {MAX_RANK - 1} axes of fixed size",
+                remedy="build the network with a fixed patch",
+            )
+        inputs.append(keras.Input(batch_shape=(batch, *shape), name=tensor.name))
+    values = [
+        Value(tensor, np.arange(np.prod(tensor.shape[1:])).reshape(tensor.shape[1:]))
+        for tensor in inputs
+    ]
+    outputs = [
+        view(arranged(value, tuple(range(len(value.shape)))).tensor, (batch, *value.shape))
+        for value in walk(model, values, _lowered)
+    ]
+    return keras.Model(_alone(inputs), _alone(outputs), name=model.name)
+
+
+def _alone(tensors: list[keras.KerasTensor]) -> keras.KerasTensor | list[keras.KerasTensor]:
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _lowered(layer: Any, inputs: list[Value]) -> Value:
+    rule = RULES.get(type(layer))
+    if rule is None:
+        raise LoweringError(
+            f"layer {layer.name!r} cannot be lowered",
+            received=type(layer).__name__,
+            allowed=", ".join(sorted(kind.__name__ for kind in RULES)),
+            remedy="add a row for its type in hsitf/lower/rules.py",
+        )
+    return rule(layer, inputs)
+
+
+def difference(
+    model: keras.Model, lowered: keras.Model, patches: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Largest difference of a logit between a network and its lowered form.
+
+    Args:
+        model: The original.
+        lowered: What `lower` made of it.
+        patches: (n, patch, patch, bands) float32.
+
+    Returns:
+        The largest absolute difference, and the largest absolute logit of the original.
+    """
+    batch = int(lowered.inputs[0].shape[0])
+    if missing := -len(patches) % batch:
+        patches = np.concatenate([patches, np.repeat(patches[-1:], missing, axis=0)])
+    expected = np.asarray(model.predict(patches, verbose=0))
+    received = np.concatenate(
+        [
+            ops.convert_to_numpy(lowered(patches[start : start + batch]))
+            for start in range(0, len(patches), batch)
+        ]
+    )
+    return float(np.abs(expected - received).max()), float(np.abs(expected).max())

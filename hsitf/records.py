@@ -1,0 +1,356 @@
+"""What stages hand on: frozen dataclasses, JSON in and out.
+
+A record lies beside every file that hsitf writes and says what the file is, how it came about
+and what it is worth.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TypeVar
+
+from hsitf.errors import DataError
+from hsitf.files import explained, replacing
+from hsitf.metrics import Scores
+from hsitf.scenes.normalize import Normalizer
+from hsitf.scenes.splits import SplitOptions
+from hsitf.zoo import Recipe
+
+# Raised when a record's meaning changes; older ones are then refused by name.
+SCHEMA = 1
+
+# Packages that decide on numbers.
+_DECISIVE = ("keras", "tensorflow", "jax", "torch", "numpy", "ai-edge-litert", "onnxruntime")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SceneChoice:
+    """Which scene, as the user names it.
+
+    Attributes:
+        source: A catalog name or the path of a cube.
+        data_dir: Folder that holds the catalog's files.
+        labels: Path of the label map of a cube named by its path.
+        variable: Variable of the cube in its file; `labels_variable` likewise.
+        train_map: Path of the training pixels' label map, for a fixed split.
+        drop: Names of classes to leave unlabelled.
+    """
+
+    source: str
+    data_dir: str | None = None
+    labels: str | None = None
+    variable: str | None = None
+    labels_variable: str | None = None
+    train_map: str | None = None
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that decides on a training run's result, and nothing else.
+
+    Attributes:
+        network: Name in the zoo.
+        scene: What to learn from.
+        split: Which pixels teach and which judge.
+        recipe: How to train.
+        schedule: full, short or custom: how the epochs compare with the paper's.
+        seed: Of weights, order and dropout.
+    """
+
+    network: str
+    scene: SceneChoice
+    split: SplitOptions
+    recipe: Recipe
+    schedule: str
+    seed: int
+
+    @property
+    def patch(self) -> int:
+        """Side of the patch in pixels."""
+        return self.split.patch
+
+
+@dataclass(frozen=True)
+class SceneRecord:
+    """The scene as it was read.
+
+    Attributes:
+        name: Catalog name, or the file's stem.
+        shape: (rows, cols, bands).
+        class_names: One name a class.
+        synthetic: True where the cube was generated.
+        sha256: By file name.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    synthetic: bool
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """Which pixels taught, which judged, and how far apart they were.
+
+    Attributes:
+        kind: disjoint, random or fixed.
+        seed: Of the drawing.
+        guard: Width of the guard band in pixels.
+        train: Number of training pixels; `validation` and `test` likewise.
+        left_out: Labelled pixels in no set (guard band, or not asked for).
+        leakage_pixel: Share of test pixels with a training pixel inside their own patch.
+        leakage_patch: Share of test pixels whose patch shares a pixel with a training patch.
+    """
+
+    kind: str
+    seed: int
+    guard: int
+    train: int
+    validation: int
+    test: int
+    left_out: int
+    leakage_pixel: float
+    leakage_patch: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training pixels: its mean loss, the accuracy after it, its rate."""
+
+    loss: float
+    validation_oa: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A trained network: the record beside `network.keras`.
+
+    Attributes:
+        plan: What was asked for.
+        paper: Citation of the network.
+        parameters: Number of its weights.
+        scene: The data it learned from.
+        split: Which pixels.
+        normalizer: What maps the scene's units to what the network takes.
+        history: By epoch.
+        best_epoch: Whose weights were kept, counted from 1.
+        scores: On the test pixels.
+        seconds: Of training, interruptions left out.
+        peak_memory: Of the process, bytes.
+        sha256: Of network.keras.
+        versions: Of Python and the packages that matter.
+        command: As typed.
+    """
+
+    schema: int
+    plan: TrainingPlan
+    paper: str
+    parameters: int
+    scene: SceneRecord
+    split: SplitRecord
+    normalizer: Normalizer
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    scores: Scores
+    seconds: float
+    peak_memory: int
+    sha256: str
+    versions: dict[str, str]
+    command: str
+
+
+@dataclass(frozen=True)
+class Operator:
+    """How often an operator occurs in an exported file, computing in which type."""
+
+    op: str
+    dtype: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of an exported file.
+
+    `real = scale * (stored - zero_point)` where the type is an integer; else both are None.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Time of one inference in milliseconds: percentiles over runs on one machine."""
+
+    p50: float
+    p90: float
+    p99: float
+    first: float
+    runs: int
+    threads: int
+    engine: str
+    processor: str
+
+
+@dataclass(frozen=True)
+class ExportRecord:
+    """An exported file and what it is worth: `record.json` of a bundle.
+
+    Attributes:
+        model: Network's name in the zoo.
+        scene: Name of the scene.
+        synthetic: True where the scene was generated: its numbers are of a synthetic scene.
+        split: Which pixels taught and which judged.
+        leakage: Share of test pixels whose patch shares a pixel with a training patch.
+        variant: What was asked for, such as int8.
+        file: Name inside the bundle.
+        bytes: Its size.
+        bytes_float32: Size of the float32 .tflite of the same network.
+        sha256: Its digest (of a folder: of its files with their names).
+        batch: Patches an inference takes.
+        oa_keras: Overall accuracy of the trained network on the test pixels.
+        oa: That of the file; `aa` and `kappa` likewise.
+        oa_drop: Their difference in percentage points, positive where the file is worse.
+        agreement: Share of test pixels on which the file and the network name the same class.
+        max_abs_logit_error: Largest difference of a logit on the test pixels.
+        relative_logit_error: The same over the network's largest absolute logit.
+        test_pixels: How many were compared.
+        lowering_error: Largest difference of a logit that the rewrite for inference made.
+        operators: Of the file, by type they compute in.
+        integer_share: Share of the arithmetic operators that compute in integers.
+        max_rank: Greatest rank of a tensor in the file.
+        latency_ms: One inference of `batch` patches on this machine.
+        input: What the device feeds; normalized by `normalizer` before.
+        output: What it gets.
+        class_names: One name an output.
+        normalizer: What maps the sensor's units to what the file takes.
+        patch: Side of the patch in pixels.
+        bands: Bands of a pixel.
+        calibration: Patches that quantization ranges were measured on; 0 where there is none.
+        versions: Of Python and the packages that matter.
+        run: Folder of the trained network.
+        run_sha256: Digest of that network's file.
+        command: As typed.
+    """
+
+    schema: int
+    model: str
+    scene: str
+    synthetic: bool
+    split: SplitRecord
+    leakage: float
+    variant: str
+    file: str
+    bytes: int
+    bytes_float32: int
+    sha256: str
+    batch: int
+    oa_keras: float
+    oa: float
+    aa: float
+    kappa: float
+    oa_drop: float
+    agreement: float
+    max_abs_logit_error: float
+    relative_logit_error: float
+    test_pixels: int
+    lowering_error: float
+    operators: tuple[Operator, ...]
+    integer_share: float
+    max_rank: int
+    latency_ms: Latency
+    input: Tensor
+    output: Tensor
+    class_names: tuple[str, ...]
+    normalizer: Normalizer
+    patch: int
+    bands: int
+    calibration: int
+    versions: dict[str, str]
+    run: str
+    run_sha256: str
+    command: str
+
+
+def write(record: object, path: Path) -> None:
+    """Writes a record as indented JSON, moved into place when complete.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    from pydantic import TypeAdapter
+
+    with replacing(path) as temporary:
+        temporary.write_bytes(TypeAdapter(type(record)).dump_json(record, indent=2) + b"\n")
+
+
+def read(kind: type[T], path: Path) -> T:
+    """Reads a record of type `kind` from JSON.
+
+    Raises:
+        DataError: The file is missing, is not such a record, or is of another schema.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if not path.is_file():
+        raise DataError(
+            "no record", received=str(path), remedy="name a folder that hsitf wrote, or make it"
+        )
+    with explained(path):
+        text = path.read_bytes()
+    try:
+        record = TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise DataError(
+            f"{path} is not a {kind.__name__}",
+            received=f"{place}: {first['msg']}",
+            remedy="make it again with this version of hsitf",
+        ) from error
+    if (schema := getattr(record, "schema", SCHEMA)) != SCHEMA:
+        raise DataError(
+            f"{path} is of another version of hsitf",
+            received=f"schema {schema}",
+            allowed=f"schema {SCHEMA}",
+            remedy="make it again with this version",
+        )
+    return record
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, hsitf and the installed packages that decide on numbers."""
+    from hsitf import __version__
+
+    found = {"python": platform.python_version(), "hsitf": __version__}
+    installed = {item.metadata["Name"].lower(): item.version for item in metadata.distributions()}
+    for name in _DECISIVE:
+        if name in installed:
+            found[name] = installed[name]
+    return found
+
+
+def command() -> str:
+    """The command line of this process, as it can be typed again."""
+    import shlex
+
+    first = Path(sys.argv[0])
+    module = first.parent.name if first.name == "__main__.py" else first.name
+    spelled = f"python -m hsitf.{module}" if first.name == "__main__.py" else module
+    if module == "hsitf":
+        spelled = "python -m hsitf" if first.name == "__main__.py" else "hsitf"
+    return " ".join([spelled, *map(shlex.quote, sys.argv[1:])])

@@ -1,0 +1,89 @@
+"""Trained networks on disk: `models/<scene>/<network>/<run>/`.
+
+A finished run holds `network.keras`, `record.json`, `split.npz` and a card for people. While it
+trains there are `plan.json` and `state.npz` instead, from which it resumes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hsitf import records
+from hsitf.data import load_split
+from hsitf.errors import DataError, InputError
+from hsitf.files import sha256
+from hsitf.records import RunRecord
+from hsitf.scenes.splits import Split
+
+if TYPE_CHECKING:
+    import keras
+
+MODELS = Path("models")
+NETWORK = "network.keras"
+RECORD = "record.json"
+SPLIT = "split.npz"
+PLAN = "plan.json"
+STATE = "state.npz"
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder and its record."""
+
+    folder: Path
+    record: RunRecord
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Reads the record of a finished run.
+
+        Raises:
+            InputError: There is no such folder, or its training was not finished.
+            DataError: The record is damaged.
+        """
+        if not folder.is_dir():
+            raise InputError(
+                "no such run", received=folder, remedy="train a network or name another folder"
+            )
+        if not (folder / RECORD).is_file() and (folder / PLAN).is_file():
+            raise InputError(
+                f"the training of {folder} was interrupted",
+                remedy="repeat its train command to resume it",
+            )
+        return cls(folder, records.read(RunRecord, folder / RECORD))
+
+    def network(self) -> keras.Model:
+        """Loads the trained network, in Keras' safe mode.
+
+        Raises:
+            DataError: The file is missing, or is not the one that the record describes.
+        """
+        import keras
+
+        path = self.folder / NETWORK
+        if not path.is_file() or sha256(path) != self.record.sha256:
+            raise DataError(
+                f"{path} is not the network that its record describes",
+                received="another SHA-256" if path.is_file() else "no such file",
+                remedy="train the network again",
+            )
+        model: keras.Model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        return model
+
+    def split(self) -> Split:
+        """The pixels that the network learned from, was chosen by and was judged on."""
+        return load_split(self.folder / SPLIT, self.record.split)
+
+
+def folder(scene: str, network: str, run: str, root: Path = MODELS) -> Path:
+    """Where a run lies or will lie."""
+    return root / scene / network / run
+
+
+def finished(network: str, root: Path = MODELS) -> list[Run]:
+    """All finished runs of a network, on any scene, the latest last."""
+    found = root.glob(f"*/{network}/*/{RECORD}")
+    return [Run.open(p.parent) for p in sorted(found, key=lambda path: path.stat().st_mtime)]

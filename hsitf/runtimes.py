@@ -1,0 +1,239 @@
+"""Engines that run a network, behind one small protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.errors import DataError
+from hsitf.quiet import quietly
+from hsitf.records import Tensor
+
+if TYPE_CHECKING:
+    import keras
+
+Floats = NDArray[np.float32]
+Stored = NDArray[np.generic]
+
+
+class Runtime(Protocol):
+    """A network ready to run.
+
+    Attributes:
+        engine: Name of the engine and of the delegate it uses.
+        batch: Patches an inference takes.
+        threads: Threads it may use.
+        input: What an inference takes, as it is stored.
+        output: What it gives, as it is stored.
+    """
+
+    engine: str
+    batch: int
+    threads: int
+    input: Tensor
+    output: Tensor
+
+    def infer(self, stored: Stored) -> Stored:
+        """One inference: (batch, patch, patch, bands) in the input's type -> (batch, classes)."""
+
+    def action(self, stored: Stored) -> Callable[[], object]:
+        """The bare inference on `stored`, without copying in or out, to be timed."""
+
+
+def predict(runtime: Runtime, patches: Floats) -> Floats:
+    """Logits of any number of patches, (n, patch, patch, bands) float32 -> (n, classes) float32.
+
+    Quantizes what goes in and dequantizes what comes out where the file stores integers. The
+    last batch is filled up and the surplus dropped.
+    """
+    logits = []
+    for start in range(0, len(patches), runtime.batch):
+        chunk = patches[start : start + runtime.batch]
+        missing = runtime.batch - len(chunk)
+        if missing:
+            chunk = np.concatenate([chunk, np.repeat(chunk[-1:], missing, axis=0)])
+        result = dequantize(runtime.infer(quantize(chunk, runtime.input)), runtime.output)
+        logits.append(result[: len(result) - missing])
+    return np.concatenate(logits)
+
+
+def quantize(real: Floats, tensor: Tensor) -> Stored:
+    """Real numbers as the tensor stores them: q = round(x / scale) + zero point, saturated.
+
+    Ties are rounded to even, as `Math.rint` does in Java and `nearbyint` in C.
+    """
+    if tensor.scale is None or tensor.zero_point is None:
+        return np.ascontiguousarray(real, dtype=tensor.dtype)
+    limits = np.iinfo(tensor.dtype)
+    # In float32 throughout, so that any language repeats it to the bit.
+    steps = np.rint(real / np.float32(tensor.scale)) + np.float32(tensor.zero_point)
+    return np.asarray(np.clip(steps, limits.min, limits.max).astype(tensor.dtype))
+
+
+def dequantize(stored: Stored, tensor: Tensor) -> Floats:
+    """Real numbers of what the tensor stores: x = scale * (q - zero point)."""
+    if tensor.scale is None or tensor.zero_point is None:
+        return stored.astype(np.float32)
+    steps = stored.astype(np.float32) - np.float32(tensor.zero_point)
+    return np.asarray(steps * np.float32(tensor.scale))
+
+
+class Keras:
+    """A Keras network on the current backend."""
+
+    BATCH = 256
+
+    def __init__(self, model: keras.Model) -> None:
+        import keras
+
+        self._model = model
+        self.engine = f"keras ({keras.backend.backend()})"
+        self.batch = int(model.inputs[0].shape[0] or self.BATCH)
+        self.threads = 0
+        self.input = _plain("patch", (self.batch, *model.inputs[0].shape[1:]))
+        self.output = _plain("logits", (self.batch, *model.outputs[0].shape[1:]))
+
+    def infer(self, stored: Stored) -> Stored:
+        """See `Runtime`."""
+        return np.asarray(self._model.predict_on_batch(stored))
+
+    def action(self, stored: Stored) -> Callable[[], object]:
+        """See `Runtime`."""
+        return lambda: self._model.predict_on_batch(stored)
+
+
+class LiteRT:
+    """A .tflite file in the LiteRT interpreter with its default delegate, XNNPACK.
+
+    Args:
+        path: The file.
+        threads: Threads it may use.
+
+    Raises:
+        DataError: The file is not one that LiteRT can run.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            with quietly():
+                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise DataError(
+                f"LiteRT cannot run {path}", received=str(error).splitlines()[0],
+                remedy="export it again",
+            ) from error  # fmt: skip
+        (source,) = self._interpreter.get_input_details()
+        (sink,) = self._interpreter.get_output_details()
+        self._source, self._sink = source["index"], sink["index"]
+        self.engine = "LiteRT (XNNPACK)"
+        self.threads = threads
+        self.input, self.output = _litert_tensor(source), _litert_tensor(sink)
+        self.batch = self.input.shape[0]
+
+    def infer(self, stored: Stored) -> Stored:
+        """See `Runtime`."""
+        self._interpreter.set_tensor(self._source, stored)
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._sink))
+
+    def action(self, stored: Stored) -> Callable[[], object]:
+        """See `Runtime`."""
+        self._interpreter.set_tensor(self._source, stored)
+        invoke: Callable[[], object] = self._interpreter.invoke
+        return invoke
+
+
+class OnnxRuntime:
+    """An .onnx file in ONNX Runtime on the processor.
+
+    Args:
+        path: The file.
+        threads: Threads it may use.
+
+    Raises:
+        DataError: The file is not one that ONNX Runtime can run.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        # ONNX Runtime's errors have no common base below Exception.
+        except Exception as error:
+            raise DataError(
+                f"ONNX Runtime cannot run {path}", received=str(error).splitlines()[0],
+                remedy="export it again",
+            ) from error  # fmt: skip
+        (source,), (sink,) = self._session.get_inputs(), self._session.get_outputs()
+        self.engine = "ONNX Runtime (CPU)"
+        self.threads = threads
+        self.input = _plain(source.name, tuple(source.shape))
+        self.output = _plain(sink.name, tuple(sink.shape))
+        self.batch = self.input.shape[0]
+
+    def infer(self, stored: Stored) -> Stored:
+        """See `Runtime`."""
+        return np.asarray(self._session.run(None, {self.input.name: stored})[0])
+
+    def action(self, stored: Stored) -> Callable[[], object]:
+        """See `Runtime`."""
+        binding = self._session.io_binding()
+        binding.bind_cpu_input(self.input.name, stored)
+        binding.bind_output(self.output.name)
+        return lambda: self._session.run_with_iobinding(binding)
+
+
+class SavedModel:
+    """A TensorFlow SavedModel folder, its `serve` endpoint."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        import tensorflow as tf
+
+        # The endpoint's variables live as long as the object that was loaded.
+        self._loaded = tf.saved_model.load(str(path))
+        serve = self._loaded.signatures["serving_default"]
+        ((self._name, source),) = serve.structured_input_signature[1].items()
+        ((self._result, sink),) = serve.structured_outputs.items()
+        self._serve = serve
+        self.engine = "TensorFlow (CPU)"
+        self.threads = threads
+        self.input = _plain(self._name, tuple(source.shape))
+        self.output = _plain(self._result, tuple(sink.shape))
+        self.batch = self.input.shape[0]
+
+    def infer(self, stored: Stored) -> Stored:
+        """See `Runtime`."""
+        return np.asarray(self.action(stored)())
+
+    def action(self, stored: Stored) -> Callable[[], Any]:
+        """See `Runtime`."""
+        import tensorflow as tf
+
+        feed = {self._name: tf.constant(stored)}
+        return lambda: self._serve(**feed)[self._result]
+
+
+def _plain(name: str, shape: tuple[int, ...]) -> Tensor:
+    return Tensor(name, tuple(int(size) for size in shape), "float32")
+
+
+def _litert_tensor(details: dict[str, Any]) -> Tensor:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(size) for size in details["shape"])
+    dtype = np.dtype(details["dtype"]).name
+    if not scale:
+        return Tensor(details["name"], shape, dtype)
+    return Tensor(details["name"], shape, dtype, float(scale), int(zero_point))

@@ -1,0 +1,365 @@
+"""Scenes: by name from the catalog, built in, or from files of the user's own.
+
+`load` returns a checked `Scene` whatever the files looked like. Scenes of the catalog are
+fetched once where they are served and are compared with the catalog every time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf import files
+from hsitf.errors import DataError, InputError, unknown
+from hsitf.scenes import download
+from hsitf.scenes.catalog import BASE_URL, CATALOG, Entry, Form, Layout, Spectrum
+from hsitf.scenes.readers import READERS, read_array
+from hsitf.scenes.scene import Scene
+
+__all__ = ["Scene", "load", "names"]
+
+BUILT_IN = "fields"
+"""The scene that is generated and needs no files."""
+
+MAX_LABEL = 1000
+"""Largest label; anything above is a no-data value or no label map."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What a caller of `load` asked for besides the scene itself."""
+
+    data_dir: Path | None
+    labels: Path | None
+    variable: str | None
+    labels_variable: str | None
+    progress: download.Progress | None
+
+
+def names() -> list[str]:
+    """Names that `load` takes, the built-in scene last."""
+    return [*(entry.name for entry in CATALOG), BUILT_IN]
+
+
+def load(
+    name_or_path: str | Path,
+    data_dir: str | Path | None = None,
+    *,
+    labels: str | Path | None = None,
+    variable: str | None = None,
+    labels_variable: str | None = None,
+    progress: download.Progress | None = None,
+) -> Scene:
+    """Loads a scene.
+
+    A name wins over a file of the same name; write `./NAME` for the file. The files of a catalog
+    scene are looked for in `data_dir` and in its sub-folder named as the scene. Without
+    `data_dir` they are looked for in `$HSITF_DATA` (`~/.cache/hsitf/scenes` where that is not
+    set) in the same way, and those that are served are downloaded to the sub-folder there.
+
+    The cube keeps the units of its source; integers above 2**24 and float64 lose digits to
+    float32.
+
+    Args:
+        name_or_path: One of `names()` in any case, or the path of a cube (see `readers.READERS`).
+        data_dir: Folder with the files of a catalog scene; nothing is written there.
+        labels: A label map (rows, cols) to use instead of the scene's own, 0 = unlabelled.
+            Without one, all pixels of a cube given by its path are unlabelled, and there are no
+            classes.
+        variable: Variable of the cube, where it is not the catalog's or there are several.
+        labels_variable: Variable of the label map. Without `labels` it is looked up in the
+            catalog scene's label file, or in the file of the cube.
+        progress: Told the bytes done and in all (None where unknown) while downloading.
+
+    Raises:
+        InputError: Unknown name, missing file or folder, unknown variable.
+        DataError: The files are damaged, have changed since they were first used, or do not hold
+            what the catalog says; the download failed.
+    """
+    request = _Request(
+        None if data_dir is None else Path(data_dir).expanduser(),
+        None if labels is None else Path(labels).expanduser(),
+        variable,
+        labels_variable,
+        progress,
+    )
+    name = str(name_or_path)
+    if name.lower() == BUILT_IN:
+        return _built_in(request)
+    for entry in CATALOG:
+        if name.lower() == entry.name.lower():
+            return _from_catalog(entry, request)
+    path = Path(name_or_path).expanduser()
+    if path.exists() or path.suffix.lower() in READERS or len(path.parts) > 1:
+        return _from_path(path, request)
+    raise unknown("scene", name, names())
+
+
+def _built_in(request: _Request) -> Scene:
+    if request.labels or request.variable or request.labels_variable:
+        raise InputError(
+            f"the built-in scene {BUILT_IN} is not read from files",
+            received="labels or a variable",
+            remedy="leave them out",
+        )
+    from hsitf.scenes.synthetic import fields
+
+    return fields(seed=0)
+
+
+def _from_path(path: Path, request: _Request) -> Scene:
+    """The scene of a cube given by its path, with the label map given beside it or none."""
+    cube = read_array(path, request.variable)
+    sources = list(cube.files)
+    labels = np.zeros(cube.values.shape[:2], np.int32)
+    if request.labels or request.labels_variable:
+        truth = read_array(request.labels or path, request.labels_variable)
+        labels = _label_map(request.labels or path, truth.values)
+        sources.extend(truth.files)
+    return Scene(
+        name=path.stem,
+        cube=_float32(cube.values),
+        labels=labels,
+        class_names=tuple(f"class {k}" for k in range(1, int(labels.max()) + 1)),
+        wavelengths=cube.wavelengths,
+        rgb_bands=_rgb_bands(cube.values.shape[-1], cube.wavelengths),
+        sources={file.name: files.sha256(file) for file in sources},
+    )
+
+
+def _rgb_bands(bands: int, wavelengths: NDArray[np.float64] | None) -> tuple[int, int, int]:
+    """The bands nearest to 650, 550 and 450 nm, or three spread over an unknown range."""
+    if wavelengths is None:
+        return (3 * bands // 4, bands // 2, bands // 4)
+    red, green, blue = (int(np.abs(wavelengths - nm).argmin()) for nm in (650, 550, 450))
+    return (red, green, blue)
+
+
+def _from_catalog(entry: Entry, request: _Request) -> Scene:
+    layout, paths = _located(entry, request)
+    # What lies in a folder of the user is compared with a record there, but none is written.
+    digests = {
+        name: download.checked(path, record=request.data_dir is None)
+        for name, path in paths.items()
+    }
+    cube = _catalog_cube(entry, layout, paths[layout.cube.name], request.variable)
+    if request.labels is None and request.labels_variable is None:
+        labels = _catalog_labels(entry, layout, paths[layout.labels.name])
+        class_names = layout.class_names or entry.class_names
+        _check_classes(entry, labels, class_names)
+        if layout.note:
+            _log.warning("%s: %s", entry.name, layout.note)
+    else:
+        file = request.labels or paths[layout.labels.name]
+        truth = read_array(file, request.labels_variable)
+        labels, class_names = _label_map(file, truth.values), entry.class_names
+        digests |= {path.name: files.sha256(path) for path in truth.files}
+    return Scene(
+        name=entry.name,
+        cube=cube,
+        labels=labels,
+        class_names=class_names,
+        wavelengths=None if entry.spectrum is None else _wavelengths(entry.spectrum),
+        rgb_bands=entry.rgb_bands,
+        sources=digests,
+    )
+
+
+def _located(entry: Entry, request: _Request) -> tuple[Layout, dict[str, Path]]:
+    """The first layout whose files are all at hand or can be fetched, and where they are."""
+    folders = _folders(entry, request)
+    for layout in entry.layouts:
+        found = {name: _find(name, folders) for name in _needed(layout, request)}
+        paths = {name: path for name, path in found.items() if path is not None}
+        if len(paths) == len(found):
+            return layout, paths
+    if request.data_dir is None:
+        for layout in entry.layouts:
+            urls = _needed(layout, request)
+            if None not in urls.values():
+                return layout, _fetched(urls, folders, request.progress)
+    raise InputError(
+        f"files of {entry.name} are missing",
+        received="looked in " + " and ".join(str(folder) for folder in folders),
+        allowed=_listed(entry, request),
+        remedy="put them there or name their folder with --data-dir",
+    )
+
+
+def _folders(entry: Entry, request: _Request) -> tuple[Path, Path]:
+    data_dir = request.data_dir
+    if data_dir is None:
+        root = os.environ.get("HSITF_DATA") or "~/.cache/hsitf/scenes"
+        data_dir = Path(root).expanduser()
+    elif not data_dir.is_dir():
+        raise InputError(
+            f"there is no folder {data_dir}",
+            received=f"--data-dir for {entry.name}",
+            allowed=f"a folder with {_listed(entry, request)}",
+            remedy="correct the path",
+        )
+    return data_dir, data_dir / entry.name
+
+
+def _listed(entry: Entry, request: _Request) -> str:
+    """The file names that would do, for a message."""
+    return "; or ".join(" and ".join(_needed(layout, request)) for layout in entry.layouts)
+
+
+def _needed(layout: Layout, request: _Request) -> dict[str, str | None]:
+    """Names of the files to be read, with the address of each that is served."""
+    # With a label map of the user's own the layout's is not needed.
+    wanted = (layout.cube,) if request.labels else (layout.cube, layout.labels)
+    return {
+        file.name: None if file.folder is None else BASE_URL + file.folder + file.name
+        for file in wanted
+    }
+
+
+def _find(name: str, folders: tuple[Path, ...]) -> Path | None:
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _fetched(
+    urls: Mapping[str, str | None], folders: tuple[Path, ...], progress: download.Progress | None
+) -> dict[str, Path]:
+    """Paths of the files, after downloading those that are missing to the last folder."""
+    paths = {}
+    for name, url in urls.items():
+        path = _find(name, folders)
+        if path is None and url is not None:
+            path = folders[-1] / name
+            download.download(url, path, progress)
+        if path is not None:
+            paths[name] = path
+    return paths
+
+
+def _catalog_cube(
+    entry: Entry, layout: Layout, path: Path, variable: str | None
+) -> NDArray[np.float32]:
+    values = read_array(path, variable or layout.cube.variable).values
+    if layout.form is Form.ABUNDANCES:
+        _check_shape(entry, path, values, (entry.bands, entry.rows * entry.cols))
+        return _float32(_as_image(values, entry.rows, entry.cols))
+    _check_shape(entry, path, values, (entry.rows, entry.cols, entry.bands))
+    return _float32(values)
+
+
+def _catalog_labels(entry: Entry, layout: Layout, path: Path) -> NDArray[np.int32]:
+    values = read_array(path, layout.labels.variable).values
+    if layout.form is Form.ABUNDANCES:
+        _check_shape(entry, path, values, (len(entry.class_names), entry.rows * entry.cols))
+        return _dominant(path, _as_image(values, entry.rows, entry.cols))
+    _check_shape(entry, path, values, (entry.rows, entry.cols))
+    labels = _label_map(path, values)
+    return labels if layout.values is None else _renumbered(path, labels, layout.values)
+
+
+def _as_image(values: NDArray[Any], rows: int, cols: int) -> NDArray[Any]:
+    """(n, rows * cols) with pixels running down the columns -> (rows, cols, n), without a copy."""
+    image: NDArray[Any] = values.reshape(len(values), cols, rows).transpose(2, 1, 0)
+    return image
+
+
+def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    """The same numbers as C-contiguous float32, copied once if at all."""
+    # What is too large becomes infinite, which `Scene` reports.
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _dominant(path: Path, abundances: NDArray[Any]) -> NDArray[np.int32]:
+    """(rows, cols, classes) shares -> (rows, cols) labels; 0 where no class has a share."""
+    if not np.isfinite(abundances).all():
+        raise DataError(
+            f"{path} holds abundances that are not numbers",
+            allowed="finite shares",
+            remedy="fetch it again",
+        )
+    dominant = abundances.argmax(axis=2) + 1
+    return np.where(abundances.max(axis=2) > 0, dominant, 0).astype(np.int32)
+
+
+def _label_map(path: Path, values: NDArray[Any]) -> NDArray[np.int32]:
+    """(rows, cols) of whole numbers 0 to `MAX_LABEL`, however they were stored."""
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    if values.ndim != 2:
+        raise DataError(
+            f"{path} does not hold a label map",
+            received=f"shape {values.shape}",
+            allowed="(rows, cols)",
+            remedy="name the variable that holds the label map",
+        )
+    if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
+        raise DataError(
+            f"{path} does not hold a label map",
+            received="values that are not whole numbers",
+            allowed=f"whole numbers, 0 (unlabelled) to {MAX_LABEL}",
+            remedy="name the variable that holds the label map",
+        )
+    low, high = values.min(), values.max()
+    if low < 0 or high > MAX_LABEL:
+        raise DataError(
+            f"{path} holds values that cannot be labels",
+            received=f"values from {low} to {high}",
+            allowed=f"whole numbers, 0 (unlabelled) to {MAX_LABEL}",
+            remedy="renumber them, with 0 for pixels without a class",
+        )
+    return np.ascontiguousarray(values, dtype=np.int32)
+
+
+def _renumbered(
+    path: Path, values: NDArray[np.int32], pairs: tuple[tuple[int, int], ...]
+) -> NDArray[np.int32]:
+    known = dict(pairs)
+    found = np.unique(values).tolist()
+    if strange := [value for value in found if value not in known]:
+        raise DataError(
+            f"{path} holds labels that the scene does not have",
+            received=strange,
+            allowed=", ".join(map(str, known)),
+            remedy="give the scene's own label file",
+        )
+    table = np.zeros(max(known) + 1, np.int32)
+    for value, label in pairs:
+        table[value] = label
+    return table[values]
+
+
+def _check_shape(entry: Entry, path: Path, values: NDArray[Any], expected: tuple[int, ...]) -> None:
+    if values.shape != expected:
+        raise DataError(
+            f"{path} is not what {entry.name} should be",
+            received=f"shape {values.shape}",
+            allowed=f"shape {expected}",
+            remedy="give the file as published, or load it by its path",
+        )
+
+
+def _check_classes(entry: Entry, labels: NDArray[np.int32], class_names: tuple[str, ...]) -> None:
+    present = sorted(set(np.unique(labels).tolist()) - {0})
+    if present != list(range(1, len(class_names) + 1)):
+        raise DataError(
+            f"the labels of {entry.name} are not as published",
+            received=f"labels {present}",
+            allowed=f"each of 1 to {len(class_names)}",
+            remedy="give the label file as published, or this one as labels of your own",
+        )
+
+
+def _wavelengths(spectrum: Spectrum) -> NDArray[np.float64]:
+    """(bands,) float64 nominal band centers in nanometers of the bands that a scene keeps."""
+    centers = np.concatenate([np.linspace(*stretch) for stretch in spectrum.ranges])
+    dropped = [np.arange(first - 1, last) for first, last in spectrum.removed]
+    return np.delete(centers, np.concatenate(dropped)) if dropped else centers

@@ -1,0 +1,48 @@
+"""Scenes told to people: the catalog, and what is in one scene."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hsitf.scenes import BUILT_IN
+from hsitf.scenes.catalog import CATALOG
+from hsitf.scenes.scene import Scene
+from hsitf.tables import aligned
+
+
+def catalog() -> str:
+    """One line a scene that can be named."""
+    head = ("scene", "sensor, place", "files", "rows", "cols", "bands", "classes")
+    rows = [
+        (
+            entry.name,
+            f"{entry.sensor}, {entry.place}",
+            "downloaded" if entry.layouts[0].cube.folder else "yours (--data-dir)",
+            str(entry.rows),
+            str(entry.cols),
+            str(entry.bands),
+            str(len(entry.class_names)),
+        )
+        for entry in CATALOG
+    ]
+    rows.append((BUILT_IN, "generated, synthetic", "none", "145", "145", "200", "16"))
+    return aligned(head, rows, left=3)
+
+
+def contents(scene: Scene) -> str:
+    """A scene's size, range and wavelengths, and its labelled pixels by class."""
+    rows, cols, bands = scene.cube.shape
+    counts = np.bincount(scene.labels.ravel(), minlength=scene.classes + 1)
+    span = "wavelengths unknown"
+    if scene.wavelengths is not None:
+        span = f"{scene.wavelengths[0]:.0f} to {scene.wavelengths[-1]:.0f} nm"
+    title = (
+        f"{scene.name}{' (synthetic)' if scene.synthetic else ''}: {rows} x {cols} pixels, {bands} "
+        f"bands, {span}, values {scene.cube.min():g} to {scene.cube.max():g}"
+    )
+    names = ("unlabelled", *scene.class_names)
+    lines = [
+        (str(label), name, f"{count:,}", f"{count / (rows * cols):.1%}")
+        for label, (name, count) in enumerate(zip(names, counts.tolist(), strict=True))
+    ]
+    return "\n".join([title, aligned(("label", "class", "pixels", "share"), lines, left=2)])

@@ -1,0 +1,40 @@
+"""Normalization of a cube, fitted on training pixels only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """The affine map `(x - offset) / scale`, band by band.
+
+    Attributes:
+        offset: One number a band, in the units of the cube.
+        scale: One positive number a band, in the units of the cube.
+    """
+
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, cube: NDArray[np.float32], pixels: NDArray[np.int64]) -> Normalizer:
+        """Zero mean and unit standard deviation of each band over `pixels` (flat indices).
+
+        A band that is constant there is centered and left unscaled.
+        """
+        spectra = cube.reshape(-1, cube.shape[2])[pixels].astype(np.float64)
+        deviation = spectra.std(axis=0)
+        return cls(
+            tuple(spectra.mean(axis=0).tolist()),
+            tuple(np.where(deviation > 0, deviation, 1.0).tolist()),
+        )
+
+    def apply(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The normalized copy of `cube`, (..., bands) float32."""
+        normalized = cube - np.asarray(self.offset, np.float32)
+        normalized /= np.asarray(self.scale, np.float32)
+        return normalized

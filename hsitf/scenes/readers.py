@@ -1,0 +1,412 @@
+"""Reading a cube or a label map from the formats in which they are passed on.
+
+Every reader returns the numbers as they are stored: scale factors, offsets and no-data values
+that a header mentions are not applied, so that a network sees the same raw units on a device.
+Sizes are checked against the header and the file before anything large is allocated, and nothing
+is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.errors import DataError, HsitfError, InputError, unknown
+
+MAX_BYTES = 16 << 30
+"""Largest array that is read into memory."""
+
+Shape = tuple[int, ...]
+
+_NANOMETERS = {"nm", "nanometer", "nanometers", "nanometre", "nanometres"}
+_MICROMETERS = {
+    # Both signs for micro are in use.
+    *("um", "µm", "μm", "micron", "microns"),
+    *("micrometer", "micrometers", "micrometre", "micrometres"),
+}
+_UNSTATED = {"", "none", "unknown"}
+
+# MATLAB classes that hold plain numbers, with the bytes of one; the names are those of
+# scipy.io.whosmat. All others (cell, struct, char, sparse, object, ...) are no arrays here.
+_MATLAB_BYTES = {
+    **dict.fromkeys(("int8", "uint8", "logical"), 1),
+    **dict.fromkeys(("int16", "uint16"), 2),
+    **dict.fromkeys(("int32", "uint32", "single"), 4),
+    **dict.fromkeys(("int64", "uint64", "double"), 8),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """An array as a file holds it.
+
+    Attributes:
+        values: (rows, cols, bands) or (rows, cols), or whatever rank the file has; boolean,
+            integer or real.
+        files: What it was read from; ENVI has two.
+        wavelengths: (bands,) float64 band centers in nanometers, None where the file has none.
+    """
+
+    values: NDArray[Any]
+    files: tuple[Path, ...]
+    wavelengths: NDArray[np.float64] | None = None
+
+
+def read_array(path: Path, variable: str | None = None) -> Array:
+    """Reads one array from a file; the format follows from the suffix (see `READERS`).
+
+    Args:
+        path: The file; of an ENVI pair either the header or the data.
+        variable: Name of the array in a file that can hold several. May be left out where only
+            one of them has two or more axes longer than 1.
+
+    Raises:
+        InputError: No such file or variable, an unknown suffix, or a choice to be made.
+        DataError: The file is truncated, damaged, of another format or too large, or what it
+            holds are not numbers.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"there is no file {path}",
+            received="a folder" if path.is_dir() else None,
+            remedy="correct the path",
+        )
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(
+            f"{path} has a suffix that no reader is known for",
+            received=path.suffix or "no suffix",
+            allowed=", ".join(READERS),
+            remedy="convert it to one of these, or rename it if it is one of them",
+        )
+    array = reader(path, variable)
+    if array.values.dtype.kind not in "biuf":
+        raise DataError(
+            f"{path} does not hold real numbers",
+            received=f"type {array.values.dtype}",
+            allowed="boolean, integer or real numbers",
+            remedy="convert it before",
+        )
+    if array.values.size == 0:
+        raise DataError(
+            f"{path} holds an empty array",
+            received=f"shape {array.values.shape}",
+            remedy="give another file or variable",
+        )
+    return array
+
+
+def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64] | None:
+    """Band centers in nanometers, or None where the unit is none of length.
+
+    Without a stated unit, values that are all below 100 are taken for micrometers: no
+    hyperspectral sensor sees wavelengths of less than 100 nm or more than 100 um.
+
+    Args:
+        values: Band centers.
+        unit: Their unit as a header names it.
+    """
+    centers = np.asarray(values, dtype=np.float64)
+    name = (unit or "").strip().lower()
+    if name in _UNSTATED:
+        name = "um" if centers.max(initial=0.0) < 100 else "nm"
+    if name in _MICROMETERS:
+        return centers * 1000
+    return centers if name in _NANOMETERS else None
+
+
+def _read_mat(path: Path, variable: str | None) -> Array:
+    """MATLAB: version 7.3 is HDF5 with the axes reversed, the earlier ones are their own format."""
+    import h5py
+
+    return (_read_mat73 if h5py.is_hdf5(path) else _read_mat5)(path, variable)
+
+
+def _read_mat5(path: Path, variable: str | None) -> Array:
+    import scipy.io
+
+    with _explained(path, "a MATLAB file"):
+        listing = scipy.io.whosmat(path, appendmat=False)
+    found = {name: (shape, kind) for name, shape, kind in listing if kind in _MATLAB_BYTES}
+    shapes = {name: tuple(int(n) for n in shape) for name, (shape, _) in found.items()}
+    name = _choose(path, shapes, variable)
+    _bounded(path, shapes[name], _MATLAB_BYTES[found[name][1]])
+    with _explained(path, "a MATLAB file"):
+        values = scipy.io.loadmat(path, appendmat=False, variable_names=[name])[name]
+    return Array(values, (path,))
+
+
+def _read_mat73(path: Path, variable: str | None) -> Array:
+    import h5py
+
+    with _explained(path, "a MATLAB file (version 7.3)"), h5py.File(path, "r") as file:
+        datasets = _datasets(file)
+        # MATLAB counts the first axis fastest, HDF5 the last: the same bytes, axes reversed.
+        shapes = {name: item.shape[::-1] for name, item in datasets.items()}
+        name = _choose(path, shapes, variable)
+        _bounded(path, shapes[name], datasets[name].dtype.itemsize)
+        return Array(datasets[name][()].T, (path,))
+
+
+def _read_hdf5(path: Path, variable: str | None) -> Array:
+    """HDF5 and NetCDF-4, axes as stored, but the band axis last where the file tells which it is.
+
+    It tells by a one-dimensional dataset named `wavelength` or `wavelengths` that is as long as
+    exactly one axis of the array.
+    """
+    import h5py
+
+    with _explained(path, "HDF5 or NetCDF-4"), h5py.File(path, "r") as file:
+        datasets = _datasets(file)
+        name = _choose(path, {key: item.shape for key, item in datasets.items()}, variable)
+        _bounded(path, datasets[name].shape, datasets[name].dtype.itemsize)
+        values = datasets[name][()]
+        scales = [
+            item
+            for key, item in datasets.items()
+            if key.rpartition("/")[2].lower() in ("wavelength", "wavelengths") and item.ndim == 1
+        ]
+        if len(scales) != 1 or values.ndim != 3 or values.shape.count(len(scales[0])) != 1:
+            return Array(values, (path,))
+        unit = scales[0].attrs.get("units")
+        unit = unit.decode() if isinstance(unit, bytes) else unit
+        values = np.moveaxis(values, values.shape.index(len(scales[0])), -1)
+        return Array(
+            values, (path,), nanometers(scales[0][()], None if unit is None else str(unit))
+        )
+
+
+def _datasets(file: Any) -> dict[str, Any]:
+    """The numeric datasets of an open HDF5 file by their full names."""
+    import h5py
+
+    found: dict[str, Any] = {}
+
+    def visit(name: str, item: Any) -> None:
+        # MATLAB keeps the content of cells under #refs# and text as 16-bit integers.
+        if (
+            isinstance(item, h5py.Dataset)
+            and item.shape is not None
+            and item.dtype.kind in "biuf"
+            and not name.startswith("#")
+            and item.attrs.get("MATLAB_class", b"") != b"char"
+        ):
+            found[name] = item
+
+    file.visititems(visit)
+    return found
+
+
+def _read_envi(path: Path, variable: str | None) -> Array:
+    """ENVI: a text header and a raw file, interleaved by line, pixel or band."""
+    import spectral.io.envi as envi
+
+    _single(path, variable)
+    header = _envi_header(path)
+    with _explained(header, "an ENVI header with its data"):
+        try:
+            image = envi.open(str(header), None if path == header else str(path))
+        except envi.EnviDataFileNotFoundError as error:
+            raise InputError(
+                f"there is no data file for the ENVI header {header}",
+                allowed=f"{header.stem}, {header.stem}.img, .raw, .dat, .bil, .bip or .bsq",
+                remedy="put it beside the header, or name the data file instead of the header",
+            ) from error
+        shape = tuple(int(n) for n in (image.nrows, image.ncols, image.nbands))
+        data = Path(image.filename)
+        available = data.stat().st_size - int(image.offset)
+        _bounded(data, shape, image.sample_size, available)
+        values = np.array(image.open_memmap(interleave="bip"))
+        centers, unit = image.bands.centers, image.metadata.get("wavelength units")
+        wavelengths = nanometers(centers, unit) if centers else None
+    if shape[2] == 1:
+        values, wavelengths = values[:, :, 0], None
+    return Array(values, (header, data), wavelengths)
+
+
+def _envi_header(path: Path) -> Path:
+    if path.suffix.lower() == ".hdr":
+        return path
+    candidates = [path.with_suffix(".hdr"), path.with_name(path.name + ".hdr")]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise InputError(
+        f"there is no ENVI header for {path}",
+        allowed=" or ".join(c.name for c in candidates) + " beside it",
+        remedy="put the header there",
+    )
+
+
+def _read_geotiff(path: Path, variable: str | None) -> Array:
+    """GeoTIFF: one band is a map, several are a cube."""
+    import rasterio
+
+    _single(path, variable)
+    # A picture without map coordinates is as good as any here.
+    with warnings.catch_warnings(), _explained(path, "a GeoTIFF"):
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        # No other driver: GDAL's virtual formats could point at any other file.
+        with rasterio.open(path, driver="GTiff") as image:
+            shape = (image.height, image.width, image.count)
+            _bounded(path, shape, max(np.dtype(name).itemsize for name in image.dtypes))
+            values = np.moveaxis(image.read(), 0, -1)
+            tags = [image.tags(band) for band in image.indexes]
+    if shape[2] == 1:
+        return Array(values[:, :, 0], (path,))
+    if not all("wavelength" in tag for tag in tags):
+        return Array(values, (path,))
+    with _explained(path, "a GeoTIFF with wavelengths"):
+        centers = [float(tag["wavelength"]) for tag in tags]
+    return Array(values, (path,), nanometers(centers, tags[0].get("wavelength_units")))
+
+
+def _read_npy(path: Path, variable: str | None) -> Array:
+    _single(path, variable)
+    with _explained(path, "a .npy file"), path.open("rb") as stream:
+        shape, dtype = _npy_header(path, stream)
+        _bounded(path, shape, dtype.itemsize, path.stat().st_size - stream.tell())
+        return Array(np.load(path, allow_pickle=False), (path,))
+
+
+def _read_npz(path: Path, variable: str | None) -> Array:
+    with _explained(path, "an .npz file"), zipfile.ZipFile(path) as archive:
+        headers, room = {}, {}
+        for member in archive.infolist():
+            if not member.filename.endswith(".npy"):
+                continue
+            name = member.filename.removesuffix(".npy")
+            with archive.open(member) as stream:
+                headers[name] = _npy_header(path, stream)
+                room[name] = member.file_size - stream.tell()
+        name = _choose(path, {key: shape for key, (shape, _) in headers.items()}, variable)
+        _bounded(path, headers[name][0], headers[name][1].itemsize, room[name])
+        with np.load(path, allow_pickle=False) as arrays:
+            return Array(arrays[name], (path,))
+
+
+def _npy_header(path: Path, stream: BinaryIO | Any) -> tuple[Shape, np.dtype[Any]]:
+    """Shape and type from the head of a .npy stream, which is left at the first value."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+    else:
+        # Version 3 differs only in that names of record fields may be Unicode.
+        raise DataError(f"{path} holds records, not an array", remedy="save plain numbers")
+    if dtype.hasobject:
+        raise DataError(
+            f"{path} holds pickled objects, which are never loaded",
+            received=f"type {dtype}",
+            allowed="boolean, integer or real numbers",
+            remedy="save it anew as an array of numbers",
+        )
+    return shape, dtype
+
+
+READERS: Mapping[str, Callable[[Path, str | None], Array]] = {
+    ".mat": _read_mat,
+    ".hdr": _read_envi,
+    ".img": _read_envi,
+    ".raw": _read_envi,
+    ".dat": _read_envi,
+    ".bil": _read_envi,
+    ".bip": _read_envi,
+    ".bsq": _read_envi,
+    ".tif": _read_geotiff,
+    ".tiff": _read_geotiff,
+    ".nc": _read_hdf5,
+    ".nc4": _read_hdf5,
+    ".h5": _read_hdf5,
+    ".he5": _read_hdf5,
+    ".hdf5": _read_hdf5,
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+}
+"""The reader for each suffix; adding a format is adding a row."""
+
+
+def _choose(path: Path, shapes: Mapping[str, Shape], variable: str | None) -> str:
+    """The name of the array to read: `variable`, or the only one with more than one long axis."""
+    if variable is not None:
+        if variable in shapes:
+            return variable
+        raise unknown(f"{path.name} variable", variable, shapes)
+    candidates = [name for name, shape in shapes.items() if sum(n > 1 for n in shape) > 1]
+    if len(candidates) == 1:
+        return candidates[0]
+    listed = ", ".join(f"{name} {shapes[name]}" for name in candidates or shapes) or "nothing"
+    if candidates:
+        raise InputError(
+            f"{path} holds several arrays", allowed=listed, remedy="name one of these variables"
+        )
+    raise DataError(
+        f"{path} holds neither a cube nor a map",
+        received=listed,
+        allowed="a numeric array with two or more axes",
+        remedy="give another file",
+    )
+
+
+def _single(path: Path, variable: str | None) -> None:
+    """Raises where a variable is named in a file that has none."""
+    if variable is not None:
+        raise InputError(
+            f"{path} holds a single array without a name",
+            received=f"variable {variable!r}",
+            remedy="leave the variable out",
+        )
+
+
+def _bounded(path: Path, shape: Shape, item_bytes: int, available: int | None = None) -> None:
+    """Raises where an array does not fit into memory, or into the `available` bytes of its file.
+
+    `available` is None where the file may be compressed.
+    """
+    needed = math.prod(shape) * item_bytes
+    if needed > MAX_BYTES:
+        raise DataError(
+            f"{path} holds an array that is too large to be read at once",
+            received=f"shape {shape}, {needed} bytes",
+            allowed=f"{MAX_BYTES} bytes",
+            remedy="cut it into smaller files",
+        )
+    if available is not None and needed > available:
+        raise DataError(
+            f"{path} is truncated, or its header is not its own",
+            received=f"{available} bytes of values",
+            allowed=f"{needed} bytes for shape {shape}",
+            remedy="fetch it again",
+        )
+
+
+@contextmanager
+def _explained(path: Path, kind: str) -> Iterator[None]:
+    """Turns whatever a parser raises on a damaged file into a `DataError`."""
+    try:
+        yield
+    except HsitfError:
+        raise
+    except MemoryError as error:
+        raise DataError(
+            f"there is not enough memory to read {path}", remedy="cut it into smaller files"
+        ) from error
+    # Parsers meet damaged bytes with errors of any type.
+    except Exception as error:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise DataError(
+            f"{path} cannot be read as {kind}",
+            received=reason,
+            remedy="it may be truncated, damaged or of another format: fetch it again or correct "
+            "its suffix",
+        ) from error

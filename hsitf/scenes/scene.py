@@ -1,0 +1,111 @@
+"""A scene: the cube, its ground truth, and what is known of its bands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.errors import DataError, InputError, unknown
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A hyperspectral image with its ground truth, checked when made.
+
+    Attributes:
+        name: Short name, used in folder names.
+        cube: (rows, cols, bands) float32, in the units of the source (counts or reflectance).
+        labels: (rows, cols) int32, 0 = unlabelled, class k is named `class_names[k - 1]`.
+        class_names: One name per class.
+        wavelengths: (bands,) float64 band centers in nanometers, or None where unknown.
+        rgb_bands: Band indices for a red-green-blue picture.
+        synthetic: True where the cube was generated, not measured.
+        sources: SHA-256 by file name of what it was read from.
+
+    Raises:
+        DataError: The arrays do not form a scene (rank, size, NaN or infinity, labels).
+    """
+
+    name: str
+    cube: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    class_names: tuple[str, ...]
+    wavelengths: NDArray[np.float64] | None = None
+    rgb_bands: tuple[int, int, int] = (0, 0, 0)
+    synthetic: bool = False
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.cube.ndim != 3:
+            raise DataError(
+                f"the cube of {self.name} has the wrong rank",
+                received=f"shape {self.cube.shape}",
+                allowed="(rows, cols, bands)",
+                remedy="name the variable that holds the cube",
+            )
+        if self.labels.shape != self.cube.shape[:2]:
+            raise DataError(
+                f"the labels of {self.name} are of another size than its cube",
+                received=f"labels {self.labels.shape}, cube {self.cube.shape[:2]}",
+                allowed="the same rows and cols",
+                remedy="give the label map that belongs to this cube",
+            )
+        if bad := int(self.cube.size - np.count_nonzero(np.isfinite(self.cube))):
+            raise DataError(
+                f"the cube of {self.name} holds values that are not numbers",
+                received=f"{bad} NaN or infinite values of {self.cube.size}",
+                allowed="finite values",
+                remedy="mask or fill them before",
+            )
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high > len(self.class_names):
+            raise DataError(
+                f"the labels of {self.name} do not match its class names",
+                received=f"labels from {low} to {high}, {len(self.class_names)} names",
+                allowed=f"0 (unlabelled) to {len(self.class_names)}",
+                remedy="renumber the labels or name every class",
+            )
+        if self.wavelengths is not None and len(self.wavelengths) != self.bands:
+            raise DataError(
+                f"the wavelengths of {self.name} do not match its bands",
+                received=f"{len(self.wavelengths)} wavelengths, {self.bands} bands",
+                allowed="one wavelength a band",
+                remedy="correct the header or leave the wavelengths out",
+            )
+
+    @property
+    def bands(self) -> int:
+        """Number of spectral bands."""
+        return int(self.cube.shape[2])
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, unlabelled not counted."""
+        return len(self.class_names)
+
+    def without(self, names: Collection[str]) -> Scene:
+        """The scene with the classes `names` unlabelled and the others renumbered.
+
+        Raises:
+            InputError: There is no such class, or fewer than two would be left.
+        """
+        if not names:
+            return self
+        for name in names:
+            if name not in self.class_names:
+                raise unknown("class", name, self.class_names)
+        kept = [name for name in self.class_names if name not in names]
+        if len(kept) < 2:
+            raise InputError(
+                "a classifier needs classes to tell apart",
+                received=f"{len(kept)} left after dropping {len(set(names))}",
+                allowed="2 or more",
+                remedy="drop fewer classes",
+            )
+        numbers = [0, *(kept.index(n) + 1 if n in kept else 0 for n in self.class_names)]
+        return replace(
+            self, labels=np.array(numbers, np.int32)[self.labels], class_names=tuple(kept)
+        )

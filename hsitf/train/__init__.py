@@ -1,0 +1,1 @@
+"""Training: a network, a scene and a split become a run folder with its record."""

@@ -1,0 +1,75 @@
+"""`python -m hsitf.train`: trains a network of the literature on a scene."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hsitf import cli
+
+app = cli.app("Trains a network of the literature on a scene.")
+
+
+@app.command()
+def train(
+    model: cli.Model,
+    scene: cli.SceneName = "fields",
+    data_dir: cli.DataDir = None,
+    labels: cli.Labels = None,
+    variable: cli.Variable = None,
+    labels_variable: cli.LabelsVariable = None,
+    drop_class: cli.DropClass = None,
+    split: cli.SplitKind = "disjoint",
+    train_share: cli.TrainShare = None,
+    train_map: cli.TrainMap = None,
+    guard: cli.Guard = None,
+    patch: cli.Patch = None,
+    seed: cli.Seed = 0,
+    schedule: Annotated[
+        str, typer.Option("--schedule", help="full (the paper's epochs) or short (a fifth).")
+    ] = "full",
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Instead of the paper's.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Instead of the paper's.")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option("--optimizer", help="Instead of the paper's.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--lr", help="Instead of the paper's.")
+    ] = None,
+    momentum: Annotated[float | None, typer.Option("--momentum", help="Of SGD.")] = None,
+    l2: Annotated[float | None, typer.Option("--l2", help="Weight decay.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Name of the run's folder.")] = None,
+) -> None:
+    """Trains a network and writes models/<scene>/<network>/<run>/.
+
+    By default with the paper's optimizer, schedule and batch. Repeated, the same command
+    resumes an interrupted run.
+    """
+    cli.load_keras()
+    from hsitf.options import RecipeOptions, SplitChoice, training_plan
+    from hsitf.records import SceneChoice
+    from hsitf.train.run import train as run_plan
+
+    plan = training_plan(
+        model,
+        SceneChoice(
+            scene, data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
+        ),
+        SplitChoice(split, train_share, guard, patch, seed),
+        schedule,
+        RecipeOptions(optimizer, learning_rate, batch, epochs, momentum, l2),
+    )
+    with cli.Terminal() as progress:
+        finished = run_plan(plan, run, progress)
+    record = finished.record
+    synthetic = " (synthetic scene)" if record.scene.synthetic else ""
+    print(
+        f"{finished.folder}: OA {record.scores.oa:.2%}, AA {record.scores.aa:.2%}, "
+        f"kappa {record.scores.kappa:.4f} on {record.split.test:,} test pixels{synthetic}; "
+        f"leakage {record.split.leakage_patch:.1%}; {record.seconds:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(app)

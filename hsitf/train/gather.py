@@ -1,0 +1,51 @@
+"""Patches cut on demand, inside the compiled step."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from hsitf.scenes.patches import PatchSource
+
+
+class PatchGather(keras.layers.Layer):  # type: ignore[misc]
+    """Turns pixel indices into patches of a scene that lies in memory once.
+
+    The padded cube is a constant on the device, so a batch is a gather of windows and no patch
+    is ever stored: a 27 x 27 x 200 patch alone is 583 KB. The layer serves training and
+    validation; the network behind it is saved without it.
+
+    Args:
+        source: The padded, normalized scene.
+    """
+
+    def __init__(self, source: PatchSource) -> None:
+        super().__init__(name="gather", trainable=False)
+        self._shape = (source.patch, source.patch, source.bands)
+        self._pixels = ops.convert_to_tensor(source.padded.reshape(-1, source.bands))
+        self._window = ops.convert_to_tensor(source.window)
+        self._corner = ops.convert_to_tensor(source.corners)
+
+    def call(self, indices: keras.KerasTensor) -> keras.KerasTensor:
+        """`(batch,)` integer pixel indices -> `(batch, patch, patch, bands)` float32."""
+        corners = ops.take(self._corner, indices, axis=0)
+        rows = ops.expand_dims(corners, 1) + ops.expand_dims(self._window, 0)
+        patches = ops.take(self._pixels, ops.reshape(rows, (-1,)), axis=0)
+        return ops.reshape(patches, (-1, *self._shape))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Adds the patch to the batch."""
+        return (input_shape[0], *self._shape)
+
+
+def gathering(network: keras.Model, source: PatchSource) -> keras.Model:
+    """The network fed by pixel indices `(batch,)` int32 instead of patches."""
+    indices = keras.Input((), dtype="int32", name="pixel")
+    return keras.Model(indices, network(PatchGather(source)(indices)), name="gathering")
+
+
+def as_indices(pixels: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Flat pixel indices in the type the compiled step takes."""
+    return pixels.astype(np.int32)

@@ -1,0 +1,243 @@
+"""The training loop: epochs, validation, the best weights, and resuming."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf import zoo
+from hsitf.data import Data
+from hsitf.errors import DataError
+from hsitf.files import replacing
+from hsitf.metrics import Scores, confusion, scores
+from hsitf.progress import Progress
+from hsitf.records import Epoch, TrainingPlan
+from hsitf.train.gather import as_indices, gathering
+from hsitf.zoo import Recipe
+
+# The papers divide the rate by this when the validation accuracy stands still ...
+DECAY = 10
+# ... for this share of the epochs.
+PATIENCE = 1 / 4
+PREDICT_BATCH = 256
+# Saving the state costs seconds for large networks; losing so many seconds of work is fair.
+SAVE_EVERY = 15.0
+
+
+@dataclass
+class State:
+    """Where a training run stands between two epochs.
+
+    Attributes:
+        history: The epochs done.
+        variables: Of network, optimizer and random generators; None before the first epoch.
+        best: The network's weights after its best epoch.
+        seconds: Spent in training so far.
+    """
+
+    history: list[Epoch]
+    variables: list[NDArray[np.generic]] | None
+    best: list[NDArray[np.generic]]
+    seconds: float
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch with the highest validation accuracy, counted from 1."""
+        return int(np.argmax([epoch.validation_oa for epoch in self.history])) + 1
+
+
+def rate(history: Sequence[Epoch], recipe: Recipe) -> float:
+    """Learning rate of the next epoch: the last one, divided where accuracy stood still.
+
+    Args:
+        history: The epochs done.
+        recipe: Of the network; a quarter of its epochs without a better validation accuracy
+            makes the rate a tenth.
+    """
+    patience = max(1, round(recipe.epochs * PATIENCE))
+    best, waited, value = -1.0, 0, recipe.learning_rate
+    for epoch in history:
+        if epoch.validation_oa > best:
+            best, waited = epoch.validation_oa, 0
+        else:
+            waited += 1
+        if waited == patience:
+            value, waited = value / DECAY, 0
+    return value
+
+
+def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """The recipe's Keras optimizer."""
+    options: dict[str, object] = {"learning_rate": recipe.learning_rate}
+    if recipe.momentum:
+        options["momentum"] = recipe.momentum
+    return keras.optimizers.get({"class_name": recipe.optimizer, "config": options})
+
+
+def fit(plan: TrainingPlan, data: Data, state_file: Path, progress: Progress) -> FitResult:
+    """Trains the plan's network, from the state file where there is one.
+
+    Args:
+        plan: What to train and how.
+        data: To learn from; the validation pixels choose the epoch.
+        state_file: Written between epochs, removed by the caller when the run is kept.
+        progress: Told of every batch and epoch.
+
+    Returns:
+        The network with the weights of its best epoch, and how it got there.
+
+    Raises:
+        DataError: The state file is damaged.
+    """
+    keras.utils.set_random_seed(plan.seed)
+    network = zoo.build(
+        plan.network, bands=data.scene.bands, classes=data.scene.classes, patch=plan.patch
+    )
+    recipe = plan.recipe
+    for variable in network.trainable_variables:
+        # The papers' weight decay adds l2 * w to the gradient, that is, l2 / 2 * w^2 to the loss.
+        variable.regularizer = keras.regularizers.L2(recipe.l2 / 2) if recipe.l2 else None
+    model = gathering(network, data.patches)
+    model.compile(
+        optimizer(recipe),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # On CPU, TensorFlow's own kernels beat XLA's: 27 times for the convolutions of he.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    model.optimizer.build(model.trainable_variables)
+    state = _read_state(state_file) or State([], None, [], 0.0)
+    if state.variables is not None:
+        _assign(_variables(model), state.variables, state_file)
+    saved = time.monotonic()
+    train, validation = data.split.train, data.split.validation
+    steps = -(-len(train) // recipe.batch)
+    progress.start(f"training {plan.network}", recipe.epochs * steps)
+    progress.advance(len(state.history) * steps)
+    for number in range(len(state.history), recipe.epochs):
+        begin = time.monotonic()
+        model.optimizer.learning_rate = learning_rate = rate(state.history, recipe)
+        order = np.random.default_rng((plan.seed, number)).permutation(train)
+        meter = _Meter(progress, number + 1, recipe.epochs, state.history)
+        fitted = model.fit(
+            as_indices(order), data.targets(order), batch_size=recipe.batch, shuffle=False,
+            verbose=0, callbacks=[meter],
+        )  # fmt: skip
+        judged = evaluate(model, data, validation if len(validation) else train)
+        seconds = time.monotonic() - begin
+        epoch = Epoch(fitted.history["loss"][0], judged.oa, learning_rate, seconds)
+        state.history.append(epoch)
+        state.seconds += seconds
+        if state.best_epoch == len(state.history):
+            state.best = network.get_weights()
+        if time.monotonic() - saved > SAVE_EVERY and number + 1 < recipe.epochs:
+            state.variables = [np.asarray(variable) for variable in _variables(model)]
+            _write_state(state, state_file)
+            saved = time.monotonic()
+    network.set_weights(state.best)
+    return FitResult(
+        network=network,
+        history=tuple(state.history),
+        best_epoch=state.best_epoch,
+        scores=evaluate(model, data, data.split.test),
+        seconds=state.seconds,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What came of a training run.
+
+    Attributes:
+        network: With the weights of its best epoch.
+        history: By epoch.
+        best_epoch: Counted from 1.
+        scores: On the test pixels.
+        seconds: Spent in training, interruptions left out.
+    """
+
+    network: keras.Model
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    scores: Scores
+    seconds: float
+
+
+def evaluate(model: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
+    """Scores of a gathering model on `pixels` (flat indices)."""
+    logits = model.predict(as_indices(pixels), batch_size=PREDICT_BATCH, verbose=0)
+    predicted = np.asarray(logits).argmax(1)
+    return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
+
+
+class _Meter(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells the progress of every batch."""
+
+    def __init__(
+        self, progress: Progress, epoch: int, epochs: int, history: Sequence[Epoch]
+    ) -> None:
+        super().__init__()
+        self._progress = progress
+        last = f", validation OA {history[-1].validation_oa:.2%}" if history else ""
+        self._note = f"epoch {epoch}/{epochs}, loss {{loss:.4f}}{last}"
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._progress.advance(1, self._note.format(**(logs or {})))
+
+
+def _variables(model: keras.Model) -> list[keras.Variable]:
+    """Everything that a later epoch depends on: weights, random generators, optimizer."""
+    # A model's own list counts its optimizer and metrics too; each variable once, in order.
+    found = {id(v): v for v in [*model.layers[-1].variables, *model.optimizer.variables]}
+    return list(found.values())
+
+
+def _assign(
+    variables: Sequence[keras.Variable], values: Sequence[NDArray[np.generic]], path: Path
+) -> None:
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [value.shape for value in values]:
+        raise DataError(
+            f"{path} does not fit the network",
+            received=f"{len(values)} variables",
+            allowed=f"{len(variables)} of the shapes of this version",
+            remedy="remove the run's folder and train again",
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _write_state(state: State, path: Path) -> None:
+    facts = {"history": [asdict(epoch) for epoch in state.history], "seconds": state.seconds}
+    arrays = {f"variable{i}": value for i, value in enumerate(state.variables or [])}
+    arrays |= {f"best{i}": value for i, value in enumerate(state.best)}
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
+
+
+def _read_state(path: Path) -> State | None:
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            facts = json.loads(str(file["facts"]))
+            variables = [file[f"variable{i}"] for i in range(_count(file.files, "variable"))]
+            best = [file[f"best{i}"] for i in range(_count(file.files, "best"))]
+        history = [Epoch(**epoch) for epoch in facts["history"]]
+        return State(history, variables, best, facts["seconds"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise DataError(
+            f"{path} is damaged, so the run cannot be resumed",
+            received=type(error).__name__,
+            remedy="remove the run's folder and train again",
+        ) from error
+
+
+def _count(names: Sequence[str], prefix: str) -> int:
+    return sum(name.startswith(prefix) for name in names)

@@ -1,0 +1,163 @@
+"""One training run: from a plan to a folder with network, record and card."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from hsitf import records, runs, zoo
+from hsitf.data import load, prepare, read_train_map, save_split
+from hsitf.errors import InputError
+from hsitf.files import replacing, sha256
+from hsitf.measure import peak_memory
+from hsitf.progress import Progress
+from hsitf.records import RunRecord, TrainingPlan
+from hsitf.runs import Run
+from hsitf.train.card import card
+from hsitf.zoo import Recipe
+
+# A fifth of the paper's epochs: on two cores, the difference between minutes and a coffee break.
+SHORT = 5
+
+
+def scheduled(recipe: Recipe, schedule: str) -> Recipe:
+    """The paper's recipe for the "full" schedule, a fifth of its epochs for the "short" one.
+
+    Raises:
+        InputError: There is no such schedule.
+    """
+    if schedule == "full":
+        return recipe
+    if schedule == "short":
+        return replace(recipe, epochs=math.ceil(recipe.epochs / SHORT))
+    raise InputError(
+        "unknown schedule", received=schedule, allowed="full, short", remedy="name one of these"
+    )
+
+
+def default_name(plan: TrainingPlan) -> str:
+    """Name of a run whose user gave none: what tells runs of a network apart most often."""
+    return f"{plan.split.kind}-{plan.schedule}-seed{plan.seed}"
+
+
+def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
+    """Trains a network, or resumes or returns the run that the same plan began or finished.
+
+    Args:
+        plan: What to train and how.
+        name: Of the run's folder; `default_name` where None.
+        progress: Told what happens.
+
+    Returns:
+        The finished run in `models/<scene>/<network>/<name>`.
+
+    Raises:
+        InputError: Another plan's run has that name; or the plan cannot be followed.
+        DataError: The scene cannot be read or split.
+        OutputError: The folder cannot be written.
+    """
+    facts = zoo.network(plan.network)
+    scene = load(plan.scene)
+    folder = runs.folder(scene.name, plan.network, name or default_name(plan))
+    if (folder / runs.RECORD).is_file():
+        _same_plan(Run.open(folder).record.plan, plan, folder)
+        progress.say(f"{folder} is trained already")
+        return Run.open(folder)
+    # Whatever can be refused is refused before the first file is written.
+    zoo.check(plan.network, bands=scene.bands, classes=scene.classes, patch=plan.patch)
+    data = prepare(scene, plan.split, read_train_map(plan.scene.train_map))
+    if (folder / runs.PLAN).is_file():
+        _same_plan(records.read(TrainingPlan, folder / runs.PLAN), plan, folder)
+        if (folder / runs.STATE).is_file():
+            progress.say(f"resuming {folder}")
+    records.write(plan, folder / runs.PLAN)
+
+    from hsitf.train.loop import fit
+
+    fitted = fit(plan, data, folder / runs.STATE, progress)
+    with replacing(folder / runs.NETWORK) as temporary:
+        # Keras insists on the suffix.
+        saved = temporary.with_suffix(".keras")
+        fitted.network.save(saved)
+        saved.replace(temporary)
+    with replacing(folder / runs.SPLIT) as temporary, temporary.open("wb") as stream:
+        save_split(data.split, stream)
+    record = RunRecord(
+        schema=records.SCHEMA,
+        plan=plan,
+        paper=facts.paper,
+        parameters=fitted.network.count_params(),
+        scene=data.scene_record(),
+        split=data.split_record(),
+        normalizer=data.normalizer,
+        history=fitted.history,
+        best_epoch=fitted.best_epoch,
+        scores=fitted.scores,
+        seconds=fitted.seconds,
+        peak_memory=peak_memory(),
+        sha256=sha256(folder / runs.NETWORK),
+        versions=records.versions(),
+        command=records.command(),
+    )
+    with replacing(folder / runs.CARD) as temporary:
+        temporary.write_text(card(record), encoding="utf-8")
+    # The record comes last: it is what makes the run a finished one.
+    records.write(record, folder / runs.RECORD)
+    for leftover in (runs.PLAN, runs.STATE):
+        (folder / leftover).unlink(missing_ok=True)
+    return Run(folder, record)
+
+
+def trained(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
+    """A trained network for the plan: the run named, else the latest that fits, else a new one.
+
+    A finished run fits where network, scene and split are the plan's, whatever its schedule.
+
+    Args:
+        plan: What is wanted; followed where nothing fits.
+        origin: Folder of a run.
+        progress: Told what was found.
+
+    Raises:
+        InputError: The run named is of another network; else as `train`.
+    """
+    if origin is not None:
+        run = Run.open(origin)
+        if run.record.plan.network != plan.network:
+            raise InputError(
+                f"{origin} holds another network",
+                received=f"--model {plan.network}",
+                allowed=run.record.plan.network,
+                remedy="name the run of that network or leave --from out",
+            )
+        return run
+    fitting = [run for run in runs.finished(plan.network) if _fits(run.record.plan, plan)]
+    if fitting:
+        progress.say(f"using {fitting[-1].folder}")
+        return fitting[-1]
+    progress.say(
+        f"no trained {plan.network} for this scene and split: training one with the "
+        f"{plan.schedule} schedule, {plan.recipe.epochs} epochs"
+    )
+    return train(plan, None, progress)
+
+
+def _fits(then: TrainingPlan, now: TrainingPlan) -> bool:
+    # The same files may lie in another folder today; their digests are compared later.
+    scene = replace(then.scene, data_dir=now.scene.data_dir)
+    return scene == now.scene and then.split == now.split
+
+
+def _same_plan(then: TrainingPlan, now: TrainingPlan, folder: Path) -> None:
+    old, new = asdict(then), asdict(now)
+    # Where the files lie does not change what is learned from them.
+    old["scene"]["data_dir"] = new["scene"]["data_dir"]
+    differing = [key for key in new if old[key] != new[key]]
+    if differing:
+        raise InputError(
+            f"{folder} belongs to a run with another {' and '.join(differing)}",
+            received=", ".join(f"{key} {new[key]}" for key in differing),
+            allowed=", ".join(f"{key} {old[key]}" for key in differing),
+            remedy="give this run another name with --run, or remove that folder",
+        )

@@ -1,0 +1,228 @@
+import hashlib
+import re
+import socket
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from hsitf.errors import DataError, InputError, OutputError
+from hsitf.scenes.download import checked, download
+
+BODY = bytes(range(256)) * 4000
+DIGEST = hashlib.sha256(BODY).hexdigest()
+
+
+class Server:
+    """What a test's server answers with and what it was asked."""
+
+    def __init__(self):
+        self.body, self.etag, self.cut = BODY, '"1"', None
+        self.ranges, self.content_type, self.sized, self.location = True, "text/plain", True, None
+        self.asked = []
+
+
+@contextmanager
+def running(state):
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            asked = self.headers.get("Range")
+            state.asked.append(asked)
+            if state.location or self.path == "/none":
+                self.send_response(302 if state.location else 404)
+                self.send_header("Location", state.location or "")
+                self.end_headers()
+                return
+            start = 0
+            same = self.headers.get("If-Range") == state.etag
+            if asked and state.ranges and same:
+                start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+            if start >= len(state.body):
+                self.send_error(416)
+                return
+            self.send_response(206 if start else 200)
+            if start:
+                end = len(state.body) - 1
+                self.send_header("Content-Range", f"bytes {start}-{end}/{len(state.body)}")
+            if state.etag:
+                self.send_header("ETag", state.etag)
+            if state.sized:
+                self.send_header("Content-Length", str(len(state.body) - start))
+            self.send_header("Content-Type", state.content_type)
+            self.end_headers()
+            self.wfile.write(state.body[start : state.cut])
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/cube.mat"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def state():
+    return Server()
+
+
+@pytest.fixture
+def url(state):
+    with running(state) as address:
+        yield address
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "scenes" / "cube.mat"
+
+
+def files_of(path):
+    return sorted(file.name for file in path.parent.iterdir())
+
+
+def test_fetches_once_and_records_the_checksum(url, path, state):
+    seen = []
+    assert download(url, path, lambda *done: seen.append(done)) == DIGEST
+    assert download(url, path) == DIGEST
+    assert path.read_bytes() == BODY
+    assert seen[-1] == (len(BODY), len(BODY))
+    assert files_of(path) == ["cube.mat", "cube.mat.sha256"]
+    assert (path.parent / "cube.mat.sha256").read_text() == f"{DIGEST}  cube.mat\n"
+    assert len(state.asked) == 1
+
+
+def interrupted(url, path, state, length=300_000):
+    state.cut = length
+    with pytest.raises(DataError, match=rf"cube\.mat cannot be downloaded.*{length} of"):
+        download(url, path)
+    state.cut = None
+    assert not path.exists()
+
+
+def test_goes_on_after_a_cut_connection(url, path, state):
+    interrupted(url, path, state)
+    seen = []
+    assert download(url, path, lambda *done: seen.append(done)) == DIGEST
+    assert state.asked == [None, "bytes=300000-"]
+    assert seen[0][0] > 300_000
+    assert seen[-1] == (len(BODY), len(BODY))
+    assert files_of(path) == ["cube.mat", "cube.mat.sha256"]
+
+
+def test_starts_over_where_ranges_are_ignored(url, path, state):
+    interrupted(url, path, state)
+    state.ranges = False
+    assert download(url, path) == DIGEST
+
+
+def test_starts_over_where_the_file_has_changed(url, path, state):
+    interrupted(url, path, state)
+    state.body, state.etag = BODY[::-1], '"2"'
+    download(url, path)
+    assert path.read_bytes() == BODY[::-1]
+
+
+def test_starts_over_where_the_server_cannot_tell_versions_apart(url, path, state):
+    state.etag = None
+    interrupted(url, path, state)
+    assert download(url, path) == DIGEST
+    assert state.asked == [None, None]
+
+
+def test_starts_over_after_a_part_that_is_too_long(url, path, state):
+    interrupted(url, path, state)
+    state.body = BODY[:1000]
+    with pytest.raises(DataError, match="416"):
+        download(url, path)
+    download(url, path)
+    assert path.read_bytes() == BODY[:1000]
+
+
+def test_a_server_that_does_not_tell_the_length(url, path, state):
+    state.sized = False
+    seen = []
+    assert download(url, path, lambda *done: seen.append(done)) == DIGEST
+    assert seen[-1] == (len(BODY), None)
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_too_much_is_refused(url, path, state, sized):
+    state.sized = sized
+    with pytest.raises(DataError, match=r"too large.*allowed: 1000 bytes"):
+        download(url, path, limit=1000)
+    assert not path.exists()
+
+
+def test_a_web_page_is_refused(url, path, state):
+    state.content_type = "text/html; charset=utf-8"
+    with pytest.raises(DataError, match="a web page instead"):
+        download(url, path)
+    assert not path.exists()
+
+
+def test_a_changed_file_is_refused_with_both_digests(url, path):
+    download(url, path)
+    path.write_bytes(b"other")
+    other = hashlib.sha256(b"other").hexdigest()
+    with pytest.raises(DataError, match=f"{other}.*{DIGEST}.*delete cube.mat"):
+        download(url, path)
+
+
+def test_check_without_a_record(path):
+    path.parent.mkdir()
+    path.write_bytes(BODY)
+    assert checked(path, record=False) == DIGEST
+    assert files_of(path) == ["cube.mat"]
+    path.with_name("cube.mat.sha256").write_text("nonsense")
+    with pytest.raises(DataError, match="does not hold a checksum"):
+        checked(path, record=False)
+
+
+def test_refusals_name_the_file_and_the_way_out(url, path):
+    with pytest.raises(DataError, match=r"none cannot be downloaded.*404.*--data-dir"):
+        download(url.replace("cube.mat", "none"), path)
+
+
+def test_nobody_listens(path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/cube.mat"
+        with pytest.raises(DataError, match=r"cube\.mat cannot be downloaded.*--data-dir"):
+            download(url, path)
+
+
+def test_a_silent_server_is_given_up(path, monkeypatch):
+    monkeypatch.setattr("hsitf.scenes.download.TIMEOUT_S", 0.2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/cube.mat"
+        with pytest.raises(DataError, match="timed out"):
+            download(url, path)
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/a.mat", "file:///etc/hostname", "a.mat"])
+def test_other_schemes_are_refused(url, path):
+    with pytest.raises(InputError, match="http:// or https://"):
+        download(url, path)
+
+
+@pytest.mark.parametrize("location", ["file:///etc/hostname", "ftp://127.0.0.1/a.mat"])
+def test_redirects_lead_nowhere_else(url, path, state, location):
+    state.location = location
+    with pytest.raises(DataError, match="cannot be downloaded"):
+        download(url, path)
+    assert not path.exists()
+
+
+def test_a_folder_that_cannot_be_made(url, tmp_path):
+    (tmp_path / "scenes").write_text("a file")
+    with pytest.raises(OutputError, match="a file stands where a folder has to be"):
+        download(url, tmp_path / "scenes" / "cube.mat")
