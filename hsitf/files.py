@@ -44,16 +44,23 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        old = temporary.with_suffix(".old")
         try:
             yield temporary
             # mkdtemp makes folders for their owner alone; what is published is for all to read.
             temporary.chmod(0o755)
-            old = temporary.with_suffix(".old")
             if path.exists():
                 os.replace(path, old)
             os.replace(temporary, path)
             shutil.rmtree(old, ignore_errors=True)
+        except BaseException:
+            # Between the two moves nothing is in place; what was there comes back.
+            if old.exists() and not path.exists():
+                os.replace(old, path)
+            raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -64,7 +71,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             what = f"no room left on the disk for {path}"
             remedy = "free some space or write elsewhere"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -72,6 +79,11 @@ def explained(path: Path) -> Iterator[None]:
         elif error.errno in (errno.ENOTDIR, errno.EEXIST):
             what = f"cannot write {path}: a file stands where a folder has to be"
             remedy = "move that file away or write elsewhere"
+        elif error.errno == errno.EISDIR:
+            what = f"cannot write {path}: a folder stands where a file has to be"
+            remedy = "move that folder away or write elsewhere"
+        elif error.errno == errno.ENAMETOOLONG:
+            what, remedy = f"cannot write {path}", "give a shorter name"
         else:
             raise
         raise OutputError(what, received=error.strerror, remedy=remedy) from error

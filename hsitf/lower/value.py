@@ -15,7 +15,6 @@ import numpy as np
 from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
-from hsitf.errors import LoweringError
 from hsitf.lower.convolution import Convolution
 
 MAX_RANK = 4
@@ -71,21 +70,24 @@ def positions(shape: tuple[int, ...], order: tuple[int, ...]) -> NDArray[np.int6
 def arranged(value: Value, order: tuple[int, ...]) -> Value:
     """The value with its logical axes in memory in the given order, moved only where needed.
 
-    Raises:
-        LoweringError: The value's elements do not lie along axes (as after a concatenation of
-            flattened maps).
+    Elements that lie along axes are moved by transposing, others (axes merged after a
+    permutation, say) by gathering them one by one.
     """
     wanted = positions(value.shape, order)
     if np.array_equal(value.index, wanted):
         return value
     now = _memory_order(value)
+    if now is None:
+        source = np.empty(value.index.size, np.int32)
+        source[wanted.ravel()] = value.index.ravel()
+        return Value(ops.take(value.viewed(len(source)), source, axis=1), wanted)
     sizes = [value.shape[axis] for axis in now]
     tensor = _transposed(value.tensor, sizes, [now.index(axis) for axis in order])
     return Value(tensor, wanted)
 
 
-def _memory_order(value: Value) -> list[int]:
-    """The logical axes as they lie in memory, the slowest first."""
+def _memory_order(value: Value) -> list[int] | None:
+    """The logical axes as they lie in memory, the slowest first; None if they do not."""
     origin = value.index[(0,) * value.index.ndim]
     strides = [
         value.index[tuple(int(axis == other) for other in range(value.index.ndim))] - origin
@@ -94,13 +96,7 @@ def _memory_order(value: Value) -> list[int]:
         for axis, size in enumerate(value.shape)
     ]
     order = sorted(range(value.index.ndim), key=lambda axis: -strides[axis])
-    if not np.array_equal(value.index, positions(value.shape, tuple(order))):
-        raise LoweringError(
-            "the elements of a value do not lie along its axes",
-            received=f"logical shape {value.shape}",
-            remedy="reshape before concatenating, or add a rule in hsitf/lower/rules.py",
-        )
-    return order
+    return order if np.array_equal(value.index, positions(value.shape, tuple(order))) else None
 
 
 def _transposed(tensor: KerasTensor, sizes: list[int], order: list[int]) -> KerasTensor:

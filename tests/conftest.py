@@ -1,0 +1,62 @@
+"""What the tests share: a tiny scene, and the command line as a user types it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hsitf.scenes.scene import Scene
+from hsitf.scenes.synthetic import synthesize
+
+# Set before any test imports TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Scene:
+    """40 x 40 pixels, 24 bands, 4 classes; every class in several fields."""
+    return synthesize("tiny", 40, 40, 24, 4, seed=0)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A folder to type hsitf commands in, with the tiny scene as two files."""
+
+    folder: Path
+
+    SCENE = ("--scene", "tiny.npy", "--labels", "labels.npy")
+
+    def __call__(self, verb: str, *words: str, timeout: float = 240) -> subprocess.CompletedProcess:
+        """Runs `python -m hsitf.VERB WORDS` there."""
+        return subprocess.run(
+            [sys.executable, "-m", f"hsitf.{verb}", *words],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+
+@pytest.fixture(scope="module")
+def shell(tiny: Scene, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    folder = tmp_path_factory.mktemp("user")
+    np.save(folder / "tiny.npy", tiny.cube)
+    np.save(folder / "labels.npy", tiny.labels)
+    return Shell(folder)
+
+
+@pytest.fixture(scope="session")
+def samson_dir() -> Path:
+    if not (SHARED_DATA / "samson_dataset.mat").is_file():
+        pytest.skip("the Samson scene is not at hand (../shared/data/samson_dataset.mat)")
+    return SHARED_DATA

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+# The one direction of the house: a module imports only from those above it.
+ORDER = [
+    "errors", "files", "quiet", "progress", "measure", "tables", "scenes", "metrics", "zoo",
+    "records", "data", "runs", "graph", "train", "options", "lower", "contents", "runtimes",
+    "verify", "export", "cli",
+]  # fmt: skip
+# The command line stands above all: verbs import it, nothing below a verb does.
+FRONT = {"__main__"}
+
+
+def modules() -> list[Path]:
+    return sorted((ROOT / "hsitf").rglob("*.py"))
+
+
+def level(path: Path) -> str:
+    return path.relative_to(ROOT / "hsitf").parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = node.module.split(".")
+            if parts == ["hsitf"]:
+                found |= {alias.name for alias in node.names}
+            elif parts[0] == "hsitf":
+                found.add(parts[1])
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("hsitf.")}
+    return found - {"__version__"}
+
+
+def test_every_module_has_its_place():
+    found = {level(path) for path in modules()} - {"__init__"} - FRONT
+    assert found == set(ORDER)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_one_way(path):
+    if path.name == "__main__.py":
+        return
+    own = level(path)
+    if own == "__init__":
+        assert not imported(path)
+        return
+    above = set(ORDER[: ORDER.index(own) + 1])
+    assert imported(path) <= above, f"{own} imports from below"
+
+
+@pytest.mark.parametrize("folder", ["models", "export"])
+def test_artifact_folders_hold_no_code(folder):
+    tracked = subprocess.run(
+        ["git", "ls-files", folder], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not [name for name in tracked if name.endswith((".py", ".sh", ".java", ".ipynb"))]
+
+
+@pytest.mark.parametrize(
+    "module", ["hsitf", "hsitf.cli", "hsitf.train.__main__", "hsitf.export.__main__", "hsitf.zoo"]
+)
+def test_importing_a_verb_loads_nothing_heavy(module):
+    code = (
+        f"import sys, {module}; heavy = {{'tensorflow', 'keras', 'numpy', 'scipy', 'pydantic'}}; "
+        "sys.exit(str(sorted(heavy & set(sys.modules))) if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", ["", ".train", ".export", ".scenes"])
+def test_help_loads_no_tensorflow(verb):
+    code = (
+        "import runpy, sys\n"
+        "sys.argv = ['hsitf', '--help']\n"
+        f"try: runpy.run_module('hsitf{verb}', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "Usage" in done.stdout

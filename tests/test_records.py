@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hsitf import records
+from hsitf.errors import DataError, OutputError
+from hsitf.metrics import Scores
+from hsitf.records import (
+    SCHEMA,
+    Epoch,
+    ExportRecord,
+    Latency,
+    Operator,
+    RunRecord,
+    SceneChoice,
+    SceneRecord,
+    SplitRecord,
+    Tensor,
+    TrainingPlan,
+)
+from hsitf.scenes.normalize import Normalizer
+from hsitf.scenes.splits import SplitOptions
+from hsitf.zoo import Recipe
+
+CHOICE = SceneChoice("cube.npy", labels="labels.npy", drop=("class 3", "Röte"))
+PLAN = TrainingPlan(
+    "hu", CHOICE, SplitOptions(train=0.5, guard=3), Recipe("sgd", 0.01, l2=1e-4), "full", 7
+)
+SCENE = SceneRecord("cube", (4, 5, 6), ("corn", "wheat"), False, {"cube.npy": "ab12"})
+SPLIT = SplitRecord("disjoint", 7, 3, 10, 2, 8, 1, 0.0, 1 / 3)
+NORMALIZER = Normalizer((0.1, 1e-30), (1.0, 2.5))
+SCORES = Scores(0.9, 0.8, -0.1, (1.0, 0.6), (0.7, 0.0), (5, 3))
+EPOCH = Epoch(1.5, 0.9, 0.01, 0.25)
+TENSOR = Tensor("patch", (1, 9, 9, 6), "int8", 0.0123, -3)
+OPERATOR = Operator("CONV_2D", "int8", 4)
+LATENCY = Latency(0.1, 0.2, 0.3, 5.0, 200, 1, "LiteRT (XNNPACK)", "some processor, 2 cores")
+RUN = RunRecord(
+    schema=SCHEMA, plan=PLAN, paper="A paper", parameters=123, scene=SCENE, split=SPLIT,
+    normalizer=NORMALIZER, history=(EPOCH, EPOCH), best_epoch=2, scores=SCORES, seconds=1.0,
+    peak_memory=1 << 33, sha256="cd34", versions={"keras": "3"}, command="python -m hsitf.train",
+)  # fmt: skip
+EXPORT = ExportRecord(
+    schema=SCHEMA, model="hu", scene="cube", synthetic=True, split=SPLIT, leakage=0.0,
+    variant="int8", file="hu.tflite", bytes=10, bytes_float32=40, sha256="ef56", batch=1,
+    oa_keras=0.9, oa=0.91, aa=0.8, kappa=0.7, oa_drop=-1.0, agreement=0.99,
+    max_abs_logit_error=0.1, relative_logit_error=0.01, test_pixels=8, lowering_error=1e-6,
+    operators=(OPERATOR,), integer_share=1.0, max_rank=4, latency_ms=LATENCY, input=TENSOR,
+    output=Tensor("logits", (1, 2), "float32"), class_names=("corn", "wheat"),
+    normalizer=NORMALIZER, patch=9, bands=6, calibration=512, versions={}, run="models/cube/hu/a",
+    run_sha256="cd34", command="python -m hsitf.export",
+)  # fmt: skip
+ALL = [CHOICE, PLAN, SCENE, SPLIT, EPOCH, RUN, OPERATOR, TENSOR, LATENCY, EXPORT]
+
+
+@pytest.mark.parametrize("record", ALL, ids=lambda record: type(record).__name__)
+def test_round_trip(record, tmp_path):
+    records.write(record, tmp_path / "record.json")
+    assert records.read(type(record), tmp_path / "record.json") == record
+
+
+@pytest.mark.parametrize("train", [None, 50, 0.65, 1 - 1e-16])
+def test_shares_and_numbers_of_pixels_stay_apart(train, tmp_path):
+    options = SplitOptions("random", train=train)
+    records.write(options, tmp_path / "record.json")
+    found = records.read(SplitOptions, tmp_path / "record.json").train
+    assert (found, type(found)) == (train, type(train))
+
+
+def test_is_text_for_people(tmp_path):
+    records.write(CHOICE, tmp_path / "record.json")
+    text = (tmp_path / "record.json").read_text(encoding="utf-8")
+    assert text.startswith('{\n  "source": "cube.npy",\n')
+    assert text.endswith("}\n")
+    assert "Röte" in text
+
+
+def changed(tmp_path, **values):
+    records.write(RUN, tmp_path / "record.json")
+    content = json.loads((tmp_path / "record.json").read_text()) | values
+    (tmp_path / "record.json").write_text(json.dumps(content))
+    return tmp_path / "record.json"
+
+
+def assert_refused(path, *words):
+    with pytest.raises(DataError) as caught:
+        records.read(RunRecord, path)
+    for word in (str(path), *words):
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_truncated(tmp_path, share):
+    path = changed(tmp_path)
+    text = path.read_bytes()
+    path.write_bytes(text[: int(share * len(text))])
+    assert_refused(path, "is not a RunRecord", "EOF")
+
+
+@pytest.mark.parametrize("content", [b"\x00\xff", b"[]", b"null", b"<html>"])
+def test_something_else(tmp_path, content):
+    (tmp_path / "record.json").write_bytes(content)
+    assert_refused(tmp_path / "record.json", "is not a RunRecord")
+
+
+def test_wrong_type_is_placed(tmp_path):
+    assert_refused(changed(tmp_path, best_epoch="last"), "received: best_epoch: ", "integer")
+    assert_refused(changed(tmp_path, history=[{"loss": 1}]), "history.0.validation_oa")
+
+
+def test_missing_field(tmp_path):
+    path = changed(tmp_path)
+    content = json.loads(path.read_text())
+    del content["plan"]["recipe"]["learning_rate"]
+    path.write_text(json.dumps(content))
+    assert_refused(path, "plan.recipe.learning_rate: Field required")
+
+
+def test_value_that_its_own_class_refuses(tmp_path):
+    plan = json.loads(changed(tmp_path).read_text())["plan"]
+    plan["split"]["kind"] = "diagonal"
+    assert_refused(changed(tmp_path, plan=plan), "is not a RunRecord", "unknown split 'diagonal'")
+
+
+def test_another_schema(tmp_path):
+    words = f"received: schema {SCHEMA + 1}; allowed: schema {SCHEMA}"
+    assert_refused(changed(tmp_path, schema=SCHEMA + 1), "another version of hsitf", words)
+
+
+def test_another_schema_with_other_fields(tmp_path):
+    # What the number is for: a later version may have dropped a field.
+    path = changed(tmp_path, schema=SCHEMA + 1)
+    content = json.loads(path.read_text())
+    del content["paper"]
+    path.write_text(json.dumps(content))
+    assert_refused(path, "another version of hsitf")
+
+
+def test_no_record(tmp_path):
+    assert_refused(tmp_path / "record.json", "no record")
+
+
+def test_a_number_that_is_none_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="nan"):
+        records.write(Epoch(float("nan"), 0.5, 0.1, 1.0), tmp_path / "record.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "models").write_text("")
+    with pytest.raises(OutputError):
+        records.write(CHOICE, tmp_path / "models" / "record.json")
+
+
+def test_versions_name_what_decides():
+    assert {"python", "hsitf", "keras", "numpy"} <= set(records.versions())
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["/x/hsitf/train/__main__.py", "-m", "hu"], "python -m hsitf.train -m hu"),
+        (["/x/hsitf/__main__.py", "train", "--scene", "my cube.npy"],
+         "python -m hsitf train --scene 'my cube.npy'"),
+        (["/usr/bin/hsitf", "export", "--int8"], "hsitf export --int8"),
+    ],
+)  # fmt: skip
+def test_command_can_be_typed_again(monkeypatch, argv, expected):
+    monkeypatch.setattr("sys.argv", argv)
+    assert records.command() == expected
