@@ -69,6 +69,15 @@ def run(application: typer.Typer) -> None:
         _complain(str(error), error.status)
     except _Interrupted as error:
         _complain("interrupted; repeat the command to go on where it was saved last.", error.status)
+    except OSError as error:
+        # What is written explains itself; this is a path that cannot be read or does not work.
+        if error.filename is None:
+            raise
+        path = str(error.filename)
+        _complain(
+            f"{path if len(path) < 200 else path[:200] + '...'} cannot be used; "
+            f"received: {error.strerror}; correct the path or its permissions.", 4,
+        )  # fmt: skip
     except MemoryError as error:
         _complain(f"out of memory: {error}; close other programs or give a smaller --batch.", 1)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +132,7 @@ def load_split(path: Path, record: SplitRecord) -> Split:
         with np.load(path, allow_pickle=False) as file:
             rows, cols = (int(size) for size in file["shape"])
             sets = [np.asarray(file[name], np.int64) for name in ("train", "validation", "test")]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path} does not hold the pixels of a split",
             received=type(error).__name__,

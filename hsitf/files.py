@@ -89,6 +89,29 @@ def explained(path: Path) -> Iterator[None]:
         raise OutputError(what, received=error.strerror, remedy=remedy) from error
 
 
+@contextmanager
+def needing(room: int, folder: Path) -> Iterator[None]:
+    """Runs a library that hides a full disk behind errors of its own, and tells it apart.
+
+    Args:
+        room: Bytes that it writes, about.
+        folder: Where it writes, besides the folder for temporary files.
+
+    Raises:
+        OutputError: The block failed, and so many bytes cannot be written.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception:
+        for place in (folder, Path(tempfile.gettempdir())):
+            with explained(place), tempfile.TemporaryFile(dir=place) as probe:
+                for _ in range(-(-room // _CHUNK)):
+                    probe.write(bytes(_CHUNK))
+        raise
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file, or of a folder's files with their relative names, as hexadecimal."""
     digest = hashlib.sha256()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hsitf import zoo
@@ -24,6 +26,9 @@ class RecipeOptions:
 
 
 _AS_PUBLISHED = RecipeOptions()
+
+# NumPy's older generator, which Keras seeds too, takes 32 bits.
+LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ def training_plan(
     split: SplitChoice,
     schedule: str,
     changes: RecipeOptions = _AS_PUBLISHED,
+    turn: bool = True,
 ) -> TrainingPlan:
     """The plan that a user's options make.
 
@@ -60,6 +66,11 @@ def training_plan(
     facts = zoo.network(network)
     recipe = scheduled(facts.recipe, schedule)
     changed = {name: value for name, value in vars(changes).items() if value is not None}
+    _check_numbers(changed)
+    if not 0 <= split.seed <= LARGEST_SEED:
+        raise InputError(
+            "the seed is out of range", received=split.seed, allowed=f"0 to {LARGEST_SEED}"
+        )
     patch = facts.patch if split.patch is None else split.patch
     return TrainingPlan(
         network=network,
@@ -71,7 +82,19 @@ def training_plan(
         recipe=replace(recipe, **changed),
         schedule="custom" if "epochs" in changed else schedule,
         seed=split.seed,
+        turn=turn,
     )  # fmt: skip
+
+
+def _check_numbers(changed: Mapping[str, object]) -> None:
+    """Refuses numbers that no recipe has; what is particular to one the recipe checks itself."""
+    for name, value in changed.items():
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise InputError(
+                f"{name.replace('_', ' ')} is out of range",
+                received=value,
+                allowed="finite numbers from 0",
+            )
 
 
 def _amount(text: str | None) -> float | int | None:

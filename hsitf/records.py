@@ -6,6 +6,7 @@ and what it is worth.
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from hsitf.errors import DataError
+from hsitf.errors import DataError, HsitfError
 from hsitf.files import explained, replacing
 from hsitf.metrics import Scores
 from hsitf.scenes.normalize import Normalizer
@@ -61,7 +62,8 @@ class TrainingPlan:
         split: Which pixels teach and which judge.
         recipe: How to train.
         schedule: full, short or custom: how the epochs compare with the paper's.
-        seed: Of weights, order and dropout.
+        seed: Of weights, order, sides and dropout.
+        turn: Whether each patch is shown turned or mirrored at random, one of eight ways.
     """
 
     network: str
@@ -70,6 +72,7 @@ class TrainingPlan:
     recipe: Recipe
     schedule: str
     seed: int
+    turn: bool = True
 
     @property
     def patch(self) -> int:
@@ -291,11 +294,14 @@ def write(record: object, path: Path) -> None:
 
     Raises:
         OutputError: The file cannot be written.
+        ValueError: The record holds a number that is none, which JSON cannot tell.
     """
     from pydantic import TypeAdapter
 
+    content = TypeAdapter(type(record)).dump_python(record, mode="json")
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
-        temporary.write_bytes(TypeAdapter(type(record)).dump_json(record, indent=2) + b"\n")
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def read(kind: type[T], path: Path) -> T:
@@ -312,24 +318,39 @@ def read(kind: type[T], path: Path) -> T:
         )
     with explained(path):
         text = path.read_bytes()
-    try:
-        record = TypeAdapter(kind).validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise DataError(
-            f"{path} is not a {kind.__name__}",
-            received=f"{place}: {first['msg']}",
-            remedy="make it again with this version of hsitf",
-        ) from error
-    if (schema := getattr(record, "schema", SCHEMA)) != SCHEMA:
+    if (schema := _schema(text)) != SCHEMA:
         raise DataError(
             f"{path} is of another version of hsitf",
             received=f"schema {schema}",
             allowed=f"schema {SCHEMA}",
             remedy="make it again with this version",
         )
-    return record
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise _damaged(path, kind, f"{place}: {first['msg']}") from error
+    # What a class refuses of its own values is a damaged record here, not a wrong option.
+    except HsitfError as error:
+        raise _damaged(path, kind, error.what) from error
+
+
+def _damaged(path: Path, kind: type, reason: str) -> DataError:
+    return DataError(
+        f"{path} is not a {kind.__name__}",
+        received=reason,
+        remedy="make it again with this version of hsitf",
+    )
+
+
+def _schema(text: bytes) -> object:
+    """The schema that a record's text states; the current one where it states none."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return SCHEMA
+    return content.get("schema", SCHEMA) if isinstance(content, dict) else SCHEMA
 
 
 def versions() -> dict[str, str]:

@@ -197,14 +197,29 @@ class OnnxRuntime:
 
 
 class SavedModel:
-    """A TensorFlow SavedModel folder, its `serve` endpoint."""
+    """A TensorFlow SavedModel folder, its `serve` endpoint.
+
+    Args:
+        path: The folder.
+        threads: Ignored; TensorFlow takes as many as it likes.
+
+    Raises:
+        DataError: The folder is not one that TensorFlow can load.
+    """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         import tensorflow as tf
 
-        # The endpoint's variables live as long as the object that was loaded.
-        self._loaded = tf.saved_model.load(str(path))
-        serve = self._loaded.signatures["serving_default"]
+        try:
+            # The endpoint's variables live as long as the object that was loaded.
+            self._loaded = tf.saved_model.load(str(path))
+            serve = self._loaded.signatures["serving_default"]
+        # What TensorFlow raises on a damaged folder has no common base below Exception.
+        except Exception as error:
+            raise DataError(
+                f"TensorFlow cannot load {path}", received=str(error).splitlines()[0],
+                remedy="export it again",
+            ) from error  # fmt: skip
         ((self._name, source),) = serve.structured_input_signature[1].items()
         ((self._result, sink),) = serve.structured_outputs.items()
         self._serve = serve

@@ -8,15 +8,11 @@ from pathlib import Path
 import pytest
 
 from hsitf.errors import OutputError
-from hsitf.files import explained, replacing, replacing_folder, sha256, size
+from hsitf.files import explained, needing, replacing, replacing_folder, sha256, size
 
 
 def names(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
-class Failed(Exception):
-    pass
 
 
 def test_a_new_file_comes_with_its_folders(tmp_path):
@@ -38,12 +34,12 @@ def test_an_old_file_is_replaced(tmp_path):
 def write_and_fail(path):
     with replacing(path) as temporary:
         temporary.write_text("half")
-        raise Failed
+        raise RuntimeError
 
 
 def test_an_old_file_survives_a_failure(tmp_path):
     (tmp_path / "c.txt").write_text("old")
-    with pytest.raises(Failed):
+    with pytest.raises(RuntimeError):
         write_and_fail(tmp_path / "c.txt")
     assert (tmp_path / "c.txt").read_text() == "old"
     assert names(tmp_path) == ["c.txt"]
@@ -63,14 +59,14 @@ def test_an_old_folder_is_replaced_whole(tmp_path):
 def fill_and_fail(path):
     with replacing_folder(path) as temporary:
         (temporary / "half.txt").write_text("half")
-        raise Failed
+        raise RuntimeError
 
 
 def test_an_old_folder_survives_a_failure(tmp_path):
     old = tmp_path / "bundle"
     old.mkdir()
     (old / "kept.txt").write_text("old")
-    with pytest.raises(Failed):
+    with pytest.raises(RuntimeError):
         fill_and_fail(old)
     assert names(tmp_path) == ["bundle", "bundle/kept.txt"]
 
@@ -166,6 +162,20 @@ def test_refusals_are_explained(number, words):
     with pytest.raises(OutputError, match=words) as caught, explained(Path("here")):
         raise OSError(number, os.strerror(number))
     assert caught.value.received == os.strerror(number)
+
+
+def test_a_full_disk_that_a_library_hides(tmp_path, monkeypatch):
+    with pytest.raises(TypeError), needing(10, tmp_path):
+        raise TypeError("a fault of its own")
+
+    def full(*, dir):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(OutputError, match="no room left"), needing(10, tmp_path):
+        raise TypeError("what comes of a full disk")
+    with needing(10, tmp_path):
+        pass
 
 
 def test_other_failures_stay_what_they_are():

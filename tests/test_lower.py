@@ -7,8 +7,8 @@ from keras import layers
 
 from hsitf import zoo
 from hsitf.errors import LoweringError
-from hsitf.lower import difference, lower
-from hsitf.lower.convolution import Axis, Convolution, folded_kernel, merged, same
+from hsitf.lower import Target, difference, lower
+from hsitf.lower.convolution import Axis, Convolution, folded_kernel, grouped, merged, same
 
 RNG = np.random.default_rng(0)
 
@@ -20,8 +20,8 @@ def randomized(model: keras.Model) -> keras.Model:
     return model
 
 
-def assert_exact(model: keras.Model, batch: int = 1) -> keras.Model:
-    lowered = lower(model, batch)
+def assert_exact(model: keras.Model, batch: int = 1, width: int = 1) -> keras.Model:
+    lowered = lower(model, batch, Target(width))
     patches = RNG.normal(size=(5, *model.inputs[0].shape[1:])).astype(np.float32)
     error, largest = difference(model, lowered, patches)
     assert error <= 1e-4 * max(1.0, largest)
@@ -37,10 +37,10 @@ def model_of(shape: tuple[int, ...], *stack: layers.Layer) -> keras.Model:
 
 
 @pytest.mark.parametrize("name", zoo.names())
-@pytest.mark.parametrize("batch", [1, 3])
-def test_networks_lower_exactly(name, batch):
-    model = randomized(zoo.build(name, bands=60, classes=5))
-    lowered = assert_exact(model, batch)
+@pytest.mark.parametrize(("batch", "width"), [(1, 1), (3, 1), (1, 32), (2, 100)])
+def test_networks_lower_exactly(name, batch, width):
+    model = randomized(zoo.build(name, bands=62, classes=5))
+    lowered = assert_exact(model, batch, width)
     kinds = {type(layer).__name__ for layer in lowered.layers}
     assert not kinds & {"Conv1D", "Conv3D", "MaxPooling1D", "MaxPooling3D"}
     for layer in lowered.layers:
@@ -54,7 +54,9 @@ def test_networks_lower_exactly(name, batch):
 def test_volume_convolutions(kernel, strides, padding):
     conv = layers.Conv3D(4, kernel, strides=strides, padding=padding, activation="relu")
     stack = [layers.Reshape((5, 6, 11, 1)), layers.Conv3D(3, (2, 2, 2)), conv, layers.Flatten()]
-    assert_exact(model_of((5, 6, 11), *stack, layers.Dense(3)))
+    model = model_of((5, 6, 11), *stack, layers.Dense(3))
+    assert_exact(model)
+    assert_exact(model, batch=2, width=12)
 
 
 @pytest.mark.parametrize("kind", [layers.MaxPooling3D, layers.AveragePooling3D])
@@ -154,6 +156,37 @@ def test_folded_kernel_with_zeros_around():
     conv = Convolution(kernel, np.zeros(1, np.float32), (Axis(2, 1, 1, 0), Axis(), Axis()))
     # Outputs at -1 and 1: 3 x0 + 5 x1, 2 x1 + 3 x2 + 5 x3.
     np.testing.assert_array_equal(folded_kernel(conv, 4)[0, 0], [[3, 0], [5, 2], [0, 3], [0, 5]])
+
+
+def test_grouped_kernel_by_hand():
+    # Taps (a, b, c), zeros around, two and two together: the first two outputs of four inputs
+    # are b x0 + c x1 and a x0 + b x1 + c x2.
+    kernel = np.array([2.0, 3.0, 5.0], np.float32).reshape(1, 1, 3, 1, 1)
+    conv = Convolution(kernel, np.ones(1, np.float32), (Axis(), Axis(), Axis(1, 1, 1, 1)))
+    whole = grouped(conv, 4, 2, 2)
+    assert whole.axes[2] == Axis(1, 1, 1, 1)
+    # By group before, same, after; rows are the two inputs of it, columns the two outputs.
+    expected = [[[0, 0], [2, 0]], [[3, 2], [5, 3]], [[0, 5], [0, 0]]]
+    np.testing.assert_array_equal(whole.kernel[0, 0], expected)
+    np.testing.assert_array_equal(whole.bias, [1, 1])
+
+
+def test_groups_that_do_not_fit_are_refused():
+    conv = Convolution(np.ones((1, 1, 3, 1, 1), np.float32), np.zeros(1, np.float32),
+                       (Axis(), Axis(), Axis(3)))  # fmt: skip
+    assert grouped(conv, 9, 2, 1) is None  # nine is odd
+    assert grouped(conv, 12, 2, 1) is None  # a step of three is no whole number of pairs
+    assert grouped(conv, 9, 3, 2) is None  # three outputs do not pair
+    assert grouped(conv, 12, 6, 2).axes[2].stride == 1
+
+
+def test_wide_targets_get_wide_channels():
+    model = zoo.build("he", bands=200, classes=3)
+    for width in (1, 32):
+        lowered = lower(model, target=Target(width))
+        convs = [layer for layer in lowered.layers if isinstance(layer, layers.Conv2D)]
+        assert all(conv.filters >= width for conv in convs)
+        assert min(conv.filters for conv in convs) == max(16, width)
 
 
 def test_same_is_tensorflows():

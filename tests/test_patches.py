@@ -61,11 +61,21 @@ def test_same_as_a_loop_over_every_pixel(patch):
     assert found.dtype == np.float32
 
 
-def test_corner_and_window_name_the_same_pixels():
+def test_corners_and_windows_name_the_same_pixels():
     cube = np.random.default_rng(0).normal(size=(4, 5, 2)).astype(np.float32)
     source = PatchSource.of(cube, 3)
-    flat = source.padded.reshape(-1, 2)[source.corners[:, None] + source.window]
+    flat = source.padded.reshape(-1, 2)[source.corners[:, None] + source.windows[0]]
     np.testing.assert_array_equal(flat.reshape(20, 3, 3, 2), source.cut(np.arange(20)))
+
+
+def test_windows_see_a_patch_from_eight_sides():
+    source = PatchSource.of(SQUARE, 3)
+    seen = source.padded.ravel()[source.corners[4] + source.windows].astype(int).tolist()
+    assert seen[0] == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert [2, 5, 8, 1, 4, 7, 0, 3, 6] in seen  # a quarter turn
+    assert [6, 7, 8, 3, 4, 5, 0, 1, 2] in seen  # a mirror image
+    assert len({tuple(side) for side in seen}) == 8
+    assert all(side[4] == 4 for side in seen)
 
 
 def test_batches_come_in_order():

@@ -64,7 +64,6 @@ def export(
         "float32": float32, "float16": float16, "dynamic": dynamic, "int8": int8, "onnx": onnx,
         "saved-model": saved_model,
     }  # fmt: skip
-    cli.load_keras()
     from hsitf.export.pipeline import Request, export
     from hsitf.export.table import table
     from hsitf.export.variants import VARIANTS
@@ -76,6 +75,7 @@ def export(
     wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
     wanted += [name for name in variant or [] if name not in wanted]
     request = Request(tuple(map(named, wanted)), batch, max_drop, threads, out)
+    cli.load_keras()
     choice = SceneChoice(
         scene or "fields", data_dir, labels, variable, labels_variable, train_map,
         tuple(drop_class or ()),

@@ -18,7 +18,8 @@ from hsitf.errors import InputError, LoweringError, VerificationError
 from hsitf.export import bundle
 from hsitf.export.bundle import Bundle, Golden
 from hsitf.export.variants import VARIANTS, Variant
-from hsitf.files import replacing_folder, sha256, size
+from hsitf.files import needing, replacing_folder, sha256, size
+from hsitf.lower import ANY, Target, difference, lower
 from hsitf.measure import Timing, interleaved, processor
 from hsitf.progress import Progress
 from hsitf.quiet import quietly
@@ -86,22 +87,28 @@ class Exported:
 
 
 @dataclass(frozen=True, eq=False)
+class Lowered:
+    """A network rewritten for inference, and the largest difference of a logit that it made."""
+
+    model: keras.Model
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
 class Source:
     """The trained network with what it is judged on.
 
     Attributes:
         run: Where it comes from.
         data: Its scene, split and normalization.
-        lowered: The network rewritten for inference.
-        lowering_error: Largest difference of a logit that the rewrite made.
+        lowered: The network rewritten for each target that the variants ask for.
         reference: (test pixels, classes) float32 logits of the trained network.
         bytes_float32: Size of the plain .tflite, the yardstick of all others.
     """
 
     run: Run
     data: Data
-    lowered: keras.Model
-    lowering_error: float
+    lowered: dict[Target, Lowered]
     reference: Floats
     bytes_float32: int
 
@@ -126,7 +133,7 @@ def export(
         LoweringError: The network cannot be rewritten for inference.
         OutputError: The bundles cannot be written.
     """
-    source = _source(run, request.batch, progress, choice or run.record.plan.scene)
+    source = _source(run, request, progress, choice or run.record.plan.scene)
     calibration = _calibration(source.data, request.batch)
     refused: list[VerificationError] = []
     with ExitStack() as publishing:
@@ -159,18 +166,24 @@ def export(
     return [Bundle.open(place) for place in places], refused
 
 
-def _source(run: Run, batch: int, progress: Progress, choice: SceneChoice) -> Source:
+def _source(run: Run, request: Request, progress: Progress, choice: SceneChoice) -> Source:
     record = run.record
     scene = load(choice)
     same_scene(scene, record.scene)
     data = restore(scene, run.split(), record.normalizer, record.plan.patch)
     with quietly():
         network = run.network()
-        from hsitf.lower import difference, lower
+        targets = {variant.target for variant in request.variants} | {ANY}
+        lowered = {target: _lower(network, request.batch, target, data) for target in targets}
+    reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
+    return Source(run, data, lowered, reference, _plain_size(lowered[ANY].model))
 
-        lowered = lower(network, batch)
-        patches = data.patches.cut(data.split.train[:LOWERING_PATCHES])
-        error, largest = difference(network, lowered, patches)
+
+def _lower(network: keras.Model, batch: int, target: Target, data: Data) -> Lowered:
+    """Rewrites the network and checks the rewrite on training patches."""
+    lowered = lower(network, batch, target)
+    patches = data.patches.cut(data.split.train[:LOWERING_PATCHES])
+    error, largest = difference(network, lowered, patches)
     if error > LOWERING_ERROR * max(1.0, largest):
         raise LoweringError(
             "the rewrite for inference is not exact",
@@ -178,15 +191,20 @@ def _source(run: Run, batch: int, progress: Progress, choice: SceneChoice) -> So
             allowed=f"{LOWERING_ERROR:.0e} of the largest logit",
             remedy="report this network; it is a fault of hsitf",
         )
-    reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
-    return Source(run, data, lowered, error, reference, _plain_size(lowered))
+    return Lowered(lowered, error)
 
 
 def _plain_size(lowered: keras.Model) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float32.tflite"
-        VARIANTS["float32"].convert(lowered, np.empty(0, np.float32), path)
+        with needing(_bytes(lowered), path.parent):
+            VARIANTS["float32"].convert(lowered, np.empty(0, np.float32), path)
         return size(path)
+
+
+def _bytes(lowered: keras.Model) -> int:
+    """Size of the weights in float32."""
+    return 4 * int(lowered.count_params())
 
 
 def _calibration(data: Data, batch: int) -> Floats:
@@ -225,7 +243,9 @@ def _convert(
     name = f"{source.run.record.plan.network}-{variant.name}"
     progress.start(f"converting to {variant.name}", 1)
     file = folder / f"{source.run.record.plan.network}{variant.suffix}"
-    variant.convert(source.lowered, calibration, file)
+    lowered = source.lowered[variant.target].model
+    with needing(_bytes(lowered), folder):
+        variant.convert(lowered, calibration, file)
     made_of = variant.contents(file)
     if variant.integer and made_of.integer_share < 1:
         floats = [f"{o.count} {o.op} in {o.dtype}" for o in made_of.floating]
@@ -290,7 +310,7 @@ def _write(
         max_abs_logit_error=verification.max_abs_error,
         relative_logit_error=verification.relative_error,
         test_pixels=verification.pixels,
-        lowering_error=source.lowering_error,
+        lowering_error=source.lowered[item.variant.target].error,
         operators=item.contents.operators,
         integer_share=item.contents.integer_share,
         max_rank=item.contents.max_rank,
@@ -301,7 +321,7 @@ def _write(
         normalizer=source.data.normalizer,
         patch=run.plan.patch,
         bands=scene.bands,
-        calibration=calibration if item.variant.calibrated else 0,
+        calibration=calibration if item.variant.integer else 0,
         versions=records.versions(),
         run=str(source.run.folder),
         run_sha256=run.sha256,

@@ -55,7 +55,7 @@ def _converter(
 
         with quietly():
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
-            configure(converter, calibration, int(model.inputs[0].shape[0]))
+            configure(converter, calibration, int(model.inputs[0].shape[0] or 1))
             content = converter.convert()
         path.write_bytes(content)
 

@@ -14,6 +14,7 @@ from hsitf import contents, runtimes
 from hsitf.contents import Contents
 from hsitf.errors import unknown
 from hsitf.export import onnx, tflite
+from hsitf.lower import ANY, INTEGER, Target
 from hsitf.runtimes import Floats, Runtime
 from hsitf.verify import Bounds
 
@@ -37,8 +38,9 @@ class Variant:
         runtime: Opens the file in its engine, with a number of threads.
         contents: Reads what the file is made of.
         bounds: How far it may be from its network.
-        calibrated: Whether its conversion measures ranges on calibration patches.
-        integer: Whether every arithmetic operator has to compute in integers.
+        target: What the network is lowered for.
+        integer: Whether every arithmetic operator has to compute in integers, with ranges
+            measured on calibration patches.
     """
 
     name: str
@@ -47,16 +49,14 @@ class Variant:
     runtime: Callable[[Path, int], Runtime]
     contents: Callable[[Path], Contents]
     bounds: Bounds
-    calibrated: bool = False
+    target: Target = ANY
     integer: bool = False
 
 
-def _tflite(
-    name: str, bounds: Bounds, *, calibrated: bool = False, integer: bool = False
-) -> Variant:
+def _tflite(name: str, bounds: Bounds, target: Target = ANY, *, integer: bool = False) -> Variant:
     return Variant(
         name, ".tflite", tflite.CONVERTERS[name], runtimes.LiteRT, contents.tflite, bounds,
-        calibrated, integer,
+        target, integer,
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ VARIANTS = {
         _tflite("float32", _EXACT),
         _tflite("float16", _HALF),
         _tflite("dynamic", _QUANTIZED),
-        _tflite("int8", _QUANTIZED, calibrated=True, integer=True),
+        _tflite("int8", _QUANTIZED, INTEGER, integer=True),
         Variant("onnx", ".onnx", onnx.convert, runtimes.OnnxRuntime, contents.onnx, _EXACT),
         Variant(
             "saved-model", "", tflite.saved_model, runtimes.SavedModel, contents.saved_model, _EXACT

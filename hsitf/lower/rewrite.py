@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from hsitf.errors import LoweringError
 from hsitf.graph import walk
 from hsitf.lower.rules import RULES
+from hsitf.lower.target import ANY, Target
 from hsitf.lower.value import MAX_RANK, Value, arranged, view
 
 
-def lower(model: keras.Model, batch: int = 1) -> keras.Model:
+def lower(model: keras.Model, batch: int = 1, target: Target = ANY) -> keras.Model:
     """Rewrites a trained network with 2-D operators, static shapes and at most four axes.
 
     The rewrite is exact up to the rounding of float32 sums; `difference` measures it. The
@@ -24,6 +26,7 @@ def lower(model: keras.Model, batch: int = 1) -> keras.Model:
     Args:
         model: A functional model `(batch, ...)` -> `(batch, classes)`.
         batch: Patches an inference takes.
+        target: What it is to run on.
 
     Returns:
         A functional model with the same inputs and outputs, `batch` fixed.
@@ -48,7 +51,7 @@ def lower(model: keras.Model, batch: int = 1) -> keras.Model:
     ]
     outputs = [
         view(arranged(value, tuple(range(len(value.shape)))).tensor, (batch, *value.shape))
-        for value in walk(model, values, _lowered)
+        for value in walk(model, values, partial(_lowered, target))
     ]
     return keras.Model(_alone(inputs), _alone(outputs), name=model.name)
 
@@ -57,7 +60,7 @@ def _alone(tensors: list[keras.KerasTensor]) -> keras.KerasTensor | list[keras.K
     return tensors[0] if len(tensors) == 1 else tensors
 
 
-def _lowered(layer: Any, inputs: list[Value]) -> Value:
+def _lowered(target: Target, layer: Any, inputs: list[Value]) -> Value:
     rule = RULES.get(type(layer))
     if rule is None:
         raise LoweringError(
@@ -66,7 +69,7 @@ def _lowered(layer: Any, inputs: list[Value]) -> Value:
             allowed=", ".join(sorted(kind.__name__ for kind in RULES)),
             remedy="add a row for its type in hsitf/lower/rules.py",
         )
-    return rule(layer, inputs)
+    return rule(layer, inputs, target)
 
 
 def difference(

@@ -1,42 +1,96 @@
 """How each layer type is lowered: one row a type in `RULES`.
 
-A rule takes the layer and the values that enter it and returns the value that leaves it. To add
+A rule takes the layer, the values that enter it and the target, and returns what leaves it. To add
 a layer type, write such a function and give it a row.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from keras import KerasTensor, layers
+from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 
 from hsitf.errors import LoweringError
-from hsitf.lower.convolution import Axis, Convolution, folded_kernel, merged, same
-from hsitf.lower.value import Value, arranged, positions
+from hsitf.lower.convolution import (
+    Axis,
+    Convolution,
+    folded_kernel,
+    grouped,
+    merged,
+    same,
+    unfolded,
+    unfolding_pays,
+)
+from hsitf.lower.target import Target
+from hsitf.lower.value import Value, arranged, positions, view
 
-Rule = Callable[[Any, list[Value]], Value]
+# Grouping multiplies zeros too; beyond this many times the work it is left.
+GROWTH = 1.5
+
+Rule = Callable[[Any, list[Value], Target], Value]
 
 # A layer's logical axes as (folded, across, down, channels), None where it has none. The first
-# axis of an image or a spectrum slides down; the bands of a volume do, its rows are folded.
+# axis of an image or a spectrum slides down; the bands of a volume do, its columns are folded.
 _VOLUME_AXES: dict[int, tuple[int | None, int | None, int, int]] = {
     2: (None, None, 0, 1),
     3: (None, 1, 0, 2),
-    4: (0, 1, 2, 3),
+    4: (1, 0, 2, 3),
 }
-# Those axes of the volume in memory: down, across, folded, channels.
+# Those axes of the volume in memory: down, across, folded, channels. Where neighbors down are
+# grouped, they come between folded and channels.
 _MEMORY = (2, 1, 0, 3)
+_GROUPED = (2, 1, 0, 3, 4)
+_UNGROUPED = (2, 3, 1, 0, 4)
+# As a scene has them: rows, columns, bands.
+_NATURAL = (1, 0, 2, 3)
 
 
 def _as_volume(value: Value) -> Value:
-    """The value as (folded, across, down, channels), in the memory order of a volume."""
+    """The value as (folded, across, down, channels), wherever its elements lie."""
     axes = _VOLUME_AXES[len(value.shape)]
-    present = [axis for axis in axes if axis is not None]
-    index = value.index.transpose(present)
+    index = value.index.transpose([axis for axis in axes if axis is not None])
     missing = tuple(place for place, axis in enumerate(axes) if axis is None)
-    return arranged(Value(value.tensor, np.expand_dims(index, missing)), _MEMORY)
+    return Value(value.tensor, np.expand_dims(index, missing))
+
+
+def _reindexed(volume: Value, *shape: int) -> Value:
+    return Value(volume.tensor, volume.index.reshape(shape))
+
+
+def _split(volume: Value, group: int) -> Value:
+    """The volume with its axis down seen as (groups, group)."""
+    folded, across, down, channels = volume.shape
+    return _reindexed(volume, folded, across, down // group, group, channels)
+
+
+def _bundled(volume: Value, group: int) -> Value:
+    """The volume with neighbors down counted among the channels: bookkeeping only."""
+    folded, across, down, channels = volume.shape
+    return _reindexed(volume, folded, across, down // group, group * channels)
+
+
+def _group(volume: Value) -> int | None:
+    """How many neighbors down lie together in the channels; None in any other order."""
+    down = volume.shape[2]
+    # All of them together is the order of a scene, in which nothing was grouped on purpose.
+    for group in range(1, max(2, down)):
+        if down % group == 0:
+            split = _split(volume, group)
+            if np.array_equal(split.index, positions(split.shape, _GROUPED)):
+                return group
+    return None
+
+
+def _ungrouped(volume: Value) -> Value:
+    """The volume in memory order, no neighbors down among the channels."""
+    now = _group(volume)
+    if now is None or now == 1:
+        return arranged(volume, _MEMORY)
+    return _reindexed(arranged(_split(volume, now), _UNGROUPED), *volume.shape)
 
 
 def _from_volume(value: Value, rank: int) -> NDArray[np.int64]:
@@ -47,11 +101,16 @@ def _from_volume(value: Value, rank: int) -> NDArray[np.int64]:
     return np.asarray(np.squeeze(value.index, missing).transpose(np.argsort(present)))
 
 
-def convolution(layer: Any, inputs: list[Value]) -> Value:
+def convolution(layer: Any, inputs: list[Value], target: Target) -> Value:
     """Conv1D, Conv2D and Conv3D: one 2-D convolution."""
     (value,) = inputs
     if layer.groups != 1:
-        raise LoweringError(f"layer {layer.name!r} is a grouped convolution", allowed="one group")
+        raise LoweringError(
+            f"layer {layer.name!r} is a grouped convolution",
+            received=f"{layer.groups} groups",
+            allowed="1",
+            remedy="split it into one convolution a group",
+        )
     volume = _as_volume(value)
     spatial = _VOLUME_AXES[len(value.shape)][:3]
     axes = tuple(
@@ -65,7 +124,7 @@ def convolution(layer: Any, inputs: list[Value]) -> Value:
     kernel = np.expand_dims(kernel, [place for place, axis in enumerate(spatial) if axis is None])
     bias = np.asarray(layer.bias) if layer.use_bias else np.zeros(kernel.shape[-1], np.float32)
     conv = Convolution(kernel, bias, (axes[0], axes[1], axes[2]))
-    result = convolve(volume, conv, layer.activation, layer.name)
+    result = convolve(volume, conv, layer.activation, layer.name, target)
     linear = (volume, conv) if _is_linear(layer.activation) else None
     return Value(result.tensor, _from_volume(result, len(value.shape)), linear)
 
@@ -80,22 +139,121 @@ def _axis(layer: Any, axis: int, size: int) -> Axis:
     return Axis(stride, dilation)
 
 
-def convolve(volume: Value, conv: Convolution, activation: Any, name: str) -> Value:
-    """Applies a convolution to a value in the memory order of a volume, as one Conv2D."""
-    folded, across, down, channels = volume.shape
-    size = conv.output((folded, across, down))
-    if conv.pointwise:
-        # One pixel at a time: rows and columns are just positions.
-        image = volume.viewed(down, across * folded, channels)
-        kernel = conv.kernel[0].transpose(1, 0, 2, 3)
-        slides = (conv.axes[2], Axis())
+def convolve(volume: Value, conv: Convolution, activation: Any, name: str, target: Target) -> Value:
+    """Applies a convolution to a volume as one Conv2D, rearranged as the target likes it."""
+    size = conv.output(_size(volume))
+    inputs, outputs, whole = _grouping(volume, conv, target)
+    if _group(volume) not in (None, inputs):
+        volume = _ungrouped(volume)
+    image, whole = _image(_bundled(volume, inputs), whole, name)
+    if whole.pointwise:
+        kernel, slide = whole.kernel[0].transpose(1, 0, 2, 3), Axis()
     else:
-        image = volume.viewed(down, across, folded * channels)
-        kernel = folded_kernel(conv, folded)
-        slides = (conv.axes[2], conv.axes[1])
-    bias = np.tile(conv.bias, kernel.shape[-1] // conv.filters)
-    tensor = _conv2d(image, kernel, bias, slides, activation, name)
-    return Value(tensor, positions((*size, conv.filters), _MEMORY))
+        kernel, slide = folded_kernel(whole, volume.shape[0]), whole.axes[1]
+    bias = np.tile(whole.bias, kernel.shape[-1] // whole.filters)
+    tensor = _conv2d(image, kernel, bias, (whole.axes[2], slide), activation, name)
+    shape = (*size[:2], size[2] // outputs, outputs, conv.filters)
+    return Value(tensor, positions(shape, _GROUPED).reshape(*size, conv.filters))
+
+
+def _size(volume: Value) -> tuple[int, int, int]:
+    folded, across, down, _ = volume.shape
+    return folded, across, down
+
+
+def _image(volume: Value, conv: Convolution, name: str) -> tuple[KerasTensor, Convolution]:
+    """What the 2-D operator slides over: (batch, down, across, channels), and with which kernel.
+
+    Rows and columns are mere positions for a kernel of one pixel. A larger one either has its
+    pixels laid side by side first, or slides across with the columns in the channels.
+    """
+    folded, across, down, channels = volume.shape
+    if conv.pointwise:
+        return arranged(volume, _MEMORY).viewed(down, across * folded, channels), conv
+    naturally = np.array_equal(volume.index, positions(volume.shape, _NATURAL))
+    together = down * channels if naturally else channels
+    if not unfolding_pays(conv, _size(volume), together):
+        return arranged(volume, _MEMORY).viewed(down, across, folded * channels), conv
+    whole = unfolded(conv)
+    wide = whole.kernel.shape[3]
+    if not naturally:
+        pixels = view(
+            arranged(volume, _MEMORY).tensor, (volume.batch * down, across, folded, channels)
+        )
+        beside = _beside(pixels, [(2, 0), (1, 1)], conv, name)
+        return view(beside, (volume.batch, down, _positions(beside), wide)), whole
+    # Before anything is moved, all bands of a pixel lie together: the copies are long.
+    pixels = volume.viewed(across, folded, down * channels)
+    beside = _beside(pixels, [(2, 0), (1, 1)], conv, name)
+    taps = wide // channels
+    memory = positions((_positions(beside), taps, down, channels), (0, 1, 2, 3))
+    moved = arranged(Value(beside, memory), (2, 0, 1, 3))
+    return moved.viewed(down, _positions(beside), wide), whole
+
+
+def _positions(image: KerasTensor) -> int:
+    return int(image.shape[1]) * int(image.shape[2])
+
+
+def _grouping(volume: Value, conv: Convolution, target: Target) -> tuple[int, int, Convolution]:
+    """Neighbors down to group in what enters and what leaves, and the convolution so written.
+
+    As many leave together as give the channels the target's width, if that fits the sizes and
+    does not multiply too many zeros. What enters stays grouped as it is where that fits; a
+    volume that has to be moved anyway is grouped as the stride allows.
+    """
+    down = volume.shape[2]
+    length = conv.output((volume.shape[0], volume.shape[1], down))[2]
+    wanted = -(-target.width // conv.filters)
+    divisors = [n for n in range(1, length + 1) if length % n == 0 and n <= 2 * wanted]
+    now = _group(volume)
+    best: tuple[int, int, Convolution] = (1, 1, conv)
+    for outputs in divisors:
+        step = outputs * conv.axes[2].stride
+        candidates = (math.gcd(step, down), 1) if now is None else (now, 1)
+        for inputs in candidates:
+            whole = grouped(conv, down, inputs, outputs)
+            if whole is not None and whole.taps[2] * inputs <= GROWTH * conv.taps[2]:
+                best = (inputs, outputs, whole)
+                break
+        if best[1] >= wanted:
+            break
+    return best
+
+
+def _beside(
+    pixels: KerasTensor, places: list[tuple[int, int]], conv: Convolution, name: str
+) -> KerasTensor:
+    """Lays what is under a kernel side by side in the channels.
+
+    One axis after the other, because delegates concatenate few tensors at a time.
+
+    Args:
+        pixels: (batch, ..., ..., channels), the two axes between to slide along.
+        places: Axis of the tensor and of the convolution; the taps along the first vary faster.
+        conv: The convolution.
+        name: Of its layer.
+    """
+    zeros = [(0, 0), (0, 0)]
+    for place, axis in places:
+        zeros[place - 1] = (conv.axes[axis].before, conv.axes[axis].after)
+    if any(map(any, zeros)):
+        pixels = layers.ZeroPadding2D(zeros, name=f"{name}_around")(pixels)
+    for place, axis in places:
+        slide, taps = conv.axes[axis]._replace(before=0, after=0), conv.taps[axis]
+        size = int(pixels.shape[place])
+        outputs = slide.length(size, taps)
+        windows = _windows(slide, taps, outputs)
+        if taps > 1 or outputs < size:
+            parts = [pixels[:, w] if place == 1 else pixels[:, :, w] for w in windows]
+            pixels = parts[0] if taps == 1 else ops.concatenate(parts, axis=-1)
+    return pixels
+
+
+def _windows(axis: Axis, taps: int, outputs: int) -> list[slice]:
+    """For each tap, the elements that it meets, one for each output."""
+    starts = [tap * axis.dilation for tap in range(taps)]
+    return [slice(s, s + (outputs - 1) * axis.stride + 1, axis.stride) for s in starts]
 
 
 def _conv2d(
@@ -133,7 +291,7 @@ def _is_linear(activation: Any) -> bool:
     return activation is None or getattr(activation, "__name__", "") == "linear"
 
 
-def addition(layer: Any, inputs: list[Value]) -> Value:
+def addition(layer: Any, inputs: list[Value], target: Target) -> Value:
     """Add: parallel linear convolutions of one volume become one; anything else is summed."""
     parallel = [value.linear for value in inputs if value.linear is not None]
     sources = {id(source.tensor) for source, _ in parallel}
@@ -141,7 +299,7 @@ def addition(layer: Any, inputs: list[Value]) -> Value:
         source = parallel[0][0]
         whole = merged([conv for _, conv in parallel])
         if whole is not None:
-            result = convolve(source, whole, None, layer.name)
+            result = convolve(source, whole, None, layer.name, target)
             return Value(result.tensor, _from_volume(result, len(inputs[0].shape)), (source, whole))
     order = tuple(range(len(inputs[0].shape)))
     if any(not np.array_equal(value.index, inputs[0].index) for value in inputs):
@@ -151,13 +309,13 @@ def addition(layer: Any, inputs: list[Value]) -> Value:
     return Value(layers.Add(name=layer.name)(tensors), inputs[0].index)
 
 
-def pooling(layer: Any, inputs: list[Value]) -> Value:
+def pooling(layer: Any, inputs: list[Value], target: Target) -> Value:
     """Max and average pooling in one to three dimensions: down and across, then folded.
 
     Both kinds are separable, zero padding included: it is neither a maximum nor counted.
     """
     (value,) = inputs
-    volume = _as_volume(value)
+    volume = _ungrouped(_as_volume(value))
     spatial = _VOLUME_AXES[len(value.shape)][:3]
     window = [1 if axis is None else layer.pool_size[axis] for axis in spatial]
     stride = [1 if axis is None else layer.strides[axis] for axis in spatial]
@@ -177,7 +335,7 @@ def pooling(layer: Any, inputs: list[Value]) -> Value:
     return Value(tensor, _from_volume(result, len(value.shape)))
 
 
-def dense(layer: Any, inputs: list[Value]) -> Value:
+def dense(layer: Any, inputs: list[Value], target: Target) -> Value:
     """Dense on a flat value: rows of the kernel follow the memory. Else: a 1 x 1 convolution."""
     (value,) = inputs
     kernel = np.asarray(layer.kernel)
@@ -197,19 +355,19 @@ def dense(layer: Any, inputs: list[Value]) -> Value:
     return Value(tensor, positions((*value.shape[:-1], layer.units), order))
 
 
-def elementwise(layer: Any, inputs: list[Value]) -> Value:
+def elementwise(layer: Any, inputs: list[Value], target: Target) -> Value:
     """Activations of each element by itself: the same layer on the memory as it lies."""
     (value,) = inputs
     copy = type(layer).from_config(layer.get_config())
     return Value(copy(value.tensor), value.index)
 
 
-def nothing(layer: Any, inputs: list[Value]) -> Value:
+def nothing(layer: Any, inputs: list[Value], target: Target) -> Value:
     """Layers that do nothing in inference."""
     return inputs[0]
 
 
-def reshape(layer: Any, inputs: list[Value]) -> Value:
+def reshape(layer: Any, inputs: list[Value], target: Target) -> Value:
     """Reshape and Flatten: bookkeeping only."""
     (value,) = inputs
     return Value(
@@ -217,7 +375,7 @@ def reshape(layer: Any, inputs: list[Value]) -> Value:
     )
 
 
-def permute(layer: Any, inputs: list[Value]) -> Value:
+def permute(layer: Any, inputs: list[Value], target: Target) -> Value:
     """Permute: bookkeeping only."""
     (value,) = inputs
     return Value(value.tensor, value.index.transpose([axis - 1 for axis in layer.dims]))

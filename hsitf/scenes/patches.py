@@ -73,10 +73,20 @@ class PatchSource:
         return np.asarray(flat, np.int32)
 
     @property
-    def window(self) -> NDArray[np.int32]:
-        """(patch * patch,) offsets of a patch's pixels from its corner in the padded cube."""
+    def windows(self) -> NDArray[np.int32]:
+        """Offsets of a patch's pixels from its corner in the padded cube, seen from eight sides.
+
+        Returns:
+            (8, patch * patch) int32; row 0 is the patch as it lies, the others are its turns by
+            90 degrees and their mirror images. Reading the same pixels in another order is all
+            that turning a patch takes. (The pixel of an even patch is off its middle and moves
+            by one.)
+        """
         steps = np.arange(self.patch)
-        return np.asarray(steps[:, None] * self.padded.shape[1] + steps, np.int32).ravel()
+        window = steps[:, None] * self.padded.shape[1] + steps
+        turned = [np.rot90(window, turns) for turns in range(4)]
+        sides = [*turned, *(side.T for side in turned)]
+        return np.stack([side.ravel() for side in sides]).astype(np.int32)
 
     def cut(self, pixels: NDArray[np.int64]) -> NDArray[np.float32]:
         """The patches around `pixels` (flat indices): (n, patch, patch, bands) float32."""

@@ -39,6 +39,9 @@ def train(
     ] = None,
     momentum: Annotated[float | None, typer.Option("--momentum", help="Of SGD.")] = None,
     l2: Annotated[float | None, typer.Option("--l2", help="Weight decay.")] = None,
+    turn: Annotated[
+        bool, typer.Option("--turn/--no-turn", help="Show patches turned and mirrored at random.")
+    ] = True,
     run: Annotated[str | None, typer.Option("--run", help="Name of the run's folder.")] = None,
 ) -> None:
     """Trains a network and writes models/<scene>/<network>/<run>/.
@@ -59,6 +62,7 @@ def train(
         SplitChoice(split, train_share, guard, patch, seed),
         schedule,
         RecipeOptions(optimizer, learning_rate, batch, epochs, momentum, l2),
+        turn,
     )
     with cli.Terminal() as progress:
         finished = run_plan(plan, run, progress)

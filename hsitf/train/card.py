@@ -41,6 +41,7 @@ def card(record: RunRecord) -> str:
         )
     ]
     best = record.history[record.best_epoch - 1]
+    turned = ", patches turned at random" if plan.turn and plan.patch > 1 else ""
     lines += [
         "",
         "## How it was trained",
@@ -49,7 +50,7 @@ def card(record: RunRecord) -> str:
         f"{split.guard} pixels ({split.left_out:,} labelled pixels left out). "
         f"{plan.recipe.optimizer}, learning rate {plan.recipe.learning_rate:g}, batches of "
         f"{plan.recipe.batch}, {plan.recipe.epochs} epochs ({plan.schedule} schedule), seed "
-        f"{plan.seed}. Best epoch {record.best_epoch} with {best.validation_oa:.2%} on the "
+        f"{plan.seed}{turned}. Best epoch {record.best_epoch} with {best.validation_oa:.2%} on the "
         f"validation pixels. {record.seconds:.0f} s, "
         f"{record.peak_memory / 1e9:.2f} GB at the peak.",
         "",

@@ -25,13 +25,13 @@ class PatchGather(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(name="gather", trainable=False)
         self._shape = (source.patch, source.patch, source.bands)
         self._pixels = ops.convert_to_tensor(source.padded.reshape(-1, source.bands))
-        self._window = ops.convert_to_tensor(source.window)
+        self._windows = ops.convert_to_tensor(source.windows)
         self._corner = ops.convert_to_tensor(source.corners)
 
-    def call(self, indices: keras.KerasTensor) -> keras.KerasTensor:
-        """`(batch,)` integer pixel indices -> `(batch, patch, patch, bands)` float32."""
-        corners = ops.take(self._corner, indices, axis=0)
-        rows = ops.expand_dims(corners, 1) + ops.expand_dims(self._window, 0)
+    def call(self, views: keras.KerasTensor) -> keras.KerasTensor:
+        """`(batch, 2)` pixels and sides, integers -> `(batch, patch, patch, bands)` float32."""
+        corners = ops.take(self._corner, views[:, 0], axis=0)
+        rows = ops.expand_dims(corners, 1) + ops.take(self._windows, views[:, 1], axis=0)
         patches = ops.take(self._pixels, ops.reshape(rows, (-1,)), axis=0)
         return ops.reshape(patches, (-1, *self._shape))
 
@@ -41,11 +41,22 @@ class PatchGather(keras.layers.Layer):  # type: ignore[misc]
 
 
 def gathering(network: keras.Model, source: PatchSource) -> keras.Model:
-    """The network fed by pixel indices `(batch,)` int32 instead of patches."""
-    indices = keras.Input((), dtype="int32", name="pixel")
-    return keras.Model(indices, network(PatchGather(source)(indices)), name="gathering")
+    """The network fed by `views`, `(batch, 2)` int32, instead of patches."""
+    seen = keras.Input((2,), dtype="int32", name="view")
+    return keras.Model(seen, network(PatchGather(source)(seen)), name="gathering")
 
 
-def as_indices(pixels: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Flat pixel indices in the type the compiled step takes."""
-    return pixels.astype(np.int32)
+def views(
+    pixels: NDArray[np.int64], generator: np.random.Generator | None = None
+) -> NDArray[np.int32]:
+    """What the compiled step takes: which pixel's patch, seen from which side.
+
+    Args:
+        pixels: (n,) flat pixel indices.
+        generator: Draws the side of each patch; all as they lie where None.
+
+    Returns:
+        (n, 2) int32: pixel, and row of `PatchSource.windows`.
+    """
+    sides = np.zeros(len(pixels)) if generator is None else generator.integers(8, size=len(pixels))
+    return np.stack([pixels, sides], axis=1).astype(np.int32)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -14,12 +17,12 @@ from numpy.typing import NDArray
 
 from hsitf import zoo
 from hsitf.data import Data
-from hsitf.errors import DataError
+from hsitf.errors import DataError, InputError
 from hsitf.files import replacing
 from hsitf.metrics import Scores, confusion, scores
 from hsitf.progress import Progress
 from hsitf.records import Epoch, TrainingPlan
-from hsitf.train.gather import as_indices, gathering
+from hsitf.train.gather import gathering, views
 from hsitf.zoo import Recipe
 
 # The papers divide the rate by this when the validation accuracy stands still ...
@@ -74,11 +77,24 @@ def rate(history: Sequence[Epoch], recipe: Recipe) -> float:
 
 
 def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The recipe's Keras optimizer."""
+    """The recipe's Keras optimizer.
+
+    Raises:
+        InputError: Keras has no such optimizer, or not with such a momentum.
+    """
     options: dict[str, object] = {"learning_rate": recipe.learning_rate}
     if recipe.momentum:
         options["momentum"] = recipe.momentum
-    return keras.optimizers.get({"class_name": recipe.optimizer, "config": options})
+    try:
+        return keras.optimizers.get({"class_name": recipe.optimizer, "config": options})
+    except ValueError as error:
+        raise InputError(
+            f"Keras has no such optimizer as {recipe.optimizer!r} with these values",
+            received=", ".join(f"{name} {value}" for name, value in options.items()),
+            allowed="adadelta, adagrad, adam, adamax, nadam; rmsprop, sgd with a momentum of 0 "
+            "to 1",
+            remedy="correct --optimizer or --momentum",
+        ) from error
 
 
 def fit(plan: TrainingPlan, data: Data, state_file: Path, progress: Progress) -> FitResult:
@@ -95,6 +111,7 @@ def fit(plan: TrainingPlan, data: Data, state_file: Path, progress: Progress) ->
 
     Raises:
         DataError: The state file is damaged.
+        InputError: The training diverged.
     """
     keras.utils.set_random_seed(plan.seed)
     network = zoo.build(
@@ -123,15 +140,24 @@ def fit(plan: TrainingPlan, data: Data, state_file: Path, progress: Progress) ->
     for number in range(len(state.history), recipe.epochs):
         begin = time.monotonic()
         model.optimizer.learning_rate = learning_rate = rate(state.history, recipe)
-        order = np.random.default_rng((plan.seed, number)).permutation(train)
+        generator = np.random.default_rng((plan.seed, number))
+        order = generator.permutation(train)
+        seen = views(order, generator if plan.turn else None)
         meter = _Meter(progress, number + 1, recipe.epochs, state.history)
         fitted = model.fit(
-            as_indices(order), data.targets(order), batch_size=recipe.batch, shuffle=False,
+            seen, data.targets(order), batch_size=recipe.batch, shuffle=False,
             verbose=0, callbacks=[meter],
         )  # fmt: skip
+        loss = fitted.history["loss"][0]
+        if not math.isfinite(loss):
+            raise InputError(
+                f"training diverged in epoch {number + 1}",
+                received=f"a loss of {loss} at a learning rate of {learning_rate:g}",
+                remedy=f"remove {state_file.parent} and give a smaller --lr",
+            )
         judged = evaluate(model, data, validation if len(validation) else train)
         seconds = time.monotonic() - begin
-        epoch = Epoch(fitted.history["loss"][0], judged.oa, learning_rate, seconds)
+        epoch = Epoch(loss, judged.oa, learning_rate, seconds)
         state.history.append(epoch)
         state.seconds += seconds
         if state.best_epoch == len(state.history):
@@ -171,7 +197,7 @@ class FitResult:
 
 def evaluate(model: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
     """Scores of a gathering model on `pixels` (flat indices)."""
-    logits = model.predict(as_indices(pixels), batch_size=PREDICT_BATCH, verbose=0)
+    logits = model.predict(views(pixels), batch_size=PREDICT_BATCH, verbose=0)
     predicted = np.asarray(logits).argmax(1)
     return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
 
@@ -231,7 +257,7 @@ def _read_state(path: Path) -> State | None:
             best = [file[f"best{i}"] for i in range(_count(file.files, "best"))]
         history = [Epoch(**epoch) for epoch in facts["history"]]
         return State(history, variables, best, facts["seconds"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path} is damaged, so the run cannot be resumed",
             received=type(error).__name__,

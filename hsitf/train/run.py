@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from hsitf import records, runs, zoo
 from hsitf.data import load, prepare, read_train_map, save_split
@@ -19,6 +22,8 @@ from hsitf.zoo import Recipe
 
 # A fifth of the paper's epochs: on two cores, the difference between minutes and a coffee break.
 SHORT = 5
+# Bytes that every file system takes in a name.
+LONGEST_NAME = 255
 
 
 def scheduled(recipe: Recipe, schedule: str) -> Recipe:
@@ -58,6 +63,8 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         OutputError: The folder cannot be written.
     """
     facts = zoo.network(plan.network)
+    if name is not None:
+        _check_name(name)
     scene = load(plan.scene)
     folder = runs.folder(scene.name, plan.network, name or default_name(plan))
     if (folder / runs.RECORD).is_file():
@@ -67,20 +74,23 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
     # Whatever can be refused is refused before the first file is written.
     zoo.check(plan.network, bands=scene.bands, classes=scene.classes, patch=plan.patch)
     data = prepare(scene, plan.split, read_train_map(plan.scene.train_map))
+    from hsitf.train.loop import fit, optimizer
+
+    optimizer(plan.recipe)
     if (folder / runs.PLAN).is_file():
         _same_plan(records.read(TrainingPlan, folder / runs.PLAN), plan, folder)
         if (folder / runs.STATE).is_file():
             progress.say(f"resuming {folder}")
     records.write(plan, folder / runs.PLAN)
-
-    from hsitf.train.loop import fit
-
     fitted = fit(plan, data, folder / runs.STATE, progress)
     with replacing(folder / runs.NETWORK) as temporary:
         # Keras insists on the suffix.
         saved = temporary.with_suffix(".keras")
-        fitted.network.save(saved)
-        saved.replace(temporary)
+        try:
+            fitted.network.save(saved)
+            saved.replace(temporary)
+        finally:
+            saved.unlink(missing_ok=True)
     with replacing(folder / runs.SPLIT) as temporary, temporary.open("wb") as stream:
         save_split(data.split, stream)
     record = RunRecord(
@@ -143,20 +153,42 @@ def trained(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
     return train(plan, None, progress)
 
 
+def _check_name(name: str) -> None:
+    """Refuses a run's name that would lead out of its network's folder, or hide in it."""
+    plain = name and name == Path(name).name and not name.startswith(".")
+    if not plain or len(os.fsencode(name)) > LONGEST_NAME:
+        raise InputError(
+            "a run cannot have this name",
+            received=repr(name),
+            allowed=f"a folder's name of at most {LONGEST_NAME} bytes, no path, no dot in front",
+            remedy="give another --run",
+        )
+
+
 def _fits(then: TrainingPlan, now: TrainingPlan) -> bool:
     # The same files may lie in another folder today; their digests are compared later.
     scene = replace(then.scene, data_dir=now.scene.data_dir)
     return scene == now.scene and then.split == now.split
 
 
+def _leaves(plan: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested mappings by names such as `recipe.epochs`."""
+    found: dict[str, Any] = {}
+    for key, value in plan.items():
+        if isinstance(value, dict):
+            found |= _leaves(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
 def _same_plan(then: TrainingPlan, now: TrainingPlan, folder: Path) -> None:
-    old, new = asdict(then), asdict(now)
+    old, new = _leaves(asdict(then)), _leaves(asdict(now))
     # Where the files lie does not change what is learned from them.
-    old["scene"]["data_dir"] = new["scene"]["data_dir"]
-    differing = [key for key in new if old[key] != new[key]]
+    differing = [key for key in new if old[key] != new[key] and key != "scene.data_dir"]
     if differing:
         raise InputError(
-            f"{folder} belongs to a run with another {' and '.join(differing)}",
+            f"{folder} belongs to another run, which differs in {' and '.join(differing)}",
             received=", ".join(f"{key} {new[key]}" for key in differing),
             allowed=", ".join(f"{key} {old[key]}" for key in differing),
             remedy="give this run another name with --run, or remove that folder",

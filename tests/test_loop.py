@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hsitf import data
+from hsitf.errors import DataError, InputError
+from hsitf.options import RecipeOptions, SplitChoice, training_plan
+from hsitf.progress import Silent
+from hsitf.records import Epoch, SceneChoice
+from hsitf.scenes.splits import SplitOptions
+from hsitf.train import loop
+from hsitf.train.loop import State
+from hsitf.zoo import Recipe
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        (Recipe("adma", 0.1), "optimizer as 'adma'"),
+        (Recipe("adam", 0.1, momentum=0.9), "'adam' with these values; .*momentum 0.9"),
+        (Recipe("sgd", 0.1, momentum=1.5), "momentum of 0 to 1"),
+    ],
+)
+def test_optimizers_that_keras_does_not_have(recipe, words):
+    with pytest.raises(InputError, match=words):
+        loop.optimizer(recipe)
+
+
+@pytest.mark.parametrize("name", ["adadelta", "adagrad", "adam", "adamax", "nadam", "rmsprop"])
+def test_optimizers_that_it_has(name):
+    assert float(loop.optimizer(Recipe(name, 0.5)).learning_rate) == 0.5
+
+
+def test_divergence_ends_the_training(tiny, tmp_path):
+    changes = RecipeOptions(optimizer="adam", learning_rate=3e38, epochs=3)
+    plan = training_plan("hu", SceneChoice("tiny.npy"), SplitChoice(), "full", changes)
+    with pytest.raises(InputError, match=r"training diverged in epoch 1; .*smaller --lr"):
+        loop.fit(plan, data.prepare(tiny, SplitOptions()), tmp_path / "state.npz", Silent())
+    assert not list(tmp_path.iterdir())
+
+
+STATE = State([Epoch(1.0, 0.5, 0.1, 2.0)], [np.arange(3.0), np.ones((2, 2))], [np.zeros(4)], 2.5)
+
+
+def test_state_survives_the_round_trip(tmp_path):
+    path = tmp_path / "state.npz"
+    loop._write_state(STATE, path)
+    found = loop._read_state(path)
+    assert (found.history, found.seconds, found.best_epoch) == (STATE.history, 2.5, 1)
+    for there, here in ((found.variables, STATE.variables), (found.best, STATE.best)):
+        assert all(map(np.array_equal, there, here))
+    assert loop._read_state(tmp_path / "none.npz") is None
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+def test_damaged_state_is_refused(tmp_path, share):
+    path = tmp_path / "state.npz"
+    loop._write_state(STATE, path)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(DataError, match="remove the run's folder"):
+        loop._read_state(path)
