@@ -233,6 +233,7 @@ class ExportRecord:
         relative_logit_error: The same over the network's largest absolute logit.
         test_pixels: How many were compared.
         lowering_error: Largest difference of a logit that the rewrite for inference made.
+        width: Channels that the rewrite gave the arithmetic at least, where it could.
         operators: Of the file, by type they compute in.
         integer_share: Share of the arithmetic operators that compute in integers.
         max_rank: Greatest rank of a tensor in the file.
@@ -272,6 +273,7 @@ class ExportRecord:
     relative_logit_error: float
     test_pixels: int
     lowering_error: float
+    width: int
     operators: tuple[Operator, ...]
     integer_share: float
     max_rank: int

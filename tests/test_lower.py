@@ -7,8 +7,9 @@ from keras import layers
 
 from hsitf import zoo
 from hsitf.errors import LoweringError
-from hsitf.lower import Target, difference, lower
+from hsitf.lower import difference, lower
 from hsitf.lower.convolution import Axis, Convolution, folded_kernel, grouped, merged, same
+from hsitf.targets import Target
 
 RNG = np.random.default_rng(0)
 

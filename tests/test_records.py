@@ -46,6 +46,7 @@ EXPORT = ExportRecord(
     variant="int8", file="hu.tflite", bytes=10, bytes_float32=40, sha256="ef56", batch=1,
     oa_keras=0.9, oa=0.91, aa=0.8, kappa=0.7, oa_drop=-1.0, agreement=0.99,
     max_abs_logit_error=0.1, relative_logit_error=0.01, test_pixels=8, lowering_error=1e-6,
+    width=32,
     operators=(OPERATOR,), integer_share=1.0, max_rank=4, latency_ms=LATENCY, input=TENSOR,
     output=Tensor("logits", (1, 2), "float32"), class_names=("corn", "wheat"),
     normalizer=NORMALIZER, patch=9, bands=6, calibration=512, versions={}, run="models/cube/hu/a",

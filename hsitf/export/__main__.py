@@ -53,6 +53,9 @@ def export(
     max_drop: Annotated[
         float | None, typer.Option("--max-drop", help="Points of OA a file may lose.")
     ] = None,
+    width: Annotated[
+        int | None, typer.Option("--width", help="Channels to aim for; 1: fewest multiplications.")
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", help="For the latency.")] = 1,
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundles.")] = Path("export"),
 ) -> None:
@@ -64,18 +67,22 @@ def export(
         "float32": float32, "float16": float16, "dynamic": dynamic, "int8": int8, "onnx": onnx,
         "saved-model": saved_model,
     }  # fmt: skip
-    from hsitf.export.pipeline import Request, export
-    from hsitf.export.table import table
+    from hsitf.export.request import Request
     from hsitf.export.variants import VARIANTS
     from hsitf.export.variants import variant as named
     from hsitf.options import SplitChoice, training_plan
     from hsitf.records import SceneChoice
     from hsitf.train.run import trained
+    from hsitf.zoo import known
 
     wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
     wanted += [name for name in variant or [] if name not in wanted]
-    request = Request(tuple(map(named, wanted)), batch, max_drop, threads, out)
+    request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out)
+    known(model)
     cli.load_keras()
+    from hsitf.export.pipeline import export
+    from hsitf.export.table import table
+
     choice = SceneChoice(
         scene or "fields", data_dir, labels, variable, labels_variable, train_map,
         tuple(drop_class or ()),

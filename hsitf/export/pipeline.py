@@ -14,18 +14,20 @@ import numpy as np
 from hsitf import records, runtimes, verify
 from hsitf.contents import Contents
 from hsitf.data import Data, load, restore, same_scene
-from hsitf.errors import InputError, LoweringError, VerificationError
+from hsitf.errors import LoweringError, VerificationError
 from hsitf.export import bundle
 from hsitf.export.bundle import Bundle, Golden
+from hsitf.export.request import Request
 from hsitf.export.variants import VARIANTS, Variant
 from hsitf.files import needing, replacing_folder, sha256, size
-from hsitf.lower import ANY, Target, difference, lower
+from hsitf.lower import difference, lower
 from hsitf.measure import Timing, interleaved, processor
 from hsitf.progress import Progress
 from hsitf.quiet import quietly
 from hsitf.records import ExportRecord, Latency, RunRecord, SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Floats, Runtime
+from hsitf.targets import FLOAT, Target
 from hsitf.verify import Verification
 
 if TYPE_CHECKING:
@@ -37,40 +39,6 @@ GOLDEN_PATCHES = 16
 LOWERING_ERROR = 1e-4
 # Patches that the rewrite is checked on before anything is converted.
 LOWERING_PATCHES = 64
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to export and how.
-
-    Attributes:
-        variants: Kinds of file.
-        batch: Patches an inference takes.
-        max_drop: Largest loss of overall accuracy in percentage points; None for each variant's
-            own bound.
-        threads: Threads that latency is measured with.
-        root: Folder of the bundles.
-    """
-
-    variants: tuple[Variant, ...]
-    batch: int = 1
-    max_drop: float | None = None
-    threads: int = 1
-    root: Path = bundle.EXPORT
-
-    def __post_init__(self) -> None:
-        if not self.variants:
-            raise InputError("no variant to export", remedy="name one, such as --int8, or --all")
-        for name in ("batch", "threads"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} is out of range", received=getattr(self, name), allowed="1 or more"
-                )
-        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
-            raise InputError(
-                "the accuracy drop is out of range",
-                received=self.max_drop, allowed="0 to 100 percentage points",
-            )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,16 +111,13 @@ def export(
                 source.data.scene.name, run.record.plan.network, variant.name, request.batch,
                 request.root,
             )  # fmt: skip
-            with ExitStack() as attempt:
-                folder = attempt.enter_context(replacing_folder(place))
-                try:
+            try:
+                with ExitStack() as attempt:
+                    folder = attempt.enter_context(replacing_folder(place))
                     passed.append(_convert(source, variant, request, folder, calibration, progress))
-                except VerificationError as error:
-                    refused.append(error)
-                    # Leaving by the error is what keeps the folder from taking its place.
-                    attempt.pop_all().__exit__(type(error), error, error.__traceback__)
-                    continue
-                publishing.enter_context(attempt.pop_all())
+                    publishing.enter_context(attempt.pop_all())
+            except VerificationError as error:
+                refused.append(error)
         timings = _timings(passed, request.batch)
         for item in passed:
             _write(source, item, request, timings[item.variant.name], len(calibration))
@@ -173,10 +138,10 @@ def _source(run: Run, request: Request, progress: Progress, choice: SceneChoice)
     data = restore(scene, run.split(), record.normalizer, record.plan.patch)
     with quietly():
         network = run.network()
-        targets = {variant.target for variant in request.variants} | {ANY}
+        targets = {request.target(variant) for variant in request.variants} | {FLOAT}
         lowered = {target: _lower(network, request.batch, target, data) for target in targets}
     reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
-    return Source(run, data, lowered, reference, _plain_size(lowered[ANY].model))
+    return Source(run, data, lowered, reference, _plain_size(lowered[FLOAT].model))
 
 
 def _lower(network: keras.Model, batch: int, target: Target, data: Data) -> Lowered:
@@ -243,7 +208,7 @@ def _convert(
     name = f"{source.run.record.plan.network}-{variant.name}"
     progress.start(f"converting to {variant.name}", 1)
     file = folder / f"{source.run.record.plan.network}{variant.suffix}"
-    lowered = source.lowered[variant.target].model
+    lowered = source.lowered[request.target(variant)].model
     with needing(_bytes(lowered), folder):
         variant.convert(lowered, calibration, file)
     made_of = variant.contents(file)
@@ -310,7 +275,8 @@ def _write(
         max_abs_logit_error=verification.max_abs_error,
         relative_logit_error=verification.relative_error,
         test_pixels=verification.pixels,
-        lowering_error=source.lowered[item.variant.target].error,
+        lowering_error=source.lowered[request.target(item.variant)].error,
+        width=request.target(item.variant).width,
         operators=item.contents.operators,
         integer_share=item.contents.integer_share,
         max_rank=item.contents.max_rank,

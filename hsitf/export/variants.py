@@ -14,8 +14,8 @@ from hsitf import contents, runtimes
 from hsitf.contents import Contents
 from hsitf.errors import unknown
 from hsitf.export import onnx, tflite
-from hsitf.lower import ANY, INTEGER, Target
 from hsitf.runtimes import Floats, Runtime
+from hsitf.targets import FLOAT, INTEGER, Target
 from hsitf.verify import Bounds
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ class Variant:
     runtime: Callable[[Path, int], Runtime]
     contents: Callable[[Path], Contents]
     bounds: Bounds
-    target: Target = ANY
+    target: Target = FLOAT
     integer: bool = False
 
 
-def _tflite(name: str, bounds: Bounds, target: Target = ANY, *, integer: bool = False) -> Variant:
+def _tflite(name: str, bounds: Bounds, target: Target = FLOAT, *, integer: bool = False) -> Variant:
     return Variant(
         name, ".tflite", tflite.CONVERTERS[name], runtimes.LiteRT, contents.tflite, bounds,
         target, integer,

@@ -6,6 +6,5 @@ most delegates refuse a fifth axis, so this comes before every conversion.
 """
 
 from hsitf.lower.rewrite import difference, lower
-from hsitf.lower.target import ANY, INTEGER, Target
 
-__all__ = ["ANY", "INTEGER", "Target", "difference", "lower"]
+__all__ = ["difference", "lower"]

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from hsitf.errors import LoweringError
 from hsitf.graph import walk
 from hsitf.lower.rules import RULES
-from hsitf.lower.target import ANY, Target
 from hsitf.lower.value import MAX_RANK, Value, arranged, view
+from hsitf.targets import FLOAT, Target
 
 
-def lower(model: keras.Model, batch: int = 1, target: Target = ANY) -> keras.Model:
+def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.Model:
     """Rewrites a trained network with 2-D operators, static shapes and at most four axes.
 
     The rewrite is exact up to the rounding of float32 sums; `difference` measures it. The

@@ -25,8 +25,8 @@ from hsitf.lower.convolution import (
     unfolded,
     unfolding_pays,
 )
-from hsitf.lower.target import Target
 from hsitf.lower.value import Value, arranged, positions, view
+from hsitf.targets import Target
 
 # Grouping multiplies zeros too; beyond this many times the work it is left.
 GROWTH = 1.5
@@ -210,7 +210,8 @@ def _grouping(volume: Value, conv: Convolution, target: Target) -> tuple[int, in
     best: tuple[int, int, Convolution] = (1, 1, conv)
     for outputs in divisors:
         step = outputs * conv.axes[2].stride
-        candidates = (math.gcd(step, down), 1) if now is None else (now, 1)
+        moved = math.gcd(step, down) if target.grouped_input else 1
+        candidates = (moved if now is None else now, 1)
         for inputs in candidates:
             whole = grouped(conv, down, inputs, outputs)
             if whole is not None and whole.taps[2] * inputs <= GROWTH * conv.taps[2]:

@@ -49,6 +49,9 @@ def train(
     By default with the paper's optimizer, schedule and batch. Repeated, the same command
     resumes an interrupted run.
     """
+    from hsitf.zoo import known
+
+    known(model)
     cli.load_keras()
     from hsitf.options import RecipeOptions, SplitChoice, training_plan
     from hsitf.records import SceneChoice

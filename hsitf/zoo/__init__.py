@@ -10,6 +10,7 @@ its own affair. Adding a file adds a network; nothing else has to know of it.
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch", "epochs"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(
                     f"{name.replace('_', ' ')} has to be positive", received=getattr(self, name)
                 )
@@ -77,15 +78,24 @@ def names() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
-def network(name: str) -> Network:
-    """What the paper says about the network `name`.
+def known(name: str) -> str:
+    """The name, if there is such a network; found out without importing any.
 
     Raises:
         InputError: There is no such network; the nearest names are offered.
     """
     if name not in names():
         raise unknown("network", name, names())
-    found: Network = importlib.import_module(f"{__name__}.{name}").NETWORK
+    return name
+
+
+def network(name: str) -> Network:
+    """What the paper says about the network `name`.
+
+    Raises:
+        InputError: There is no such network; the nearest names are offered.
+    """
+    found: Network = importlib.import_module(f"{__name__}.{known(name)}").NETWORK
     return found
 
 

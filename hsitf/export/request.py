@@ -1,0 +1,52 @@
+"""What a user wants exported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hsitf.errors import InputError
+from hsitf.export import bundle
+from hsitf.export.variants import Variant
+from hsitf.targets import Target
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to export and how.
+
+    Attributes:
+        variants: Kinds of file.
+        batch: Patches an inference takes.
+        max_drop: Largest loss of overall accuracy in percentage points; None for each variant's
+            own bound.
+        width: Channels that the arithmetic wants at least (see `lower.Target`); None for each
+            variant's own.
+        threads: Threads that latency is measured with.
+        root: Folder of the bundles.
+    """
+
+    variants: tuple[Variant, ...]
+    batch: int = 1
+    max_drop: float | None = None
+    width: int | None = None
+    threads: int = 1
+    root: Path = bundle.EXPORT
+
+    def __post_init__(self) -> None:
+        if not self.variants:
+            raise InputError("no variant to export", remedy="name one, such as --int8, or --all")
+        for name in ("batch", "threads"):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    f"{name} is out of range", received=getattr(self, name), allowed="1 or more"
+                )
+        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
+            raise InputError(
+                "the accuracy drop is out of range",
+                received=self.max_drop, allowed="0 to 100 percentage points",
+            )  # fmt: skip
+
+    def target(self, variant: Variant) -> Target:
+        """What a variant is lowered for."""
+        return variant.target if self.width is None else replace(variant.target, width=self.width)
