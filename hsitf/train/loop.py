@@ -97,14 +97,22 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
         ) from error
 
 
-def fit(plan: TrainingPlan, data: Data, state_file: Path, progress: Progress) -> FitResult:
-    """Trains the plan's network, from the state file where there is one.
+def fit(
+    plan: TrainingPlan,
+    data: Data,
+    state_file: Path,
+    progress: Progress,
+    network: keras.Model | None = None,
+) -> FitResult:
+    """Trains a network, from the state file where there is one.
 
     Args:
-        plan: What to train and how.
-        data: To learn from; the validation pixels choose the epoch.
+        plan: How to train.
+        data: To learn from; the validation pixels choose the epoch (the training pixels where
+            there are none).
         state_file: Written between epochs, removed by the caller when the run is kept.
         progress: Told of every batch and epoch.
+        network: What to train, in place; the plan's network with fresh weights where None.
 
     Returns:
         The network with the weights of its best epoch, and how it got there.
@@ -114,55 +122,31 @@ def fit(plan: TrainingPlan, data: Data, state_file: Path, progress: Progress) ->
         InputError: The training diverged.
     """
     keras.utils.set_random_seed(plan.seed)
-    network = zoo.build(
-        plan.network, bands=data.scene.bands, classes=data.scene.classes, patch=plan.patch
-    )
-    recipe = plan.recipe
-    for variable in network.trainable_variables:
-        # The papers' weight decay adds l2 * w to the gradient, that is, l2 / 2 * w^2 to the loss.
-        variable.regularizer = keras.regularizers.L2(recipe.l2 / 2) if recipe.l2 else None
-    model = gathering(network, data.patches)
-    model.compile(
-        optimizer(recipe),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        # On CPU, TensorFlow's own kernels beat XLA's: 27 times for the convolutions of he.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-    )
-    model.optimizer.build(model.trainable_variables)
+    if network is None:
+        network = zoo.build(
+            plan.network, bands=data.scene.bands, classes=data.scene.classes, patch=plan.patch
+        )
+    model = _compiled(network, plan.recipe, data)
     state = _read_state(state_file) or State([], None, [], 0.0)
     if state.variables is not None:
         _assign(_variables(model), state.variables, state_file)
     saved = time.monotonic()
-    train, validation = data.split.train, data.split.validation
-    steps = -(-len(train) // recipe.batch)
-    progress.start(f"training {plan.network}", recipe.epochs * steps)
+    epochs, steps = plan.recipe.epochs, -(-len(data.split.train) // plan.recipe.batch)
+    progress.start(f"training {plan.network}", epochs * steps)
     progress.advance(len(state.history) * steps)
-    for number in range(len(state.history), recipe.epochs):
-        begin = time.monotonic()
-        model.optimizer.learning_rate = learning_rate = rate(state.history, recipe)
-        generator = np.random.default_rng((plan.seed, number))
-        order = generator.permutation(train)
-        seen = views(order, generator if plan.turn else None)
-        meter = _Meter(progress, number + 1, recipe.epochs, state.history)
-        fitted = model.fit(
-            seen, data.targets(order), batch_size=recipe.batch, shuffle=False,
-            verbose=0, callbacks=[meter],
-        )  # fmt: skip
-        loss = fitted.history["loss"][0]
-        if not math.isfinite(loss):
+    while len(state.history) < epochs:
+        epoch = _epoch(model, plan, data, state.history, progress)
+        if not math.isfinite(epoch.loss):
             raise InputError(
-                f"training diverged in epoch {number + 1}",
-                received=f"a loss of {loss} at a learning rate of {learning_rate:g}",
+                f"training diverged in epoch {len(state.history) + 1}",
+                received=f"a loss of {epoch.loss} at a learning rate of {epoch.learning_rate:g}",
                 remedy=f"remove {state_file.parent} and give a smaller --lr",
             )
-        judged = evaluate(model, data, validation if len(validation) else train)
-        seconds = time.monotonic() - begin
-        epoch = Epoch(loss, judged.oa, learning_rate, seconds)
         state.history.append(epoch)
-        state.seconds += seconds
+        state.seconds += epoch.seconds
         if state.best_epoch == len(state.history):
             state.best = network.get_weights()
-        if time.monotonic() - saved > SAVE_EVERY and number + 1 < recipe.epochs:
+        if time.monotonic() - saved > SAVE_EVERY and len(state.history) < epochs:
             state.variables = [np.asarray(variable) for variable in _variables(model)]
             _write_state(state, state_file)
             saved = time.monotonic()
@@ -174,6 +158,51 @@ def fit(plan: TrainingPlan, data: Data, state_file: Path, progress: Progress) ->
         scores=evaluate(model, data, data.split.test),
         seconds=state.seconds,
     )
+
+
+def _compiled(network: keras.Model, recipe: Recipe, data: Data) -> keras.Model:
+    """The network behind a gather, ready to be fitted with the recipe's optimizer and decay."""
+    for variable in network.trainable_variables:
+        # The papers' weight decay adds l2 * w to the gradient, that is, l2 / 2 * w^2 to the loss.
+        variable.regularizer = keras.regularizers.L2(recipe.l2 / 2) if recipe.l2 else None
+    model = gathering(network, data.patches)
+    model.compile(
+        optimizer(recipe),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # On CPU, TensorFlow's own kernels beat XLA's: 27 times for the convolutions of he.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _epoch(
+    model: keras.Model,
+    plan: TrainingPlan,
+    data: Data,
+    history: Sequence[Epoch],
+    progress: Progress,
+) -> Epoch:
+    """One pass over the training pixels and a look at the validation pixels.
+
+    All that is drawn is drawn from the seed and the epoch's number, so that it does not matter
+    whether the epochs before were run in this process.
+    """
+    begin = time.monotonic()
+    model.optimizer.learning_rate = learning_rate = rate(history, plan.recipe)
+    generator = np.random.default_rng((plan.seed, len(history)))
+    order = generator.permutation(data.split.train)
+    fitted = model.fit(
+        views(order, generator if plan.turn else None),
+        data.targets(order),
+        batch_size=plan.recipe.batch,
+        shuffle=False,
+        verbose=0,
+        callbacks=[_Meter(progress, len(history) + 1, plan.recipe.epochs, history)],
+    )
+    judges = data.split.validation if len(data.split.validation) else data.split.train
+    oa = evaluate(model, data, judges).oa
+    return Epoch(fitted.history["loss"][0], oa, learning_rate, time.monotonic() - begin)
 
 
 @dataclass(frozen=True, eq=False)

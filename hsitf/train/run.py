@@ -7,10 +7,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hsitf import records, runs, zoo
-from hsitf.data import load, prepare, read_train_map, save_split
+from hsitf.data import Data, load, prepare, read_train_map, save_split
 from hsitf.errors import InputError
 from hsitf.files import replacing, sha256
 from hsitf.measure import peak_memory
@@ -19,6 +19,9 @@ from hsitf.records import RunRecord, TrainingPlan
 from hsitf.runs import Run
 from hsitf.train.card import card
 from hsitf.zoo import Recipe
+
+if TYPE_CHECKING:
+    from hsitf.train.loop import FitResult
 
 # A fifth of the paper's epochs: on two cores, the difference between minutes and a coffee break.
 SHORT = 5
@@ -62,7 +65,6 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         DataError: The scene cannot be read or split.
         OutputError: The folder cannot be written.
     """
-    facts = zoo.network(plan.network)
     if name is not None:
         _check_name(name)
     scene = load(plan.scene)
@@ -82,7 +84,21 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         if (folder / runs.STATE).is_file():
             progress.say(f"resuming {folder}")
     records.write(plan, folder / runs.PLAN)
-    fitted = fit(plan, data, folder / runs.STATE, progress)
+    return keep(fit(plan, data, folder / runs.STATE, progress), plan, data, folder)
+
+
+def keep(fitted: FitResult, plan: TrainingPlan, data: Data, folder: Path) -> Run:
+    """Writes a finished run: network, split, card and, last, the record that makes it one.
+
+    Args:
+        fitted: What training gave.
+        plan: What was asked for.
+        data: What it learned from.
+        folder: Of the run.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
     with replacing(folder / runs.NETWORK) as temporary:
         # Keras insists on the suffix.
         saved = temporary.with_suffix(".keras")
@@ -96,7 +112,7 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
     record = RunRecord(
         schema=records.SCHEMA,
         plan=plan,
-        paper=facts.paper,
+        paper=zoo.network(plan.network).paper,
         parameters=fitted.network.count_params(),
         scene=data.scene_record(),
         split=data.split_record(),
@@ -112,7 +128,6 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
     )
     with replacing(folder / runs.CARD) as temporary:
         temporary.write_text(card(record), encoding="utf-8")
-    # The record comes last: it is what makes the run a finished one.
     records.write(record, folder / runs.RECORD)
     for leftover in (runs.PLAN, runs.STATE):
         (folder / leftover).unlink(missing_ok=True)
