@@ -11,7 +11,7 @@ from conftest import ROOT
 # The one direction of the house: a module imports only from those above it.
 ORDER = [
     "errors", "files", "quiet", "progress", "measure", "tables", "scenes", "metrics", "zoo",
-    "records", "data", "runs", "graph", "train", "options", "targets", "lower", "contents",
+    "records", "data", "runs", "graph", "train", "options", "targets", "lower", "prune", "contents",
     "runtimes", "verify", "export", "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
