@@ -63,6 +63,14 @@ def _line(layer: Any, ids: Ids, axis: int = -1) -> Ids:
     return line
 
 
+def _sides(seen: Seen, kept: Kept) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which channels stay of those that enter a layer and of those that it makes."""
+    line = channels(seen.inputs[0])
+    # Where positions differ (see `_trace_convolution`) everything that enters is protected.
+    entering = kept(line) if line is not None else np.ones(seen.inputs[0].shape[-1], bool)
+    return entering, kept(seen.output[(0,) * (seen.output.ndim - 1)])
+
+
 # --- layers that make channels -------------------------------------------------------------
 
 
@@ -84,9 +92,7 @@ def _trace_convolution(layer: Any, inputs: list[Ids], ledger: Ledger) -> Ids:
 
 def _cut_convolution(seen: Seen, kept: Kept) -> Cut:
     layer = seen.layer
-    line = channels(seen.inputs[0])
-    rows = kept(line) if line is not None else np.ones(seen.inputs[0].shape[-1], bool)
-    columns = kept(seen.output[(0,) * (seen.output.ndim - 1)])
+    rows, columns = _sides(seen, kept)
     if layer.groups > 1:
         rows = rows.reshape(layer.groups, -1)[0]
     kernel = np.asarray(layer.kernel)[..., rows, :][..., columns]
@@ -95,8 +101,7 @@ def _cut_convolution(seen: Seen, kept: Kept) -> Cut:
 
 def _cut_transposed(seen: Seen, kept: Kept) -> Cut:
     layer = seen.layer
-    rows = kept(_line(layer, seen.inputs[0]))
-    columns = kept(seen.output[(0,) * (seen.output.ndim - 1)])
+    rows, columns = _sides(seen, kept)
     kernel = np.asarray(layer.kernel)[..., columns, :][..., rows]
     return Cut({"filters": int(columns.sum())}, _biased(layer, kernel, columns))
 
@@ -113,8 +118,7 @@ def _trace_dense(layer: Any, inputs: list[Ids], ledger: Ledger) -> Ids:
 
 def _cut_dense(seen: Seen, kept: Kept) -> Cut:
     layer = seen.layer
-    rows = kept(_line(layer, seen.inputs[0]))
-    columns = kept(seen.output[(0,) * (seen.output.ndim - 1)])
+    rows, columns = _sides(seen, kept)
     kernel = np.asarray(layer.kernel)[rows][:, columns]
     return Cut({"units": int(columns.sum())}, _biased(layer, kernel, columns))
 
@@ -132,8 +136,7 @@ def _trace_separable(layer: Any, inputs: list[Ids], ledger: Ledger) -> Ids:
 
 def _cut_separable(seen: Seen, kept: Kept) -> Cut:
     layer = seen.layer
-    rows = kept(_line(layer, seen.inputs[0]))
-    columns = kept(seen.output[(0,) * (seen.output.ndim - 1)])
+    rows, columns = _sides(seen, kept)
     depthwise = np.asarray(layer.depthwise_kernel)[..., rows, :]
     pointwise = np.asarray(layer.pointwise_kernel)
     pointwise = pointwise[..., np.repeat(rows, layer.depth_multiplier), :][..., columns]
@@ -152,8 +155,7 @@ def _trace_recurrent(layer: Any, inputs: list[Ids], ledger: Ledger) -> Ids:
 
 def _cut_recurrent(seen: Seen, kept: Kept) -> Cut:
     layer = seen.layer
-    rows = kept(_line(layer, seen.inputs[0]))
-    units = kept(seen.output[(0,) * (seen.output.ndim - 1)])
+    rows, units = _sides(seen, kept)
     columns = np.tile(units, _gates(layer))
     kernel, recurrent, *bias = (np.asarray(weight) for weight in layer.get_weights())
     weights = [kernel[rows][:, columns], recurrent[units][:, columns]]
