@@ -6,10 +6,10 @@ import pytest
 from keras import layers
 
 from hsitf import zoo
+from hsitf.cost import cost
 from hsitf.errors import InputError
-from hsitf.prune import Plan, groups, masked, plan, thin
+from hsitf.prune import Cutting, Plan, groups, masked, plan, reach, thin
 from hsitf.prune.criteria import CRITERIA, fpgm, l1, l2
-from hsitf.prune.plan import Cutting
 
 RNG = np.random.default_rng(0)
 
@@ -150,6 +150,23 @@ def test_scores_by_hand():
     np.testing.assert_allclose(l2(kernels), [5 / 2**0.5, 0, 10 / 2**0.5])
     far = (3**2 + 12**2) ** 0.5
     np.testing.assert_allclose(fpgm(kernels), [5 + far, 15, 10 + far])
+
+
+@pytest.mark.parametrize("measure", ["macs", "parameters"])
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_cost_is_reached(measure, everywhere):
+    model = randomized(zoo.build("cao", bands=20, classes=4))
+    chosen = reach(model, measure, 0.5, "l1", Cutting(everywhere=everywhere))
+    left = getattr(cost(thin(model, chosen)), measure) / getattr(cost(model), measure)
+    assert 0.48 < left <= 0.5
+
+
+def test_a_cost_out_of_reach_names_the_range():
+    model = zoo.build("hu", bands=40, classes=4)
+    with pytest.raises(InputError, match=r"cannot be reached.*allowed: 0\.\d+ to 1"):
+        reach(model, "macs", 0.001)
+    with pytest.raises(InputError, match=r"parameters, macs"):
+        reach(model, "flops", 0.5)
 
 
 def test_bad_plans():

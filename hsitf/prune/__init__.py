@@ -5,7 +5,8 @@ the network (`identities`, `rules`). Which matter least is answered by `criteria
 data: which channels stay. `thin` builds the smaller network.
 """
 
-from hsitf.prune.plan import Group, Plan, groups, plan
+from hsitf.prune.plan import Cutting, Group, Plan, groups, plan
+from hsitf.prune.target import reach
 from hsitf.prune.thin import masked, thin
 
-__all__ = ["Group", "Plan", "groups", "masked", "plan", "thin"]
+__all__ = ["Cutting", "Group", "Plan", "groups", "masked", "plan", "reach", "thin"]
