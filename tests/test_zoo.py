@@ -36,15 +36,25 @@ def test_smallest_geometry_runs_and_less_is_refused(name):
         zoo.build(name, bands=bands, classes=2, patch=side - 1)
 
 
+def impossible(name: str, bands: int, side: int) -> bool:
+    module = __import__(f"hsitf.zoo.{name}", fromlist=["build"])
+    try:
+        model = module.build(bands, 2, side)
+    except ValueError:
+        return True
+    # Older releases of Keras build what has no room.
+    return any(size is not None and size <= 0 for la in model.layers for size in la.output.shape)
+
+
 @pytest.mark.parametrize("name", zoo.names())
 def test_smallest_geometry_is_the_smallest(name):
-    # The stated limits are those of the layers: one less, and Keras itself refuses.
+    # The stated limits are those of the layers themselves.
     facts = zoo.network(name)
-    module = __import__(f"hsitf.zoo.{name}", fromlist=["build"])
     side, bands = facts.smallest_patch, facts.smallest_bands
-    for less in [(bands, side - 1), *([(bands - 1, side)] if bands > 1 else [])]:
-        with pytest.raises(ValueError, match=r".+"):
-            module.build(less[0], 2, less[1])
+    assert not impossible(name, bands, side)
+    assert impossible(name, bands, side - 1)
+    if bands > 1:
+        assert impossible(name, bands - 1, side)
 
 
 @pytest.mark.parametrize("name", zoo.names())
