@@ -68,7 +68,10 @@ def run(application: typer.Typer) -> None:
     except HsitfError as error:
         _complain(str(error), error.status)
     except _Interrupted as error:
-        _complain("interrupted; repeat the command to go on where it was saved last.", error.status)
+        _complain(
+            "interrupted; repeat the command (a training goes on from its last saved epoch).",
+            error.status,
+        )
     except OSError as error:
         # What is written explains itself; this is a path that cannot be read or does not work.
         if error.filename is None:

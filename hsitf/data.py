@@ -65,6 +65,7 @@ class Data:
             left_out=self.split.unused,
             leakage_pixel=seen.pixel,
             leakage_patch=seen.patch,
+            sha256=self.split.digest(),
         )
 
 
@@ -108,7 +109,23 @@ def prepare(
 
 def restore(scene: Scene, parts: Split, normalizer: Normalizer, patch: int) -> Data:
     """The data of an earlier run: its own split and normalization on the same scene."""
-    return Data(scene, parts, normalizer, PatchSource.of(normalizer.apply(scene.cube), patch))
+    if len(normalizer.offset) != scene.bands:
+        raise DataError(
+            "the normalization belongs to another number of bands",
+            received=f"{len(normalizer.offset)} offsets",
+            allowed=f"{scene.bands}, one a band",
+            remedy="train the network again",
+        )
+    with np.errstate(over="ignore"):
+        normalized = normalizer.apply(scene.cube)
+    if bad := int(normalized.size - np.count_nonzero(np.isfinite(normalized))):
+        raise DataError(
+            f"{bad} values of {scene.name} are too large to be normalized",
+            received=f"values from {scene.cube.min():g} to {scene.cube.max():g}",
+            allowed="values that stay finite in float32 when divided by their band's deviation",
+            remedy="they may be no-data values: mask or fill them before",
+        )
+    return Data(scene, parts, normalizer, PatchSource.of(normalized, patch))
 
 
 def save_split(parts: Split, stream: BinaryIO) -> None:
@@ -132,19 +149,24 @@ def load_split(path: Path, record: SplitRecord) -> Split:
         with np.load(path, allow_pickle=False) as file:
             rows, cols = (int(size) for size in file["shape"])
             sets = [np.asarray(file[name], np.int64) for name in ("train", "validation", "test")]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path} does not hold the pixels of a split",
             received=type(error).__name__,
             remedy="train the network again",
         ) from error
-    if any(len(pixels) and not 0 <= pixels.min() <= pixels.max() < rows * cols for pixels in sets):
-        raise DataError(f"{path} names pixels outside its scene", remedy="train the network again")
     train, validation, test = sets
-    return Split(
+    found = Split(
         record.kind, train, validation, test, record.guard, record.seed, (rows, cols),
         unused=record.left_out,
     )  # fmt: skip
+    if found.digest() != record.sha256:
+        raise DataError(
+            f"{path} is not the split that its record describes",
+            received="other pixels in its sets",
+            remedy="train the network again",
+        )
+    return found
 
 
 def read_train_map(path: str | None) -> NDArray[np.integer] | None:

@@ -55,6 +55,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             if path.exists():
                 os.replace(path, old)
             os.replace(temporary, path)
+            if old.is_symlink():
+                old.unlink()
             shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             # Between the two moves nothing is in place; what was there comes back.

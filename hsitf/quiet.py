@@ -24,10 +24,14 @@ def quietly() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             _restore(kept)
             held.seek(0)
             sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        except BaseException:
+            # Who interrupts does not ask for it.
+            _restore(kept)
             raise
         _restore(kept)
 

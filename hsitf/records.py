@@ -111,6 +111,7 @@ class SplitRecord:
         left_out: Labelled pixels in no set (guard band, or not asked for).
         leakage_pixel: Share of test pixels with a training pixel inside their own patch.
         leakage_patch: Share of test pixels whose patch shares a pixel with a training patch.
+        sha256: Of the pixels of the three sets.
     """
 
     kind: str
@@ -122,6 +123,23 @@ class SplitRecord:
     left_out: int
     leakage_pixel: float
     leakage_patch: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a training run began with, until its record says how it ended.
+
+    Attributes:
+        plan: What was asked for.
+        scene: The scene as it was then.
+        split: Its split as it was then.
+    """
+
+    schema: int
+    plan: TrainingPlan
+    scene: SceneRecord
+    split: SplitRecord
 
 
 @dataclass(frozen=True)
@@ -350,7 +368,8 @@ def _schema(text: bytes) -> object:
     """The schema that a record's text states; the current one where it states none."""
     try:
         content = json.loads(text)
-    except ValueError:
+    # Brackets within brackets without end exhaust the parser.
+    except (ValueError, RecursionError):
         return SCHEMA
     return content.get("schema", SCHEMA) if isinstance(content, dict) else SCHEMA
 

@@ -14,6 +14,7 @@ from hsitf import records
 from hsitf.data import load_split
 from hsitf.errors import DataError, InputError
 from hsitf.files import sha256
+from hsitf.progress import Progress
 from hsitf.records import RunRecord
 from hsitf.scenes.splits import Split
 
@@ -63,6 +64,7 @@ class Run:
         """
         import keras
 
+        record = self.record
         path = self.folder / NETWORK
         if not path.is_file() or sha256(path) != self.record.sha256:
             raise DataError(
@@ -70,7 +72,26 @@ class Run:
                 received="another SHA-256" if path.is_file() else "no such file",
                 remedy="train the network again",
             )
-        model: keras.Model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        try:
+            model: keras.Model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        # What Keras raises at a foreign file has no common base below Exception.
+        except Exception as error:
+            raise DataError(
+                f"{path} cannot be loaded",
+                received=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                allowed="a network that Keras loads in safe mode",
+                remedy="train the network again",
+            ) from error
+        side, bands, classes = record.plan.patch, record.scene.shape[2], record.scene.class_names
+        shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+        expected = (None, side, side, bands), (None, len(classes))
+        if not isinstance(model, keras.models.Model) or shapes != expected:
+            raise DataError(
+                f"{path} is not the network that its record describes",
+                received=f"{shapes[0]} to {shapes[1]}",
+                allowed=f"{expected[0]} to {expected[1]}",
+                remedy="train the network again",
+            )
         return model
 
     def split(self) -> Split:
@@ -83,7 +104,17 @@ def folder(scene: str, network: str, run: str, root: Path = MODELS) -> Path:
     return root / scene / network / run
 
 
-def finished(network: str, root: Path = MODELS) -> list[Run]:
-    """All finished runs of a network, on any scene, the latest last."""
-    found = root.glob(f"*/{network}/*/{RECORD}")
-    return [Run.open(p.parent) for p in sorted(found, key=lambda path: path.stat().st_mtime)]
+def finished(network: str, progress: Progress, root: Path = MODELS) -> list[Run]:
+    """All finished runs of a network, on any scene, the one to prefer last.
+
+    A full schedule is preferred to a short or custom one, then the latest. A run that cannot be
+    read is left out, and said so.
+    """
+    found = []
+    for path in sorted(root.glob(f"*/{network}/*/{RECORD}")):
+        try:
+            found.append((Run.open(path.parent), path.stat().st_mtime))
+        except (DataError, InputError) as error:
+            progress.say(f"passing over {path.parent}: {error}")
+    found.sort(key=lambda item: (item[0].record.plan.schedule == "full", item[1]))
+    return [run for run, _ in found]

@@ -29,7 +29,7 @@ PLAN = TrainingPlan(
     "hu", CHOICE, SplitOptions(train=0.5, guard=3), Recipe("sgd", 0.01, l2=1e-4), "full", 7
 )
 SCENE = SceneRecord("cube", (4, 5, 6), ("corn", "wheat"), False, {"cube.npy": "ab12"})
-SPLIT = SplitRecord("disjoint", 7, 3, 10, 2, 8, 1, 0.0, 1 / 3)
+SPLIT = SplitRecord("disjoint", 7, 3, 10, 2, 8, 1, 0.0, 1 / 3, "ab12")
 NORMALIZER = Normalizer((0.1, 1e-30), (1.0, 2.5))
 SCORES = Scores(0.9, 0.8, -0.1, (1.0, 0.6), (0.7, 0.0), (5, 3))
 EPOCH = Epoch(1.5, 0.9, 0.01, 0.25)

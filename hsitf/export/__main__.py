@@ -67,6 +67,7 @@ def export(
         "float32": float32, "float16": float16, "dynamic": dynamic, "int8": int8, "onnx": onnx,
         "saved-model": saved_model,
     }  # fmt: skip
+    from hsitf.errors import InputError
     from hsitf.export.request import Request
     from hsitf.export.variants import VARIANTS
     from hsitf.export.variants import variant as named
@@ -79,6 +80,14 @@ def export(
     wanted += [name for name in variant or [] if name not in wanted]
     request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out)
     known(model)
+    decided = [split != "disjoint", train_share, train_map, guard, patch, seed, drop_class]
+    if origin is not None and any(decided):
+        raise InputError(
+            "a trained network has its split, its patch, its seed and its classes already",
+            received="--from with options that decide on these",
+            remedy="leave out --from, or --split, --train, --train-map, --guard, --patch, --seed "
+            "and --drop-class",
+        )
     cli.load_keras()
     from hsitf.export.pipeline import export
     from hsitf.export.table import table
@@ -92,7 +101,15 @@ def export(
         run = trained(training_plan(model, choice, chosen, "short"), origin, progress)
         then = run.record.plan.scene
         # The run knows its scene; the command may say where the files lie today.
-        now = replace(then, data_dir=data_dir or then.data_dir) if scene is None else choice
+        now = choice
+        if scene is None:
+            now = replace(
+                then,
+                data_dir=data_dir or then.data_dir,
+                labels=labels or then.labels,
+                variable=variable or then.variable,
+                labels_variable=labels_variable or then.labels_variable,
+            )
         bundles, refused = export(run, request, progress, now)
     if bundles:
         print(table(bundles))

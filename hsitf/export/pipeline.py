@@ -14,7 +14,7 @@ import numpy as np
 from hsitf import records, runtimes, verify
 from hsitf.contents import Contents
 from hsitf.data import Data, load, restore, same_scene
-from hsitf.errors import LoweringError, VerificationError
+from hsitf.errors import DataError, LoweringError, VerificationError
 from hsitf.export import bundle
 from hsitf.export.bundle import Bundle, Golden
 from hsitf.export.request import Request
@@ -111,6 +111,7 @@ def export(
                 source.data.scene.name, run.record.plan.network, variant.name, request.batch,
                 request.root,
             )  # fmt: skip
+            _announce(place, run, progress)
             try:
                 with ExitStack() as attempt:
                     folder = attempt.enter_context(replacing_folder(place))
@@ -131,6 +132,19 @@ def export(
     return [Bundle.open(place) for place in places], refused
 
 
+def _announce(place: Path, run: Run, progress: Progress) -> None:
+    """Says so where a bundle of another run will be replaced."""
+    if not (place / bundle.RECORD).is_file():
+        return
+    try:
+        then = records.read(ExportRecord, place / bundle.RECORD)
+    except DataError as error:
+        progress.say(f"replacing {place}, which cannot be read: {error}")
+        return
+    if then.run_sha256 != run.record.sha256:
+        progress.say(f"replacing {place}, which was exported from {then.run}")
+
+
 def _source(run: Run, request: Request, progress: Progress, choice: SceneChoice) -> Source:
     record = run.record
     scene = load(choice)
@@ -149,7 +163,8 @@ def _lower(network: keras.Model, batch: int, target: Target, data: Data) -> Lowe
     lowered = lower(network, batch, target)
     patches = data.patches.cut(data.split.train[:LOWERING_PATCHES])
     error, largest = difference(network, lowered, patches)
-    if error > LOWERING_ERROR * max(1.0, largest):
+    # Written so that an error that is not a number is refused too.
+    if not error <= LOWERING_ERROR * max(1.0, largest):
         raise LoweringError(
             "the rewrite for inference is not exact",
             received=f"a logit differs by {error:.1e}, the largest is {largest:.1f}",

@@ -26,7 +26,8 @@ def table(bundles: Sequence[Bundle]) -> str:
     threads = "1 thread" if latency.threads == 1 else f"{latency.threads} threads"
     footer = f"Latency of {patches}, {threads}: {latency.processor}."
     places = [f"{bundle.record.variant}: {bundle.file}" for bundle in bundles]
-    return "\n".join([title, aligned(_HEAD, [*map(_row, bundles)]), footer, *places])
+    origin = f"Trained network: {record.run}."
+    return "\n".join([title, aligned(_HEAD, [*map(_row, bundles)]), footer, origin, *places])
 
 
 def _row(bundle: Bundle) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,8 +132,17 @@ def _from_path(path: Path, request: _Request) -> Scene:
         class_names=tuple(f"class {k}" for k in range(1, int(labels.max()) + 1)),
         wavelengths=cube.wavelengths,
         rgb_bands=_rgb_bands(cube.values.shape[-1], cube.wavelengths),
-        sources={file.name: files.sha256(file) for file in sources},
+        sources=_digests(sources),
     )
+
+
+def _digests(paths: Sequence[Path]) -> dict[str, str]:
+    """SHA-256 by file name; by folder and file name where two files have the same."""
+    found: dict[str, str] = {}
+    for path in dict.fromkeys(paths):
+        name = path.name if path.name not in found else f"{path.resolve().parent.name}/{path.name}"
+        found[name] = files.sha256(path)
+    return found
 
 
 def _rgb_bands(bands: int, wavelengths: NDArray[np.float64] | None) -> tuple[int, int, int]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hsitf.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,20 @@ class Normalizer:
 
     offset: tuple[float, ...]
     scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        numbers = [*self.offset, *self.scale]
+        if (
+            len(self.offset) != len(self.scale)
+            or not all(map(math.isfinite, numbers))
+            or min(self.scale, default=1.0) <= 0
+        ):
+            raise DataError(
+                "the normalization is not one",
+                received=f"{len(self.offset)} offsets, {len(self.scale)} scales",
+                allowed="as many finite offsets as finite positive scales",
+                remedy="train the network again",
+            )
 
     @classmethod
     def fit(cls, cube: NDArray[np.float32], pixels: NDArray[np.int64]) -> Normalizer:

@@ -39,6 +39,14 @@ class Scene:
     sources: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # Folders are named after it, so it must not lead out of the one they are made in.
+        if not self.name.strip(".") or not self.name.isprintable() or set(self.name) & set("/\\"):
+            raise DataError(
+                "a scene cannot have this name",
+                received=repr(self.name),
+                allowed="printable characters without slashes, not only dots",
+                remedy="rename its file",
+            )
         if self.cube.ndim != 3:
             raise DataError(
                 f"the cube of {self.name} has the wrong rank",

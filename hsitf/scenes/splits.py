@@ -7,6 +7,7 @@ A disjoint split cuts the scene into regions that no patch reaches across.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -140,6 +141,12 @@ class Split:
     def sets(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Training, validation and test pixels."""
         return self.train, self.validation, self.test
+
+    def digest(self) -> str:
+        """SHA-256 of the pixels of its sets, to know the split by."""
+        sizes = np.array([*self.shape, *map(len, self.sets)], np.int64)
+        parts = [sizes, *self.sets]
+        return hashlib.sha256(b"".join(np.asarray(p, "<i8").tobytes() for p in parts)).hexdigest()
 
     def zones(self) -> NDArray[np.uint8]:
         """The split as a (rows, cols) uint8 map: 0 unused, 1 train, 2 validation, 3 test."""

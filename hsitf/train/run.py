@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsitf import records, runs, zoo
-from hsitf.data import Data, load, prepare, read_train_map, save_split
-from hsitf.errors import InputError
+from hsitf.data import Data, load, prepare, read_train_map, same_scene, save_split
+from hsitf.errors import DataError, InputError
 from hsitf.files import replacing, sha256
 from hsitf.measure import peak_memory
 from hsitf.progress import Progress
-from hsitf.records import RunRecord, TrainingPlan
+from hsitf.records import Beginning, RunRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.train.card import card
 from hsitf.zoo import Recipe
@@ -70,20 +70,27 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
     scene = load(plan.scene)
     folder = runs.folder(scene.name, plan.network, name or default_name(plan))
     if (folder / runs.RECORD).is_file():
-        _same_plan(Run.open(folder).record.plan, plan, folder)
+        run = Run.open(folder)
+        _same_plan(run.record.plan, plan, folder)
+        same_scene(scene, run.record.scene)
         progress.say(f"{folder} is trained already")
-        return Run.open(folder)
+        return run
     # Whatever can be refused is refused before the first file is written.
     zoo.check(plan.network, bands=scene.bands, classes=scene.classes, patch=plan.patch)
     data = prepare(scene, plan.split, read_train_map(plan.scene.train_map))
     from hsitf.train.loop import fit, optimizer
 
     optimizer(plan.recipe)
+    now = Beginning(records.SCHEMA, plan, data.scene_record(), data.split_record())
     if (folder / runs.PLAN).is_file():
-        _same_plan(records.read(TrainingPlan, folder / runs.PLAN), plan, folder)
+        then = records.read(Beginning, folder / runs.PLAN)
+        _same_plan(then.plan, plan, folder)
         if (folder / runs.STATE).is_file():
+            # Files may have changed: a network must not be judged on what it has learned from.
+            same_scene(scene, then.scene)
+            _same_split(then, now, folder)
             progress.say(f"resuming {folder}")
-    records.write(plan, folder / runs.PLAN)
+    records.write(now, folder / runs.PLAN)
     return keep(fit(plan, data, folder / runs.STATE, progress), plan, data, folder)
 
 
@@ -157,7 +164,7 @@ def trained(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
                 remedy="name the run of that network or leave --from out",
             )
         return run
-    fitting = [run for run in runs.finished(plan.network) if _fits(run.record.plan, plan)]
+    fitting = [run for run in runs.finished(plan.network, progress) if _fits(run.record.plan, plan)]
     if fitting:
         progress.say(f"using {fitting[-1].folder}")
         return fitting[-1]
@@ -182,8 +189,24 @@ def _check_name(name: str) -> None:
 
 def _fits(then: TrainingPlan, now: TrainingPlan) -> bool:
     # The same files may lie in another folder today; their digests are compared later.
-    scene = replace(then.scene, data_dir=now.scene.data_dir)
-    return scene == now.scene and then.split == now.split
+    return _found(then.scene) == _found(now.scene) and then.split == now.split
+
+
+def _found(scene: SceneChoice) -> SceneChoice:
+    """A choice of a scene with its paths in one spelling and its folder left out."""
+    source, labels, chosen = (
+        path and os.path.normpath(path) for path in (scene.source, scene.labels, scene.train_map)
+    )
+    return replace(scene, source=source or "", labels=labels, train_map=chosen, data_dir=None)
+
+
+def _same_split(then: Beginning, now: Beginning, folder: Path) -> None:
+    if then.split.sha256 != now.split.sha256:
+        raise DataError(
+            f"{folder} was begun with another split",
+            received="other pixels in its sets",
+            remedy="give the original label and training maps, or remove that folder",
+        )
 
 
 def _leaves(plan: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -198,9 +221,9 @@ def _leaves(plan: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _same_plan(then: TrainingPlan, now: TrainingPlan, folder: Path) -> None:
-    old, new = _leaves(asdict(then)), _leaves(asdict(now))
     # Where the files lie does not change what is learned from them.
-    differing = [key for key in new if old[key] != new[key] and key != "scene.data_dir"]
+    old, new = (_leaves(asdict(replace(p, scene=_found(p.scene)))) for p in (then, now))
+    differing = [key for key in new if old[key] != new[key]]
     if differing:
         raise InputError(
             f"{folder} belongs to another run, which differs in {' and '.join(differing)}",
