@@ -347,7 +347,7 @@ def test_name_of_another_run(refused, runs):
 )
 def test_damaged_run(refused, runs, name, words):
     (runs / name).write_bytes((runs / name).read_bytes()[:-100])
-    refused(INT8, 3, name, *words)
+    refused([*INT8, "--from", "models/tiny/hu/a"], 3, name, *words)
 
 
 def test_network_that_is_gone(refused, runs):
