@@ -64,7 +64,7 @@ def training_plan(
         InputError: An option has no meaning or is out of range.
     """
     facts = zoo.network(network)
-    recipe = scheduled(facts.recipe, schedule)
+    recipe = scheduled(facts, schedule)
     changed = {name: value for name, value in vars(changes).items() if value is not None}
     _check_numbers(changed)
     if not 0 <= split.seed <= LARGEST_SEED:

@@ -126,7 +126,7 @@ def test_an_exchanged_file_is_noticed(exported):
 def test_without_a_run_a_short_one_is_trained(shell):
     done = shell("export", "--model", "hu", *shell.SCENE, "--int8", "--seed", "3")
     assert done.returncode == 0, done.stderr
-    assert "training one with the short schedule, 20 epochs" in done.stderr
+    assert "training one with the short schedule, 60 epochs" in done.stderr
     assert (shell.folder / "models/tiny/hu/disjoint-short-seed3/network.keras").is_file()
 
 

@@ -27,7 +27,7 @@ def train(
     patch: cli.Patch = None,
     seed: cli.Seed = 0,
     schedule: Annotated[
-        str, typer.Option("--schedule", help="full (the paper's epochs) or short (a fifth).")
+        str, typer.Option("--schedule", help="full (the paper's epochs) or short.")
     ] = "full",
     epochs: Annotated[int | None, typer.Option("--epochs", help="Instead of the paper's.")] = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Instead of the paper's.")] = None,

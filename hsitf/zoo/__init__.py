@@ -59,6 +59,8 @@ class Network:
         paper: Citation.
         patch: Side of the square patch in pixels.
         recipe: How it was trained.
+        short: Epochs of the short schedule, enough for about 95 % of the accuracy that the full
+            one reaches on the built-in scene.
         smallest_patch: Least side its layers can take; 1 and equal to `patch` for networks on
             single spectra.
         largest_patch: Greatest side, where there is one.
@@ -68,6 +70,7 @@ class Network:
     paper: str
     patch: int
     recipe: Recipe
+    short: int
     smallest_patch: int = 1
     largest_patch: int | None = None
     smallest_bands: int = 1

@@ -16,6 +16,7 @@ NETWORK = Network(
     patch=9,
     smallest_patch=7,
     recipe=Recipe(optimizer="adam", learning_rate=1e-3),
+    short=12,
 )
 
 

@@ -16,6 +16,7 @@ NETWORK = Network(
     smallest_patch=4,
     smallest_bands=17,
     recipe=Recipe(optimizer="adagrad", learning_rate=0.01, batch=40, l2=0.01),
+    short=20,
 )
 
 _SCALES = (1, 3, 5, 11)

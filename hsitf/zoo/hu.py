@@ -17,6 +17,7 @@ NETWORK = Network(
     patch=1,
     largest_patch=1,
     recipe=Recipe(optimizer="sgd", learning_rate=0.01),
+    short=60,
 )
 
 
