@@ -1,6 +1,6 @@
 """How much lowering is worth: the same network converted as it is and lowered, in one run.
 
-    PYTHONPATH=. python benchmarks/lowering.py [--bands 200] [--classes 16] [--threads 1] [NETWORK ...]
+    PYTHONPATH=. python benchmarks/lowering.py [--bands 200] [--threads 1] [NETWORK ...]
 
 Prints the median time of one patch for each file and the ratios. "plain" is what
 `TFLiteConverter.from_keras_model` makes of the network, "static" the same with its batch fixed to
