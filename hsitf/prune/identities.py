@@ -73,11 +73,6 @@ class Ledger:
         for identity in np.unique(ids).tolist():
             self.approximate.setdefault(identity, reason)
 
-    def roots(self, ids: Ids) -> Ids:
-        """The representative of each identity in an array."""
-        table = np.array([self.root(identity) for identity in range(len(self.parents))])
-        return np.asarray(table[ids])
-
 
 def spread(ids: Ids, shape: tuple[int, ...]) -> Ids:
     """Channel identities (channels,) at every position of a value `(..., channels)`."""
