@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from hsitf.graph import walk
+from hsitf.graph import Call, walk
 
 Shape = tuple[int, ...]
 
@@ -30,8 +30,9 @@ def cost(model: keras.Model) -> Cost:
     """Counts a functional model of fixed shape; a layer used twice multiplies twice."""
     total = 0
 
-    def visit(layer: Any, inputs: list[Shape]) -> Shape:
+    def visit(call: Call, inputs: list[Shape]) -> Shape:
         nonlocal total
+        layer = call.operation
         leaving = layer.compute_output_shape(
             (1, *inputs[0]) if len(inputs) == 1 else [(1, *shape) for shape in inputs]
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import keras
@@ -10,17 +11,51 @@ import keras
 V = TypeVar("V")
 
 
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One operation at one place of a network.
+
+    Attributes:
+        operation: A layer, or an operation of `keras.ops`.
+        node: Keras' own account of the call.
+    """
+
+    operation: Any
+    node: Any
+
+    @property
+    def shapes(self) -> tuple[tuple[int | None, ...], ...]:
+        """Shapes of the tensors that leave it, batch included."""
+        return tuple(tuple(tensor.shape) for tensor in self.node.outputs)
+
+    def repeated(self, operation: Any, values: Sequence[Any]) -> Any:
+        """Calls another operation the same way: other tensors, the same further arguments.
+
+        Args:
+            operation: What to call.
+            values: In place of the tensors that enter here, in their order.
+        """
+        given = {
+            id(tensor): value
+            for tensor, value in zip(self.node.arguments.keras_tensors, values, strict=True)
+        }
+        positional, named = self.node.arguments.fill_in(given)
+        return operation(*positional, **named)
+
+
 def walk(
-    model: keras.Model, inputs: Sequence[V], visit: Callable[[Any, list[V]], V | list[V]]
+    model: keras.Model, inputs: Sequence[V], visit: Callable[[Call, list[V]], V | list[V]]
 ) -> list[V]:
     """Carries values of any kind through a functional model, one operation at a time.
+
+    Functional models inside the model are walked through as if their layers stood in it.
 
     Args:
         model: A functional model.
         inputs: One value for each of the model's inputs, in their order.
-        visit: Called in the order of the forward pass with an operation (a layer, or a
-            `keras.ops` operation) and the values that enter it in the order of its arguments;
-            returns what leaves it, a list where it has several outputs.
+        visit: Called in the order of the forward pass with an operation and the values that
+            enter it in the order of its arguments; returns what leaves it, a list where it has
+            several outputs.
 
     Returns:
         One value for each of the model's outputs.
@@ -32,8 +67,18 @@ def walk(
             if node.is_input:
                 continue
             entering = [values[id(tensor)] for tensor in node.arguments.keras_tensors]
-            leaving = visit(node.operation, entering)
-            results = leaving if isinstance(leaving, list) else [leaving]
+            if isinstance(node.operation, keras.Model) and hasattr(
+                node.operation, "_nodes_by_depth"
+            ):
+                results = walk(node.operation, entering, visit)
+            else:
+                leaving = visit(Call(node.operation, node), entering)
+                results = leaving if isinstance(leaving, list) else [leaving]
             for tensor, value in zip(node.outputs, results, strict=True):
                 values[id(tensor)] = value
     return [values[id(tensor)] for tensor in model.outputs]
+
+
+def alone(values: Sequence[V]) -> V | list[V]:
+    """What Keras takes for one or several inputs or outputs."""
+    return values[0] if len(values) == 1 else list(values)

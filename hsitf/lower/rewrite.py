@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +10,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from hsitf.errors import LoweringError
-from hsitf.graph import walk
+from hsitf.graph import Call, alone, walk
 from hsitf.lower.rules import RULES
 from hsitf.lower.value import MAX_RANK, Value, arranged, view
 from hsitf.targets import FLOAT, Target
@@ -53,14 +52,11 @@ def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.M
         view(arranged(value, tuple(range(len(value.shape)))).tensor, (batch, *value.shape))
         for value in walk(model, values, partial(_lowered, target))
     ]
-    return keras.Model(_alone(inputs), _alone(outputs), name=model.name)
+    return keras.Model(alone(inputs), alone(outputs), name=model.name)
 
 
-def _alone(tensors: list[keras.KerasTensor]) -> keras.KerasTensor | list[keras.KerasTensor]:
-    return tensors[0] if len(tensors) == 1 else tensors
-
-
-def _lowered(target: Target, layer: Any, inputs: list[Value]) -> Value:
+def _lowered(target: Target, call: Call, inputs: list[Value]) -> Value:
+    layer = call.operation
     rule = RULES.get(type(layer))
     if rule is None:
         raise LoweringError(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError, unknown
-from hsitf.graph import walk
+from hsitf.graph import Call, walk
 from hsitf.prune.criteria import CRITERIA, rows
 from hsitf.prune.identities import Ids, Ledger, Seen
 from hsitf.prune.rules import rule
@@ -130,7 +130,8 @@ def trace(model: keras.Model) -> Trace:
         ledger.protect(bands)
         inputs.append(np.broadcast_to(bands, shape))
 
-    def visit(layer: Any, entering: list[Ids]) -> Ids:
+    def visit(call: Call, entering: list[Ids]) -> Ids:
+        layer = call.operation
         leaving = rule(layer).trace(layer, entering, ledger)
         seen.append(Seen(layer, tuple(entering), leaving))
         return leaving

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
-from hsitf.graph import walk
+from hsitf.graph import Call, alone, walk
 from hsitf.prune.identities import Ids, Ledger
 from hsitf.prune.plan import Plan, removed, trace
 from hsitf.prune.rules import Kept, rule
@@ -34,20 +34,20 @@ def thin(model: keras.Model, plan: Plan) -> keras.Model:
     built: dict[str, keras.layers.Layer] = {}
     weights: dict[str, list[np.ndarray[Any, Any]]] = {}
 
-    def rebuild(layer: Any, inputs: list[KerasTensor]) -> KerasTensor:
-        seen = next(places)
+    def rebuild(call: Call, inputs: list[KerasTensor]) -> KerasTensor:
+        seen, layer = next(places), call.operation
         if layer.name not in built:
             cut = rule(layer).cut(seen, kept)
             built[layer.name] = type(layer).from_config({**layer.get_config(), **cut.config})
             weights[layer.name] = cut.weights
-        return built[layer.name](inputs[0] if len(inputs) == 1 else inputs)
+        return call.repeated(built[layer.name], inputs)
 
     inputs = [
         keras.Input(_shape_left(tensor, ids, kept), name=tensor.name)
         for tensor, ids in zip(model.inputs, traced.inputs, strict=True)
     ]
     outputs = walk(model, inputs, rebuild)
-    smaller = keras.Model(_alone(inputs), _alone(outputs), name=model.name)
+    smaller = keras.Model(alone(inputs), alone(outputs), name=model.name)
     for name, values in weights.items():
         if values:
             built[name].set_weights(values)
@@ -63,17 +63,17 @@ def masked(model: keras.Model, plan: Plan) -> keras.Model:
     kept = _keeper(traced.ledger, removed(traced, plan))
     places = iter(traced.seen)
 
-    def consume(layer: Any, inputs: list[KerasTensor]) -> KerasTensor:
+    def consume(call: Call, inputs: list[KerasTensor]) -> KerasTensor:
         seen = next(places)
-        if rule(layer).consumes:
+        if rule(call.operation).consumes:
             inputs = [
                 value * ops.convert_to_tensor(kept(ids).astype(np.float32))
                 for value, ids in zip(inputs, seen.inputs, strict=True)
             ]
-        return layer(inputs[0] if len(inputs) == 1 else inputs)
+        return call.repeated(call.operation, inputs)
 
     inputs = [keras.Input(tensor.shape[1:], name=tensor.name) for tensor in model.inputs]
-    return keras.Model(_alone(inputs), _alone(walk(model, inputs, consume)))
+    return keras.Model(alone(inputs), alone(walk(model, inputs, consume)))
 
 
 def _keeper(ledger: Ledger, gone: set[int]) -> Kept:
@@ -87,7 +87,3 @@ def _shape_left(tensor: KerasTensor, ids: Ids, kept: Kept) -> tuple[int, ...]:
     line = kept(ids)[(0,) * (ids.ndim - 1)]
     shape[-1] = int(line.sum())
     return tuple(shape)
-
-
-def _alone(tensors: list[KerasTensor]) -> KerasTensor | list[KerasTensor]:
-    return tensors[0] if len(tensors) == 1 else tensors
