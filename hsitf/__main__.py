@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from hsitf import cli
 from hsitf.export.__main__ import export
+from hsitf.prune.__main__ import prune
 from hsitf.scenes.__main__ import app as scenes
 from hsitf.train.__main__ import train
 
 app = cli.app("Hyperspectral image classification on edge devices.")
 app.add_typer(scenes, name="scenes")
-for verb in (train, export):
+for verb in (train, prune, export):
     app.command()(verb)
 
 

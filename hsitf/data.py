@@ -41,6 +41,23 @@ class Data:
         """Classes of `pixels` (flat indices) as the networks count them: 0 .. classes - 1."""
         return self.scene.labels.ravel()[pixels] - 1
 
+    def balanced(self, count: int) -> NDArray[np.int64]:
+        """Training pixels to calibrate on, flat indices, about `count`.
+
+        Each class gives the same number; a class with fewer pixels gives all it has. What is
+        measured on the frequent classes alone would cut off what is rare.
+        """
+        generator = np.random.default_rng(self.split.seed)
+        classes = self.targets(self.split.train)
+        each = max(1, count // self.scene.classes)
+        chosen = np.concatenate(
+            [
+                generator.permutation(self.split.train[classes == label])[:each]
+                for label in range(self.scene.classes)
+            ]
+        )
+        return generator.permutation(chosen)
+
     def scene_record(self) -> SceneRecord:
         """What to write down of the scene."""
         rows, cols, bands = self.scene.cube.shape

@@ -43,6 +43,17 @@ class Call:
         return operation(*positional, **named)
 
 
+def functional(model: Any) -> Any:
+    """The functional model inside a sequential one; anything else as it is."""
+    inside = getattr(model, "_functional", None) if isinstance(model, keras.Sequential) else None
+    return model if inside is None else inside
+
+
+def input_names(model: keras.Model) -> list[str]:
+    """Names of the model's inputs, as its layers are named."""
+    return [tensor._keras_history.operation.name for tensor in model.inputs]
+
+
 def walk(
     model: keras.Model, inputs: Sequence[V], visit: Callable[[Call, list[V]], V | list[V]]
 ) -> list[V]:
@@ -60,6 +71,7 @@ def walk(
     Returns:
         One value for each of the model's outputs.
     """
+    model = functional(model)
     values = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
     # Keras keeps the nodes by their distance from the outputs, farthest first in a forward pass.
     for depth in sorted(model._nodes_by_depth, reverse=True):
@@ -67,9 +79,7 @@ def walk(
             if node.is_input:
                 continue
             entering = [values[id(tensor)] for tensor in node.arguments.keras_tensors]
-            if isinstance(node.operation, keras.Model) and hasattr(
-                node.operation, "_nodes_by_depth"
-            ):
+            if hasattr(functional(node.operation), "_nodes_by_depth"):
                 results = walk(node.operation, entering, visit)
             else:
                 leaving = visit(Call(node.operation, node), entering)

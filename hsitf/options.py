@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hsitf import zoo
 from hsitf.errors import InputError
+from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
+from hsitf.runs import Run
 from hsitf.scenes.splits import SplitOptions
-from hsitf.train.run import scheduled
+from hsitf.train.run import scheduled, trained
+from hsitf.zoo import Recipe
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,9 @@ class RecipeOptions:
 
 
 _AS_PUBLISHED = RecipeOptions()
+
+# The scene of those who name none.
+BUILT_IN = "fields"
 
 # NumPy's older generator, which Keras seeds too, takes 32 bits.
 LARGEST_SEED = 2**32 - 1
@@ -64,9 +71,7 @@ def training_plan(
         InputError: An option has no meaning or is out of range.
     """
     facts = zoo.network(network)
-    recipe = scheduled(facts, schedule)
-    changed = {name: value for name, value in vars(changes).items() if value is not None}
-    _check_numbers(changed)
+    recipe = changed_recipe(scheduled(facts, schedule), changes)
     if not 0 <= split.seed <= LARGEST_SEED:
         raise InputError(
             "the seed is out of range", received=split.seed, allowed=f"0 to {LARGEST_SEED}"
@@ -79,11 +84,70 @@ def training_plan(
             kind=split.kind, train=_amount(split.train), patch=patch, guard=split.guard,
             seed=split.seed,
         ),
-        recipe=replace(recipe, **changed),
-        schedule="custom" if "epochs" in changed else schedule,
+        recipe=recipe,
+        schedule=schedule if changes.epochs is None else "custom",
         seed=split.seed,
         turn=turn,
     )  # fmt: skip
+
+
+def changed_recipe(recipe: Recipe, changes: RecipeOptions) -> Recipe:
+    """A recipe with what a user changes of it.
+
+    Raises:
+        InputError: A number is out of range.
+    """
+    changed = {name: value for name, value in vars(changes).items() if value is not None}
+    _check_numbers(changed)
+    return replace(recipe, **changed)
+
+
+def check_origin(origin: Path | None, scene: SceneChoice, split: SplitChoice) -> None:
+    """Refuses options that a trained network has decided on already.
+
+    Raises:
+        InputError: A run is named together with how to split or train.
+    """
+    decided = [split != SplitChoice(), scene.train_map, scene.drop]
+    if origin is not None and any(decided):
+        raise InputError(
+            "a trained network has its split, its patch, its seed and its classes already",
+            received="--from with options that decide on these",
+            remedy="leave out --from, or --split, --train, --train-map, --guard, --patch, --seed "
+            "and --drop-class",
+        )
+
+
+def trained_for(
+    network: str, scene: SceneChoice, split: SplitChoice, origin: Path | None, progress: Progress
+) -> tuple[Run, SceneChoice]:
+    """The trained network that a user means, and where its scene is now.
+
+    Args:
+        network: Its name.
+        scene: As the user names it; the run's own where its source is empty, or the built-in
+            scene where no run is named either.
+        split: As the user wants it, where no run is named.
+        origin: Folder of a run; else the latest that fits, or one trained now.
+        progress: Told what was found.
+
+    Raises:
+        InputError: See `trained`.
+    """
+    known = replace(scene, source=scene.source or BUILT_IN)
+    run = trained(training_plan(network, known, split, "short"), origin, progress)
+    if scene.source:
+        return run, known
+    # The run knows its scene; the command may say where the files lie today.
+    then = run.record.plan.scene
+    now = replace(
+        then,
+        data_dir=scene.data_dir or then.data_dir,
+        labels=scene.labels or then.labels,
+        variable=scene.variable or then.variable,
+        labels_variable=scene.labels_variable or then.labels_variable,
+    )
+    return run, now
 
 
 def _check_numbers(changed: Mapping[str, object]) -> None:

@@ -153,6 +153,70 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What a network costs and what it is worth at one moment of its pruning.
+
+    Attributes:
+        parameters: Number of its weights.
+        nonzero: Of them, how many are not zero.
+        macs: Multiply-accumulates of one patch.
+        bytes_float32: Of its float32 .tflite file.
+        bytes_int8: Of its int8 .tflite file.
+        bytes_zipped: Of its float32 weights, deflated.
+        ms_float32: Median time of one patch through the float32 file on this machine.
+        ms_int8: The same through the int8 file.
+        oa: Overall accuracy of the network on the test pixels.
+        aa: Average accuracy.
+        kappa: Cohen's kappa.
+    """
+
+    parameters: int
+    nonzero: int
+    macs: int
+    bytes_float32: int
+    bytes_int8: int
+    bytes_zipped: int
+    ms_float32: float
+    ms_int8: float
+    oa: float
+    aa: float
+    kappa: float
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """How a network was pruned, and what that did to it.
+
+    Attributes:
+        origin: Folder of the run it was made from.
+        origin_sha256: Digest of that run's network.
+        kind: channels (structured) or weights (fine-grained).
+        criterion: What chose what goes.
+        target: What was asked for, such as "macs 0.5".
+        schedule: one-shot, iterative or gradual.
+        steps: How often something was cut and the rest fine-tuned.
+        approximate: Why the thinned network is not exactly the masked original; empty where it
+            is.
+        before: The network it was made from.
+        thinned: After the cut, before fine-tuning. Where there were several steps: after the
+            last cut.
+        after: After fine-tuning.
+    """
+
+    origin: str
+    origin_sha256: str
+    kind: str
+    criterion: str
+    target: str
+    schedule: str
+    steps: int
+    approximate: tuple[str, ...]
+    before: Standing
+    thinned: Standing
+    after: Standing
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A trained network: the record beside `network.keras`.
 
@@ -171,6 +235,7 @@ class RunRecord:
         sha256: Of network.keras.
         versions: Of Python and the packages that matter.
         command: As typed.
+        pruning: How it was pruned; None where it was not.
     """
 
     schema: int
@@ -188,6 +253,7 @@ class RunRecord:
     sha256: str
     versions: dict[str, str]
     command: str
+    pruning: Pruning | None = None
 
 
 @dataclass(frozen=True)
@@ -267,6 +333,7 @@ class ExportRecord:
         run: Folder of the trained network.
         run_sha256: Digest of that network's file.
         command: As typed.
+        pruning: How the network was pruned; None where it was not.
     """
 
     schema: int
@@ -307,6 +374,7 @@ class ExportRecord:
     run: str
     run_sha256: str
     command: str
+    pruning: Pruning | None = None
 
 
 def write(record: object, path: Path) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsitf import records
-from hsitf.data import load_split
+from hsitf.data import Data, load, load_split, restore, same_scene
 from hsitf.errors import DataError, InputError
 from hsitf.files import sha256
 from hsitf.progress import Progress
-from hsitf.records import RunRecord
+from hsitf.records import RunRecord, SceneChoice
 from hsitf.scenes.splits import Split
 
 if TYPE_CHECKING:
@@ -93,6 +93,26 @@ class Run:
                 remedy="train the network again",
             )
         return model
+
+    @property
+    def label(self) -> str:
+        """What its files are told apart by: the network's name, with the run's where pruned."""
+        network = self.record.plan.network
+        return network if self.record.pruning is None else f"{network}-{self.folder.name}"
+
+    def data(self, choice: SceneChoice | None = None) -> Data:
+        """The scene with the run's split and normalization.
+
+        Args:
+            choice: Where the scene is now, if not where the run found it.
+
+        Raises:
+            InputError: The scene cannot be found.
+            DataError: It is not the one of the run's record.
+        """
+        scene = load(choice or self.record.plan.scene)
+        same_scene(scene, self.record.scene)
+        return restore(scene, self.split(), self.record.normalizer, self.record.plan.patch)
 
     def split(self) -> Split:
         """The pixels that the network learned from, was chosen by and was judged on."""

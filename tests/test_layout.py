@@ -11,8 +11,8 @@ from conftest import ROOT
 # The one direction of the house: a module imports only from those above it.
 ORDER = [
     "errors", "files", "quiet", "progress", "measure", "tables", "scenes", "metrics", "zoo",
-    "records", "data", "runs", "graph", "cost", "train", "options", "targets", "lower", "prune",
-    "contents", "runtimes", "verify", "export", "cli",
+    "records", "data", "runs", "graph", "cost", "train", "options", "targets", "lower", "contents",
+    "runtimes", "verify", "export", "prune", "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}
@@ -66,7 +66,15 @@ def test_artifact_folders_hold_no_code(folder):
 
 
 @pytest.mark.parametrize(
-    "module", ["hsitf", "hsitf.cli", "hsitf.train.__main__", "hsitf.export.__main__", "hsitf.zoo"]
+    "module",
+    [
+        "hsitf",
+        "hsitf.cli",
+        "hsitf.zoo",
+        "hsitf.train.__main__",
+        "hsitf.prune.__main__",
+        "hsitf.export.__main__",
+    ],
 )
 def test_importing_a_verb_loads_nothing_heavy(module):
     code = (
@@ -77,7 +85,7 @@ def test_importing_a_verb_loads_nothing_heavy(module):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("verb", ["", ".train", ".export", ".scenes"])
+@pytest.mark.parametrize("verb", ["", ".train", ".prune", ".export", ".scenes"])
 def test_help_loads_no_tensorflow(verb):
     code = (
         "import runpy, sys\n"

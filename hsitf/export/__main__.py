@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,49 +66,29 @@ def export(
         "float32": float32, "float16": float16, "dynamic": dynamic, "int8": int8, "onnx": onnx,
         "saved-model": saved_model,
     }  # fmt: skip
-    from hsitf.errors import InputError
     from hsitf.export.request import Request
     from hsitf.export.variants import VARIANTS
     from hsitf.export.variants import variant as named
-    from hsitf.options import SplitChoice, training_plan
+    from hsitf.options import SplitChoice, check_origin, trained_for
     from hsitf.records import SceneChoice
-    from hsitf.train.run import trained
     from hsitf.zoo import known
 
     wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
     wanted += [name for name in variant or [] if name not in wanted]
     request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out)
     known(model)
-    decided = [split != "disjoint", train_share, train_map, guard, patch, seed, drop_class]
-    if origin is not None and any(decided):
-        raise InputError(
-            "a trained network has its split, its patch, its seed and its classes already",
-            received="--from with options that decide on these",
-            remedy="leave out --from, or --split, --train, --train-map, --guard, --patch, --seed "
-            "and --drop-class",
-        )
+    choice = SceneChoice(
+        scene or "", data_dir, labels, variable, labels_variable, train_map,
+        tuple(drop_class or ()),
+    )  # fmt: skip
+    chosen = SplitChoice(split, train_share, guard, patch, seed)
+    check_origin(origin, choice, chosen)
     cli.load_keras()
     from hsitf.export.pipeline import export
     from hsitf.export.table import table
 
-    choice = SceneChoice(
-        scene or "fields", data_dir, labels, variable, labels_variable, train_map,
-        tuple(drop_class or ()),
-    )  # fmt: skip
-    chosen = SplitChoice(split, train_share, guard, patch, seed)
     with cli.Terminal() as progress:
-        run = trained(training_plan(model, choice, chosen, "short"), origin, progress)
-        then = run.record.plan.scene
-        # The run knows its scene; the command may say where the files lie today.
-        now = choice
-        if scene is None:
-            now = replace(
-                then,
-                data_dir=data_dir or then.data_dir,
-                labels=labels or then.labels,
-                variable=variable or then.variable,
-                labels_variable=labels_variable or then.labels_variable,
-            )
+        run, now = trained_for(model, choice, chosen, origin, progress)
         bundles, refused = export(run, request, progress, now)
     if bundles:
         print(table(bundles))

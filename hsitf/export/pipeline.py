@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hsitf import records, runtimes, verify
 from hsitf.contents import Contents
-from hsitf.data import Data, load, restore, same_scene
-from hsitf.errors import DataError, LoweringError, VerificationError
+from hsitf.data import Data
+from hsitf.errors import DataError, VerificationError
 from hsitf.export import bundle
 from hsitf.export.bundle import Bundle, Golden
+from hsitf.export.convert import (
+    Lowered,
+    calibration_patches,
+    lowered_for,
+    plain_size,
+    weight_bytes,
+)
 from hsitf.export.request import Request
-from hsitf.export.variants import VARIANTS, Variant
+from hsitf.export.variants import Variant
 from hsitf.files import needing, replacing_folder, sha256, size
-from hsitf.lower import difference, lower
 from hsitf.measure import Timing, interleaved, processor
 from hsitf.progress import Progress
 from hsitf.quiet import quietly
@@ -30,15 +34,7 @@ from hsitf.runtimes import Floats, Runtime
 from hsitf.targets import FLOAT, Target
 from hsitf.verify import Verification
 
-if TYPE_CHECKING:
-    import keras
-
-CALIBRATION_PATCHES = 512
 GOLDEN_PATCHES = 16
-# Largest difference of a logit that rewriting may make, over the largest logit (at least 1).
-LOWERING_ERROR = 1e-4
-# Patches that the rewrite is checked on before anything is converted.
-LOWERING_PATCHES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +48,6 @@ class Exported:
     contents: Contents
     verification: Verification
     golden: Golden
-
-
-@dataclass(frozen=True, eq=False)
-class Lowered:
-    """A network rewritten for inference, and the largest difference of a logit that it made."""
-
-    model: keras.Model
-    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +90,13 @@ def export(
         OutputError: The bundles cannot be written.
     """
     source = _source(run, request, progress, choice or run.record.plan.scene)
-    calibration = _calibration(source.data, request.batch)
+    calibration = calibration_patches(source.data, request.batch)
     refused: list[VerificationError] = []
     with ExitStack() as publishing:
         passed = []
         for variant in request.variants:
             place = bundle.folder(
-                source.data.scene.name, run.record.plan.network, variant.name, request.batch,
+                source.data.scene.name, run.label, variant.name, request.batch,
                 request.root,
             )  # fmt: skip
             _announce(place, run, progress)
@@ -124,7 +112,7 @@ def export(
             _write(source, item, request, timings[item.variant.name], len(calibration))
     places = [
         bundle.folder(
-            source.data.scene.name, run.record.plan.network, item.variant.name, request.batch,
+            source.data.scene.name, run.label, item.variant.name, request.batch,
             request.root,
         )
         for item in passed
@@ -146,64 +134,13 @@ def _announce(place: Path, run: Run, progress: Progress) -> None:
 
 
 def _source(run: Run, request: Request, progress: Progress, choice: SceneChoice) -> Source:
-    record = run.record
-    scene = load(choice)
-    same_scene(scene, record.scene)
-    data = restore(scene, run.split(), record.normalizer, record.plan.patch)
+    data = run.data(choice)
     with quietly():
         network = run.network()
         targets = {request.target(variant) for variant in request.variants} | {FLOAT}
-        lowered = {target: _lower(network, request.batch, target, data) for target in targets}
+        lowered = {target: lowered_for(network, data, request.batch, target) for target in targets}
     reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
-    return Source(run, data, lowered, reference, _plain_size(lowered[FLOAT].model))
-
-
-def _lower(network: keras.Model, batch: int, target: Target, data: Data) -> Lowered:
-    """Rewrites the network and checks the rewrite on training patches."""
-    lowered = lower(network, batch, target)
-    patches = data.patches.cut(data.split.train[:LOWERING_PATCHES])
-    error, largest = difference(network, lowered, patches)
-    # Written so that an error that is not a number is refused too.
-    if not error <= LOWERING_ERROR * max(1.0, largest):
-        raise LoweringError(
-            "the rewrite for inference is not exact",
-            received=f"a logit differs by {error:.1e}, the largest is {largest:.1f}",
-            allowed=f"{LOWERING_ERROR:.0e} of the largest logit",
-            remedy="report this network; it is a fault of hsitf",
-        )
-    return Lowered(lowered, error)
-
-
-def _plain_size(lowered: keras.Model) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "float32.tflite"
-        with needing(_bytes(lowered), path.parent):
-            VARIANTS["float32"].convert(lowered, np.empty(0, np.float32), path)
-        return size(path)
-
-
-def _bytes(lowered: keras.Model) -> int:
-    """Size of the weights in float32."""
-    return 4 * int(lowered.count_params())
-
-
-def _calibration(data: Data, batch: int) -> Floats:
-    """Class-balanced training patches, (n, patch, patch, bands) float32, n a multiple of batch.
-
-    Each class gives the same number; a class with fewer pixels gives all it has. Ranges measured
-    on what is frequent alone would cut off what is rare.
-    """
-    generator = np.random.default_rng(data.split.seed)
-    classes = data.targets(data.split.train)
-    each = max(1, CALIBRATION_PATCHES // data.scene.classes)
-    chosen = np.concatenate(
-        [
-            generator.permutation(data.split.train[classes == label])[:each]
-            for label in range(data.scene.classes)
-        ]
-    )
-    whole = -(-len(chosen) // batch) * batch
-    return data.patches.cut(np.resize(generator.permutation(chosen), whole))
+    return Source(run, data, lowered, reference, plain_size(lowered[FLOAT].model))
 
 
 def _convert(
@@ -224,7 +161,7 @@ def _convert(
     progress.start(f"converting to {variant.name}", 1)
     file = folder / f"{source.run.record.plan.network}{variant.suffix}"
     lowered = source.lowered[request.target(variant)].model
-    with needing(_bytes(lowered), folder):
+    with needing(weight_bytes(lowered), folder):
         variant.convert(lowered, calibration, file)
     made_of = variant.contents(file)
     if variant.integer and made_of.integer_share < 1:
@@ -307,6 +244,7 @@ def _write(
         run=str(source.run.folder),
         run_sha256=run.sha256,
         command=records.command(),
+        pruning=run.pruning,
     )
     item.golden.save(item.folder / bundle.GOLDEN)
     labels = "".join(f"{name}\n" for name in scene.class_names)

@@ -3,62 +3,108 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import keras
 
-from hsitf.cost import Cost, cost
+from hsitf.cost import Cost, cost, macs
 from hsitf.errors import InputError
-from hsitf.prune.plan import Cutting, Plan, plan
-from hsitf.prune.thin import thin
+from hsitf.prune.identities import grid
+from hsitf.prune.plans import Cutting, Plan, choose, removed
+from hsitf.prune.ranking import Ranking, Samples, rank
+from hsitf.prune.rules import rule
+from hsitf.prune.tracing import Trace
 
 # Halvings of the ratio's range: finer than one channel of a thousand.
 HALVINGS = 11
+MEASURES = ("parameters", "macs", "bytes")
+
+
+def left(trace: Trace, plan: Plan) -> Cost:
+    """What the thinned network will cost, counted without building it.
+
+    Args:
+        trace: Of the network.
+        plan: Made for it.
+    """
+    stays = trace.stays(removed(trace, plan))
+    parameters, total = 0, 0
+    counted = set()
+    for seen in trace.seen:
+        operation = seen.call.operation
+        weights = [
+            tuple(len(axis) for axis in places)
+            for places in rule(operation).cut(seen, stays).places
+        ]
+        if seen.name not in counted:
+            counted.add(seen.name)
+            parameters += sum(prod(shape) for shape in weights)
+        shapes = [
+            tuple(len(axis) for axis in grid(ids, stays) or ())
+            for ids in (seen.inputs[0], seen.outputs[0])
+        ]
+        total += macs(operation, weights, shapes[0], shapes[1])
+    return Cost(parameters, total)
 
 
 def reach(
     model: keras.Model,
     measure: str,
-    share: float,
+    target: float,
     criterion: str = "l2",
     cutting: Cutting | None = None,
+    samples: Samples | None = None,
 ) -> Plan:
-    """The plan with the smallest ratio whose network costs at most a share of the original.
+    """The plan with the smallest ratio whose network costs at most so much.
 
     Args:
         model: A functional model of fixed shape.
-        measure: What to count: a field of `cost.Cost`, "parameters" or "macs".
-        share: Of the original's count that may be left, above 0 to 1.
+        measure: What to count: parameters, macs or bytes (of the weights in float32).
+        target: What may be left: a share of the original's up to 1, above 1 a count.
         criterion: One of `criteria.CRITERIA`.
         cutting: Where not to cut; its ratio is what is searched for.
+        samples: Calibration data, for criteria that look at data.
 
     Raises:
-        InputError: The share is out of range, or out of reach; says what can be reached.
+        InputError: The target is out of range, or out of reach; says what can be reached.
     """
-    if measure not in Cost._fields:
-        raise InputError(
-            "unknown measure of cost", received=measure, allowed=", ".join(Cost._fields)
-        )
-    if not 0 < share <= 1:
-        raise InputError("the share to keep is out of range", received=share, allowed="0 to 1")
     cutting = cutting or Cutting()
-    whole = getattr(cost(model), measure)
+    return fitting(
+        rank(model, criterion, samples, cutting.free), measure, target, cost(model), cutting
+    )
 
-    def left(chosen: Plan) -> float:
-        return float(getattr(cost(thin(model, chosen)), measure) / whole)
+
+def fitting(ranking: Ranking, measure: str, target: float, whole: Cost, cutting: Cutting) -> Plan:
+    """As `reach`, from a ranking and what the network costs now."""
+    if measure not in MEASURES:
+        raise InputError("unknown measure of cost", received=measure, allowed=", ".join(MEASURES))
+    if not target > 0:
+        raise InputError(
+            f"the target of {measure} is out of range",
+            received=target,
+            allowed="above 0 to 1, the share that is left, or a count above 1",
+        )
+    full = getattr(whole, measure)
+    limit = target * full if target <= 1 else target
+
+    def needs(plan: Plan) -> float:
+        return float(getattr(left(ranking.trace, plan), measure))
 
     low, high = 0.0, 1 - 2.0**-HALVINGS
-    found = plan(model, criterion, replace(cutting, ratio=high))
-    if (least := left(found)) > share:
+    found = choose(ranking, replace(cutting, ratio=high))
+    if (least := needs(found)) > limit:
         raise InputError(
-            f"so small a share of the {measure} cannot be reached",
-            received=share,
-            allowed=f"{least:.4f} to 1",
-            remedy="ask for a larger share, ignore fewer layers or keep fewer channels",
+            f"so few {measure} cannot be reached",
+            received=target,
+            allowed=f"{least / full:.4f} to 1, or {least:,.0f} to {full:,}",
+            remedy="ask for more, ignore fewer layers or keep fewer channels",
         )
+    if limit >= full:
+        return choose(ranking, replace(cutting, ratio=0.0))
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        chosen = plan(model, criterion, replace(cutting, ratio=middle))
-        if left(chosen) <= share:
+        chosen = choose(ranking, replace(cutting, ratio=middle))
+        if needs(chosen) <= limit:
             high, found = middle, chosen
         else:
             low = middle

@@ -6,7 +6,7 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -43,17 +43,37 @@ class State:
         variables: Of network, optimizer and random generators; None before the first epoch.
         best: The network's weights after its best epoch.
         seconds: Spent in training so far.
+        judged_from: Epochs before this one, counted from 0, are best only where no other is.
     """
 
     history: list[Epoch]
     variables: list[NDArray[np.generic]] | None
     best: list[NDArray[np.generic]]
     seconds: float
+    judged_from: int = 0
 
     @property
     def best_epoch(self) -> int:
-        """The first epoch with the highest validation accuracy, counted from 1."""
-        return int(np.argmax([epoch.validation_oa for epoch in self.history])) + 1
+        """The first judged epoch with the highest validation accuracy, counted from 1."""
+        accuracies = [epoch.validation_oa for epoch in self.history]
+        places = range(len(accuracies))
+        return max(places, key=lambda at: (at >= self.judged_from, accuracies[at])) + 1
+
+
+@dataclass(frozen=True)
+class Between:
+    """What else is done to a network while it is trained.
+
+    Attributes:
+        before: Called before every epoch with the epoch's number from 0; says whether it changed
+            what the compiled step holds as a constant, such as a variable's constraint. Called
+            for the first time after a resumption, it finds the network as it was.
+        judged_from: Epochs before this one, counted from 0, cannot be the best, and the learning
+            rate does not fall in them.
+    """
+
+    before: Callable[[int], bool]
+    judged_from: int
 
 
 def rate(history: Sequence[Epoch], recipe: Recipe) -> float:
@@ -103,6 +123,7 @@ def fit(
     state_file: Path,
     progress: Progress,
     network: keras.Model | None = None,
+    between: Between | None = None,
 ) -> FitResult:
     """Trains a network, from the state file where there is one.
 
@@ -113,6 +134,7 @@ def fit(
         state_file: Written between epochs, removed by the caller when the run is kept.
         progress: Told of every batch and epoch.
         network: What to train, in place; the plan's network with fresh weights where None.
+        between: What else is done to it between epochs.
 
     Returns:
         The network with the weights of its best epoch, and how it got there.
@@ -130,12 +152,16 @@ def fit(
     state = _read_state(state_file) or State([], None, [], 0.0)
     if state.variables is not None:
         _assign(_variables(model), state.variables, state_file)
+    if between:
+        state.judged_from = between.judged_from
     saved = time.monotonic()
     epochs, steps = plan.recipe.epochs, -(-len(data.split.train) // plan.recipe.batch)
     progress.start(f"training {plan.network}", epochs * steps)
     progress.advance(len(state.history) * steps)
     while len(state.history) < epochs:
-        epoch = _epoch(model, plan, data, state.history, progress)
+        if between and between.before(len(state.history)):
+            model.make_train_function(force=True)
+        epoch = _epoch(model, plan, data, state, progress)
         if not math.isfinite(epoch.loss):
             raise InputError(
                 f"training diverged in epoch {len(state.history) + 1}",
@@ -180,7 +206,7 @@ def _epoch(
     model: keras.Model,
     plan: TrainingPlan,
     data: Data,
-    history: Sequence[Epoch],
+    state: State,
     progress: Progress,
 ) -> Epoch:
     """One pass over the training pixels and a look at the validation pixels.
@@ -188,8 +214,9 @@ def _epoch(
     All that is drawn is drawn from the seed and the epoch's number, so that it does not matter
     whether the epochs before were run in this process.
     """
-    begin = time.monotonic()
-    model.optimizer.learning_rate = learning_rate = rate(history, plan.recipe)
+    begin, history = time.monotonic(), state.history
+    learning_rate = rate(history[state.judged_from :], plan.recipe)
+    model.optimizer.learning_rate = learning_rate
     generator = np.random.default_rng((plan.seed, len(history)))
     order = generator.permutation(data.split.train)
     fitted = model.fit(

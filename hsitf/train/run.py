@@ -14,7 +14,7 @@ from hsitf.errors import DataError, InputError
 from hsitf.files import replacing, sha256
 from hsitf.measure import peak_memory
 from hsitf.progress import Progress
-from hsitf.records import Beginning, RunRecord, SceneChoice, TrainingPlan
+from hsitf.records import Beginning, Pruning, RunRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.train.card import card
 from hsitf.zoo import Network, Recipe
@@ -90,7 +90,13 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
     return keep(fit(plan, data, folder / runs.STATE, progress), plan, data, folder)
 
 
-def keep(fitted: FitResult, plan: TrainingPlan, data: Data, folder: Path) -> Run:
+def keep(
+    fitted: FitResult,
+    plan: TrainingPlan,
+    data: Data,
+    folder: Path,
+    pruning: Pruning | None = None,
+) -> Run:
     """Writes a finished run: network, split, card and, last, the record that makes it one.
 
     Args:
@@ -98,6 +104,7 @@ def keep(fitted: FitResult, plan: TrainingPlan, data: Data, folder: Path) -> Run
         plan: What was asked for.
         data: What it learned from.
         folder: Of the run.
+        pruning: How the network was pruned before; None where it was not.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -128,6 +135,7 @@ def keep(fitted: FitResult, plan: TrainingPlan, data: Data, folder: Path) -> Run
         sha256=sha256(folder / runs.NETWORK),
         versions=records.versions(),
         command=records.command(),
+        pruning=pruning,
     )
     with replacing(folder / runs.CARD) as temporary:
         temporary.write_text(card(record), encoding="utf-8")
@@ -160,7 +168,7 @@ def trained(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
                 remedy="name the run of that network or leave --from out",
             )
         return run
-    fitting = [run for run in runs.finished(plan.network, progress) if _fits(run.record.plan, plan)]
+    fitting = [run for run in runs.finished(plan.network, progress) if _fits(run.record, plan)]
     if fitting:
         progress.say(f"using {fitting[-1].folder}")
         return fitting[-1]
@@ -183,9 +191,12 @@ def _check_name(name: str) -> None:
         )
 
 
-def _fits(then: TrainingPlan, now: TrainingPlan) -> bool:
+def _fits(record: RunRecord, now: TrainingPlan) -> bool:
+    # A pruned network is taken only where it is asked for.
+    then = record.plan
     # The same files may lie in another folder today; their digests are compared later.
-    return _found(then.scene) == _found(now.scene) and then.split == now.split
+    same = _found(then.scene) == _found(now.scene) and then.split == now.split
+    return same and record.pruning is None
 
 
 def _found(scene: SceneChoice) -> SceneChoice:

@@ -1,0 +1,167 @@
+"""Curves: what is left of a network, and what it is worth, over how much is pruned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hsitf import records
+from hsitf.export.convert import trials
+from hsitf.measure import processor
+from hsitf.progress import Progress
+from hsitf.prune.order import Order
+from hsitf.prune.run import prune
+from hsitf.records import SceneChoice, Standing
+from hsitf.runs import Run
+from hsitf.tables import aligned
+
+RECORD = "curve.json"
+FIGURES = ("curve.png", "curve.svg")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One pruned network.
+
+    Attributes:
+        target: What was asked for.
+        run: Its folder.
+        thinned: After the cut.
+        after: After fine-tuning.
+    """
+
+    target: float
+    run: str
+    thinned: Standing
+    after: Standing
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Networks pruned to several targets, from one origin.
+
+    Attributes:
+        network: Name in the zoo.
+        scene: Name of the scene.
+        synthetic: True where the scene was generated.
+        origin: Folder of the run they were made from.
+        origin_sha256: Digest of its network.
+        criterion: What chose what goes.
+        measure: What the targets are of, such as macs.
+        epochs: Of fine-tuning.
+        before: The network they were made from.
+        points: In the order of the targets.
+        processor: That all times were measured on, in turns.
+    """
+
+    schema: int
+    network: str
+    scene: str
+    synthetic: bool
+    origin: str
+    origin_sha256: str
+    criterion: str
+    measure: str
+    epochs: int
+    before: Standing
+    points: tuple[Point, ...]
+    processor: str
+
+
+def curve(
+    origin: Run,
+    orders: Sequence[Order],
+    name: str | None,
+    progress: Progress,
+    choice: SceneChoice | None = None,
+    threads: int = 1,
+) -> tuple[Curve, Path]:
+    """Prunes a network to several targets and writes their record and figures.
+
+    Every point is a run of its own, finished runs are not repeated; latency is measured again
+    for all of them in turns.
+
+    Args:
+        origin: The trained network.
+        orders: What to remove; alike but for the target.
+        name: Of the curve's folder, beside the origin's; told from the order where None. The
+            runs are named after it.
+        progress: Told what happens.
+        choice: Where the scene is now, if not where the run found it.
+        threads: That latency is measured with.
+
+    Returns:
+        The curve, and the folder that holds it.
+
+    Raises:
+        HsitfError: As `prune`.
+    """
+    from hsitf.prune.figure import draw_curve
+
+    first = orders[0]
+    place = origin.folder.parent / (name or f"{origin.folder.name}-{first.label}-curve")
+    folders = [f"{name}-{order.asked.replace(' ', '')}" if name else None for order in orders]
+    done = [
+        prune(origin, order, folder, progress, choice, threads)
+        for order, folder in zip(orders, folders, strict=True)
+    ]
+    networks = {"before": origin.network()} | {str(run.folder): run.network() for run in done}
+    measured = trials(networks, origin.data(choice), threads)
+
+    def timed(standing: Standing, network: str) -> Standing:
+        trial = measured[network]
+        return replace(
+            standing, ms_float32=trial["float32"].milliseconds, ms_int8=trial["int8"].milliseconds
+        )
+
+    points, before = [], None
+    for order, run in zip(orders, done, strict=True):
+        pruning, key = run.record.pruning, str(run.folder)
+        assert pruning is not None  # Every run made by `prune` has one.
+        before = timed(pruning.before, "before")
+        points.append(
+            Point(order.target, key, timed(pruning.thinned, key), timed(pruning.after, key))
+        )
+    assert before is not None
+    record = origin.record
+    found = Curve(
+        records.SCHEMA, record.plan.network, record.scene.name, record.scene.synthetic,
+        str(origin.folder), record.sha256, first.criterion, first.measure, first.recipe.epochs,
+        before, tuple(points), processor(),
+    )  # fmt: skip
+    records.write(found, place / RECORD)
+    for figure in FIGURES:
+        draw_curve(found, place / figure)
+    return found, place
+
+
+def table(found: Curve) -> str:
+    """One line a target, the original first."""
+    head = (
+        found.measure, "parameters", "MACs", "float32", "int8", "float32 ms", "int8 ms",
+        "OA cut", "OA", "change",
+    )  # fmt: skip
+    rows = [_row("before", found.before, found.before, found.before)]
+    rows += [_row(f"{p.target:g}", p.thinned, p.after, found.before) for p in found.points]
+    synthetic = ", a synthetic scene" if found.synthetic else ""
+    title = (
+        f"{found.network} on {found.scene}{synthetic}: pruned by {found.criterion}, "
+        f"{found.epochs} epochs of fine-tuning"
+    )
+    return "\n".join([title, aligned(head, rows), f"Latency of one patch: {found.processor}."])
+
+
+def _row(name: str, cut: Standing, after: Standing, before: Standing) -> tuple[str, ...]:
+    return (
+        name,
+        f"{after.parameters:,}",
+        f"{after.macs:,}",
+        f"{after.bytes_float32:,}",
+        f"{after.bytes_int8:,}",
+        f"{after.ms_float32:.3f}",
+        f"{after.ms_int8:.3f}",
+        f"{cut.oa:.2%}",
+        f"{after.oa:.2%}",
+        f"{100 * (after.oa - before.oa):+.2f}",
+    )

@@ -1,0 +1,293 @@
+"""Gathering what criteria look at: kernels, maps and gradients of a network's layers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from hsitf.errors import InputError
+from hsitf.graph import Call, alone, input_names, walk
+from hsitf.prune.criteria import Criterion, Evidence, Floats
+from hsitf.prune.rules import rule
+from hsitf.prune.tracing import Trace
+
+# What stands between a layer and those that read its maps.
+_FOLLOWERS = (
+    layers.BatchNormalization, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU,
+    layers.PReLU, layers.Dropout,
+)  # fmt: skip
+_FOLLOWING_OPERATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Gelu", "Silu", "Sigmoid", "Tanh")
+
+Array = NDArray[np.generic]
+
+
+class Samples(NamedTuple):
+    """Calibration data.
+
+    Attributes:
+        inputs: One array for each input of the network, (n, ...) float32.
+        classes: (n,) integers; read by criteria that look at gradients.
+    """
+
+    inputs: tuple[Array, ...]
+    classes: Array
+
+
+def gather(
+    model: keras.Model,
+    trace: Trace,
+    criterion: Criterion,
+    samples: Samples | None,
+    seed: int = 0,
+) -> Iterator[dict[str, Evidence]]:
+    """The evidence that a criterion asks for, by layer and batch after batch.
+
+    Args:
+        model: A functional model; its weights are left as they are.
+        trace: Of the model.
+        criterion: Says what it needs.
+        samples: To draw random batches from.
+        seed: Of the drawing.
+
+    Raises:
+        InputError: The criterion needs data and there is none, or not its kind of layers.
+    """
+    kernels = _rows(trace, lambda layer: layer.get_weights())
+    if criterion.needs == "kernels":
+        yield {name: Evidence(kernel) for name, kernel in kernels.items()}
+    elif criterion.needs == "scale":
+        scales = _scales(model, trace)
+        if not scales:
+            raise InputError(
+                "the criterion bn_scale needs batch normalization behind the layers",
+                received=f"{model.name}, which has none",
+                remedy="choose another criterion, such as l2",
+            )
+        yield {name: Evidence(scale=scale) for name, scale in scales.items()}
+    elif samples is None:
+        raise InputError(
+            "this criterion looks at data",
+            received="no calibration patches",
+            remedy="give patches with their classes, or choose a criterion of the weights alone",
+        )
+    elif criterion.needs == "maps":
+        seeing = _Seeing(model, trace)
+        for batch in _batches(criterion, samples, seed):
+            maps = seeing(batch)
+            yield {name: Evidence(maps=found) for name, found in maps.items()}
+    else:
+        recorder = _Recorder()
+        watched = _watched(model, recorder)
+        for batch in _batches(criterion, samples, seed):
+            watched.train_on_batch(alone(list(batch.inputs)), batch.classes)
+            found = _rows(trace, recorder.gradients_of)
+            yield {name: Evidence(kernels[name], found[name]) for name in found}
+
+
+def _rows(trace: Trace, weights: Callable[[Any], list[Floats]]) -> dict[str, Floats]:
+    """By layer that makes channels, (channels, weights)."""
+    found: dict[str, Floats] = {}
+    for seen in trace.seen:
+        if seen.name in trace.ledger.makers and seen.name not in found:
+            layer = seen.call.operation
+            found[seen.name] = rule(layer).rows(layer, weights(layer))
+    for name in set(trace.ledger.makers) - set(found):
+        columns = _columns(trace, name, weights)
+        if columns is not None:
+            found[name] = columns
+    return found
+
+
+def _columns(trace: Trace, name: str, weights: Callable[[Any], list[Floats]]) -> Floats | None:
+    """(bands, weights): of an input, the weights of the layers that read its bands."""
+    made = trace.ledger.makers[name]
+    found = []
+    for seen in trace.seen:
+        readers = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
+        if isinstance(seen.call.operation, readers) and np.array_equal(
+            seen.inputs[0][(0,) * (seen.inputs[0].ndim - 1)], made
+        ):
+            kernel = weights(seen.call.operation)[0]
+            found.append(np.moveaxis(kernel, -2, 0).reshape(len(made), -1))
+    return np.concatenate(found, axis=1) if found else None
+
+
+def _batches(criterion: Criterion, samples: Samples, seed: int) -> Iterator[Samples]:
+    generator = np.random.default_rng(seed)
+    size = min(criterion.batch, len(samples.classes))
+    for _ in range(criterion.batches):
+        chosen = generator.choice(len(samples.classes), size, replace=False)
+        yield Samples(tuple(values[chosen] for values in samples.inputs), samples.classes[chosen])
+
+
+# --- maps ----------------------------------------------------------------------------------
+
+
+class _Seeing:
+    """The network with the maps of all its layers as outputs."""
+
+    def __init__(self, model: keras.Model, trace: Trace) -> None:
+        inputs = [keras.Input(tensor.shape[1:]) for tensor in model.inputs]
+        maps = _map_tensors(model, trace, inputs)
+        self._channels = {name: len(trace.ledger.makers[name]) for name in maps}
+        self._network = keras.Model(alone(inputs), [t for found in maps.values() for t in found])
+        self._owners = [name for name, found in maps.items() for _ in found]
+
+    def __call__(self, batch: Samples) -> dict[str, Floats]:
+        values = self._network(alone(list(batch.inputs)), training=False)
+        found: dict[str, list[Floats]] = {}
+        for name, value in zip(self._owners, values, strict=True):
+            seen = _pictures(keras.ops.convert_to_numpy(value), self._channels[name])
+            found.setdefault(name, []).append(seen)
+        # A layer used at several places has as many maps; one place stands behind the other.
+        return {name: maps[0] if len(maps) == 1 else _stacked(maps) for name, maps in found.items()}
+
+
+def _stacked(maps: Sequence[Floats]) -> Floats:
+    flat = [m.reshape(*m.shape[:2], 1, -1) for m in maps]
+    return np.concatenate(flat, axis=3)
+
+
+def _map_tensors(
+    model: keras.Model, trace: Trace, inputs: Sequence[Any]
+) -> dict[str, list[keras.KerasTensor]]:
+    """By layer, its output behind the normalization and activation that follow it alone."""
+    readers: Counter[int] = Counter()
+
+    def count(call: Call, values: list[Any]) -> list[Any]:
+        readers.update(id(tensor) for tensor in call.node.arguments.keras_tensors)
+        return list(call.node.outputs)
+
+    walk(model, list(model.inputs), count)
+    found: dict[str, list[Any]] = {}
+    owner: dict[int, tuple[str, int]] = {}
+
+    def visit(call: Call, values: list[Any]) -> list[Any]:
+        leaving = call.repeated(call.operation, values)
+        several = leaving if isinstance(leaving, list | tuple) else [leaving]
+        name = trace.ledger.names[id(call.operation)]
+        if name in trace.ledger.makers:
+            found.setdefault(name, []).append(several[0])
+            owner[id(several[0])] = (name, len(found[name]) - 1)
+        elif _follows(call.operation) and id(values[0]) in owner:
+            entered = call.node.arguments.keras_tensors[0]
+            if readers[id(entered)] == 1:
+                source, at = owner[id(values[0])]
+                found[source][at] = several[0]
+                owner[id(several[0])] = (source, at)
+        return list(several)
+
+    walk(model, list(inputs), visit)
+    for name, tensor in zip(input_names(model), inputs, strict=True):
+        found[name] = [tensor]
+    return found
+
+
+def _follows(operation: Any) -> bool:
+    return isinstance(operation, _FOLLOWERS) or (
+        not isinstance(operation, keras.Layer) and type(operation).__name__ in _FOLLOWING_OPERATIONS
+    )
+
+
+def _pictures(values: Floats, channels: int) -> Floats:
+    """`(samples, ..., channels)` as (samples, channels, rows, cols); see `Evidence.maps`."""
+    # Both directions of a bidirectional layer stand side by side in its last axis.
+    times = values.shape[-1] // channels
+    values = values.reshape(*values.shape[:-1], times, channels)
+    values = np.moveaxis(values[..., 0, :] if times == 1 else values, -1, 1)
+    if values.ndim == 2:
+        return np.asarray(values.T[None, :, None, :])
+    if values.ndim == 3:
+        return np.asarray(values.transpose(1, 0, 2)[None])
+    return values.reshape(*values.shape[:2], -1, values.shape[-1])
+
+
+# --- batch normalization -------------------------------------------------------------------
+
+
+def _scales(model: keras.Model, trace: Trace) -> dict[str, Floats]:
+    """By layer with batch normalization directly behind it, the scale of its channels."""
+    found: dict[str, Floats] = {}
+    owner: dict[int, str] = {}
+
+    def visit(call: Call, values: list[Any]) -> list[Any]:
+        name = trace.ledger.names[id(call.operation)]
+        if name in trace.ledger.makers:
+            owner[id(call.node.outputs[0])] = name
+        norm = call.operation
+        if isinstance(norm, layers.BatchNormalization) and norm.scale and id(values[0]) in owner:
+            found[owner[id(values[0])]] = keras.ops.convert_to_numpy(norm.gamma)
+        return list(call.node.outputs)
+
+    walk(model, list(model.inputs), visit)
+    return {
+        name: scale for name, scale in found.items() if len(scale) == len(trace.ledger.makers[name])
+    }
+
+
+# --- gradients -----------------------------------------------------------------------------
+
+
+class _Recorder(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """Keeps the gradients of the last step and changes nothing, on every backend."""
+
+    def __init__(self) -> None:
+        super().__init__(learning_rate=0.0, name="recorder")
+        self._watched: list[keras.Variable] = []
+        self._kept: list[keras.Variable] = []
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Makes room for one gradient a variable."""
+        if self.built:
+            return
+        super().build(variables)
+        self._watched = list(variables)
+        self._kept = [self.add_variable_from_reference(v, "gradient") for v in variables]
+
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+        """Keeps a gradient."""
+        self.assign(self._kept[self._get_variable_index(variable)], gradient)
+
+    def gradients_of(self, layer: Any) -> list[Floats]:
+        """Gradients of the last step as a layer has its weights, zeros for those not trained."""
+        kept = {id(v): found for v, found in zip(self._watched, self._kept, strict=True)}
+        return [
+            keras.ops.convert_to_numpy(kept[id(weight)])
+            if id(weight) in kept
+            else np.zeros(weight.shape, np.float32)
+            for weight in layer.weights
+        ]
+
+
+class _Inferring(keras.Model):  # type: ignore[misc]
+    """A network that is in inference even while it is trained."""
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__(name="inferring")
+        self.network = network
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Leaves batch normalization and dropout as they are in inference."""
+        return self.network(inputs, training=False)
+
+
+def _watched(model: keras.Model, recorder: _Recorder) -> keras.Model:
+    """The network as it is in inference, whose training steps only record gradients."""
+    watched = _Inferring(model)
+    if len(model.outputs) != 1:
+        raise InputError(
+            "criteria of gradients need a network with one output",
+            received=f"{len(model.outputs)} outputs",
+            remedy="choose a criterion of weights or maps",
+        )
+    last = getattr(model.layers[-1], "activation", None)
+    soft = getattr(last, "__name__", "") == "softmax"
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not soft)
+    watched.compile(recorder, loss, jit_compile=False)
+    return watched

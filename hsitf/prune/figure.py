@@ -1,0 +1,175 @@
+"""Figures of what pruning does to a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hsitf.errors import InputError
+from hsitf.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from hsitf.prune.curve import Curve
+    from hsitf.prune.sparse_curve import SparseCurve, SparsePoint
+
+FORMATS = ("png", "svg", "pdf")
+# Okabe and Ito's colors, which color-blind readers tell apart; markers differ besides.
+BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+GRAY = "#555555"
+# Share of zeros between two alphas that are written, lest they run into each other.
+APART = 0.06
+
+
+def draw_sparse(curve: SparseCurve, path: Path) -> None:
+    """Draws accuracy and size over the share of zeros.
+
+    Args:
+        curve: With one point or more.
+        path: .png, .svg or .pdf, by its suffix.
+
+    Raises:
+        InputError: The suffix is another one.
+        OutputError: The file cannot be written.
+    """
+    figure = _figure()
+    synthetic = ", a synthetic scene" if curve.synthetic else ""
+    figure.suptitle(
+        f"{curve.network} on {curve.scene}{synthetic}: fine-grained pruning\n"
+        f"{curve.split.kind} split, leakage {curve.split.leakage_patch:.1%}"
+    )
+    accuracy, size = figure.subplots(1, 2)
+    _draw_accuracy(accuracy, curve)
+    _draw_size(size, curve)
+    for axes in (accuracy, size):
+        _dress(axes, curve)
+    _save(figure, path)
+
+
+def _figure() -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(10, 4.6), layout="constrained")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise InputError(
+            "a figure cannot be written in this format",
+            received=path.name,
+            allowed=", ".join(f".{name}" for name in FORMATS),
+        )
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=160)
+
+
+def draw_curve(curve: Curve, path: Path) -> None:
+    """Draws accuracy and cost of networks that lost channels, over what was asked for.
+
+    Args:
+        curve: With two points or more.
+        path: .png, .svg or .pdf, by its suffix.
+
+    Raises:
+        InputError: The suffix is another one.
+        OutputError: The file cannot be written.
+    """
+    figure = _figure()
+    synthetic = ", a synthetic scene" if curve.synthetic else ""
+    figure.suptitle(
+        f"{curve.network} on {curve.scene}{synthetic}: channels chosen by {curve.criterion}"
+    )
+    accuracy, cost = figure.subplots(1, 2)
+    targets = [point.target for point in curve.points]
+    accuracy.axhline(
+        100 * curve.before.oa, color=GRAY, linestyle="--", label=f"trained, {curve.before.oa:.1%}"
+    )
+    lines = {
+        "cut": ([point.thinned.oa for point in curve.points], ORANGE, "s"),
+        f"fine-tuned, {curve.epochs} epochs": ([p.after.oa for p in curve.points], BLUE, "o"),
+    }
+    for label, (values, color, marker) in lines.items():
+        accuracy.plot(
+            targets, [100 * v for v in values], color=color, marker=marker, markersize=5,
+            label=label,
+        )  # fmt: skip
+    accuracy.set_ylabel("overall accuracy on the test pixels (%)")
+    costs = {
+        "parameters": ("parameters", GREEN, "v"),
+        "multiply-accumulates": ("macs", BLUE, "o"),
+        "int8 file": ("bytes_int8", ORANGE, "s"),
+        "time, float32": ("ms_float32", VERMILION, "^"),
+        "time, int8": ("ms_int8", GRAY, "D"),
+    }
+    for label, (name, color, marker) in costs.items():
+        whole = getattr(curve.before, name)
+        left = [100 * getattr(point.after, name) / whole for point in curve.points]
+        cost.plot(targets, left, color=color, marker=marker, markersize=5, label=label)
+    cost.set_ylabel("left of the trained network's (%)")
+    cost.set_ylim(bottom=0)
+    for axes in (accuracy, cost):
+        axes.set_xlabel(f"{curve.measure} asked for")
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize="small")
+    _save(figure, path)
+
+
+def _draw_accuracy(axes: Axes, curve: SparseCurve) -> None:
+    axes.axhline(100 * curve.oa, color=GRAY, linestyle="--", label=f"trained, {curve.oa:.1%}")
+    pruned = [curve.oa, *(point.oa_pruned for point in curve.points)]
+    _line(axes, curve, [100 * oa for oa in pruned], "pruned", ORANGE, "s")
+    if curve.recipe:
+        retrained = [curve.oa, *(point.oa for point in curve.points)]
+        label = f"pruned and retrained, {curve.recipe.epochs} epochs"
+        _line(axes, curve, [100 * oa for oa in retrained], label, BLUE, "o")
+    axes.set_ylabel("overall accuracy on the test pixels (%)")
+    axes.set_ylim(0, 102)
+
+
+def _draw_size(axes: Axes, curve: SparseCurve) -> None:
+    unit, factor = ("MB", 1e6) if curve.dense.bytes >= 1e6 else ("kB", 1e3)
+    axes.axhline(
+        curve.dense.bytes / factor, color=GRAY, linestyle="--", label="float32, zeros stored"
+    )
+    sparse = [curve.dense, *(point.sparse for point in curve.points)]
+    thinned = [curve.dense, *(point.thinned for point in curve.points)]
+    sizes = {
+        "without dead channels": ([size.bytes for size in thinned], GREEN, "v"),
+        "deflated": ([size.bytes_deflated for size in sparse], ORANGE, "s"),
+        "without dead channels, deflated": ([s.bytes_deflated for s in thinned], BLUE, "o"),
+    }
+    for label, (values, color, marker) in sizes.items():
+        _line(axes, curve, [value / factor for value in values], label, color, marker)
+    axes.set_ylabel(f"size of the weights ({unit})")
+    axes.set_ylim(bottom=0)
+
+
+def _line(
+    axes: Axes, curve: SparseCurve, values: list[float], label: str, color: str, marker: str
+) -> None:
+    """A line from the trained network through all points."""
+    places = [100 * size.zeros for size in (curve.dense, *(p.sparse for p in curve.points))]
+    # Squares are larger, so that they show behind circles.
+    size = 6 if marker == "s" else 4
+    axes.plot(places, values, color=color, marker=marker, markersize=size, label=label)
+
+
+def _dress(axes: Axes, curve: SparseCurve) -> None:
+    axes.set_xlabel("zeros among the weights (%)")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small", loc="lower left")
+    marks: list[SparsePoint] = []
+    for point in sorted(curve.points, key=lambda point: -point.sparse.zeros):
+        if not marks or marks[-1].sparse.zeros - point.sparse.zeros >= APART:
+            marks.append(point)
+    above: Any = axes.secondary_xaxis("top")
+    above.set_xticks(
+        [100 * point.sparse.zeros for point in marks],
+        [f"{point.thresholds.alpha:g}" for point in marks],
+    )
+    above.set_xlabel("alpha (standard deviations)")

@@ -1,0 +1,327 @@
+"""One pruning run: from a trained network to a smaller one, cut and fine-tuned step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from hsitf import records, runs
+from hsitf.cost import Cost, cost
+from hsitf.data import Data
+from hsitf.errors import InputError, VerificationError
+from hsitf.export.convert import Trial, trials
+from hsitf.files import replacing, sha256
+from hsitf.lower import lower
+from hsitf.metrics import Scores
+from hsitf.progress import Progress
+from hsitf.prune.evidence import Samples
+from hsitf.prune.order import Order
+from hsitf.prune.plans import Cutting, Plan, choose, compose
+from hsitf.prune.ranking import rank
+from hsitf.prune.sparsity import Sparsity
+from hsitf.prune.target import fitting
+from hsitf.prune.thinning import thin
+from hsitf.records import Epoch, Pruning, SceneChoice, Standing, TrainingPlan
+from hsitf.runs import Run
+from hsitf.train.gather import gathering
+from hsitf.train.loop import FitResult, evaluate, fit
+from hsitf.train.run import keep
+
+ORDER = "order.json"
+STEP = "step.json"
+STEP_NETWORK = "step.keras"
+CHANNELS = "channels.json"
+# Class-balanced training patches that criteria look at.
+SAMPLES = 512
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a pruning run began with, until its record says how it ended."""
+
+    schema: int
+    origin_sha256: str
+    order: Order
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that is done: what is cut so far, and how the fine-tuning after it went.
+
+    Attributes:
+        number: From 1.
+        plan: What is left of the original network's channels.
+        cut: Scores on the test pixels after the cut.
+        history: Of the fine-tuning, by epoch.
+        best_epoch: Whose weights were kept, counted from 1.
+        seconds: Spent in all fine-tuning so far.
+        sha256: Of the network's file.
+    """
+
+    schema: int
+    number: int
+    plan: Plan
+    cut: Scores
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    seconds: float
+    sha256: str
+
+
+def prune(
+    origin: Run,
+    order: Order,
+    name: str | None,
+    progress: Progress,
+    choice: SceneChoice | None = None,
+    threads: int = 1,
+) -> Run:
+    """Prunes a trained network, or resumes or returns the run that the same order began.
+
+    Args:
+        origin: The trained network.
+        order: What to remove, and how to fine-tune what is left.
+        name: Of the new run's folder, beside the origin's; told from the order where None.
+        progress: Told what happens.
+        choice: Where the scene is now, if not where the run found it.
+        threads: That latency is measured with.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        InputError: The order cannot be followed, or another one's run has that name.
+        DataError: The scene or the network is not the one of the origin's record.
+        LoweringError: The network cannot be rewritten for inference, so its files cannot be
+            measured.
+        VerificationError: More accuracy was lost than the order allows.
+        OutputError: The folder cannot be written.
+    """
+    folder = origin.folder.parent / (name or f"{origin.folder.name}-{order.label}")
+    work = Work(records.SCHEMA, origin.record.sha256, order)
+    if (folder / runs.RECORD).is_file():
+        return _finished(folder, work, progress)
+    network, data = origin.network(), origin.data(choice)
+    # Refused before hours of fine-tuning rather than after.
+    lower(network)
+    _begin(folder, work, progress)
+    done, small = _steps(network, origin, order, data, folder, progress)
+    pruning = _judged(origin, order, network, small, done, data, threads, progress)
+    fitted = FitResult(
+        small, done.history, done.best_epoch, _scores(small, data, data.split.test), done.seconds
+    )
+    done.plan.save(folder / CHANNELS)
+    plan = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
+    run = keep(fitted, plan, data, folder, pruning)
+    for leftover in (ORDER, STEP, STEP_NETWORK):
+        (folder / leftover).unlink(missing_ok=True)
+    return run
+
+
+def _finished(folder: Path, work: Work, progress: Progress) -> Run:
+    run = Run.open(folder)
+    then = run.record.pruning
+    same = then is not None and (then.origin_sha256, then.target, then.schedule, then.steps) == (
+        work.origin_sha256, work.order.asked, work.order.schedule, work.order.steps,
+    )  # fmt: skip
+    if not same or run.record.plan.recipe != work.order.recipe:
+        raise _another(folder)
+    progress.say(f"{folder} is pruned already")
+    return run
+
+
+def _another(folder: Path) -> InputError:
+    return InputError(
+        f"{folder} belongs to another run",
+        received="a network pruned from another one, or otherwise",
+        remedy="give this run another name with --run, or remove that folder",
+    )
+
+
+def _begin(folder: Path, work: Work, progress: Progress) -> None:
+    if (folder / ORDER).is_file():
+        if records.read(Work, folder / ORDER) != work:
+            raise _another(folder)
+        progress.say(f"resuming {folder}")
+    elif folder.exists() and any(folder.iterdir()):
+        raise _another(folder)
+    records.write(work, folder / ORDER)
+
+
+def _steps(
+    network: keras.Model,
+    origin: Run,
+    order: Order,
+    data: Data,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Step, keras.Model]:
+    """Cuts and fine-tunes until all is cut, or until more accuracy is lost than may be.
+
+    Returns:
+        The last step that may be kept, and its network.
+    """
+    whole = cost(network)
+    step, current = _resumed(folder)
+    floor = _floor(network, order, data)
+    if current is None:
+        current = network
+    for number in range(step.number + 1 if step else 1, order.steps + 1):
+        plan = _cut(current, order, number, whole, data)
+        smaller = thin(current, plan)
+        cut = _scores(smaller, data, data.split.test)
+        training = _training(origin, order, number)
+        progress.say(_told(order, number, whole, cost(smaller), cut))
+        fitted = fit(training, data, folder / runs.STATE, progress, smaller)
+        if fitted.history[fitted.best_epoch - 1].validation_oa < floor:
+            if step is None:
+                raise VerificationError(
+                    "pruning cost more accuracy than it may, so nothing was kept",
+                    received=f"{fitted.history[fitted.best_epoch - 1].validation_oa:.2%} on the "
+                    "validation pixels after fine-tuning",
+                    allowed=f"{floor:.2%} or more",
+                    remedy="remove less, take more --steps or --epochs, or allow a larger drop",
+                )
+            progress.say(f"step {number} lost too much; step {step.number} is kept")
+            break
+        step = Step(
+            records.SCHEMA,
+            number,
+            compose(step.plan, plan) if step else plan,
+            cut,
+            fitted.history,
+            fitted.best_epoch,
+            fitted.seconds + (step.seconds if step else 0.0),
+            _saved(smaller, folder / STEP_NETWORK),
+        )
+        records.write(step, folder / STEP)
+        (folder / runs.STATE).unlink(missing_ok=True)
+        current = smaller
+    if step is None:
+        raise InputError("nothing was cut", remedy="take one step or more")
+    return step, current
+
+
+def _resumed(folder: Path) -> tuple[Step | None, keras.Model | None]:
+    if not (folder / STEP).is_file():
+        return None, None
+    step = records.read(Step, folder / STEP)
+    path = folder / STEP_NETWORK
+    if not path.is_file() or sha256(path) != step.sha256:
+        # The network is written first: interrupted between the two, the step is done again.
+        return None, None
+    return step, keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _saved(network: keras.Model, path: Path) -> str:
+    with replacing(path) as temporary:
+        saved = temporary.with_suffix(".keras")
+        try:
+            network.save(saved)
+            saved.replace(temporary)
+        finally:
+            saved.unlink(missing_ok=True)
+    return sha256(path)
+
+
+def _floor(network: keras.Model, order: Order, data: Data) -> float:
+    """Overall accuracy on the validation pixels that may not be undercut."""
+    if order.max_drop is None:
+        return 0.0
+    judges = data.split.validation if len(data.split.validation) else data.split.train
+    return _scores(network, data, judges).oa - order.max_drop / 100
+
+
+def _cut(network: keras.Model, order: Order, number: int, whole: Cost, data: Data) -> Plan:
+    """What the network, as it is after the steps before, loses in this step."""
+    ranking = rank(network, order.criterion, samples(data), order.cutting.free)
+    now, before = order.progress(number), order.progress(number - 1)
+    if order.measure == "ratio":
+        return choose(ranking, _rest(order.cutting, order.target, now, before))
+    full = getattr(whole, order.measure)
+    target = order.target * full if order.target <= 1 else order.target
+    # A count, since the network is no longer the one that shares are of.
+    limit = max(full - (full - target) * now, 1 + 1e-9)
+    return fitting(ranking, order.measure, limit, whole, order.cutting)
+
+
+def _rest(cutting: Cutting, ratio: float, now: float, before: float) -> Cutting:
+    """Ratios of what is left after earlier steps, so that in the end `ratio` of all is gone."""
+
+    def left(full: float) -> float:
+        return 1 - (1 - full * now) / (1 - full * before)
+
+    layers = {name: left(full) for name, full in cutting.ratios.items()}
+    return replace(cutting, ratio=left(ratio), ratios=layers)
+
+
+def samples(data: Data) -> Samples:
+    """Class-balanced training patches with their classes."""
+    pixels = data.balanced(SAMPLES)
+    return Samples((data.patches.cut(pixels),), data.targets(pixels))
+
+
+def _training(origin: Run, order: Order, number: int) -> TrainingPlan:
+    recipe = replace(order.recipe, epochs=order.epochs(number))
+    return replace(origin.record.plan, recipe=recipe, schedule="custom")
+
+
+def _told(order: Order, number: int, whole: Cost, left: Cost, cut: Scores) -> str:
+    step = f"step {number} of {order.steps}: " if order.steps > 1 else ""
+    return (
+        f"{step}{left.parameters / whole.parameters:.1%} of the parameters and "
+        f"{left.macs / whole.macs:.1%} of the multiply-accumulates are left; OA before "
+        f"fine-tuning {cut.oa:.2%}"
+    )
+
+
+def _scores(network: keras.Model, data: Data, pixels: object) -> Scores:
+    return evaluate(gathering(network, data.patches), data, pixels)  # type: ignore[arg-type]
+
+
+def _judged(
+    origin: Run,
+    order: Order,
+    network: keras.Model,
+    small: keras.Model,
+    step: Step,
+    data: Data,
+    threads: int,
+    progress: Progress,
+) -> Pruning:
+    """Measures both networks as files, in one run."""
+    progress.start("measuring the files", 1)
+    measured = trials({"before": network, "after": small}, data, threads)
+    return Pruning(
+        origin=str(origin.folder),
+        origin_sha256=origin.record.sha256,
+        kind=order.kind,
+        criterion=order.criterion,
+        target=order.asked,
+        schedule=order.schedule,
+        steps=step.number,
+        approximate=step.plan.approximate,
+        before=standing(network, measured["before"], _scores(network, data, data.split.test)),
+        thinned=standing(small, measured["after"], step.cut),
+        after=standing(small, measured["after"], _scores(small, data, data.split.test)),
+    )
+
+
+def standing(network: keras.Model, trial: dict[str, Trial], scores: Scores) -> Standing:
+    """What a network costs and what it is worth."""
+    sparsity, count = Sparsity.of(network), cost(network)
+    return Standing(
+        parameters=count.parameters,
+        nonzero=sparsity.nonzero,
+        macs=count.macs,
+        bytes_float32=trial["float32"].bytes,
+        bytes_int8=trial["int8"].bytes,
+        bytes_zipped=sparsity.bytes_deflated,
+        ms_float32=trial["float32"].milliseconds,
+        ms_int8=trial["int8"].milliseconds,
+        oa=scores.oa,
+        aa=scores.aa,
+        kappa=scores.kappa,
+    )

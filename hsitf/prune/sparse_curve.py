@@ -1,0 +1,199 @@
+"""What a network is worth, and what it takes on disk, over how many of its weights are zero."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from hsitf import records
+from hsitf.data import Data
+from hsitf.errors import InputError
+from hsitf.progress import Progress
+from hsitf.prune.dead import dead
+from hsitf.prune.sparse import one_shot, retrain
+from hsitf.prune.sparsity import Sparsity
+from hsitf.prune.thinning import thin
+from hsitf.prune.weights import Thresholds, masks, zero
+from hsitf.records import SplitRecord, TrainingPlan
+from hsitf.runs import Run
+from hsitf.train.gather import gathering
+from hsitf.train.loop import evaluate
+from hsitf.zoo import Recipe
+
+# The range of the study of hyperspectral networks.
+ALPHAS = tuple(Thresholds(step / 10) for step in range(1, 21))
+
+
+@dataclass(frozen=True)
+class SparsePoint:
+    """A network at one threshold.
+
+    Attributes:
+        thresholds: Below which its weights went.
+        sparse: Its weights, zeros and all, after retraining where there was any.
+        thinned: What is left of them without dead channels, a network of the same outputs.
+        oa_pruned: Overall accuracy on the test pixels before retraining.
+        oa_retrained: After it; None where there was none.
+    """
+
+    thresholds: Thresholds
+    sparse: Sparsity
+    thinned: Sparsity
+    oa_pruned: float
+    oa_retrained: float | None
+
+    @property
+    def oa(self) -> float:
+        """Of the network as it is in the end."""
+        return self.oa_pruned if self.oa_retrained is None else self.oa_retrained
+
+
+@dataclass(frozen=True)
+class SparseCurve:
+    """A network at rising thresholds, each time from the same trained weights.
+
+    Attributes:
+        network: Name in the zoo.
+        scene: Name of the scene.
+        synthetic: True where the scene was generated: its numbers are of a synthetic scene.
+        split: Which pixels taught and which judged.
+        origin: Folder of the trained network.
+        origin_sha256: Digest of its file.
+        recipe: Of the retraining; None where there was none.
+        dense: The trained network's weights.
+        oa: Its overall accuracy on the test pixels.
+        points: In the order in which they were asked for.
+        versions: Of Python and the packages that matter.
+        command: As typed.
+    """
+
+    schema: int
+    network: str
+    scene: str
+    synthetic: bool
+    split: SplitRecord
+    origin: str
+    origin_sha256: str
+    recipe: Recipe | None
+    dense: Sparsity
+    oa: float
+    points: tuple[SparsePoint, ...]
+    versions: dict[str, str]
+    command: str
+
+
+def sparse_curve(
+    origin: Run,
+    data: Data,
+    recipe: Recipe | None,
+    path: Path,
+    progress: Progress,
+    steps: Sequence[Thresholds] = ALPHAS,
+) -> SparseCurve:
+    """Prunes a trained network at each threshold, and retrains it.
+
+    The record is written after every point; where it is found, only what it lacks is done.
+
+    Args:
+        origin: The trained network.
+        data: What it learned from and is judged on.
+        recipe: How to retrain; not at all where None.
+        path: Of the record, JSON.
+        progress: Told what happens.
+        steps: The thresholds.
+
+    Raises:
+        InputError: The record is another curve's, or the training diverged.
+        DataError: The record or the network is damaged.
+        OutputError: The record cannot be written.
+    """
+    found = _begun(origin, data, recipe, path)
+    plan = replace(origin.record.plan, recipe=recipe, schedule="custom") if recipe else None
+    done = {point.thresholds: point for point in found.points}
+    for number, thresholds in enumerate(steps, start=1):
+        if thresholds not in done:
+            progress.say(f"alpha {thresholds.alpha:g}, {number} of {len(steps)}")
+            done[thresholds] = point(origin.network(), data, thresholds, plan, progress)
+            found = replace(found, points=tuple(done.values()))
+            records.write(found, path)
+            progress.say(_told(done[thresholds]))
+    return replace(found, points=tuple(done[thresholds] for thresholds in steps))
+
+
+def point(
+    network: keras.Model,
+    data: Data,
+    thresholds: Thresholds,
+    plan: TrainingPlan | None,
+    progress: Progress,
+) -> SparsePoint:
+    """Prunes and retrains a network in place and tells what it is worth.
+
+    Args:
+        network: Trained.
+        data: To learn from and be judged on.
+        thresholds: Below which weights go, at once.
+        plan: How to retrain; not at all where None.
+        progress: Told of every epoch.
+
+    Raises:
+        InputError: The training diverged.
+    """
+    schedule = one_shot(network, thresholds)
+    zero(network, masks(network, thresholds))
+    oa = evaluate(gathering(network, data.patches), data, data.split.test).oa
+    retrained = None
+    if plan:
+        with tempfile.TemporaryDirectory() as folder:
+            state = Path(folder) / "state.npz"
+            retrained = retrain(network, schedule, plan, data, state, progress).scores.oa
+    return SparsePoint(
+        thresholds=thresholds,
+        sparse=Sparsity.of(network),
+        thinned=Sparsity.of(thin(network, dead(network))),
+        oa_pruned=oa,
+        oa_retrained=retrained,
+    )
+
+
+def _begun(origin: Run, data: Data, recipe: Recipe | None, path: Path) -> SparseCurve:
+    """The record at a path, or a new one without points."""
+    if path.is_file():
+        found = records.read(SparseCurve, path)
+        if (found.origin_sha256, found.recipe) != (origin.record.sha256, recipe):
+            raise InputError(
+                f"{path} holds another curve",
+                received="one of another network, or retrained otherwise",
+                remedy="name another file, or remove that one",
+            )
+        return found
+    record = origin.record
+    return SparseCurve(
+        schema=records.SCHEMA,
+        network=record.plan.network,
+        scene=record.scene.name,
+        synthetic=record.scene.synthetic,
+        split=data.split_record(),
+        origin=str(origin.folder),
+        origin_sha256=record.sha256,
+        recipe=recipe,
+        dense=Sparsity.of(origin.network()),
+        oa=record.scores.oa,
+        points=(),
+        versions=records.versions(),
+        command=records.command(),
+    )
+
+
+def _told(point: SparsePoint) -> str:
+    retrained = "" if point.oa_retrained is None else f", {point.oa_retrained:.2%} retrained"
+    return (
+        f"alpha {point.thresholds.alpha:g}: {point.sparse.zeros:.1%} zeros, "
+        f"OA {point.oa_pruned:.2%}{retrained}, {point.sparse.bytes_deflated:,} bytes deflated, "
+        f"{point.thinned.parameters:,} of {point.sparse.parameters:,} parameters left without "
+        "dead channels"
+    )
