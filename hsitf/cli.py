@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -108,6 +109,8 @@ def _hush() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     warnings.filterwarnings("ignore", module="(keras|tensorflow|tf2onnx|google|jax)")
+    # Several networks in one process make TensorFlow warn of tracing them one by one.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def load_keras() -> None:

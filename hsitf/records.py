@@ -228,7 +228,8 @@ class RunRecord:
         split: Which pixels.
         normalizer: What maps the scene's units to what the network takes.
         history: By epoch.
-        best_epoch: Whose weights were kept, counted from 1.
+        best_epoch: Whose weights were kept, counted from 1; 0 where a pruned network was kept
+            as it was before fine-tuning.
         scores: On the test pixels.
         seconds: Of training, interruptions left out.
         peak_memory: Of the process, bytes.

@@ -64,6 +64,9 @@ class Run:
         """
         import keras
 
+        # Registers what a saved network may hold and Keras lacks.
+        import hsitf.layers  # noqa: F401
+
         record = self.record
         path = self.folder / NETWORK
         if not path.is_file() or sha256(path) != self.record.sha256:

@@ -21,7 +21,7 @@ from conftest import ROOT, Shell
 NURSERY = """
 import json, os, runpy, sys, traceback
 import keras, scipy.io, scipy.ndimage
-import hsitf.export.pipeline, hsitf.options, hsitf.records, hsitf.train.loop
+import hsitf.export.pipeline, hsitf.options, hsitf.prune.curve, hsitf.records, hsitf.train.loop
 for line in sys.stdin:
     verb, words, folder = json.loads(line)
     if not os.fork():
@@ -126,7 +126,7 @@ INT8 = ("export", "-m", "hu", *Shell.SCENE, "--int8")
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (("train", "-m", "coa"), ["unknown network 'coa'", "allowed: cao,", "did you mean cao"]),
+        (("train", "-m", "coa"), ["unknown network 'coa'", "allowed: boulch,", "did you mean cao"]),
         (("export", "-m", "Hu", "--int8"), ["unknown network 'Hu'", "did you mean he or hu"]),
         (("train", "-m", "hu", "-s", "indian_pine"), ["unknown scene", "did you mean"]),
         (("scenes", "show", "field"), ["unknown scene 'field'", "did you mean fields"]),
@@ -140,6 +140,37 @@ INT8 = ("export", "-m", "hu", *Shell.SCENE, "--int8")
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_names(refused, command, words):
+    refused(command, 2, *words)
+
+
+PRUNE = ("prune", "-m", "hu", *Shell.SCENE)
+HALF = (*PRUNE, "--ratio", "0.5")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (PRUNE, ["one target of the pruning is needed", "received: none", "--macs 0.5"]),
+        ((*HALF, "--macs", "0.5"), ["one target", "received: --ratio and --macs"]),
+        ((*PRUNE, "--ratio", "1"), ["ratio to prune to is out of range", "received: 1", "below 1"]),
+        ((*PRUNE, "--macs", "0"), ["macs to prune to is out of range", "received: 0"]),
+        ((*PRUNE, "--zeros", "1"), ["zeros to prune to is out of range", "share of zeros"]),
+        ((*PRUNE, "--alpha", "-1"), ["alpha to prune to is out of range", "standard deviations"]),
+        ((*HALF, "--criterion", "lpf"), ["unknown criterion 'lpf'", "did you mean lfp"]),
+        ((*PRUNE, "--layer", "conv"), ["which share of which layer", "such as conv1=0.3"]),
+        ((*PRUNE, "--layer", "conv=2"), ["pruning ratio of conv is out of range"]),
+        ((*HALF, "--round-to", "0"), ["at least one channel", "round_to 0"]),
+        ((*HALF, "--steps", "3"), ["so many steps", "received: 3 steps", "--cuts iterative"]),
+        ((*HALF, "--cuts", "slow"), ["unknown schedule of cuts", "one-shot, iterative, gradual"]),
+        ((*HALF, "--curve", "a,b"), ["--curve is no list of numbers", "received: a,b"]),
+        ((*HALF, "--curve", "0.5"), ["two points or more", "received: 0.5"]),
+        ((*HALF, "--max-drop", "200"), ["accuracy drop", "received: 200"]),
+        ((*HALF, "--run", "../a"), ["cannot have this name", "'../a'"]),
+        (("prune", "-m", "hu", "--ratio", "0.5", "--from", "nowhere"), ["no such run"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_orders_of_pruning(refused, command, words):
     refused(command, 2, *words)
 
 

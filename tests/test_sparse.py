@@ -19,6 +19,7 @@ from hsitf.prune.weights import (
     nonzero,
     prunable,
     to_share,
+    to_share_each,
     zeros,
 )
 from hsitf.records import Epoch, SceneChoice, TrainingPlan
@@ -145,7 +146,7 @@ def seen(monkeypatch):
 
 
 def test_gradual_pruning_follows_its_schedule(network, ready, tmp_path, seen):
-    schedule = gradual(0.8, 2, choose=to_share)
+    schedule = gradual(0.8, 2, choose=to_share_each)
     result = retrain(network, schedule, plan(5), ready, tmp_path / "s", Silent())
     assert seen == pytest.approx([0, 0.7, 0.8, 0.8, 0.8, 0.8], abs=1e-3)
     assert result.best_epoch >= 3

@@ -118,9 +118,9 @@ def test_networks_lose_what_their_alpha_says(name):
     before = [np.asarray(v) for v in others]
     chosen = masks(model, Thresholds(0.7))
     zero(model, chosen)
-    for path, weight in prunable(model).items():
-        assert not np.asarray(weight.variable)[~chosen[path]].any()
-        np.testing.assert_array_equal(weight.magnitudes > 0, nonzero(model)[path])
+    left = nonzero(model)
+    for path, mask in chosen.items():
+        assert not (left[path] & ~mask).any()
     for v, value in zip(others, before, strict=True):
         np.testing.assert_array_equal(np.asarray(v), value)
     assert 0.3 < zeros(chosen.values()) < 0.7

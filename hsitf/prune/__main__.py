@@ -86,7 +86,8 @@ def prune(
         typer.Option("--epochs", help="Of fine-tuning; else as the network was trained."),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option("--lr", help="Of fine-tuning; else the network's own.")
+        float | None,
+        typer.Option("--lr", help="Of fine-tuning; else a tenth of the network's own."),
     ] = None,
     data_dir: cli.DataDir = None,
     labels: cli.Labels = None,
@@ -112,7 +113,8 @@ def prune(
     from hsitf.options import RecipeOptions, SplitChoice, changed_recipe, check_origin, trained_for
     from hsitf.prune.request import asked, layer_ratios
     from hsitf.records import SceneChoice
-    from hsitf.zoo import known
+    from hsitf.train.run import check_name, scheduled
+    from hsitf.zoo import Recipe, known, network
 
     known(model)
     choice = SceneChoice(
@@ -131,10 +133,12 @@ def prune(
     from hsitf.measure import processor
     from hsitf.prune.criteria import known as known_criterion
     from hsitf.prune.curve import curve as pruned_curve
+    from hsitf.prune.curve import sparse as sparse_curve
     from hsitf.prune.curve import table as curve_table
-    from hsitf.prune.order import STEPS, Order
+    from hsitf.prune.order import STEPS, Order, tuning
     from hsitf.prune.plans import Cutting
     from hsitf.prune.run import prune as pruned
+    from hsitf.prune.sparse_curve import table as sparse_table
     from hsitf.prune.table import table
     from hsitf.prune.tracing import groups
 
@@ -143,31 +147,39 @@ def prune(
         ratios=ratios, everywhere=everywhere, round_to=round_to, least=least,
         ignored=tuple(ignore or ()), exact=exact,
     )  # fmt: skip
+    fitting = RecipeOptions(epochs=epochs, learning_rate=learning_rate)
+
+    def orders(recipe: Recipe) -> list[Order]:
+        often = STEPS.get(cuts, 1) if steps is None else steps
+        return [
+            Order(
+                measure, target, changed_recipe(tuning(recipe), fitting), criterion, cutting, cuts,
+                often, max_drop,
+            )
+            for target in targets
+        ]  # fmt: skip
+
+    # What can be refused is refused before a network is trained for it.
+    orders(scheduled(network(model), "short"))
+    if run is not None:
+        check_name(run)
     with cli.Terminal() as progress:
         then, now = trained_for(model, choice, chosen, origin, progress)
         if show:
             print("\n".join(map(str, groups(then.network()))))
             return
-        recipe = changed_recipe(
-            then.record.plan.recipe, RecipeOptions(epochs=epochs, learning_rate=learning_rate)
-        )
-        orders = [
-            Order(
-                measure, target, recipe, criterion, cutting, cuts,
-                STEPS.get(cuts, 1) if steps is None else steps, max_drop,
-            )
-            for target in targets
-        ]  # fmt: skip
-        if curve is not None:
-            found, folder = pruned_curve(then, orders, run, progress, now, threads)
+        asked_for = orders(then.record.plan.recipe)
+        if curve is not None and measure == "alpha":
+            sparse, folder = sparse_curve(then, asked_for, run, progress, now)
+            text = f"{sparse_table(sparse)}\nRecord and figures: {folder}."
+        elif curve is not None:
+            found, folder = pruned_curve(then, asked_for, run, progress, now, threads)
+            text = f"{curve_table(found)}\nRecord and figures: {folder}."
         else:
-            finished = pruned(then, orders[0], run, progress, now, threads)
-    if curve is not None:
-        print(curve_table(found))
-        print(f"Record and figures: {folder}.")
-    else:
-        print(table(finished.record, processor()))
-        print(f"Thinned network: {finished.folder}.")
+            finished = pruned(then, asked_for[0], run, progress, now, threads)
+            told = table(finished.record, processor())
+            text = f"{told}\nThinned network: {finished.folder}."
+    print(text)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,11 @@ from hsitf import records
 from hsitf.export.convert import trials
 from hsitf.measure import processor
 from hsitf.progress import Progress
+from hsitf.prune.figure import draw_curve, draw_sparse
 from hsitf.prune.order import Order
 from hsitf.prune.run import prune
+from hsitf.prune.sparse_curve import SparseCurve, sparse_curve
+from hsitf.prune.weights import Thresholds
 from hsitf.records import SceneChoice, Standing
 from hsitf.runs import Run
 from hsitf.tables import aligned
@@ -97,8 +100,6 @@ def curve(
     Raises:
         HsitfError: As `prune`.
     """
-    from hsitf.prune.figure import draw_curve
-
     first = orders[0]
     place = origin.folder.parent / (name or f"{origin.folder.name}-{first.label}-curve")
     folders = [f"{name}-{order.asked.replace(' ', '')}" if name else None for order in orders]
@@ -133,6 +134,38 @@ def curve(
     records.write(found, place / RECORD)
     for figure in FIGURES:
         draw_curve(found, place / figure)
+    return found, place
+
+
+def sparse(
+    origin: Run,
+    orders: Sequence[Order],
+    name: str | None,
+    progress: Progress,
+    choice: SceneChoice | None = None,
+) -> tuple[SparseCurve, Path]:
+    """Prunes single weights of a network at several thresholds, each time from the start.
+
+    Args:
+        origin: The trained network.
+        orders: What to remove, with alpha as measure.
+        name: Of the curve's folder, beside the origin's; told from the origin's where None.
+        progress: Told what happens.
+        choice: Where the scene is now, if not where the run found it.
+
+    Returns:
+        The curve, and the folder that holds its record and figures.
+
+    Raises:
+        HsitfError: As `sparse_curve`.
+    """
+    place = origin.folder.parent / (name or f"{origin.folder.name}-magnitude-alpha-curve")
+    steps = [Thresholds(order.target) for order in orders]
+    found = sparse_curve(
+        origin, origin.data(choice), orders[0].recipe, place / RECORD, progress, steps
+    )
+    for figure in FIGURES:
+        draw_sparse(found, place / figure)
     return found, place
 
 

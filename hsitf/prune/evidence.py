@@ -22,6 +22,10 @@ _FOLLOWERS = (
     layers.BatchNormalization, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU,
     layers.PReLU, layers.Dropout,
 )  # fmt: skip
+_POOLING = (
+    layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D,
+    layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D,
+)  # fmt: skip
 _FOLLOWING_OPERATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Gelu", "Silu", "Sigmoid", "Tanh")
 
 Array = NDArray[np.generic]
@@ -212,20 +216,26 @@ def _pictures(values: Floats, channels: int) -> Floats:
 
 
 def _scales(model: keras.Model, trace: Trace) -> dict[str, Floats]:
-    """By layer with batch normalization directly behind it, the scale of its channels."""
+    """By layer, the scale of the batch normalization that first follows it.
+
+    Activations and pooling may stand between the two.
+    """
     found: dict[str, Floats] = {}
-    owner: dict[int, str] = {}
 
-    def visit(call: Call, values: list[Any]) -> list[Any]:
-        name = trace.ledger.names[id(call.operation)]
+    def visit(call: Call, owners: list[str]) -> list[str]:
+        layer, owner = call.operation, owners[0]
+        name = trace.ledger.names[id(layer)]
         if name in trace.ledger.makers:
-            owner[id(call.node.outputs[0])] = name
-        norm = call.operation
-        if isinstance(norm, layers.BatchNormalization) and norm.scale and id(values[0]) in owner:
-            found[owner[id(values[0])]] = keras.ops.convert_to_numpy(norm.gamma)
-        return list(call.node.outputs)
+            owner = name
+        elif isinstance(layer, layers.BatchNormalization):
+            if owner and layer.scale:
+                found.setdefault(owner, keras.ops.convert_to_numpy(layer.gamma))
+            owner = ""
+        elif not (_follows(layer) or isinstance(layer, _POOLING)):
+            owner = ""
+        return [owner] * len(call.node.outputs)
 
-    walk(model, list(model.inputs), visit)
+    walk(model, [""] * len(model.inputs), visit)
     return {
         name: scale for name, scale in found.items() if len(scale) == len(trace.ledger.makers[name])
     }

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hsitf.errors import InputError
 from hsitf.graph import Call
+from hsitf.layers import LocalResponseNormalization
 from hsitf.prune.identities import (
     FIXED,
     Ids,
@@ -59,6 +60,10 @@ def _last_axis(layer: Any, weights: Sequence[Array]) -> Array:
     return np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
 
 
+def _itself(seen: Seen, stays: Stays) -> Any:
+    return seen.call.operation
+
+
 @dataclass(frozen=True)
 class Rule:
     """How a layer type is traced and cut, and whether it consumes channels.
@@ -70,12 +75,15 @@ class Rule:
             there.
         rows: Of arrays shaped as the layer's weights, those that make each of its channels:
             (channels, weights).
+        masked: The layer with its weights, deaf to the channels of its own that are removed: a
+            recurrent layer sums over those too.
     """
 
     trace: Callable[[Call, list[Ids], Ledger], Ids | list[Ids]]
     cut: Callable[[Seen, Stays], Cut]
     consumes: bool = False
     rows: Callable[[Any, Sequence[Array]], Array] = _last_axis
+    masked: Callable[[Seen, Stays], Any] = _itself
 
 
 def _shape(layer: Any, inputs: list[Ids]) -> tuple[int, ...]:
@@ -308,6 +316,22 @@ def _recurrent_places(layer: Any, rows: Places, units: Places) -> list[tuple[Pla
     ]
 
 
+def _masked_recurrent(seen: Seen, stays: Stays) -> Any:
+    """A copy of a recurrent layer, of one direction or both, that hears its kept units alone."""
+    layer = seen.call.operation
+    copy = type(layer).from_config(layer.get_config())
+    copy.build((None, *seen.inputs[0].shape))
+    weights = layer.get_weights()
+    directions = 2 if isinstance(layer, layers.Bidirectional) else 1
+    step = len(weights) // directions
+    for recurrent in range(1, len(weights), step):
+        units = len(weights[recurrent])
+        kept = _grid(seen, seen.outputs[0], stays)[-1]
+        weights[recurrent][np.setdiff1d(np.arange(units), kept)] = 0
+    copy.set_weights(weights)
+    return copy
+
+
 def _rows_recurrent(layer: Any, weights: Sequence[Array]) -> Array:
     # One column a gate and unit, gate by gate.
     gates = weights[0].reshape(weights[0].shape[0], -1, layer.units)
@@ -433,8 +457,13 @@ def _cut_normalization(seen: Seen, stays: Stays) -> Cut:
 
 
 def _trace_neighbors(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
-    """Layer normalization and its like: each channel is measured by the others."""
+    """Local response normalization: each channel is measured by its neighbors."""
     ledger.blur(inputs[0], f"{ledger.name(call.operation)} measures each channel by others")
+    return inputs[0]
+
+
+def _trace_layer_normalization(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
+    _trace_neighbors(call, inputs, ledger)
     return _trace_normalization(call, inputs, ledger)
 
 
@@ -622,7 +651,9 @@ _CONVOLUTION = Rule(_trace_convolution, _cut_convolution, consumes=True)
 _TRANSPOSED = Rule(_trace_transposed, _cut_transposed, consumes=True, rows=_rows_transposed)
 _SEPARABLE = Rule(_trace_separable, _cut_separable, consumes=True, rows=_rows_separable)
 _DEPTHWISE = Rule(_trace_depthwise, _cut_depthwise)
-_RECURRENT = Rule(_trace_recurrent, _cut_recurrent, consumes=True, rows=_rows_recurrent)
+_RECURRENT = Rule(
+    _trace_recurrent, _cut_recurrent, consumes=True, rows=_rows_recurrent, masked=_masked_recurrent
+)
 _CONCATENATION = Rule(_trace_concatenation, _cut_nothing)
 
 RULES: dict[type[Any], Rule] = {
@@ -641,13 +672,18 @@ RULES: dict[type[Any], Rule] = {
     layers.GRU: _RECURRENT,
     layers.LSTM: _RECURRENT,
     layers.Bidirectional: Rule(
-        _trace_bidirectional, _cut_bidirectional, consumes=True, rows=_rows_bidirectional
+        _trace_bidirectional,
+        _cut_bidirectional,
+        consumes=True,
+        rows=_rows_bidirectional,
+        masked=_masked_recurrent,
     ),
     layers.TimeDistributed: Rule(
         _trace_distributed, _cut_distributed, consumes=True, rows=_rows_distributed
     ),
     layers.BatchNormalization: Rule(_trace_normalization, _cut_normalization),
-    layers.LayerNormalization: Rule(_trace_neighbors, _cut_normalization),
+    layers.LayerNormalization: Rule(_trace_layer_normalization, _cut_normalization),
+    LocalResponseNormalization: Rule(_trace_neighbors, _cut_nothing),
     layers.MaxPooling1D: _POOLING,
     layers.MaxPooling2D: _POOLING,
     layers.MaxPooling3D: _POOLING,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from hsitf import records, runs
 from hsitf.cost import Cost, cost
@@ -16,13 +18,17 @@ from hsitf.files import replacing, sha256
 from hsitf.lower import lower
 from hsitf.metrics import Scores
 from hsitf.progress import Progress
+from hsitf.prune.dead import dead
 from hsitf.prune.evidence import Samples
 from hsitf.prune.order import Order
 from hsitf.prune.plans import Cutting, Plan, choose, compose
 from hsitf.prune.ranking import rank
+from hsitf.prune.sparse import retrain
 from hsitf.prune.sparsity import Sparsity
 from hsitf.prune.target import fitting
 from hsitf.prune.thinning import thin
+from hsitf.prune.weights import zero, zeros
+from hsitf.prune.zeroing import final_masks, schedule_of
 from hsitf.records import Epoch, Pruning, SceneChoice, Standing, TrainingPlan
 from hsitf.runs import Run
 from hsitf.train.gather import gathering
@@ -55,7 +61,8 @@ class Step:
         plan: What is left of the original network's channels.
         cut: Scores on the test pixels after the cut.
         history: Of the fine-tuning, by epoch.
-        best_epoch: Whose weights were kept, counted from 1.
+        best_epoch: Whose weights were kept, counted from 1; 0 where none was better on the
+            validation pixels than the network as it was cut.
         seconds: Spent in all fine-tuning so far.
         sha256: Of the network's file.
     """
@@ -106,8 +113,16 @@ def prune(
     network, data = origin.network(), origin.data(choice)
     # Refused before hours of fine-tuning rather than after.
     lower(network)
+    if order.kind == "channels" and not (folder / STEP).is_file():
+        # What cannot be cut is refused before the first file is written.
+        _cut(network, order, 1, cost(network), data)
     _begin(folder, work, progress)
-    done, small = _steps(network, origin, order, data, folder, progress)
+    try:
+        cut = _steps if order.kind == "channels" else _sparse
+        done, small = cut(network, origin, order, data, folder, progress)
+    except VerificationError:
+        _clear(folder)
+        raise
     pruning = _judged(origin, order, network, small, done, data, threads, progress)
     fitted = FitResult(
         small, done.history, done.best_epoch, _scores(small, data, data.split.test), done.seconds
@@ -115,9 +130,16 @@ def prune(
     done.plan.save(folder / CHANNELS)
     plan = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
     run = keep(fitted, plan, data, folder, pruning)
-    for leftover in (ORDER, STEP, STEP_NETWORK):
-        (folder / leftover).unlink(missing_ok=True)
+    _clear(folder)
     return run
+
+
+def _clear(folder: Path) -> None:
+    """Removes what only a run that is not finished needs; the folder too where nothing is left."""
+    for leftover in (ORDER, STEP, STEP_NETWORK, runs.STATE):
+        (folder / leftover).unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _finished(folder: Path, work: Work, progress: Progress) -> Run:
@@ -174,16 +196,10 @@ def _steps(
         cut = _scores(smaller, data, data.split.test)
         training = _training(origin, order, number)
         progress.say(_told(order, number, whole, cost(smaller), cut))
-        fitted = fit(training, data, folder / runs.STATE, progress, smaller)
-        if fitted.history[fitted.best_epoch - 1].validation_oa < floor:
+        best, reached, fitted = _tuned(smaller, training, data, folder, progress)
+        if reached < floor:
             if step is None:
-                raise VerificationError(
-                    "pruning cost more accuracy than it may, so nothing was kept",
-                    received=f"{fitted.history[fitted.best_epoch - 1].validation_oa:.2%} on the "
-                    "validation pixels after fine-tuning",
-                    allowed=f"{floor:.2%} or more",
-                    remedy="remove less, take more --steps or --epochs, or allow a larger drop",
-                )
+                raise _too_much(reached, floor)
             progress.say(f"step {number} lost too much; step {step.number} is kept")
             break
         step = Step(
@@ -192,7 +208,7 @@ def _steps(
             compose(step.plan, plan) if step else plan,
             cut,
             fitted.history,
-            fitted.best_epoch,
+            best,
             fitted.seconds + (step.seconds if step else 0.0),
             _saved(smaller, folder / STEP_NETWORK),
         )
@@ -202,6 +218,75 @@ def _steps(
     if step is None:
         raise InputError("nothing was cut", remedy="take one step or more")
     return step, current
+
+
+def _sparse(
+    network: keras.Model,
+    origin: Run,
+    order: Order,
+    data: Data,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Step, keras.Model]:
+    """Zeroes and retrains single weights, then removes the channels that died of it.
+
+    Returns:
+        The whole of it as one step, and its network.
+    """
+    final = final_masks(network, order)
+    current = origin.network()
+    zero(current, final)
+    cut = _scores(current, data, data.split.test)
+    progress.say(
+        f"{zeros(final.values()):.1%} of the weights go; OA before retraining {cut.oa:.2%}"
+    )
+    floor = _floor(network, order, data)
+    current.set_weights(network.get_weights())
+    training = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
+    fitted = retrain(
+        current, schedule_of(network, order), training, data, folder / runs.STATE, progress
+    )
+    reached = fitted.history[fitted.best_epoch - 1].validation_oa
+    if reached < floor:
+        raise _too_much(reached, floor)
+    plan = dead(current)
+    step = Step(
+        records.SCHEMA, order.steps, plan, cut, fitted.history, fitted.best_epoch, fitted.seconds,
+        sha256="",
+    )  # fmt: skip
+    return step, thin(current, plan)
+
+
+def _too_much(reached: float, floor: float) -> VerificationError:
+    return VerificationError(
+        "pruning cost more accuracy than it may, so nothing was kept",
+        received=f"{reached:.2%} on the validation pixels after fine-tuning",
+        allowed=f"{floor:.2%} or more",
+        remedy="remove less, take more --steps or --epochs, or allow a larger drop",
+    )
+
+
+def _tuned(
+    network: keras.Model, plan: TrainingPlan, data: Data, folder: Path, progress: Progress
+) -> tuple[int, float, FitResult]:
+    """Fine-tunes a network in place, unless that makes it worse on the validation pixels.
+
+    Returns:
+        The best epoch, 0 for none; the overall accuracy on the validation pixels that was
+        reached; and how training went.
+    """
+    weights, start = network.get_weights(), _scores(network, data, _judges(data)).oa
+    fitted = fit(plan, data, folder / runs.STATE, progress, network)
+    tuned = fitted.history[fitted.best_epoch - 1].validation_oa
+    if tuned >= start:
+        return fitted.best_epoch, tuned, fitted
+    network.set_weights(weights)
+    return 0, start, fitted
+
+
+def _judges(data: Data) -> NDArray[np.int64]:
+    """The pixels that choose between networks."""
+    return data.split.validation if len(data.split.validation) else data.split.train
 
 
 def _resumed(folder: Path) -> tuple[Step | None, keras.Model | None]:
@@ -230,8 +315,7 @@ def _floor(network: keras.Model, order: Order, data: Data) -> float:
     """Overall accuracy on the validation pixels that may not be undercut."""
     if order.max_drop is None:
         return 0.0
-    judges = data.split.validation if len(data.split.validation) else data.split.train
-    return _scores(network, data, judges).oa - order.max_drop / 100
+    return _scores(network, data, _judges(data)).oa - order.max_drop / 100
 
 
 def _cut(network: keras.Model, order: Order, number: int, whole: Cost, data: Data) -> Plan:
@@ -277,8 +361,8 @@ def _told(order: Order, number: int, whole: Cost, left: Cost, cut: Scores) -> st
     )
 
 
-def _scores(network: keras.Model, data: Data, pixels: object) -> Scores:
-    return evaluate(gathering(network, data.patches), data, pixels)  # type: ignore[arg-type]
+def _scores(network: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
+    return evaluate(gathering(network, data.patches), data, pixels)
 
 
 def _judged(
@@ -298,7 +382,7 @@ def _judged(
         origin=str(origin.folder),
         origin_sha256=origin.record.sha256,
         kind=order.kind,
-        criterion=order.criterion,
+        criterion=order.criterion if order.kind == "channels" else "magnitude",
         target=order.asked,
         schedule=order.schedule,
         steps=step.number,

@@ -29,7 +29,7 @@ from hsitf.prune.weights import (
     nonzero,
     prunable,
     reaching,
-    to_share_each,
+    to_share,
     zero,
 )
 from hsitf.records import TrainingPlan
@@ -98,7 +98,7 @@ def gradual(
     every: int = 1,
     start: int = 0,
     initial: float = 0.0,
-    choose: Callable[[keras.Model, float], Masks] = to_share_each,
+    choose: Callable[[keras.Model, float], Masks] = to_share,
 ) -> Schedule:
     """The share of zeros rises fast at first and slowly in the end (`cubic`).
 
@@ -108,7 +108,8 @@ def gradual(
         every: Epochs between steps.
         start: Epoch of the first, counted from 0.
         initial: Share of zeros at the start.
-        choose: Which weights make a share, one of `weights.to_share_each` and `to_share`.
+        choose: Which weights make a share: `weights.to_share`, the smallest of the network, or
+            `weights.to_share_each`, those of each tensor, as Zhu and Gupta have it.
 
     Raises:
         InputError: A number is out of range.

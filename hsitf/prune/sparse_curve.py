@@ -20,6 +20,7 @@ from hsitf.prune.thinning import thin
 from hsitf.prune.weights import Thresholds, masks, zero
 from hsitf.records import SplitRecord, TrainingPlan
 from hsitf.runs import Run
+from hsitf.tables import aligned
 from hsitf.train.gather import gathering
 from hsitf.train.loop import evaluate
 from hsitf.zoo import Recipe
@@ -158,6 +159,29 @@ def point(
         oa_pruned=oa,
         oa_retrained=retrained,
     )
+
+
+def table(curve: SparseCurve) -> str:
+    """One line a threshold, the trained network first."""
+    head = (
+        "alpha", "zeros", "not zero", "deflated", "left without dead", "its bytes", "OA pruned",
+        "OA", "change",
+    )  # fmt: skip
+    dense = curve.dense
+    rows = [
+        ("-", f"{dense.zeros:.1%}", f"{dense.nonzero:,}", f"{dense.bytes_deflated:,}",
+         f"{dense.parameters:,}", f"{dense.bytes:,}", f"{curve.oa:.2%}", f"{curve.oa:.2%}", "")
+    ]  # fmt: skip
+    rows += [
+        (f"{p.thresholds.alpha:g}", f"{p.sparse.zeros:.1%}", f"{p.sparse.nonzero:,}",
+         f"{p.sparse.bytes_deflated:,}", f"{p.thinned.parameters:,}", f"{p.thinned.bytes:,}",
+         f"{p.oa_pruned:.2%}", f"{p.oa:.2%}", f"{100 * (p.oa - curve.oa):+.2f}")
+        for p in curve.points
+    ]  # fmt: skip
+    synthetic = ", a synthetic scene" if curve.synthetic else ""
+    tuned = f"{curve.recipe.epochs} epochs of retraining" if curve.recipe else "no retraining"
+    title = f"{curve.network} on {curve.scene}{synthetic}: weights below alpha go, {tuned}"
+    return "\n".join([title, aligned(head, rows)])
 
 
 def _begun(origin: Run, data: Data, recipe: Recipe | None, path: Path) -> SparseCurve:

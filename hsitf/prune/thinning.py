@@ -85,7 +85,8 @@ def _chosen(weights: list[NDArray[np.generic]], cut: Cut) -> list[NDArray[np.gen
 def masked(model: keras.Model, plan: Plan) -> Callable[[Any], Any]:
     """The original network with the removed channels zeroed wherever they are consumed.
 
-    This is the definition that `thin` is held against.
+    This is the definition that `thin` is held against. Recurrent layers consume their own units
+    too.
 
     Args:
         model: A functional model.
@@ -110,7 +111,8 @@ def masked(model: keras.Model, plan: Plan) -> Callable[[Any], Any]:
                     value * ops.convert_to_tensor(stays[slim(ids)].astype(np.float32))
                     for value, ids in zip(inputs, seen.inputs, strict=True)
                 ]
-            return _listed(call.repeated(call.operation, inputs))
+            operation = rule(call.operation).masked(seen, stays)
+            return _listed(call.repeated(operation, inputs))
 
         values = given if isinstance(given, list | tuple) else [given]
         return alone(walk(model, [ops.convert_to_tensor(value) for value in values], consume))

@@ -40,7 +40,6 @@ def card(record: RunRecord) -> str:
             record.scene.class_names, scores.support, scores.per_class, scores.f1, strict=True
         )
     ]
-    best = record.history[record.best_epoch - 1]
     turned = ", patches turned at random" if plan.turn and plan.patch > 1 else ""
     lines += [
         "",
@@ -50,10 +49,10 @@ def card(record: RunRecord) -> str:
         f"{split.guard} pixels ({split.left_out:,} labelled pixels left out). "
         f"{plan.recipe.optimizer}, learning rate {plan.recipe.learning_rate:g}, batches of "
         f"{plan.recipe.batch}, {plan.recipe.epochs} epochs ({plan.schedule} schedule), seed "
-        f"{plan.seed}{turned}. Best epoch {record.best_epoch} with {best.validation_oa:.2%} on the "
-        f"validation pixels. {record.seconds:.0f} s, "
+        f"{plan.seed}{turned}. {_best(record)} {record.seconds:.0f} s, "
         f"{record.peak_memory / 1e9:.2f} GB at the peak.",
         "",
+        *_pruned(record),
         "```",
         record.command,
         "```",
@@ -62,3 +61,27 @@ def card(record: RunRecord) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _best(record: RunRecord) -> str:
+    if record.best_epoch == 0:
+        return "No epoch was better on the validation pixels than the network it began with."
+    best = record.history[record.best_epoch - 1]
+    return f"Best epoch {record.best_epoch} with {best.validation_oa:.2%} on the validation pixels."
+
+
+def _pruned(record: RunRecord) -> list[str]:
+    """How the network was pruned before it was trained that way; nothing where it was not."""
+    pruning = record.pruning
+    if pruning is None:
+        return []
+    before, after = pruning.before, pruning.after
+    exact = "; ".join(pruning.approximate)
+    return [
+        f"It was pruned from `{pruning.origin}` ({before.parameters:,} parameters, OA "
+        f"{before.oa:.2%}): {pruning.target}, {pruning.kind} chosen by {pruning.criterion}, "
+        f"{pruning.schedule}. {after.macs / before.macs:.1%} of the multiply-accumulates and "
+        f"{after.parameters / before.parameters:.1%} of the parameters are left."
+        + (f" Approximate: {exact}." if exact else ""),
+        "",
+    ]

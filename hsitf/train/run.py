@@ -62,7 +62,7 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         OutputError: The folder cannot be written.
     """
     if name is not None:
-        _check_name(name)
+        check_name(name)
     scene = load(plan.scene)
     folder = runs.folder(scene.name, plan.network, name or default_name(plan))
     if (folder / runs.RECORD).is_file():
@@ -179,8 +179,12 @@ def trained(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
     return train(plan, None, progress)
 
 
-def _check_name(name: str) -> None:
-    """Refuses a run's name that would lead out of its network's folder, or hide in it."""
+def check_name(name: str) -> None:
+    """Refuses a run's name that would lead out of its network's folder, or hide in it.
+
+    Raises:
+        InputError: It would.
+    """
     plain = name and name == Path(name).name and not name.startswith(".")
     if not plain or len(os.fsencode(name)) > LONGEST_NAME:
         raise InputError(

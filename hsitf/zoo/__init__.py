@@ -2,9 +2,10 @@
 
 A file `NAME.py` here holds `NETWORK`, what the paper says about geometry and training, and
 `build(bands, classes, patch)`, which returns a functional `keras.Model` made of Keras' own
-layers. Every network takes patches `(batch, patch, patch, bands)` float32, normalized, and
-returns logits `(batch, classes)`; how it regards them (as a spectrum, an image or a volume) is
-its own affair. Adding a file adds a network; nothing else has to know of it.
+layers, or of those in `hsitf.layers` where Keras has none. Every network takes patches
+`(batch, patch, patch, bands)` float32, normalized, and returns logits `(batch, classes)`; how it
+regards them (as a spectrum, an image or a volume) is its own affair. Adding a file adds a
+network; nothing else has to know of it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Network:
         smallest_patch: Least side its layers can take; 1 and equal to `patch` for networks on
             single spectra.
         largest_patch: Greatest side, where there is one.
-        smallest_bands: Least number of bands its layers can take.
+        smallest_bands: Least number of bands its layers can take, whatever the patch.
     """
 
     paper: str

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+
+from hsitf import records, runs, zoo
+from hsitf.errors import InputError
+from hsitf.prune.order import Order
+from hsitf.prune.plans import Cutting, Plan
+from hsitf.prune.request import asked, layer_ratios
+from hsitf.prune.run import _rest
+from hsitf.prune.weights import zeros
+from hsitf.prune.zeroing import schedule_of
+from hsitf.runs import Run
+from hsitf.zoo import Recipe
+
+TRAIN = ("--model", "hu", "--epochs", "8", "--batch", "20", "--lr", "0.05")
+RECIPE = Recipe("sgd", 0.1, epochs=10)
+ORIGIN = "models/tiny/hu/disjoint-custom-seed0"
+
+
+@pytest.fixture(scope="module")
+def origin(shell):
+    done = shell("train", *TRAIN, *shell.SCENE)
+    assert done.returncode == 0, done.stderr
+    return Run.open(shell.folder / ORIGIN)
+
+
+@pytest.fixture(scope="module")
+def pruned(shell, origin):
+    done = shell(
+        "prune", "--model", "hu", *shell.SCENE, "--criterion", "lfp", "--macs", "0.5",
+        "--epochs", "3",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done, Run.open(shell.folder / f"{ORIGIN}-lfp-macs0.5")
+
+
+def test_a_pruned_run_is_a_run_like_any_other(pruned, origin):
+    run = pruned[1]
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {runs.NETWORK, runs.RECORD, runs.SPLIT, runs.CARD, "channels.json"}
+    record = run.record
+    then = record.pruning
+    assert then.origin_sha256 == origin.record.sha256
+    assert then.target == "macs 0.5"
+    assert 0.4 < then.after.macs / then.before.macs <= 0.5
+    assert then.after.parameters == record.parameters == run.network().count_params()
+    assert then.after.bytes_int8 < then.before.bytes_int8
+    assert then.before.oa == origin.record.scores.oa
+    assert then.after.oa == record.scores.oa
+    assert record.split.sha256 == origin.record.split.sha256
+    kept = Plan.load(run.folder / "channels.json").kept
+    assert run.network().get_layer("conv").filters == len(kept["conv"])
+    assert len(record.history) == 3
+
+
+def test_the_table_tells_before_and_after(pruned):
+    done, run = pruned
+    then = run.record.pruning
+    assert f"{then.before.macs:,}" in done.stdout
+    assert f"{then.after.bytes_int8:,}" in done.stdout
+    assert f"{then.after.oa:.2%}" in done.stdout
+    assert "hu on tiny: macs 0.5 by lfp, one-shot" in done.stdout
+    card = (run.folder / runs.CARD).read_text()
+    assert "macs 0.5" in card
+    assert ORIGIN in card
+
+
+def test_a_pruned_run_is_exported_beside_the_whole_one(shell, pruned):
+    done = shell("export", "--model", "hu", "--from", str(pruned[1].folder), "--int8")
+    assert done.returncode == 0, done.stderr
+    place = shell.folder / f"export/tiny/hu-{pruned[1].folder.name}/int8"
+    record = json.loads((place / "record.json").read_text())
+    assert record["pruning"]["target"] == "macs 0.5"
+    assert record["oa_keras"] == pruned[1].record.scores.oa
+
+
+def test_the_whole_network_stays_the_one_that_is_found(shell, pruned):
+    done = shell("export", "--model", "hu", *shell.SCENE, "--float32")
+    assert done.returncode == 0, done.stderr
+    assert f"using {ORIGIN}\n" in done.stderr
+
+
+def test_repeated_it_finds_its_run(shell, pruned):
+    words = ("--model", "hu", *shell.SCENE, "--criterion", "lfp", "--macs", "0.5", "--epochs")
+    done = shell("prune", *words, "3")
+    assert done.returncode == 0, done.stderr
+    assert "is pruned already" in done.stderr
+    done = shell("prune", *words, "4")
+    assert done.returncode == 2
+    assert "belongs to another run" in done.stderr
+
+
+def test_steps_and_a_curve(shell, origin):
+    done = shell(
+        "prune", "--model", "hu", *shell.SCENE, "--cuts", "iterative", "--steps", "2",
+        "--curve", "0.3,0.6", "--epochs", "2", "--run", "steps",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "step 2 of 2" in done.stderr
+    folder = shell.folder / "models/tiny/hu/steps"
+    assert {path.name for path in folder.iterdir()} == {"curve.json", "curve.png", "curve.svg"}
+    curve = json.loads((folder / "curve.json").read_text())
+    widths = [
+        Run.open(shell.folder / point["run"]).network().get_layer("dense").units
+        for point in curve["points"]
+    ]
+    # 100 units: of all that goes, half goes in each step.
+    assert widths == [70, 40]
+    assert [point["after"]["parameters"] for point in curve["points"]] == sorted(
+        (point["after"]["parameters"] for point in curve["points"]), reverse=True
+    )
+
+
+def test_too_large_a_loss_keeps_nothing(shell, origin):
+    done = shell(
+        "prune", "--model", "hu", *shell.SCENE, "--ratio", "0.95", "--max-drop", "0",
+        "--epochs", "1", "--lr", "0.0001",
+    )  # fmt: skip
+    assert done.returncode == 6
+    assert "pruning cost more accuracy than it may" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (shell.folder / f"{ORIGIN}-l2-ratio0.95").exists()
+
+
+def test_groups_are_printed(shell, origin):
+    done = shell("prune", "--model", "hu", *shell.SCENE, "--groups")
+    assert done.returncode == 0, done.stderr
+    assert "20 channels: conv\n" in done.stdout
+    assert "4 channels: logits (protected)" in done.stdout
+
+
+def test_an_interrupted_run_goes_on(shell, origin):
+    words = [
+        "--model", "hu", *shell.SCENE, "--ratio", "0.2", "--epochs", "60", "--cuts", "iterative",
+        "--steps", "60", "--run", "long",
+    ]  # fmt: skip
+    place = shell.folder / "models/tiny/hu/long"
+    started = subprocess.Popen(
+        [sys.executable, "-m", "hsitf.prune", *words], cwd=shell.folder, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (place / "step.json").is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)
+    assert started.wait(60) == 130
+    before = json.loads((place / "step.json").read_text())["number"]
+    assert not (place / runs.RECORD).exists()
+    done = shell("prune", *words[:-4], "--steps", "59", "--run", "long")
+    assert done.returncode == 2
+    assert "belongs to another run" in done.stderr
+    again = subprocess.Popen(
+        [sys.executable, "-m", "hsitf.prune", *words], cwd=shell.folder, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+    )  # fmt: skip
+    while json.loads((place / "step.json").read_text())["number"] <= before:
+        assert time.monotonic() < deadline + 120
+        time.sleep(0.05)
+    again.send_signal(signal.SIGINT)
+    assert again.wait(60) == 130
+    assert f"resuming {place.relative_to(shell.folder)}" in again.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--macs", "0.0001"), r"so few macs cannot be reached.*allowed: 0\.\d+ to 1"),
+        (("--layer", "cnv=0.5"), "unknown layer with channels 'cnv'.*conv"),
+        (("--ratio", "0.5", "--criterion", "bn_scale"), "needs batch normalization"),
+    ],
+)
+def test_what_cannot_be_cut(shell, origin, words, message):
+    before = sorted((shell.folder / "models").rglob("*"))
+    done = shell("prune", "--model", "hu", *shell.SCENE, "--epochs", "2", *words)
+    assert done.returncode == 2, done.stderr
+    assert re.search(message, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted((shell.folder / "models").rglob("*")) == before
+
+
+def test_steps_share_what_goes_and_the_epochs():
+    once = Order("ratio", 0.5, RECIPE)
+    assert (once.progress(1), once.epochs(1)) == (1, 10)
+    equal = Order("ratio", 0.5, RECIPE, schedule="iterative", steps=4)
+    assert [equal.progress(step) for step in (1, 2, 3, 4)] == [0.25, 0.5, 0.75, 1]
+    assert [equal.epochs(step) for step in (1, 2, 3, 4)] == [3, 3, 2, 2]
+    gradual = Order("ratio", 0.5, RECIPE, schedule="gradual", steps=2)
+    assert [gradual.progress(step) for step in (1, 2)] == [1 - 0.5**3, 1]
+    assert [gradual.epochs(step) for step in (1, 2)] == [5, 5]
+    # Of 100 channels 80 go: 40 of 100 first, then 40 of the 60 left.
+    assert _rest(Cutting(), 0.8, 0.5, 0.0).ratio == pytest.approx(0.4)
+    assert _rest(Cutting(), 0.8, 1.0, 0.5).ratio == pytest.approx(40 / 60)
+
+
+def test_what_is_asked_for():
+    given = {"ratio": None, "macs": 0.5, "alpha": None}
+    assert asked(given, None, False) == ("macs", (0.5,))
+    assert asked({**given, "macs": None}, "0.2,0.4", False) == ("ratio", (0.2, 0.4))
+    assert asked(given, "0.7,0.5", False) == ("macs", (0.7, 0.5))
+    assert asked({**given, "macs": None}, None, True) == ("ratio", (0.0,))
+    assert layer_ratios(["a=0.5", "b/c=0"]) == {"a": 0.5, "b/c": 0.0}
+    with pytest.raises(InputError, match="no list of numbers"):
+        asked(given, "a,b", False)
+
+
+def test_a_run_that_was_not_pruned_says_so(origin):
+    assert origin.record.pruning is None
+    text = (origin.folder / runs.RECORD).read_text()
+    older = json.loads(text)
+    del older["pruning"]
+    (origin.folder / "older.json").write_text(json.dumps(older))
+    assert records.read(records.RunRecord, origin.folder / "older.json") == origin.record
+    (origin.folder / "older.json").unlink()
+
+
+def test_single_weights_go_and_what_died_of_it(shell, origin):
+    done = shell(
+        "prune", "--model", "hu", *shell.SCENE, "--alpha", "1.2", "--epochs", "2",
+        "--cuts", "iterative", "--steps", "2",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    run = Run.open(shell.folder / f"{ORIGIN}-magnitude-alpha1.2-iterative2")
+    then = run.record.pruning
+    assert (then.kind, then.criterion, then.steps) == ("weights", "magnitude", 2)
+    assert then.after.nonzero < 0.5 * then.before.nonzero
+    assert then.after.bytes_zipped < then.before.bytes_zipped
+    weights = run.network().get_weights()
+    assert sum(int((weight != 0).sum()) for weight in weights) == then.after.nonzero
+
+
+def test_a_curve_of_alphas(shell, origin):
+    done = shell(
+        "prune", "--model", "hu", *shell.SCENE, "--curve", "0.5,1", "--alpha", "1", "--epochs",
+        "1", "--run", "alphas",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder = shell.folder / "models/tiny/hu/alphas"
+    assert {path.name for path in folder.iterdir()} == {"curve.json", "curve.png", "curve.svg"}
+    points = json.loads((folder / "curve.json").read_text())["points"]
+    assert [point["thresholds"]["alpha"] for point in points] == [0.5, 1]
+    assert f"{points[1]['sparse']['nonzero']:,}" in done.stdout
+
+
+def test_zeros_come_in_the_steps_that_were_ordered():
+    model = zoo.build("hu", bands=20, classes=3)
+    recipe = Recipe("sgd", 0.1, epochs=9)
+    order = Order("zeros", 0.6, recipe, schedule="gradual", steps=3)
+    schedule = schedule_of(model, order)
+    # Half of the epochs are the last step's: 2, 2, 5. Cubic: 19/27, 26/27 and all of 60 %.
+    assert list(schedule.steps) == [0, 2, 4]
+    shares = [zeros(choose(model).values()) for choose in schedule.steps.values()]
+    assert shares == pytest.approx([0.6 * 19 / 27, 0.6 * 26 / 27, 0.6], abs=1e-3)
