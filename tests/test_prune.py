@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+from conftest import ROOT
 from keras import layers, ops
 
 from hsitf import zoo
@@ -462,3 +466,30 @@ def test_a_loaded_file_is_thinned(tmp_path):
     again = keras.saving.load_model(tmp_path / "smaller.keras", compile=False, safe_mode=True)
     x = RNG.normal(size=(2, 3, 3, 110)).astype(np.float32)
     np.testing.assert_array_equal(smaller(x), again(x))
+
+
+def test_the_page_on_pruning_runs_as_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/pruning.md").read_text(), re.S)
+    names = {"Path": Path, "model": zoo.build("cao", bands=8, classes=3)}
+    exec(block, names)
+    assert "300 channels: conv1" in capsys.readouterr().out
+    assert names["smaller"].get_layer("conv2").filters == 100
+    assert names["smaller"].get_layer("conv1").filters == 300
+    assert Plan.load(tmp_path / "plan.json") == names["chosen"]
+
+
+def test_every_criterion_is_on_the_page():
+    page = (ROOT / "docs/pruning.md").read_text()
+    assert set(CRITERIA) == set(re.findall(r"`(\w+)`", page)) & set(CRITERIA)
+
+
+def test_resnet56_is_left_as_the_literature_counts():
+    model = zoo.build("resnet56", bands=3, classes=10)
+    ratios = {f"stage{s}_block{b}_conv1": 0.4 for s in (1, 2, 3) for b in range(1, 10)}
+    ratios |= {"stage1_block1_conv2": 0.15, "stage2_block1_conv2": 0.15}
+    smaller = thin(model, plan(model, "l1", Cutting(ratios=ratios)))
+    trainable = sum(int(np.prod(weight.shape)) for weight in smaller.trainable_weights)
+    # Zhang et al., 2023, table 2: 44.7 and 48.4 % less.
+    assert 1 - trainable / 853_018 == pytest.approx(0.447, abs=0.02)
+    assert 1 - cost(smaller).macs / cost(model).macs == pytest.approx(0.484, abs=0.02)
