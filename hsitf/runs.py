@@ -64,9 +64,6 @@ class Run:
         """
         import keras
 
-        # Registers what a saved network may hold and Keras lacks.
-        import hsitf.layers  # noqa: F401
-
         record = self.record
         path = self.folder / NETWORK
         if not path.is_file() or sha256(path) != self.record.sha256:
@@ -75,16 +72,7 @@ class Run:
                 received="another SHA-256" if path.is_file() else "no such file",
                 remedy="train the network again",
             )
-        try:
-            model: keras.Model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        # What Keras raises at a foreign file has no common base below Exception.
-        except Exception as error:
-            raise DataError(
-                f"{path} cannot be loaded",
-                received=str(error).splitlines()[0] if str(error) else type(error).__name__,
-                allowed="a network that Keras loads in safe mode",
-                remedy="train the network again",
-            ) from error
+        model = load_network(path)
         side, bands, classes = record.plan.patch, record.scene.shape[2], record.scene.class_names
         shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         expected = (None, side, side, bands), (None, len(classes))
@@ -120,6 +108,29 @@ class Run:
     def split(self) -> Split:
         """The pixels that the network learned from, was chosen by and was judged on."""
         return load_split(self.folder / SPLIT, self.record.split)
+
+
+def load_network(path: Path) -> keras.Model:
+    """Loads a network's file in Keras' safe mode, not compiled.
+
+    Raises:
+        DataError: It is not a network that can be loaded so.
+    """
+    import keras
+
+    # Registers what a saved network may hold and Keras lacks.
+    import hsitf.layers  # noqa: F401
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    # What Keras raises at a foreign file has no common base below Exception.
+    except Exception as error:
+        raise DataError(
+            f"{path} cannot be loaded",
+            received=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            allowed="a network that Keras loads in safe mode",
+            remedy="train the network again",
+        ) from error
 
 
 def folder(scene: str, network: str, run: str, root: Path = MODELS) -> Path:

@@ -3,10 +3,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from hsitf import zoo
 from hsitf.errors import LoweringError
+from hsitf.layers import LocalResponseNormalization
 from hsitf.lower import difference, lower
 from hsitf.lower.convolution import Axis, Convolution, folded_kernel, grouped, merged, same
 from hsitf.targets import Target
@@ -15,9 +16,14 @@ RNG = np.random.default_rng(0)
 
 
 def randomized(model: keras.Model) -> keras.Model:
+    """Random weights, and statistics of batch normalization that are not 0 and 1."""
     for variable in model.weights:
+        # The states of random generators are integers.
+        if not variable.dtype.startswith("float"):
+            continue
         fan = max(1, int(np.prod(variable.shape[:-1])))
-        variable.assign(RNG.normal(size=variable.shape, scale=(2 / fan) ** 0.5))
+        value = RNG.normal(size=variable.shape, scale=(2 / fan) ** 0.5)
+        variable.assign(0.5 + np.abs(value) if "variance" in variable.name else value)
     return model
 
 
@@ -37,16 +43,45 @@ def model_of(shape: tuple[int, ...], *stack: layers.Layer) -> keras.Model:
     return randomized(keras.Model(inputs, x))
 
 
-@pytest.mark.parametrize("name", zoo.names())
-@pytest.mark.parametrize(("batch", "width"), [(1, 1), (3, 1), (1, 32), (2, 100)])
-def test_networks_lower_exactly(name, batch, width):
-    model = randomized(zoo.build(name, bands=62, classes=5))
+# Bands and patches that are small and suit the network; 62 bands and its own patch elsewhere.
+GEOMETRY = {
+    "chen": (94, 25), "luo": (42, 3), "mou": (12, 1), "resnet110": (3, 8), "resnet20": (3, 8),
+    "resnet50": (3, 32), "resnet56": (3, 8), "roy": (13, 9), "sharma": (6, 56), "vgg16": (3, 32),
+}  # fmt: skip
+SLOW = {"resnet110", "resnet50", "resnet56"}
+SETTINGS = [(1, 1), (3, 1), (1, 32), (2, 100)]
+
+
+@pytest.fixture(scope="module", params=zoo.names())
+def network(request):
+    if request.param in SLOW:
+        pytest.skip("see test_deep_networks_lower_exactly")
+    return built(request.param)
+
+
+def built(name: str) -> keras.Model:
+    bands, patch = GEOMETRY.get(name, (62, None))
+    return randomized(zoo.build(name, bands=bands, classes=5, patch=patch))
+
+
+def assert_lowered(model: keras.Model, batch: int, width: int) -> None:
     lowered = assert_exact(model, batch, width)
     kinds = {type(layer).__name__ for layer in lowered.layers}
     assert not kinds & {"Conv1D", "Conv3D", "MaxPooling1D", "MaxPooling3D"}
     for layer in lowered.layers:
         assert len(layer.output.shape) <= 4
         assert None not in layer.output.shape
+
+
+@pytest.mark.parametrize(("batch", "width"), SETTINGS)
+def test_networks_lower_exactly(network, batch, width):
+    assert_lowered(network, batch, width)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SLOW))
+def test_deep_networks_lower_exactly(name):
+    assert_lowered(built(name), 1, 32)
 
 
 @pytest.mark.parametrize("kernel", [(1, 1, 3), (3, 3, 7), (2, 1, 1), (1, 2, 2), (3, 3, 1)])
@@ -133,15 +168,45 @@ def test_the_original_is_untouched():
 
 
 def test_an_unknown_layer_names_itself():
-    model = model_of((4, 4, 8), layers.Flatten(), layers.Reshape((128, 1)), layers.GRU(3))
-    with pytest.raises(LoweringError, match=r"'gru.*GRU.*rules\.py"):
+    model = model_of((4, 4, 8), layers.UnitNormalization(name="odd"), layers.Flatten())
+    with pytest.raises(LoweringError, match=r"'odd.*UnitNormalization.*rules\.py"):
         lower(model)
 
 
-def test_grouped_convolutions_are_refused():
-    model = model_of((4, 4, 8), layers.Conv2D(8, 2, groups=2), layers.Flatten())
-    with pytest.raises(LoweringError, match="grouped"):
-        lower(model)
+@pytest.mark.parametrize(
+    "stack",
+    [
+        (layers.Conv2D(8, 2, groups=2), layers.BatchNormalization()),
+        (layers.DepthwiseConv2D(3, depth_multiplier=2), layers.PReLU(shared_axes=[1, 2])),
+        (layers.SeparableConv2D(6, 3, padding="same"), layers.GlobalAveragePooling2D()),
+        (layers.ZeroPadding2D(1), layers.BatchNormalization(), layers.MaxPooling2D(2)),
+        (layers.Conv2D(4, 3, dilation_rate=2, padding="same"), layers.Cropping2D(1)),
+        (layers.Reshape((36, 8)), layers.GRU(5, return_sequences=True), layers.Flatten()),
+        (layers.Reshape((36, 8)), layers.LSTM(3)),
+        (LocalResponseNormalization(5), layers.GlobalMaxPooling2D(), layers.Softmax()),
+    ],
+    ids=lambda stack: "-".join(layer.name.rstrip("_0123456789") for layer in stack),
+)
+def test_layers_by_the_stack(stack):
+    model = model_of((6, 6, 8), *stack, layers.Flatten(), layers.Dense(3))
+    assert_exact(model)
+    assert_exact(model, batch=2, width=16)
+
+
+def test_branches_slices_and_paddings():
+    inputs = keras.Input((8, 8, 6))
+    x = layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(inputs))
+    y = ops.relu(layers.BatchNormalization()(layers.Conv2D(4, 1)(x[..., 2:6])))
+    z = ops.pad(x[:, ::2, ::2, :], [[0, 0], [0, 0], [0, 0], [2, 2]])
+    z = layers.Add()([z, layers.Conv2D(12, 3, strides=2, padding="same")(x)])
+    gate = layers.Dense(4, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(y))
+    y = layers.Multiply()([y, gate])
+    a, b = ops.split(z, 2, axis=-1)
+    z = layers.Maximum()([a, ops.transpose(ops.transpose(b, (0, 3, 1, 2)), (0, 2, 3, 1))])
+    y = layers.Concatenate()([layers.MaxPooling2D(2)(y), z])
+    model = randomized(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(y))))
+    assert_exact(model)
+    assert_exact(model, batch=3, width=32)
 
 
 def test_folded_kernel_by_hand():

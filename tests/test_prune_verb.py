@@ -47,7 +47,14 @@ def pruned(shell, origin):
 def test_a_pruned_run_is_a_run_like_any_other(pruned, origin):
     run = pruned[1]
     names = {path.name for path in run.folder.iterdir()}
-    assert names == {runs.NETWORK, runs.RECORD, runs.SPLIT, runs.CARD, "channels.json"}
+    assert names == {
+        runs.NETWORK,
+        runs.RECORD,
+        runs.SPLIT,
+        runs.CARD,
+        "channels.json",
+        "order.json",
+    }
     record = run.record
     then = record.pruning
     assert then.origin_sha256 == origin.record.sha256
@@ -95,9 +102,10 @@ def test_repeated_it_finds_its_run(shell, pruned):
     done = shell("prune", *words, "3")
     assert done.returncode == 0, done.stderr
     assert "is pruned already" in done.stderr
-    done = shell("prune", *words, "4")
-    assert done.returncode == 2
-    assert "belongs to another run" in done.stderr
+    for other in (("4",), ("3", "--round-to", "2")):
+        done = shell("prune", *words, *other)
+        assert done.returncode == 2
+        assert "belongs to another run" in done.stderr
 
 
 def test_steps_and_a_curve(shell, origin):

@@ -87,6 +87,10 @@ class Convolution:
         """Whether it touches one pixel only, sliding along `down` alone."""
         return self.taps[:2] == (1, 1) and all(axis == Axis() for axis in self.axes[:2])
 
+    def scaled(self, scale: NDArray[np.float32], shift: NDArray[np.float32]) -> Convolution:
+        """The convolution whose outputs are `scale` times as large, and `shift` more, by filter."""
+        return Convolution(self.kernel * scale, self.bias * scale + shift, self.axes)
+
     def output(self, size: tuple[int, int, int]) -> tuple[int, int, int]:
         """Size of the volume that leaves, for one of `size` that enters."""
         folded, across, down = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 
 from hsitf.errors import LoweringError
 from hsitf.graph import Call, alone, walk
-from hsitf.lower.rules import RULES
-from hsitf.lower.value import MAX_RANK, Value, arranged, view
+from hsitf.lower.moves import MAX_RANK, view
+from hsitf.lower.place import Place
+from hsitf.lower.rules import rule
+from hsitf.lower.value import Value, arranged, natural
 from hsitf.targets import FLOAT, Target
 
 
@@ -49,23 +53,31 @@ def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.M
         for tensor in inputs
     ]
     outputs = [
-        view(arranged(value, tuple(range(len(value.shape)))).tensor, (batch, *value.shape))
-        for value in walk(model, values, partial(_lowered, target))
+        view(arranged(value, natural(value)).tensor, (batch, *value.shape))
+        for value in walk(model, values, partial(_lowered, target, set()))
     ]
     return keras.Model(alone(inputs), alone(outputs), name=model.name)
 
 
-def _lowered(target: Target, call: Call, inputs: list[Value]) -> Value:
-    layer = call.operation
-    rule = RULES.get(type(layer))
-    if rule is None:
-        raise LoweringError(
-            f"layer {layer.name!r} cannot be lowered",
-            received=type(layer).__name__,
-            allowed=", ".join(sorted(kind.__name__ for kind in RULES)),
-            remedy="add a row for its type in hsitf/lower/rules.py",
-        )
-    return rule(layer, inputs, target)
+def _lowered(
+    target: Target, names: set[str], call: Call, inputs: list[Value]
+) -> Value | list[Value]:
+    place = Place(call, _name(call.operation, names), target)
+    return rule(call.operation)(place, inputs)
+
+
+def _name(operation: Any, names: set[str]) -> str:
+    """A name for what is made of an operation, and notes it: a model has each name once."""
+    name = str(operation.name)
+    stem = re.sub(r"_\d+$", "", name).replace("_", "")
+    if stem == type(operation).__name__.lower():
+        # Keras made it up, and may make it up again for what moves memory.
+        name = f"{name}_lowered"
+    first, number = name, 2
+    while name in names:
+        name, number = f"{first}_{number}", number + 1
+    names.add(name)
+    return name
 
 
 def difference(

@@ -3,21 +3,40 @@
 The original network thinks in axes such as (rows, cols, bands, filters); the lowered one keeps
 the same numbers in memory in whatever order its 2-D operators want. A `Value` holds both: a
 tensor of at most four axes, and for each logical element its position in the flat memory of one
-sample. Reshaping, permuting and flattening then move nothing at all, they only change the
+sample. Reshaping, permuting, slicing and padding then move nothing at all, they only change the
 bookkeeping; data moves when an operator needs another order, in one place, `arranged`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
+from typing import Protocol
 
 import numpy as np
-from keras import KerasTensor, ops
+from keras import KerasTensor
 from numpy.typing import NDArray
 
-from hsitf.lower.convolution import Convolution
+from hsitf.lower.lines import Index, lines, window
+from hsitf.lower.moves import cropped, padded, taken, transposed, view
 
-MAX_RANK = 4
+Floats = NDArray[np.float32]
+
+
+class Linear(Protocol):
+    """What computed a tensor, where that is linear."""
+
+    def scaled(self, scale: Floats, shift: Floats, name: str) -> Value | None:
+        """The same with each element multiplied and added to, at no cost; None where it cannot.
+
+        Args:
+            scale: By position in memory, of one sample.
+            shift: Likewise.
+            name: For what is made.
+
+        Returns:
+            A value whose memory is laid out as before.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,14 +46,14 @@ class Value:
     Attributes:
         tensor: `(batch, ...)`, at most four axes, static.
         index: Of the logical shape without batch; the position of each element in the flat
-            memory of one sample.
-        linear: Where the value is a convolution without activation: of what and which, so that
-            a sum of parallel convolutions can be merged into one.
+            memory of one sample, or ABSENT for a zero that is not in memory.
+        linear: What computed the tensor, so that a sum of parallel convolutions can be merged
+            into one and a normalization can go into the weights.
     """
 
     tensor: KerasTensor
-    index: NDArray[np.int64]
-    linear: tuple[Value, Convolution] | None = None
+    index: Index
+    linear: Linear | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,17 +65,30 @@ class Value:
         """Samples in the tensor."""
         return int(self.tensor.shape[0])
 
+    @property
+    def memory(self) -> int:
+        """Elements of one sample in the tensor, logical or not."""
+        return prod(self.tensor.shape[1:])
+
+    @property
+    def order(self) -> tuple[int, ...] | None:
+        """The logical axes as they lie in memory, the slowest first; None if they do not."""
+        strides = [
+            np.abs(np.diff(self.index, axis=axis)).max(initial=0) for axis in range(self.index.ndim)
+        ]
+        found = tuple(np.argsort(strides)[::-1].tolist())
+        return found if self.lies(positions(self.shape, found)) else None
+
     def viewed(self, *shape: int) -> KerasTensor:
         """The tensor seen as `(batch, *shape)`; memory stays as it is."""
         return view(self.tensor, (self.batch, *shape))
 
+    def lies(self, index: Index) -> bool:
+        """Whether its elements are all that is in memory, at these positions."""
+        return self.memory == index.size and np.array_equal(self.index, index)
 
-def view(tensor: KerasTensor, shape: tuple[int, ...]) -> KerasTensor:
-    """A reshape, left out where it would change nothing."""
-    return tensor if tuple(tensor.shape) == shape else ops.reshape(tensor, shape)
 
-
-def positions(shape: tuple[int, ...], order: tuple[int, ...]) -> NDArray[np.int64]:
+def positions(shape: tuple[int, ...], order: tuple[int, ...]) -> Index:
     """Index of a value whose logical axes lie in memory in the given order.
 
     Args:
@@ -67,76 +99,54 @@ def positions(shape: tuple[int, ...], order: tuple[int, ...]) -> NDArray[np.int6
     return np.asarray(memory.transpose(np.argsort(order)))
 
 
+def natural(value: Value) -> tuple[int, ...]:
+    """The axes of a value in their own order."""
+    return tuple(range(len(value.shape)))
+
+
 def arranged(value: Value, order: tuple[int, ...]) -> Value:
     """The value with its logical axes in memory in the given order, moved only where needed.
 
-    Elements that lie along axes are moved by transposing, others (axes merged after a
-    permutation, say) by gathering them one by one.
+    What lies along axes is sliced and transposed; elements that lie in no order (a permutation
+    of axes seen as one, say) are gathered one by one.
     """
     wanted = positions(value.shape, order)
-    if np.array_equal(value.index, wanted):
+    if value.lies(wanted):
         return value
-    now = _memory_order(value)
-    if now is None:
-        source = np.empty(value.index.size, np.int32)
-        source[wanted.ravel()] = value.index.ravel()
-        return Value(ops.take(value.viewed(len(source)), source, axis=1), wanted)
-    sizes = [value.shape[axis] for axis in now]
-    tensor = _transposed(value.tensor, sizes, [now.index(axis) for axis in order])
+    tensor = _moved(value, order)
+    if tensor is None:
+        source = np.empty(value.index.size, np.int64)
+        source[wanted.ravel()] = np.where(value.index < 0, value.memory, value.index).ravel()
+        tensor = taken(value.tensor, [value.memory], 0, source.tolist())
     return Value(tensor, wanted)
 
 
-def _memory_order(value: Value) -> list[int] | None:
-    """The logical axes as they lie in memory, the slowest first; None if they do not."""
-    origin = value.index[(0,) * value.index.ndim]
-    strides = [
-        value.index[tuple(int(axis == other) for other in range(value.index.ndim))] - origin
-        if size > 1
-        else 0
-        for axis, size in enumerate(value.shape)
-    ]
-    order = sorted(range(value.index.ndim), key=lambda axis: -strides[axis])
-    return order if np.array_equal(value.index, positions(value.shape, tuple(order))) else None
+def _moved(value: Value, order: tuple[int, ...]) -> KerasTensor | None:
+    found = lines(value.index)
+    if found is None:
+        return None
+    start, along = found
+    wanted = [digit for axis in order for digit in along[axis].digits]
+    memory = sorted(wanted, key=lambda digit: -digit.stride)
+    block = window(tuple(value.tensor.shape[1:]), start, memory)
+    if block is None:
+        return None
+    tensor = cropped(value.tensor, block.sizes, block.slices)
+    counts = [digit.count for digit in memory]
+    tensor = transposed(tensor, counts, [memory.index(digit) for digit in wanted])
+    sizes = [along[axis].length for axis in order]
+    for place, axis in enumerate(order):
+        chosen = along[axis].chosen
+        if chosen is not None:
+            tensor = taken(tensor, sizes, place, chosen)
+            sizes[place] = len(chosen)
+    return padded(tensor, sizes, [along[axis].zeros for axis in order])
 
 
-def _transposed(tensor: KerasTensor, sizes: list[int], order: list[int]) -> KerasTensor:
-    """Permutes the memory axes `sizes` of each sample, with at most four axes at a time.
-
-    One transposition does where axes that stay together leave no more than four. Otherwise axes
-    are brought forward one by one: each step swaps two neighboring blocks, and what lies before
-    them counts as batch.
-    """
-    batch = int(tensor.shape[0])
-    blocks = _blocks([axis for axis in order if sizes[axis] > 1])
-    starts = sorted(block[0] for block in blocks)
-    merged = [int(np.prod([sizes[axis] for axis in block])) for block in sorted(blocks)]
-    rank = [starts.index(block[0]) for block in blocks]
-    if len(merged) < MAX_RANK:
-        moved = ops.transpose(
-            view(tensor, (batch, *merged)), (0, *(position + 1 for position in rank))
-        )
-        return view(moved, (batch, int(np.prod(sizes))))
-    current = list(range(len(merged)))
-    for place, axis in enumerate(rank):
-        source = current.index(axis)
-        if source == place:
-            continue
-        size = [merged[a] for a in current]
-        lead, tail = batch * int(np.prod(size[:place])), int(np.prod(size[source + 1 :]))
-        skipped = int(np.prod(size[place:source]))
-        tensor = ops.transpose(view(tensor, (lead, skipped, size[source], tail)), (0, 2, 1, 3))
-        current.insert(place, current.pop(source))
-    return view(tensor, (batch, int(np.prod(sizes))))
-
-
-def _blocks(order: list[int]) -> list[list[int]]:
-    """Groups neighbors that a permutation keeps together: [2, 0, 1] -> [[2], [0, 1]]."""
-    blocks: list[list[int]] = []
-    remaining = sorted(order)
-    for axis in order:
-        follows = blocks and remaining.index(axis) == remaining.index(blocks[-1][-1]) + 1
-        if follows:
-            blocks[-1].append(axis)
-        else:
-            blocks.append([axis])
-    return blocks
+def solid(value: Value) -> Value:
+    """The value with each logical element in memory once and nothing besides."""
+    once = np.zeros(value.memory, np.bool_)
+    once[value.index[value.index >= 0]] = True
+    if value.index.size == value.memory and once.all():
+        return value
+    return arranged(value, natural(value))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hsitf import records, runs
 from hsitf.cost import Cost, cost
 from hsitf.data import Data
-from hsitf.errors import InputError, VerificationError
+from hsitf.errors import DataError, InputError, VerificationError
 from hsitf.export.convert import Trial, trials
 from hsitf.files import replacing, sha256
 from hsitf.lower import lower
@@ -30,14 +30,13 @@ from hsitf.prune.thinning import thin
 from hsitf.prune.weights import zero, zeros
 from hsitf.prune.zeroing import final_masks, schedule_of
 from hsitf.records import Epoch, Pruning, SceneChoice, Standing, TrainingPlan
-from hsitf.runs import Run
+from hsitf.runs import Run, load_network
 from hsitf.train.gather import gathering
 from hsitf.train.loop import FitResult, evaluate, fit
 from hsitf.train.run import keep
 
 ORDER = "order.json"
 STEP = "step.json"
-STEP_NETWORK = "step.keras"
 CHANNELS = "channels.json"
 # Class-balanced training patches that criteria look at.
 SAMPLES = 512
@@ -122,6 +121,8 @@ def prune(
         done, small = cut(network, origin, order, data, folder, progress)
     except VerificationError:
         _clear(folder)
+        (folder / ORDER).unlink()
+        folder.rmdir()
         raise
     pruning = _judged(origin, order, network, small, done, data, threads, progress)
     fitted = FitResult(
@@ -135,20 +136,23 @@ def prune(
 
 
 def _clear(folder: Path) -> None:
-    """Removes what only a run that is not finished needs; the folder too where nothing is left."""
-    for leftover in (ORDER, STEP, STEP_NETWORK, runs.STATE):
-        (folder / leftover).unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    """Removes what only a run that is not finished needs."""
+    for pattern in (STEP, "step-*.keras", "state-*.npz"):
+        for leftover in folder.glob(pattern):
+            leftover.unlink()
+
+
+def _network_file(folder: Path, number: int) -> Path:
+    return folder / f"step-{number}.keras"
+
+
+def _state_file(folder: Path, number: int) -> Path:
+    return folder / f"state-{number}.npz"
 
 
 def _finished(folder: Path, work: Work, progress: Progress) -> Run:
     run = Run.open(folder)
-    then = run.record.pruning
-    same = then is not None and (then.origin_sha256, then.target, then.schedule, then.steps) == (
-        work.origin_sha256, work.order.asked, work.order.schedule, work.order.steps,
-    )  # fmt: skip
-    if not same or run.record.plan.recipe != work.order.recipe:
+    if run.record.pruning is None or records.read(Work, folder / ORDER) != work:
         raise _another(folder)
     progress.say(f"{folder} is pruned already")
     return run
@@ -196,7 +200,8 @@ def _steps(
         cut = _scores(smaller, data, data.split.test)
         training = _training(origin, order, number)
         progress.say(_told(order, number, whole, cost(smaller), cut))
-        best, reached, fitted = _tuned(smaller, training, data, folder, progress)
+        state = _state_file(folder, number)
+        best, reached, fitted = _tuned(smaller, training, data, state, progress)
         if reached < floor:
             if step is None:
                 raise _too_much(reached, floor)
@@ -210,10 +215,12 @@ def _steps(
             fitted.history,
             best,
             fitted.seconds + (step.seconds if step else 0.0),
-            _saved(smaller, folder / STEP_NETWORK),
+            _saved(smaller, _network_file(folder, number)),
         )
+        # From here on the next step is the one to resume.
         records.write(step, folder / STEP)
-        (folder / runs.STATE).unlink(missing_ok=True)
+        state.unlink(missing_ok=True)
+        _network_file(folder, number - 1).unlink(missing_ok=True)
         current = smaller
     if step is None:
         raise InputError("nothing was cut", remedy="take one step or more")
@@ -244,7 +251,7 @@ def _sparse(
     current.set_weights(network.get_weights())
     training = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
     fitted = retrain(
-        current, schedule_of(network, order), training, data, folder / runs.STATE, progress
+        current, schedule_of(network, order), training, data, _state_file(folder, 1), progress
     )
     reached = fitted.history[fitted.best_epoch - 1].validation_oa
     if reached < floor:
@@ -267,7 +274,7 @@ def _too_much(reached: float, floor: float) -> VerificationError:
 
 
 def _tuned(
-    network: keras.Model, plan: TrainingPlan, data: Data, folder: Path, progress: Progress
+    network: keras.Model, plan: TrainingPlan, data: Data, state: Path, progress: Progress
 ) -> tuple[int, float, FitResult]:
     """Fine-tunes a network in place, unless that makes it worse on the validation pixels.
 
@@ -276,7 +283,7 @@ def _tuned(
         reached; and how training went.
     """
     weights, start = network.get_weights(), _scores(network, data, _judges(data)).oa
-    fitted = fit(plan, data, folder / runs.STATE, progress, network)
+    fitted = fit(plan, data, state, progress, network)
     tuned = fitted.history[fitted.best_epoch - 1].validation_oa
     if tuned >= start:
         return fitted.best_epoch, tuned, fitted
@@ -290,14 +297,18 @@ def _judges(data: Data) -> NDArray[np.int64]:
 
 
 def _resumed(folder: Path) -> tuple[Step | None, keras.Model | None]:
+    """The last step that was finished, and its network."""
     if not (folder / STEP).is_file():
         return None, None
     step = records.read(Step, folder / STEP)
-    path = folder / STEP_NETWORK
+    path = _network_file(folder, step.number)
     if not path.is_file() or sha256(path) != step.sha256:
-        # The network is written first: interrupted between the two, the step is done again.
-        return None, None
-    return step, keras.saving.load_model(path, compile=False, safe_mode=True)
+        raise DataError(
+            f"{path} is not the network that {folder / STEP} describes",
+            received="another SHA-256" if path.is_file() else "no such file",
+            remedy=f"remove {folder} and prune again",
+        )
+    return step, load_network(path)
 
 
 def _saved(network: keras.Model, path: Path) -> str:

@@ -1,0 +1,129 @@
+"""What is computed of each element by itself, and softmax.
+
+The converter leaves ELU, NEG, SQUARE and POW in floating point, where LiteRT has integer kernels
+for other operators that compute the same: those are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import KerasTensor, layers, ops
+
+from hsitf.errors import LoweringError
+from hsitf.lower.depthwise import affine, by_position, channelwise
+from hsitf.lower.place import Place
+from hsitf.lower.value import Value, arranged, natural, positions, solid
+
+# Activations that look at several elements and have no rule of their own.
+_MIXING = frozenset({"glu", "sparsemax"})
+_SOFTMAX = frozenset({"softmax", "log_softmax"})
+
+# The constants of Klambauer et al., Self-normalizing neural networks, NeurIPS 2017.
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+
+
+def elementwise(place: Place, inputs: list[Value]) -> Value:
+    """Layers and operations of each element by itself: the same, on the memory as it lies."""
+    value = solid(inputs[0])
+    operation = place.layer
+    copy = type(operation).from_config({**operation.get_config(), "name": place.name})
+    return Value(copy(value.tensor), value.index)
+
+
+def activation(place: Place, inputs: list[Value]) -> Value:
+    """Activation: a function of Keras."""
+    return activated(inputs[0], place.layer.activation, place.name)
+
+
+def activated(value: Value, function: Any, name: str) -> Value:
+    """What an activation makes of a value.
+
+    Args:
+        value: Any.
+        function: Of `keras.activations`; None where there is none.
+        name: For what is made.
+
+    Raises:
+        LoweringError: It looks at more than one element, or Keras does not have it.
+    """
+    kind = getattr(function, "__name__", "linear") if function is not None else "linear"
+    if kind == "linear":
+        return value
+    if kind in _MIXING or getattr(keras.activations, kind, None) is not function:
+        raise LoweringError(
+            f"activation {name!r} cannot be lowered",
+            received=kind,
+            allowed="functions of keras.activations that look at one element each, and softmax",
+            remedy="make a layer of it and give that a row in hsitf/lower/rules.py",
+        )
+    layer = layers.Activation(function, name=name)
+    if kind in _SOFTMAX:
+        return _along(layer, value, (len(value.shape) - 1,))
+    value = solid(value)
+    return Value(_FORMS.get(kind, layer)(value.tensor), value.index)
+
+
+def softmax(place: Place, inputs: list[Value]) -> Value:
+    """Softmax and LogSoftmax, layers and operations, along any axes."""
+    (value,) = inputs
+    asked = place.layer.axis
+    rank = len(value.shape) + 1
+    axes = tuple(axis % rank - 1 for axis in ((asked,) if isinstance(asked, int) else asked))
+    if -1 in axes:
+        raise place.error("takes samples together", received=f"axis {asked}")
+    kind = "log_softmax" if type(place.layer).__name__ == "LogSoftmax" else "softmax"
+    return _along(layers.Activation(kind, name=place.name), value, axes)
+
+
+def _along(layer: Any, value: Value, axes: tuple[int, ...]) -> Value:
+    """A layer that works along the last axis, applied along others."""
+    others = tuple(axis for axis in natural(value) if axis not in axes)
+    order = (*others, *axes)
+    length = int(np.prod([value.shape[axis] for axis in axes]))
+    rows = value.index.size // length
+    tensor = arranged(value, order).viewed(*((rows,) if rows > 1 else ()), length)
+    return Value(layer(tensor), positions(value.shape, order))
+
+
+def prelu(place: Place, inputs: list[Value]) -> Value:
+    """PReLU: slopes follow the memory."""
+    value = solid(inputs[0])
+    slopes = by_position(value.index, np.asarray(place.layer.alpha))
+    image, (slopes,) = channelwise(value, slopes)
+    layer = layers.PReLU(shared_axes=[1, 2], name=place.name)
+    tensor = layer(image)
+    layer.set_weights([slopes.reshape(1, 1, -1)])
+    return Value(tensor, value.index)
+
+
+def exponential(place: Place, inputs: list[Value]) -> Value:
+    """ELU, layer and operation."""
+    value = solid(inputs[0])
+    return Value(_elu(value.tensor, place.layer.alpha), value.index)
+
+
+def scaled_exponential(place: Place, inputs: list[Value]) -> Value:
+    """The operation Selu."""
+    value = solid(inputs[0])
+    return Value(_selu(value.tensor), value.index)
+
+
+def _elu(x: KerasTensor, alpha: float = 1.0) -> KerasTensor:
+    return ops.relu(x) + (alpha * ops.exp(ops.minimum(x, 0.0)) - alpha)
+
+
+def _selu(x: KerasTensor) -> KerasTensor:
+    return _SELU_SCALE * _elu(x, _SELU_ALPHA)
+
+
+_FORMS: dict[str, Callable[[KerasTensor], KerasTensor]] = {"elu": _elu, "selu": _selu}
+
+
+def negation(place: Place, inputs: list[Value]) -> Value:
+    """The operation Negative."""
+    return affine(inputs[0], -1.0, 0.0, place.name)

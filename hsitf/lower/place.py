@@ -1,0 +1,50 @@
+"""What a rule is told, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hsitf.errors import LoweringError
+from hsitf.graph import Call
+from hsitf.lower.value import Value
+from hsitf.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """An operation at one place of the network being lowered.
+
+    Attributes:
+        call: The operation and its arguments.
+        name: For what is made of it; an operation used at two places has two.
+        target: What it is lowered for.
+    """
+
+    call: Call
+    name: str
+    target: Target
+
+    @property
+    def layer(self) -> Any:
+        """The layer, or the operation of `keras.ops`."""
+        return self.call.operation
+
+    def error(
+        self, what: str, *, received: object, allowed: object = None, remedy: str | None = None
+    ) -> LoweringError:
+        """The error for an operation that cannot be lowered.
+
+        Args:
+            what: It does or is, after its name.
+            received: In its arguments.
+            allowed: Instead.
+            remedy: What to do.
+        """
+        return LoweringError(
+            f"layer {self.layer.name!r} {what}", received=received, allowed=allowed, remedy=remedy
+        )
+
+
+Rule = Callable[[Place, list[Value]], Value | list[Value]]
