@@ -237,6 +237,8 @@ class RunRecord:
         versions: Of Python and the packages that matter.
         command: As typed.
         pruning: How it was pruned; None where it was not.
+        unlabelled: Pixels without a label whose spectra were reconstructed in training; 0 where
+            the network has no decoder.
     """
 
     schema: int
@@ -255,6 +257,7 @@ class RunRecord:
     versions: dict[str, str]
     command: str
     pruning: Pruning | None = None
+    unlabelled: int = 0
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,14 @@ def test_is_text_for_people(tmp_path):
     assert "Röte" in text
 
 
+def test_a_run_from_before_decoders_were_trained_is_read(tmp_path):
+    records.write(RUN, tmp_path / "record.json")
+    content = json.loads((tmp_path / "record.json").read_text())
+    del content["unlabelled"]
+    (tmp_path / "record.json").write_text(json.dumps(content))
+    assert records.read(RunRecord, tmp_path / "record.json").unlabelled == 0
+
+
 def changed(tmp_path, **values):
     records.write(RUN, tmp_path / "record.json")
     content = json.loads((tmp_path / "record.json").read_text()) | values

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -277,15 +278,21 @@ def test_lee_loads_in_a_process_that_knows_runs_alone(tmp_path):
 )
 def test_parameter_counts_with_a_decoder(module, counts, statistics):
     for place, count in enumerate(counts):
-        model = module.semi_supervised(200, 16 + place, module.NETWORK.patch)
+        model = module.semi_supervised(module.build(200, 16 + place, module.NETWORK.patch))
         assert trainable(model) == count
         assert model.count_params() == count + statistics
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_networks_with_a_weight_for_a_decoder_have_one(name):
+    module = importlib.import_module(f"hsitf.zoo.{name}")
+    assert (zoo.network(name).reconstruction is not None) == hasattr(module, "semi_supervised")
 
 
 @pytest.mark.parametrize("module", [liu, boulch])
 def test_a_decoder_leaves_the_network_as_it_is(module):
     patch = module.NETWORK.patch
-    model = module.semi_supervised(6, 3, patch)
+    model = module.semi_supervised(module.build(6, 3, patch))
     assert model.output_shape == [(None, 3), (None, 6)]
     network = keras.Model(model.input, model.outputs[0])
     expected = module.build(6, 3, patch)
@@ -296,7 +303,7 @@ def test_a_decoder_leaves_the_network_as_it_is(module):
 @pytest.mark.parametrize("module", [liu, boulch])
 def test_unlabelled_pixels_teach_the_encoder_alone(module):
     patch = module.NETWORK.patch
-    model = module.semi_supervised(6, 3, patch)
+    model = module.semi_supervised(module.build(6, 3, patch))
     network = keras.Model(model.input, model.outputs[0])
     before = {variable.path: np.array(variable) for variable in network.trainable_variables}
     model.compile("sgd", [None, "mse"])

@@ -49,7 +49,7 @@ def card(record: RunRecord) -> str:
         f"{split.guard} pixels ({split.left_out:,} labelled pixels left out). "
         f"{plan.recipe.optimizer}, learning rate {plan.recipe.learning_rate:g}, batches of "
         f"{plan.recipe.batch}, {plan.recipe.epochs} epochs ({plan.schedule} schedule), seed "
-        f"{plan.seed}{turned}. {_best(record)} {record.seconds:.0f} s, "
+        f"{plan.seed}{turned}.{_unlabelled(record)} {_best(record)} {record.seconds:.0f} s, "
         f"{record.peak_memory / 1e9:.2f} GB at the peak.",
         "",
         *_pruned(record),
@@ -61,6 +61,15 @@ def card(record: RunRecord) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _unlabelled(record: RunRecord) -> str:
+    if record.unlabelled == 0:
+        return ""
+    return (
+        " A decoder, which is not kept, learned to reconstruct the spectra of these training "
+        f"pixels and of {record.unlabelled:,} pixels without a label."
+    )
 
 
 def _best(record: RunRecord) -> str:

@@ -46,6 +46,26 @@ def gathering(network: keras.Model, source: PatchSource) -> keras.Model:
     return keras.Model(seen, network(PatchGather(source)(seen)), name="gathering")
 
 
+def reconstructing(network: keras.Model, source: PatchSource) -> keras.Model:
+    """A network with a decoder, fed by `views` as in `gathering`.
+
+    Args:
+        network: See `zoo.semi_supervised`.
+        source: The padded, normalized scene.
+
+    Returns:
+        `(batch, 2)` int32 -> logits `(batch, classes)` and `(batch, bands)`, the error of the
+        reconstruction: the decoder's output less the spectrum in the patch's center. (An even
+        patch has its pixel right below and right of the middle, and that place is reconstructed
+        from whichever side it is seen.)
+    """
+    seen = keras.Input((2,), dtype="int32", name="view")
+    patch = PatchGather(source)(seen)
+    logits, spectrum = network(patch)
+    center = source.patch // 2
+    return keras.Model(seen, [logits, spectrum - patch[:, center, center]], name="gathering")
+
+
 def views(
     pixels: NDArray[np.int64], generator: np.random.Generator | None = None
 ) -> NDArray[np.int32]:

@@ -22,7 +22,7 @@ from hsitf.files import replacing
 from hsitf.metrics import Scores, confusion, scores
 from hsitf.progress import Progress
 from hsitf.records import Epoch, TrainingPlan
-from hsitf.train.gather import gathering, views
+from hsitf.train.gather import gathering, reconstructing, views
 from hsitf.zoo import Recipe
 
 # The papers divide the rate by this when the validation accuracy stands still ...
@@ -30,6 +30,8 @@ DECAY = 10
 # ... for this share of the epochs.
 PATIENCE = 1 / 4
 PREDICT_BATCH = 256
+# What `Data.targets` gives for a pixel without a label.
+UNLABELLED = -1
 # Saving the state costs seconds for large networks; losing so many seconds of work is fair.
 SAVE_EVERY = 15.0
 
@@ -130,14 +132,15 @@ def fit(
     Args:
         plan: How to train.
         data: To learn from; the validation pixels choose the epoch (the training pixels where
-            there are none).
+            there are none). A network with a decoder also learns from its unlabelled pixels.
         state_file: Written between epochs, removed by the caller when the run is kept.
         progress: Told of every batch and epoch.
         network: What to train, in place; the plan's network with fresh weights where None.
         between: What else is done to it between epochs.
 
     Returns:
-        The network with the weights of its best epoch, and how it got there.
+        The network with the weights of its best epoch, and how it got there. A decoder serves
+        training alone and is not kept.
 
     Raises:
         DataError: The state file is damaged.
@@ -148,14 +151,14 @@ def fit(
         network = zoo.build(
             plan.network, bands=data.scene.bands, classes=data.scene.classes, patch=plan.patch
         )
-    model = _compiled(network, plan.recipe, data)
+    model = _compiled(network, plan, data)
     state = _read_state(state_file) or State([], None, [], 0.0)
     if state.variables is not None:
         _assign(_variables(model), state.variables, state_file)
     if between:
         state.judged_from = between.judged_from
     saved = time.monotonic()
-    epochs, steps = plan.recipe.epochs, -(-len(data.split.train) // plan.recipe.batch)
+    epochs, steps = plan.recipe.epochs, -(-len(_teaching(model, data)) // plan.recipe.batch)
     progress.start(f"training {plan.network}", epochs * steps)
     progress.advance(len(state.history) * steps)
     while len(state.history) < epochs:
@@ -186,20 +189,53 @@ def fit(
     )
 
 
-def _compiled(network: keras.Model, recipe: Recipe, data: Data) -> keras.Model:
-    """The network behind a gather, ready to be fitted with the recipe's optimizer and decay."""
-    for variable in network.trainable_variables:
+def _compiled(network: keras.Model, plan: TrainingPlan, data: Data) -> keras.Model:
+    """The network behind a gather, ready to be fitted with the recipe's optimizer and decay.
+
+    Where the paper trains it with a decoder, the model has the error of the reconstruction as a
+    second output, and its loss is CE + weight * MSE: the mean cross-entropy of a batch's labelled
+    pixels and the mean squared error of the spectra of all its pixels.
+    """
+    recipe, weight = plan.recipe, zoo.network(plan.network).reconstruction
+    if weight is None:
+        model = gathering(network, data.patches)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    else:
+        model = reconstructing(zoo.semi_supervised(plan.network, network), data.patches)
+        loss = [
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=UNLABELLED),
+            keras.losses.MeanSquaredError(),
+        ]
+    for variable in model.trainable_variables:
         # The papers' weight decay adds l2 * w to the gradient, that is, l2 / 2 * w^2 to the loss.
         variable.regularizer = keras.regularizers.L2(recipe.l2 / 2) if recipe.l2 else None
-    model = gathering(network, data.patches)
     model.compile(
         optimizer(recipe),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss,
+        loss_weights=None if weight is None else [1.0, weight],
         # On CPU, TensorFlow's own kernels beat XLA's: 27 times for the convolutions of he.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _teaching(model: keras.Model, data: Data) -> NDArray[np.int64]:
+    """The pixels of an epoch: for training, and for a decoder the unlabelled ones too."""
+    if len(model.outputs) == 1:
+        return data.split.train
+    return np.concatenate([data.split.train, data.unlabelled])
+
+
+def _targets(
+    model: keras.Model, data: Data, pixels: NDArray[np.int64]
+) -> NDArray[np.int32] | list[NDArray[np.generic]]:
+    """What the model's outputs should be: the classes, and for a reconstruction no error."""
+    classes = data.targets(pixels)
+    if len(model.outputs) == 1:
+        return classes
+    # One zero a pixel serves all its bands.
+    return [classes, np.zeros((len(pixels), 1), np.float32)]
 
 
 def _epoch(
@@ -209,7 +245,7 @@ def _epoch(
     state: State,
     progress: Progress,
 ) -> Epoch:
-    """One pass over the training pixels and a look at the validation pixels.
+    """One pass over the pixels that teach and a look at the validation pixels.
 
     All that is drawn is drawn from the seed and the epoch's number, so that it does not matter
     whether the epochs before were run in this process.
@@ -218,10 +254,10 @@ def _epoch(
     learning_rate = rate(history[state.judged_from :], plan.recipe)
     model.optimizer.learning_rate = learning_rate
     generator = np.random.default_rng((plan.seed, len(history)))
-    order = generator.permutation(data.split.train)
+    order = generator.permutation(_teaching(model, data))
     fitted = model.fit(
         views(order, generator if plan.turn else None),
-        data.targets(order),
+        _targets(model, data, order),
         batch_size=plan.recipe.batch,
         shuffle=False,
         verbose=0,
@@ -252,8 +288,9 @@ class FitResult:
 
 
 def evaluate(model: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
-    """Scores of a gathering model on `pixels` (flat indices)."""
-    logits = model.predict(views(pixels), batch_size=PREDICT_BATCH, verbose=0)
+    """Scores of a gathering model on `pixels` (flat indices), by its first output."""
+    outputs = model.predict(views(pixels), batch_size=PREDICT_BATCH, verbose=0)
+    logits = outputs if len(model.outputs) == 1 else outputs[0]
     predicted = np.asarray(logits).argmax(1)
     return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
 
@@ -276,8 +313,8 @@ class _Meter(keras.callbacks.Callback):  # type: ignore[misc]
 def _variables(model: keras.Model) -> list[keras.Variable]:
     """Everything that a later epoch depends on: weights, random generators, optimizer."""
     # A model's own list counts its optimizer and metrics too; each variable once, in order.
-    found = {id(v): v for v in [*model.layers[-1].variables, *model.optimizer.variables]}
-    return list(found.values())
+    layers = [variable for layer in model.layers for variable in layer.variables]
+    return list({id(v): v for v in [*layers, *model.optimizer.variables]}.values())
 
 
 def _assign(

@@ -119,10 +119,11 @@ def keep(
             saved.unlink(missing_ok=True)
     with replacing(folder / runs.SPLIT) as temporary, temporary.open("wb") as stream:
         save_split(data.split, stream)
+    facts = zoo.network(plan.network)
     record = RunRecord(
         schema=records.SCHEMA,
         plan=plan,
-        paper=zoo.network(plan.network).paper,
+        paper=facts.paper,
         parameters=fitted.network.count_params(),
         scene=data.scene_record(),
         split=data.split_record(),
@@ -136,6 +137,7 @@ def keep(
         versions=records.versions(),
         command=records.command(),
         pruning=pruning,
+        unlabelled=0 if facts.reconstruction is None else len(data.unlabelled),
     )
     with replacing(folder / runs.CARD) as temporary:
         temporary.write_text(card(record), encoding="utf-8")

@@ -6,6 +6,9 @@ layers, or of those in `hsitf.layers` where Keras has none. Every network takes 
 `(batch, patch, patch, bands)` float32, normalized, and returns logits `(batch, classes)`; how it
 regards them (as a spectrum, an image or a volume) is its own affair. Adding a file adds a
 network; nothing else has to know of it.
+
+A network whose paper trains it with a decoder states the weight of the decoder's loss in
+`NETWORK.reconstruction`, and its file holds `semi_supervised(network)` beside `build`.
 """
 
 from __future__ import annotations
@@ -66,6 +69,8 @@ class Network:
             single spectra.
         largest_patch: Greatest side, where there is one.
         smallest_bands: Least number of bands its layers can take, whatever the patch.
+        reconstruction: Weight of the mean squared error of reconstructed spectra beside the
+            cross-entropy, where the network is trained with a decoder; None where it is not.
     """
 
     paper: str
@@ -75,6 +80,7 @@ class Network:
     smallest_patch: int = 1
     largest_patch: int | None = None
     smallest_bands: int = 1
+    reconstruction: float | None = None
 
 
 def names() -> list[str]:
@@ -153,3 +159,18 @@ def build(name: str, *, bands: int, classes: int, patch: int | None = None) -> k
     check(name, bands=bands, classes=classes, patch=side)
     model: keras.Model = importlib.import_module(f"{__name__}.{name}").build(bands, classes, side)
     return model
+
+
+def semi_supervised(name: str, model: keras.Model) -> keras.Model:
+    """Adds the decoder of the network `name`, which serves training alone, with fresh weights.
+
+    Args:
+        name: One with a `Network.reconstruction`.
+        model: What `build` made of it, trained or pruned since; its layers are shared.
+
+    Returns:
+        A functional model `(batch, patch, patch, bands)` -> `(batch, classes)` and
+        `(batch, bands)`, the spectrum of the patch's center.
+    """
+    whole: keras.Model = importlib.import_module(f"{__name__}.{name}").semi_supervised(model)
+    return whole

@@ -16,6 +16,7 @@ NETWORK = Network(
     largest_patch=1,
     recipe=Recipe(optimizer="sgd", learning_rate=1e-3),
     short=60,
+    reconstruction=0.1,
 )
 
 
@@ -37,16 +38,18 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="boulch")
 
 
-def semi_supervised(bands: int, classes: int, patch: int) -> keras.Model:
+def semi_supervised(network: keras.Model) -> keras.Model:
     """`(1, 1, bands)` -> logits and `(bands,)`, the spectrum from its three numbers.
 
     The paper minimizes the cross-entropy of labelled pixels plus a tenth of the mean squared
     error of the spectra of all pixels, labelled or not.
 
+    Args:
+        network: What `build` made, or what pruning has left of it.
+
     Returns:
-        What `build` makes, with a second output.
+        The same layers, with a second output.
     """
-    network = build(bands, classes, patch)
     code = network.get_layer("code").output
-    spectrum = layers.Dense(bands, name="reconstruction")(code)
+    spectrum = layers.Dense(network.input_shape[-1], name="reconstruction")(code)
     return keras.Model(network.input, [network.output, spectrum], name="boulch")

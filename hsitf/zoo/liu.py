@@ -16,6 +16,7 @@ NETWORK = Network(
     smallest_patch=4,
     recipe=Recipe(optimizer="sgd", learning_rate=1e-3, epochs=40),
     short=20,
+    reconstruction=1.0,
 )
 
 
@@ -30,22 +31,24 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="liu")
 
 
-def semi_supervised(bands: int, classes: int, patch: int) -> keras.Model:
+def semi_supervised(network: keras.Model) -> keras.Model:
     """`(patch, patch, bands)` -> logits and `(bands,)`, the spectrum of the patch's center.
 
     A ladder: on its way back, each dense layer is added what the convolution found on its way
     there. The paper minimizes the cross-entropy of labelled pixels plus the mean squared error of
     the spectra of all pixels, labelled or not.
 
+    Args:
+        network: What `build` made, or what pruning has left of it.
+
     Returns:
-        What `build` makes, with a second output.
+        The same layers, with a second output.
     """
-    network = build(bands, classes, patch)
     found, pooled, code = (network.get_layer(name).output for name in ("norm", "pool", "code"))
     x = layers.Dense(code.shape[-1], activation="relu", name="decoder1")(code)
     x = _step(x, pooled, "decoder2")
     x = _step(x, found, "decoder3")
-    x = layers.Dense(bands, name="reconstruction")(x)
+    x = layers.Dense(network.input_shape[-1], name="reconstruction")(x)
     return keras.Model(network.input, [network.output, x], name="liu")
 
 
