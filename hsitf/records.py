@@ -199,8 +199,11 @@ class Pruning:
             is.
         before: The network it was made from.
         thinned: After the cut, before fine-tuning. Where there were several steps: after the
-            last cut.
+            last cut. Sizes and times are those of the fine-tuned network, which has its shape;
+            of single weights the accuracy is that of all that goes going at once.
         after: After fine-tuning.
+        threads: That times were measured with.
+        processor: That they were measured on.
     """
 
     origin: str
@@ -214,6 +217,8 @@ class Pruning:
     before: Standing
     thinned: Standing
     after: Standing
+    threads: int
+    processor: str
 
 
 @dataclass(frozen=True)

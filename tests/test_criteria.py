@@ -167,3 +167,31 @@ def test_the_same_samples_give_the_same_ranking():
 def test_an_unknown_criterion_offers_the_nearest():
     with pytest.raises(InputError, match=r"unknown criterion 'hesian'.*hessian"):
         rank(network(), "hesian")
+
+
+def test_close_kernels_of_large_weights_are_told_apart():
+    rng = np.random.default_rng(0)
+    kernels = (1000 + 0.01 * rng.normal(size=(6, 50))).astype(np.float32)
+    exact = kernels.astype(np.float64)
+    expected = [sum(np.linalg.norm(a - b) for b in exact) for a in exact]
+    np.testing.assert_allclose(fpgm(Evidence(kernels)), expected, rtol=1e-3)
+
+
+def test_penalties_constraints_and_frozen_layers_do_not_matter_to_gradients():
+    plain = network()
+    bound = network()
+    conv = bound.get_layer("conv")
+    conv.kernel.regularizer = keras.regularizers.L2(10.0)
+    conv.kernel.constraint = keras.constraints.MaxNorm(0.01)
+    conv.trainable = False
+    bound.set_weights(plain.get_weights())
+    before = [np.array(weight) for weight in bound.get_weights()]
+    found = [
+        next(iter(gather(model, trace(model), CRITERIA["taylor"], samples())))["conv"].gradients
+        for model in (plain, bound)
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
+    assert np.abs(found[1]).max() > 0
+    for then, now in zip(before, bound.get_weights(), strict=True):
+        np.testing.assert_array_equal(then, now)
+    assert conv.kernel.constraint is not None

@@ -30,6 +30,9 @@ from hsitf.prune import (
 )
 from hsitf.prune.criteria import CRITERIA
 from hsitf.prune.identities import Slide, survivors
+from hsitf.prune.order import Order
+from hsitf.prune.run import cut
+from hsitf.zoo import Recipe
 
 RNG = np.random.default_rng(0)
 
@@ -493,3 +496,122 @@ def test_resnet56_is_left_as_the_literature_counts():
     # Zhang et al., 2023, table 2: 44.7 and 48.4 % less.
     assert 1 - trainable / 853_018 == pytest.approx(0.447, abs=0.02)
     assert 1 - cost(smaller).macs / cost(model).macs == pytest.approx(0.484, abs=0.02)
+
+
+# --- what a reviewer broke once ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Dense(8, activation="softmax"),
+        layers.Conv2D(8, 1, activation="softmax"),
+        layers.Activation("sparsemax"),
+    ],
+    ids=["dense", "convolution", "sparsemax"],
+)
+def test_channels_that_sum_to_one_stay(layer):
+    inputs = keras.Input((4, 4, 3))
+    x = layer(layers.Conv2D(8, 1, name="conv")(inputs))
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten()(x))))
+    assert_exact(model, plan(model, "l1", Cutting(0.5)))
+    protected = {name for g in groups(model) if g.protected for name in g.layers}
+    assert (layer.name if layer.weights else "conv") in protected
+
+
+@pytest.mark.parametrize("activation", ["glu", keras.ops.sin])
+def test_an_activation_that_nobody_knows_is_refused(activation):
+    inputs = keras.Input((6,))
+    x = layers.Activation(activation, name="odd")(layers.Dense(8)(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    with pytest.raises(InputError, match="activation of layer 'odd'"):
+        groups(model)
+
+
+def test_padding_with_anything_but_zeros_is_refused():
+    inputs = keras.Input((4, 4, 3))
+    for options in ({"mode": "reflect"}, {"constant_values": 1}):
+        x = ops.pad(layers.Conv2D(4, 1)(inputs), [[0, 0], [1, 1], [1, 1], [0, 0]], **options)
+        with pytest.raises(InputError, match="allowed: zeros"):
+            groups(keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x))))
+
+
+def test_states_handed_in_are_refused():
+    inputs = keras.Input((5, 3))
+    state = layers.Dense(4)(layers.Flatten()(inputs))
+    x = layers.GRU(4, name="gru")(inputs, initial_state=state)
+    with pytest.raises(InputError, match="'gru' hands states"):
+        groups(keras.Model(inputs, layers.Dense(2)(x)))
+
+
+def test_an_attention_map_of_one_channel_ties_none():
+    inputs = keras.Input((6, 6, 3))
+    x = layers.Conv2D(8, 3, padding="same", name="conv")(inputs)
+    attention = layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="where")(x)
+    x = layers.Multiply()([x, attention])
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten()(x))))
+    assert assert_exact(model, plan(model, "l1", Cutting(0.5))).get_layer("conv").filters == 4
+
+
+def test_layer_normalization_over_positions_is_cut():
+    inputs = keras.Input((4, 4, 3))
+    x = layers.LayerNormalization(axis=[1, 2, 3])(layers.Conv2D(6, 1, name="conv")(inputs))
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten()(x))))
+    chosen = plan(model, "l1", Cutting(0.5))
+    assert "measures each channel by others" in chosen.approximate[0]
+    assert cost(thin(model, chosen)) == left(trace(model), chosen)
+    with pytest.raises(InputError, match="approximate and does not say so"):
+        thin(model, Plan(chosen.widths, chosen.kept))
+
+
+def test_networks_from_files_thin_with_their_slices(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(6, 3, padding="same", name="conv")(inputs)[:, ::2, ::2, 1:]
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten()(x))))
+    model.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", compile=False)
+    assert_exact(loaded, plan(loaded, "l1", Cutting(0.5)))
+
+
+def test_what_is_not_functional_is_refused():
+    with pytest.raises(InputError, match="only functional and sequential"):
+        groups(keras.Sequential([layers.Dense(3)]))
+
+
+def test_a_global_ratio_is_kept_where_scores_are_alike():
+    inputs = keras.Input((4,))
+    x = layers.Dense(10, name="a", kernel_initializer="ones")(inputs)
+    x = layers.Dense(10, name="b", kernel_initializer="ones")(x)
+    model = keras.Model(inputs, layers.Dense(2, name="out")(x))
+    chosen = plan(model, "l1", Cutting(0.2, everywhere=True))
+    assert sum(10 - len(kept) for kept in chosen.kept.values()) == 4
+    # A layer with a ratio of its own is left out of the ranking: 1 of a, 2 of the 10 of b.
+    chosen = plan(model, "l1", Cutting(0.2, {"a": 0.1}, everywhere=True))
+    assert {name: len(kept) for name, kept in chosen.kept.items()} == {"a": 9, "b": 8}
+
+
+def test_plans_keep_in_order():
+    with pytest.raises(InputError, match="in order"):
+        Plan({"a": 5}, {"a": (4, 0, 2)})
+
+
+def test_steps_end_where_one_cut_does():
+    recipe = Recipe("sgd", 0.1, epochs=16)
+    inputs = keras.Input((4,))
+    x = layers.Dense(10, name="narrow")(inputs)
+    x = layers.Dense(64, name="wide")(x)
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(x)))
+    orders = [
+        Order("ratio", 0.5, recipe, schedule=schedule, steps=steps)
+        for schedule, steps in (("one-shot", 1), ("iterative", 4), ("gradual", 8))
+    ]
+    alone = Cutting(ratios={"narrow": 0.3})
+    orders.append(Order("macs", 0.5, recipe, cutting=alone, schedule="iterative", steps=4))
+    widths = []
+    for order in orders:
+        network = model
+        for number in range(1, order.steps + 1):
+            network = thin(network, cut(network, order, number, model, samples_for(model)))
+        widths.append([network.get_layer(name).units for name in ("narrow", "wide")])
+    assert widths[:3] == [[5, 32]] * 3
+    assert widths[3][0] == 7

@@ -16,7 +16,6 @@ from hsitf.errors import InputError
 from hsitf.prune.order import Order
 from hsitf.prune.plans import Cutting, Plan
 from hsitf.prune.request import asked, layer_ratios
-from hsitf.prune.run import _rest
 from hsitf.prune.weights import zeros
 from hsitf.prune.zeroing import schedule_of
 from hsitf.runs import Run
@@ -24,6 +23,7 @@ from hsitf.zoo import Recipe
 
 TRAIN = ("--model", "hu", "--epochs", "8", "--batch", "20", "--lr", "0.05")
 RECIPE = Recipe("sgd", 0.1, epochs=10)
+CURVE = {"curve.json", "curve.png", "curve.svg", "order.json"}
 ORIGIN = "models/tiny/hu/disjoint-custom-seed0"
 
 
@@ -116,7 +116,12 @@ def test_steps_and_a_curve(shell, origin):
     assert done.returncode == 0, done.stderr
     assert "step 2 of 2" in done.stderr
     folder = shell.folder / "models/tiny/hu/steps"
-    assert {path.name for path in folder.iterdir()} == {"curve.json", "curve.png", "curve.svg"}
+    assert {path.name for path in folder.iterdir()} == {
+        "curve.json",
+        "curve.png",
+        "curve.svg",
+        "order.json",
+    }
     curve = json.loads((folder / "curve.json").read_text())
     widths = [
         Run.open(shell.folder / point["run"]).network().get_layer("dense").units
@@ -205,9 +210,10 @@ def test_steps_share_what_goes_and_the_epochs():
     gradual = Order("ratio", 0.5, RECIPE, schedule="gradual", steps=2)
     assert [gradual.progress(step) for step in (1, 2)] == [1 - 0.5**3, 1]
     assert [gradual.epochs(step) for step in (1, 2)] == [5, 5]
-    # Of 100 channels 80 go: 40 of 100 first, then 40 of the 60 left.
-    assert _rest(Cutting(), 0.8, 0.5, 0.0).ratio == pytest.approx(0.4)
-    assert _rest(Cutting(), 0.8, 1.0, 0.5).ratio == pytest.approx(40 / 60)
+    with pytest.raises(InputError, match="single weights are not chosen by layer"):
+        Order("zeros", 0.5, RECIPE, cutting=Cutting(ignored=("conv",)))
+    with pytest.raises(InputError, match="alpha to prune to is out of range"):
+        Order("alpha", float("inf"), RECIPE)
 
 
 def test_what_is_asked_for():
@@ -253,10 +259,21 @@ def test_a_curve_of_alphas(shell, origin):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     folder = shell.folder / "models/tiny/hu/alphas"
-    assert {path.name for path in folder.iterdir()} == {"curve.json", "curve.png", "curve.svg"}
+    assert {path.name for path in folder.iterdir()} == {
+        "curve.json",
+        "curve.png",
+        "curve.svg",
+        "order.json",
+    }
     points = json.loads((folder / "curve.json").read_text())["points"]
     assert [point["thresholds"]["alpha"] for point in points] == [0.5, 1]
     assert f"{points[1]['sparse']['nonzero']:,}" in done.stdout
+    done = shell(
+        "prune", "--model", "hu", *shell.SCENE, "--curve", "0.5,1.5", "--alpha", "1", "--epochs",
+        "1", "--run", "alphas",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "belongs to another run or curve" in done.stderr
 
 
 def test_zeros_come_in_the_steps_that_were_ordered():

@@ -28,7 +28,7 @@ def convolution(place: Place, inputs: list[Value]) -> Value:
         result = _depthwise(value, alone, bias, axes, place.name)
     else:
         result = _in_groups(value, kernel, bias, axes, place)
-    return activated(result, layer.activation, f"{place.name}_activation")
+    return activated(result, layer.activation, place.named("activation"))
 
 
 def depthwise(place: Place, inputs: list[Value]) -> Value:
@@ -38,7 +38,7 @@ def depthwise(place: Place, inputs: list[Value]) -> Value:
     kernel = np.asarray(layer.kernel)
     bias = bias_of(layer, kernel.shape[-2] * kernel.shape[-1])
     result = _depthwise(value, kernel, bias, axes, place.name)
-    return activated(result, layer.activation, f"{place.name}_activation")
+    return activated(result, layer.activation, place.named("activation"))
 
 
 def separable(place: Place, inputs: list[Value]) -> Value:
@@ -50,7 +50,7 @@ def separable(place: Place, inputs: list[Value]) -> Value:
     value = _depthwise(value, first, none, axes, f"{place.name}_depthwise")
     still = [Axis()] * len(axes)
     result = convolved(value, second, bias_of(layer, layer.filters), still, place)
-    return activated(result, layer.activation, f"{place.name}_activation")
+    return activated(result, layer.activation, place.named("activation"))
 
 
 def bias_of(layer: Any, filters: int) -> Floats:
@@ -88,7 +88,7 @@ def _in_groups(value: Value, kernel: Floats, bias: Floats, axes: list[Axis], pla
     )
     parts = []
     for number, (index, weights, terms) in enumerate(split, 1):
-        part = replace(place, name=f"{place.name}_group{number}")
+        part = place.named(f"group{number}")
         parts.append(convolved(replace(value, index=index), weights, terms, axes, part))
     return concatenated(parts, -1, place.name)
 

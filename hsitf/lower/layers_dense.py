@@ -22,7 +22,7 @@ def dense(place: Place, inputs: list[Value]) -> Value:
         result = _flat(value, kernel, bias, place.name)
     else:
         result = _by_pixel(value, kernel, bias, place)
-    return activated(result, layer.activation, f"{place.name}_activation")
+    return activated(result, layer.activation, place.named("activation"))
 
 
 def _by_pixel(value: Value, kernel: Floats, bias: Floats, place: Place) -> Value:

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from hsitf.errors import LoweringError
 from hsitf.lower.depthwise import affine, by_position, channelwise
 from hsitf.lower.place import Place
 from hsitf.lower.value import Value, arranged, natural, positions, solid
@@ -37,35 +36,42 @@ def elementwise(place: Place, inputs: list[Value]) -> Value:
 
 def activation(place: Place, inputs: list[Value]) -> Value:
     """Activation: a function of Keras."""
-    return activated(inputs[0], place.layer.activation, place.name)
+    return activated(inputs[0], place.layer.activation, place)
 
 
-def activated(value: Value, function: Any, name: str) -> Value:
+def activated(value: Value, function: Any, place: Place) -> Value:
     """What an activation makes of a value.
 
     Args:
         value: Any.
-        function: Of `keras.activations`; None where there is none.
-        name: For what is made.
+        function: Of `keras.activations`, or a layer; None where there is none.
+        place: Of it.
 
     Raises:
         LoweringError: It looks at more than one element, or Keras does not have it.
     """
-    kind = getattr(function, "__name__", "linear") if function is not None else "linear"
+    if isinstance(function, keras.Layer) and type(function) in _LAYERS:
+        return _LAYERS[type(function)](place.with_layer(function), [value])
+    kind = "linear" if function is None else getattr(function, "__name__", str(function))
+    if kind in _MIXING or function not in (None, *_of_keras(kind)):
+        raise place.error(
+            "has an activation that cannot be lowered",
+            received=kind,
+            allowed="Keras' own functions of each element by itself, softmax and log_softmax",
+        )
     if kind == "linear":
         return value
-    if kind in _MIXING or getattr(keras.activations, kind, None) is not function:
-        raise LoweringError(
-            f"activation {name!r} cannot be lowered",
-            received=kind,
-            allowed="functions of keras.activations that look at one element each, and softmax",
-            remedy="make a layer of it and give that a row in hsitf/lower/rules.py",
-        )
-    layer = layers.Activation(function, name=name)
     if kind in _SOFTMAX:
-        return _along(layer, value, (len(value.shape) - 1,))
+        return _along(kind, value, (len(value.shape) - 1,), place.name)
     value = solid(value)
-    return Value(_FORMS.get(kind, layer)(value.tensor), value.index)
+    form = _FORMS.get(kind) or layers.Activation(function, name=place.name)
+    return Value(form(value.tensor), value.index)
+
+
+def _of_keras(kind: str) -> list[Any]:
+    """The activation of that name, and the operation that it stands for."""
+    own = getattr(keras.activations, kind, None)
+    return [] if own is None else [own, getattr(ops, kind, own)]
 
 
 def softmax(place: Place, inputs: list[Value]) -> Value:
@@ -77,17 +83,18 @@ def softmax(place: Place, inputs: list[Value]) -> Value:
     if -1 in axes:
         raise place.error("takes samples together", received=f"axis {asked}")
     kind = "log_softmax" if type(place.layer).__name__ == "LogSoftmax" else "softmax"
-    return _along(layers.Activation(kind, name=place.name), value, axes)
+    return _along(kind, value, axes, place.name)
 
 
-def _along(layer: Any, value: Value, axes: tuple[int, ...]) -> Value:
-    """A layer that works along the last axis, applied along others."""
+def _along(kind: str, value: Value, axes: tuple[int, ...], name: str) -> Value:
+    """An activation that works along the last axis, applied along others."""
     others = tuple(axis for axis in natural(value) if axis not in axes)
     order = (*others, *axes)
     length = int(np.prod([value.shape[axis] for axis in axes]))
     rows = value.index.size // length
     tensor = arranged(value, order).viewed(*((rows,) if rows > 1 else ()), length)
-    return Value(layer(tensor), positions(value.shape, order))
+    tensor = layers.Activation(kind, name=name)(tensor)
+    return Value(tensor, positions(value.shape, order))
 
 
 def prelu(place: Place, inputs: list[Value]) -> Value:
@@ -127,3 +134,13 @@ _FORMS: dict[str, Callable[[KerasTensor], KerasTensor]] = {"elu": _elu, "selu": 
 def negation(place: Place, inputs: list[Value]) -> Value:
     """The operation Negative."""
     return affine(inputs[0], -1.0, 0.0, place.name)
+
+
+# Layers that may stand where an activation is asked for.
+_LAYERS: dict[type[Any], Callable[[Place, list[Value]], Value]] = {
+    layers.ELU: exponential,
+    layers.LeakyReLU: elementwise,
+    layers.PReLU: prelu,
+    layers.ReLU: elementwise,
+    layers.Softmax: softmax,
+}

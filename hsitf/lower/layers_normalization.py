@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,8 +41,7 @@ def response_normalization(place: Place, inputs: list[Value]) -> Value:
     squares = Value(value.tensor * value.tensor, value.index)
     kernel = _near(layer, channels).reshape(*[1] * spatial, channels, channels)
     bias = np.full(channels, layer.bias, np.float32)
-    inner = replace(place, name=f"{place.name}_sum")
-    sums = convolved(squares, kernel, bias, [Axis()] * spatial, inner)
+    sums = convolved(squares, kernel, bias, [Axis()] * spatial, place.named("sum"))
     factor = ops.exp(ops.log(sums.tensor) * -layer.beta)
     return combined(layers.Multiply(name=place.name), [value, Value(factor, sums.index)])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hsitf.errors import LoweringError
@@ -30,6 +30,14 @@ class Place:
     def layer(self) -> Any:
         """The layer, or the operation of `keras.ops`."""
         return self.call.operation
+
+    def named(self, part: str) -> Place:
+        """The place of a part of what is made here."""
+        return replace(self, name=f"{self.name}_{part}")
+
+    def with_layer(self, layer: Any) -> Place:
+        """The place of a layer that belongs to the one here."""
+        return replace(self, call=Call(layer, self.call.node))
 
     def error(
         self, what: str, *, received: object, allowed: object = None, remedy: str | None = None

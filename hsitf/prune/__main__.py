@@ -130,7 +130,6 @@ def prune(
     ratios = layer_ratios(layer or [])
     measure, targets = ("", ()) if show else asked(given, curve, bool(ratios))
     cli.load_keras()
-    from hsitf.measure import processor
     from hsitf.prune.criteria import known as known_criterion
     from hsitf.prune.curve import curve as pruned_curve
     from hsitf.prune.curve import sparse as sparse_curve
@@ -177,7 +176,7 @@ def prune(
             text = f"{curve_table(found)}\nRecord and figures: {folder}."
         else:
             finished = pruned(then, asked_for[0], run, progress, now, threads)
-            told = table(finished.record, processor())
+            told = table(finished.record)
             text = f"{told}\nThinned network: {finished.folder}."
     print(text)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hsitf import records
+from hsitf.errors import InputError
 from hsitf.export.convert import trials
 from hsitf.measure import processor
 from hsitf.progress import Progress
@@ -20,7 +21,17 @@ from hsitf.runs import Run
 from hsitf.tables import aligned
 
 RECORD = "curve.json"
+CURVE_ORDER = "order.json"
 FIGURES = ("curve.png", "curve.svg")
+
+
+@dataclass(frozen=True)
+class CurveOrder:
+    """What a curve's folder was begun for."""
+
+    schema: int
+    origin_sha256: str
+    orders: tuple[Order, ...]
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,10 @@ def curve(
         HsitfError: As `prune`.
     """
     first = orders[0]
-    place = origin.folder.parent / (name or f"{origin.folder.name}-{first.label}-curve")
+    place = origin.folder.parent / (
+        name or f"{origin.folder.name}-{first.label}-curve{len(orders)}"
+    )
+    _own(place, origin, orders)
     folders = [f"{name}-{order.asked.replace(' ', '')}" if name else None for order in orders]
     done = [
         prune(origin, order, folder, progress, choice, threads)
@@ -119,16 +133,18 @@ def curve(
     points, before = [], None
     for order, run in zip(orders, done, strict=True):
         pruning, key = run.record.pruning, str(run.folder)
-        assert pruning is not None  # Every run made by `prune` has one.
+        if pruning is None:
+            raise ValueError("a run made by prune has no pruning in its record")
         before = timed(pruning.before, "before")
         points.append(
             Point(order.target, key, timed(pruning.thinned, key), timed(pruning.after, key))
         )
-    assert before is not None
+    if before is None:
+        raise ValueError("a curve has points")
     record = origin.record
     found = Curve(
         records.SCHEMA, record.plan.network, record.scene.name, record.scene.synthetic,
-        str(origin.folder), record.sha256, first.criterion, first.measure, first.recipe.epochs,
+        str(origin.folder), record.sha256, first.chosen_by, first.measure, first.recipe.epochs,
         before, tuple(points), processor(),
     )  # fmt: skip
     records.write(found, place / RECORD)
@@ -160,6 +176,14 @@ def sparse(
         HsitfError: As `sparse_curve`.
     """
     place = origin.folder.parent / (name or f"{origin.folder.name}-magnitude-alpha-curve")
+    first = orders[0]
+    if first.schedule != "one-shot" or first.max_drop is not None:
+        raise InputError(
+            "a curve of alphas prunes at once, whatever it costs",
+            received="--cuts or --max-drop",
+            remedy="leave them out",
+        )
+    _own(place, origin, orders)
     steps = [Thresholds(order.target) for order in orders]
     found = sparse_curve(
         origin, origin.data(choice), orders[0].recipe, place / RECORD, progress, steps
@@ -167,6 +191,21 @@ def sparse(
     for figure in FIGURES:
         draw_sparse(found, place / figure)
     return found, place
+
+
+def _own(place: Path, origin: Run, orders: Sequence[Order]) -> None:
+    """Refuses a folder that holds something else than this curve."""
+    kept = place / CURVE_ORDER
+    asked = CurveOrder(records.SCHEMA, origin.record.sha256, tuple(orders))
+    if kept.is_file() and records.read(CurveOrder, kept) == asked:
+        return
+    if place.exists():
+        raise InputError(
+            f"{place} belongs to another run or curve",
+            received="other contents",
+            remedy="give this curve another name with --run, or remove that folder",
+        )
+    records.write(asked, kept)
 
 
 def table(found: Curve) -> str:

@@ -12,7 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError
-from hsitf.graph import Call, alone, input_names, walk
+from hsitf.graph import Call, alone, functional, input_names, walk
 from hsitf.prune.criteria import Criterion, Evidence, Floats
 from hsitf.prune.rules import rule
 from hsitf.prune.tracing import Trace
@@ -86,11 +86,12 @@ def gather(
             maps = seeing(batch)
             yield {name: Evidence(maps=found) for name, found in maps.items()}
     else:
-        recorder = _Recorder()
-        watched = _watched(model, recorder)
+        recorder, free = _Recorder(), _freed(model)
+        twins = dict(zip(map(id, _operations(model)), _operations(free), strict=True))
+        watched = _watched(free, recorder)
         for batch in _batches(criterion, samples, seed):
             watched.train_on_batch(alone(list(batch.inputs)), batch.classes)
-            found = _rows(trace, recorder.gradients_of)
+            found = _rows(trace, lambda layer: recorder.gradients_of(twins[id(layer)]))
             yield {name: Evidence(kernels[name], found[name]) for name in found}
 
 
@@ -273,6 +274,34 @@ class _Recorder(keras.optimizers.Optimizer):  # type: ignore[misc]
             else np.zeros(weight.shape, np.float32)
             for weight in layer.weights
         ]
+
+
+def _freed(model: keras.Model) -> keras.Model:
+    """A copy whose weights are all trained, by the loss of the data alone.
+
+    Penalties would be part of the gradient, constraints would be enforced by every step, and
+    what is frozen would seem to matter nothing.
+    """
+    copy = keras.models.clone_model(functional(model))
+    copy.set_weights(model.get_weights())
+    for layer in _operations(copy):
+        if isinstance(layer, keras.Layer):
+            layer.trainable, layer.activity_regularizer = True, None
+    for variable in copy.weights:
+        variable.regularizer = variable.constraint = None
+    return copy
+
+
+def _operations(model: keras.Model) -> list[Any]:
+    """In the order of the forward pass, once for each place."""
+    found = []
+
+    def visit(call: Call, values: list[None]) -> list[None]:
+        found.append(call.operation)
+        return [None] * len(call.node.outputs)
+
+    walk(model, [None] * len(model.inputs), visit)
+    return found
 
 
 class _Inferring(keras.Model):  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 from hsitf.errors import InputError
@@ -80,13 +81,19 @@ class Order:
                 received=self.max_drop,
                 allowed="0 to 100 percentage points",
             )
+        if self.kind == "weights" and self.cutting != Cutting():
+            raise InputError(
+                "single weights are not chosen by layer or channel",
+                received=f"--{self.measure} with options of channels",
+                remedy="leave out --layer, --global, --round-to, --least, --ignore and --exact",
+            )
         self._check_target()
 
     def _check_target(self) -> None:
         below_one = self.measure in ("ratio", "zeros")
         # Ratios of single layers do without one for all.
         least = self.target >= 0 if self.cutting.ratios else self.target > 0
-        if not least or (below_one and self.target >= 1):
+        if not least or (below_one and self.target >= 1) or not math.isfinite(self.target):
             allowed = {
                 "ratio": "above 0 to below 1, the share of channels to remove",
                 "zeros": "above 0 to below 1, the share of zeros",
@@ -97,6 +104,11 @@ class Order:
                 received=self.target,
                 allowed=allowed,
             )
+
+    @property
+    def chosen_by(self) -> str:
+        """What chooses what goes."""
+        return self.criterion if self.kind == "channels" else "magnitude"
 
     @property
     def kind(self) -> str:
@@ -112,10 +124,9 @@ class Order:
     @property
     def label(self) -> str:
         """What tells the runs of one network apart, such as "lfp-macs0.5"."""
-        what = self.criterion if self.kind == "channels" else "magnitude"
         how = "" if self.schedule == "one-shot" else f"-{self.schedule}{self.steps}"
         layers = "-layers" if self.cutting.ratios else ""
-        return f"{what}-{self.measure}{self.target:g}{layers}{how}"
+        return f"{self.chosen_by}-{self.measure}{self.target:g}{layers}{how}"
 
     def progress(self, step: int) -> float:
         """Share of all that is to go that is gone after a step, counted from 1.

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from hsitf import records
 from hsitf.errors import InputError, unknown
 from hsitf.prune.ranking import Ranking, Samples, rank
-from hsitf.prune.tracing import Group, Trace
+from hsitf.prune.tracing import Group, Trace, grouped
+
+Free = Sequence[tuple[Group, NDArray[np.float64]]]
+Sizes = Mapping[tuple[str, ...], int]
 
 # Digits to which a width is computed before it is rounded down: 0.7 * 10 is 6.999... in binary.
 _DIGITS = 9
@@ -39,6 +42,15 @@ class Plan:
     free: tuple[str, ...] = ()
     criterion: str = ""
     schema: int = records.SCHEMA
+
+    def __post_init__(self) -> None:
+        for name, places in self.kept.items():
+            if list(places) != sorted(set(places)):
+                raise InputError(
+                    f"the plan does not keep the channels of {name!r} in order",
+                    received=", ".join(map(str, places[:8])),
+                    allowed="rising places, each once",
+                )
 
     def save(self, path: Path) -> None:
         """Writes the plan as JSON.
@@ -126,8 +138,14 @@ def plan(
     return choose(rank(model, criterion, samples, cutting.free), cutting)
 
 
-def choose(ranking: Ranking, cutting: Cutting) -> Plan:
+def choose(ranking: Ranking, cutting: Cutting, whole: Sizes | None = None) -> Plan:
     """Removes the least important channels.
+
+    Args:
+        ranking: Of a network.
+        cutting: How much to remove, and where not to.
+        whole: By the layers of a group, how many channels it had when ratios were first applied;
+            where some are gone by now, ratios are of these. As it is now where None.
 
     Raises:
         InputError: A layer does not exist, or ratios contradict each other.
@@ -143,7 +161,7 @@ def choose(ranking: Ranking, cutting: Cutting) -> Plan:
     ]
     gone: dict[str, set[int]] = defaultdict(set)
     approximate = []
-    for (group, worth), count in zip(free, _counts(free, cutting), strict=True):
+    for (group, worth), count in zip(free, _counts(free, cutting, whole or {}), strict=True):
         for channel in np.argsort(worth, kind="stable")[:count].tolist():
             for name, at in zip(group.layers, group.channels[channel], strict=True):
                 gone[name].update(at)
@@ -159,23 +177,29 @@ def choose(ranking: Ranking, cutting: Cutting) -> Plan:
     )
 
 
-Free = Sequence[tuple[Group, NDArray[np.float64]]]
+def sizes(trace: Trace) -> Sizes:
+    """By the layers of a group, how many channels it has."""
+    return {group.layers: len(group) for group in grouped(trace.ledger)}
 
 
-def _counts(free: Free, cutting: Cutting) -> list[int]:
+def _counts(free: Free, cutting: Cutting, whole: Sizes) -> list[int]:
     """How many channels each group loses."""
-    if cutting.everywhere and free:
-        everything = np.sort(np.concatenate([worth for _, worth in free]))
-        threshold = everything[: int(len(everything) * cutting.ratio)]
-        limit = threshold[-1] if len(threshold) else -np.inf
-        left = [int((worth > limit).sum()) for _, worth in free]
-    else:
-        shares = [1 - _ratio(group, cutting) for group, _ in free]
-        left = [
-            int(round(len(group) * share, _DIGITS))
-            for (group, _), share in zip(free, shares, strict=True)
-        ]
-    return [_rounded(group, count, cutting) for (group, _), count in zip(free, left, strict=True)]
+    left = [_left(whole.get(g.layers, len(g)), _ratio(g, cutting)) for g, _ in free]
+    if cutting.everywhere:
+        ranked = [at for at, (g, _) in enumerate(free) if not set(g.layers) & set(cutting.ratios)]
+        total = sum(whole.get(free[at][0].layers, len(free[at][0])) for at in ranked)
+        order = sorted((value, at) for at in ranked for value in free[at][1].tolist())
+        gone = max(0, len(order) - _left(total, cutting.ratio))
+        for at in ranked:
+            left[at] = len(free[at][0]) - sum(place == at for _, place in order[:gone])
+    return [
+        _rounded(group, min(count, len(group)), cutting)
+        for (group, _), count in zip(free, left, strict=True)
+    ]
+
+
+def _left(count: int, ratio: float) -> int:
+    return int(round(count * (1 - ratio), _DIGITS))
 
 
 def _ratio(group: Group, cutting: Cutting) -> float:
@@ -273,6 +297,14 @@ def removed(trace: Trace, chosen: Plan) -> set[int]:
             )
         lost = np.setdiff1d(np.arange(widths[name]), kept)
         gone |= {ledger.root(identity) for identity in ledger.makers[name][lost].tolist()}
+    reasons = {ledger.root(i): reason for i, reason in ledger.approximate.items()}
+    untold = {reasons[root] for root in gone if root in reasons} - set(chosen.approximate)
+    if untold:
+        raise InputError(
+            "the plan is approximate and does not say so",
+            received=", ".join(sorted(untold)),
+            remedy="make the plan with hsitf.prune, which states its reasons",
+        )
     if gone & {ledger.root(identity) for identity in ledger.protected}:
         raise InputError(
             "the plan removes inputs, outputs or what is tied to them",

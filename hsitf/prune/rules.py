@@ -292,8 +292,18 @@ def _gates(layer: Any) -> int:
     return {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}[type(layer).__name__]
 
 
+def _check_recurrent(layer: Any, inputs: list[Ids]) -> None:
+    if len(inputs) > 1 or getattr(layer, "return_state", False):
+        raise InputError(
+            f"layer {layer.name!r} hands states in or out, which pruning cannot follow",
+            received="an initial state" if len(inputs) > 1 else "return_state=True",
+            remedy="build the network without",
+        )
+
+
 def _trace_recurrent(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
     layer = call.operation
+    _check_recurrent(layer, inputs)
     _keep_positions(inputs[0], ledger)
     return spread(ledger.make(ledger.name(layer), layer.units), _shape(layer, inputs))
 
@@ -343,6 +353,7 @@ def _rows_recurrent(layer: Any, weights: Sequence[Array]) -> Array:
 
 def _trace_bidirectional(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids | list[Ids]:
     layer = call.operation
+    _check_recurrent(layer, inputs)
     _keep_positions(inputs[0], ledger)
     # Both directions lose the same units, since Keras takes them to be of one size.
     units = ledger.make(ledger.name(layer), layer.forward_layer.units)
@@ -439,21 +450,23 @@ def _trace_window(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
     return spread(line(inputs[0], -1), _shape(call.operation, inputs))
 
 
-def _normalized_axis(layer: Any) -> int:
-    axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
-    return axis - 1 if axis > 0 else axis
+def _normalized_axes(layer: Any) -> list[int]:
+    axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
+    return [axis - 1 if axis > 0 else axis for axis in axes]
 
 
 def _trace_normalization(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
-    ids = np.moveaxis(inputs[0], _normalized_axis(call.operation), -1)
-    _positions(ledger.name(call.operation), ids, _still(ids.ndim - 1), ledger)
+    for axis in _normalized_axes(call.operation):
+        ids = np.moveaxis(inputs[0], axis, -1)
+        _positions(ledger.name(call.operation), ids, _still(ids.ndim - 1), ledger)
     return inputs[0]
 
 
 def _cut_normalization(seen: Seen, stays: Stays) -> Cut:
     layer = seen.call.operation
-    kept = _grid(seen, seen.inputs[0], stays)[_normalized_axis(layer)]
-    return Cut({}, [(kept,)] * len(layer.weights))
+    places = _grid(seen, seen.inputs[0], stays)
+    kept = tuple(places[axis] for axis in _normalized_axes(layer))
+    return Cut({}, [kept] * len(layer.weights))
 
 
 def _trace_neighbors(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
@@ -473,10 +486,26 @@ def _trace_softmax(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
     return inputs[0]
 
 
-def _trace_activation(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
-    if call.operation.activation.__name__ in ("softmax", "log_softmax"):
-        return _trace_softmax(call, inputs, ledger)
-    return inputs[0]
+def mixes(layer: Any) -> bool:
+    """Whether a layer's activation combines channels, so that none of them can go.
+
+    Raises:
+        InputError: Nobody knows what the activation does.
+    """
+    activation = getattr(getattr(layer, "layer", layer), "activation", None)
+    if activation is None or type(activation) in RULES:
+        return isinstance(activation, layers.Softmax)
+    name = getattr(activation, "__name__", type(activation).__name__)
+    if name in _MIXING:
+        return True
+    if getattr(keras.activations, name, None) is not activation or name in _RESHAPING:
+        raise InputError(
+            f"the activation of layer {layer.name!r} cannot be pruned through",
+            received=name,
+            allowed="Keras' own activations, each element by itself",
+            remedy="put it into a layer with a rule, or use one of Keras' own",
+        )
+    return False
 
 
 def _cut_prelu(seen: Seen, stays: Stays) -> Cut:
@@ -490,11 +519,18 @@ def _cut_prelu(seen: Seen, stays: Stays) -> Cut:
 
 
 def _trace_joined(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
-    """Add and its like: what is combined element by element lives together."""
-    for other in inputs[1:]:
-        ledger.join(inputs[0], other)
-    widest = np.broadcast_shapes(*(ids.shape for ids in inputs))
-    return np.broadcast_to(inputs[0], widest)
+    """Add and its like: what is combined element by element lives together.
+
+    A single channel that is combined with all others stays, and ties none of them.
+    """
+    channels = max(ids.shape[-1] for ids in inputs)
+    wide = [ids for ids in inputs if ids.shape[-1] == channels]
+    for ids in inputs:
+        if ids.shape[-1] < channels:
+            ledger.protect(ids)
+    for other in wide[1:]:
+        ledger.join(wide[0], other)
+    return np.broadcast_to(wide[0], np.broadcast_shapes(*(ids.shape for ids in inputs)))
 
 
 def _trace_concatenation(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
@@ -568,7 +604,8 @@ def _cut_item(seen: Seen, stays: Stays) -> Cut:
 
 def _expanded(seen: Seen, key: Any) -> list[Any]:
     """A key with one entry an axis, batch included."""
-    entries = list(key) if isinstance(key, tuple) else [key]
+    # Loaded from a file, the key is a list.
+    entries = list(key) if isinstance(key, tuple | list) else [key]
     axes = seen.inputs[0].ndim + 1
     if any(not isinstance(entry, int | slice | type(...)) for entry in entries):
         raise InputError(
@@ -610,6 +647,13 @@ def _trace_pad(call: Call, inputs: list[Ids], ledger: Ledger) -> Ids:
     their places are added to later.
     """
     around, (ids,) = call.operation.pad_width[1:], inputs
+    given = [*call.node.arguments.args[2:], call.node.arguments.kwargs.get("constant_values")]
+    if call.operation.mode != "constant" or any(value for value in given):
+        raise InputError(
+            f"padding at {ledger.name(call.operation)!r} cannot be pruned through",
+            received=f"mode {call.operation.mode}, values {given}",
+            allowed="zeros",
+        )
     _keep_positions(ids, ledger)
     widened = sum(around[-1])
     channels = ledger.fresh(ids.shape[-1] + widened) if widened else line(ids, -1)
@@ -642,6 +686,10 @@ def _cut_pad(seen: Seen, stays: Stays) -> Cut:
 
     return Cut(apply=apply)
 
+
+_MIXING = ("softmax", "log_softmax", "sparsemax")
+# Halves the channels.
+_RESHAPING = ("glu",)
 
 _SAME = Rule(_trace_same, _cut_nothing)
 _POOLING = Rule(_trace_pooling, _cut_nothing)
@@ -715,7 +763,7 @@ RULES: dict[type[Any], Rule] = {
     layers.Flatten: Rule(_trace_reshape, _cut_nothing),
     layers.Reshape: Rule(_trace_reshape, _cut_reshape),
     layers.Permute: Rule(_trace_permute, _cut_nothing),
-    layers.Activation: Rule(_trace_activation, _cut_nothing),
+    layers.Activation: _SAME,
     layers.Softmax: Rule(_trace_softmax, _cut_nothing),
     layers.ReLU: _SAME,
     layers.LeakyReLU: _SAME,

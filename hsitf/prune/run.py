@@ -16,17 +16,19 @@ from hsitf.errors import DataError, InputError, VerificationError
 from hsitf.export.convert import Trial, trials
 from hsitf.files import replacing, sha256
 from hsitf.lower import lower
+from hsitf.measure import processor
 from hsitf.metrics import Scores
 from hsitf.progress import Progress
 from hsitf.prune.dead import dead
 from hsitf.prune.evidence import Samples
 from hsitf.prune.order import Order
-from hsitf.prune.plans import Cutting, Plan, choose, compose
+from hsitf.prune.plans import Plan, choose, compose, sizes
 from hsitf.prune.ranking import rank
 from hsitf.prune.sparse import retrain
 from hsitf.prune.sparsity import Sparsity
 from hsitf.prune.target import fitting
 from hsitf.prune.thinning import thin
+from hsitf.prune.tracing import trace
 from hsitf.prune.weights import zero, zeros
 from hsitf.prune.zeroing import final_masks, schedule_of
 from hsitf.records import Epoch, Pruning, SceneChoice, Standing, TrainingPlan
@@ -114,11 +116,11 @@ def prune(
     lower(network)
     if order.kind == "channels" and not (folder / STEP).is_file():
         # What cannot be cut is refused before the first file is written.
-        _cut(network, order, 1, cost(network), data)
+        cut(network, order, 1, network, samples(data))
     _begin(folder, work, progress)
     try:
-        cut = _steps if order.kind == "channels" else _sparse
-        done, small = cut(network, origin, order, data, folder, progress)
+        prune_by = _steps if order.kind == "channels" else _sparse
+        done, small = prune_by(network, origin, order, data, folder, progress)
     except VerificationError:
         _clear(folder)
         (folder / ORDER).unlink()
@@ -154,6 +156,7 @@ def _finished(folder: Path, work: Work, progress: Progress) -> Run:
     run = Run.open(folder)
     if run.record.pruning is None or records.read(Work, folder / ORDER) != work:
         raise _another(folder)
+    _clear(folder)
     progress.say(f"{folder} is pruned already")
     return run
 
@@ -190,16 +193,18 @@ def _steps(
         The last step that may be kept, and its network.
     """
     whole = cost(network)
-    step, current = _resumed(folder)
+    step, current = _resumed(folder, order.steps)
     floor = _floor(network, order, data)
     if current is None:
         current = network
     for number in range(step.number + 1 if step else 1, order.steps + 1):
-        plan = _cut(current, order, number, whole, data)
+        plan = cut(current, order, number, network, samples(data))
+        # The seed of a copied dropout is drawn when it is built.
+        keras.utils.set_random_seed(origin.record.plan.seed)
         smaller = thin(current, plan)
-        cut = _scores(smaller, data, data.split.test)
+        scores = _scores(smaller, data, data.split.test)
         training = _training(origin, order, number)
-        progress.say(_told(order, number, whole, cost(smaller), cut))
+        progress.say(_told(order, number, whole, cost(smaller), scores))
         state = _state_file(folder, number)
         best, reached, fitted = _tuned(smaller, training, data, state, progress)
         if reached < floor:
@@ -211,7 +216,7 @@ def _steps(
             records.SCHEMA,
             number,
             compose(step.plan, plan) if step else plan,
-            cut,
+            scores,
             fitted.history,
             best,
             fitted.seconds + (step.seconds if step else 0.0),
@@ -296,11 +301,18 @@ def _judges(data: Data) -> NDArray[np.int64]:
     return data.split.validation if len(data.split.validation) else data.split.train
 
 
-def _resumed(folder: Path) -> tuple[Step | None, keras.Model | None]:
+def _resumed(folder: Path, steps: int) -> tuple[Step | None, keras.Model | None]:
     """The last step that was finished, and its network."""
     if not (folder / STEP).is_file():
         return None, None
     step = records.read(Step, folder / STEP)
+    if not 1 <= step.number <= steps:
+        raise DataError(
+            f"{folder / STEP} is of no step of this run",
+            received=step.number,
+            allowed=f"1 to {steps}",
+            remedy=f"remove {folder} and prune again",
+        )
     path = _network_file(folder, step.number)
     if not path.is_file() or sha256(path) != step.sha256:
         raise DataError(
@@ -329,27 +341,34 @@ def _floor(network: keras.Model, order: Order, data: Data) -> float:
     return _scores(network, data, _judges(data)).oa - order.max_drop / 100
 
 
-def _cut(network: keras.Model, order: Order, number: int, whole: Cost, data: Data) -> Plan:
-    """What the network, as it is after the steps before, loses in this step."""
-    ranking = rank(network, order.criterion, samples(data), order.cutting.free)
-    now, before = order.progress(number), order.progress(number - 1)
+def cut(
+    network: keras.Model, order: Order, number: int, origin: keras.Model, given: Samples
+) -> Plan:
+    """What the network, as it is after the steps before, loses in this step.
+
+    Ratios and counts are of the original network, so that steps end where one cut would.
+
+    Args:
+        network: As it is now.
+        order: What to remove in the end.
+        number: Of the step, from 1.
+        origin: The network as it was trained.
+        given: For criteria that look at data.
+
+    Raises:
+        InputError: See `choose` and `fitting`.
+    """
+    ranking = rank(network, order.criterion, given, order.cutting.free)
+    whole, before, now = cost(origin), sizes(trace(origin)), order.progress(number)
+    ratios = {name: ratio * now for name, ratio in order.cutting.ratios.items()}
+    cutting = replace(order.cutting, ratio=0.0, ratios=ratios)
     if order.measure == "ratio":
-        return choose(ranking, _rest(order.cutting, order.target, now, before))
+        return choose(ranking, replace(cutting, ratio=order.target * now), before)
     full = getattr(whole, order.measure)
     target = order.target * full if order.target <= 1 else order.target
     # A count, since the network is no longer the one that shares are of.
     limit = max(full - (full - target) * now, 1 + 1e-9)
-    return fitting(ranking, order.measure, limit, whole, order.cutting)
-
-
-def _rest(cutting: Cutting, ratio: float, now: float, before: float) -> Cutting:
-    """Ratios of what is left after earlier steps, so that in the end `ratio` of all is gone."""
-
-    def left(full: float) -> float:
-        return 1 - (1 - full * now) / (1 - full * before)
-
-    layers = {name: left(full) for name, full in cutting.ratios.items()}
-    return replace(cutting, ratio=left(ratio), ratios=layers)
+    return fitting(ranking, order.measure, limit, whole, cutting, before)
 
 
 def samples(data: Data) -> Samples:
@@ -393,7 +412,7 @@ def _judged(
         origin=str(origin.folder),
         origin_sha256=origin.record.sha256,
         kind=order.kind,
-        criterion=order.criterion if order.kind == "channels" else "magnitude",
+        criterion=order.chosen_by,
         target=order.asked,
         schedule=order.schedule,
         steps=step.number,
@@ -401,6 +420,8 @@ def _judged(
         before=standing(network, measured["before"], _scores(network, data, data.split.test)),
         thinned=standing(small, measured["after"], step.cut),
         after=standing(small, measured["after"], _scores(small, data, data.split.test)),
+        threads=threads,
+        processor=processor(),
     )
 
 

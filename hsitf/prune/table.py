@@ -21,12 +21,11 @@ _TIMES = {"float32, ms": "ms_float32", "int8, ms": "ms_int8"}
 _SHARES = {"OA": "oa", "AA": "aa"}
 
 
-def table(record: RunRecord, processor: str) -> str:
+def table(record: RunRecord) -> str:
     """What pruning did to a network, line by line; accuracies differ by percentage points.
 
     Args:
         record: Of a pruned network.
-        processor: That the times were measured on.
 
     Raises:
         ValueError: The network was not pruned.
@@ -49,7 +48,8 @@ def table(record: RunRecord, processor: str) -> str:
         f"{pruning.criterion}, {pruning.schedule}{steps}; {record.split.test:,} test pixels, "
         f"{record.split.kind} split, leakage {record.split.leakage_patch:.1%}"
     )
-    notes = [f"Latency of one patch, 1 thread: {processor}."]
+    threads = "1 thread" if pruning.threads == 1 else f"{pruning.threads} threads"
+    notes = [f"Latency of one patch, {threads}: {pruning.processor}."]
     notes += [f"Approximate: {reason}." for reason in pruning.approximate]
     return "\n".join([title, aligned(_HEAD, rows), *notes])
 

@@ -10,7 +10,7 @@ import keras
 from hsitf.cost import Cost, cost, macs
 from hsitf.errors import InputError
 from hsitf.prune.identities import grid
-from hsitf.prune.plans import Cutting, Plan, choose, removed
+from hsitf.prune.plans import Cutting, Plan, Sizes, choose, removed
 from hsitf.prune.ranking import Ranking, Samples, rank
 from hsitf.prune.rules import rule
 from hsitf.prune.tracing import Trace
@@ -74,8 +74,24 @@ def reach(
     )
 
 
-def fitting(ranking: Ranking, measure: str, target: float, whole: Cost, cutting: Cutting) -> Plan:
-    """As `reach`, from a ranking and what the network costs now."""
+def fitting(
+    ranking: Ranking,
+    measure: str,
+    target: float,
+    whole: Cost,
+    cutting: Cutting,
+    before: Sizes | None = None,
+) -> Plan:
+    """As `reach`, from a ranking and what the network costs now.
+
+    Args:
+        ranking: Of the network.
+        measure: What to count.
+        target: What may be left.
+        whole: What shares are of.
+        cutting: Where not to cut.
+        before: As `whole` of `choose`.
+    """
     if measure not in MEASURES:
         raise InputError("unknown measure of cost", received=measure, allowed=", ".join(MEASURES))
     if not target > 0:
@@ -91,7 +107,7 @@ def fitting(ranking: Ranking, measure: str, target: float, whole: Cost, cutting:
         return float(getattr(left(ranking.trace, plan), measure))
 
     low, high = 0.0, 1 - 2.0**-HALVINGS
-    found = choose(ranking, replace(cutting, ratio=high))
+    found = choose(ranking, replace(cutting, ratio=high), before)
     if (least := needs(found)) > limit:
         raise InputError(
             f"so few {measure} cannot be reached",
@@ -99,11 +115,12 @@ def fitting(ranking: Ranking, measure: str, target: float, whole: Cost, cutting:
             allowed=f"{least / full:.4f} to 1, or {least:,.0f} to {full:,}",
             remedy="ask for more, ignore fewer layers or keep fewer channels",
         )
-    if limit >= full:
-        return choose(ranking, replace(cutting, ratio=0.0))
+    untouched = choose(ranking, replace(cutting, ratio=0.0), before)
+    if needs(untouched) <= limit:
+        return untouched
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        chosen = choose(ranking, replace(cutting, ratio=middle))
+        chosen = choose(ranking, replace(cutting, ratio=middle), before)
         if needs(chosen) <= limit:
             high, found = middle, chosen
         else:

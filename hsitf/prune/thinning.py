@@ -21,7 +21,8 @@ from hsitf.prune.tracing import trace
 def thin(model: keras.Model, plan: Plan) -> keras.Model:
     """A new, smaller network without the channels that the plan does not keep.
 
-    It equals `masked(model, plan)`, up to rounding, unless the plan is approximate. The original
+    It equals `masked(model, plan)`, up to rounding, unless the plan is approximate; of outputs that
+    lose channels, those that are left. The original
     is left untouched; layers keep their names. Models inside the model come out flat, a number
     behind the names of layers that would otherwise be alike.
 
@@ -48,7 +49,14 @@ def thin(model: keras.Model, plan: Plan) -> keras.Model:
             built[seen.name] = _smaller(old, seen.name, cut)
             if cut.places:
                 weights[seen.name] = _chosen(old.get_weights(), cut)
-        return _listed(call.repeated(built[seen.name], inputs))
+        try:
+            return _listed(call.repeated(built[seen.name], inputs))
+        except ValueError as error:
+            raise InputError(
+                f"layer {seen.name!r} does not take what is left before it",
+                received=", ".join(str(tuple(value.shape)) for value in inputs),
+                remedy="leave the layers before it out of the pruning",
+            ) from error
 
     inputs = [
         keras.Input(_shape_left(ids, stays), name=name, dtype=tensor.dtype)
@@ -108,7 +116,7 @@ def masked(model: keras.Model, plan: Plan) -> Callable[[Any], Any]:
             seen = next(places)
             if rule(call.operation).consumes:
                 inputs = [
-                    value * ops.convert_to_tensor(stays[slim(ids)].astype(np.float32))
+                    value * ops.cast(stays[slim(ids)], value.dtype)
                     for value, ids in zip(inputs, seen.inputs, strict=True)
                 ]
             operation = rule(call.operation).masked(seen, stays)

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 
 from hsitf.errors import InputError, unknown
-from hsitf.graph import Call, input_names, walk
+from hsitf.graph import Call, functional, input_names, walk
 from hsitf.prune.identities import Ids, Ledger, Seen, line
-from hsitf.prune.rules import Stays, rule
+from hsitf.prune.rules import Stays, mixes, rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,12 @@ def trace(model: keras.Model, free: Sequence[str] = ()) -> Trace:
         InputError: A layer has no rule, an input has no fixed size, or there is no such input
             or output.
     """
+    if not hasattr(functional(model), "_nodes_by_depth"):
+        raise InputError(
+            "only functional and sequential models can be traced",
+            received=f"{type(model).__name__}{'' if model.built else ', not built'}",
+            remedy="build the network from layers with keras.Input in front",
+        )
     ledger, seen = Ledger(), []
     used: dict[int, list[Ids]] = {}
     inputs = []
@@ -109,6 +115,10 @@ def trace(model: keras.Model, free: Sequence[str] = ()) -> Trace:
         used.setdefault(id(call.operation), entering)
         leaving = rule(call.operation).trace(call, entering, ledger)
         several = leaving if isinstance(leaving, list) else [leaving]
+        if mixes(call.operation):
+            # What sums to one cannot lose a part and stay what it was.
+            for ids in several:
+                ledger.protect(ids)
         seen.append(Seen(ledger.name(call.operation), call, tuple(entering), tuple(several)))
         return several
 
