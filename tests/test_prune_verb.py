@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from hsitf import records, runs, zoo
 from hsitf.errors import InputError
-from hsitf.prune.order import Order
+from hsitf.prune.order import Order, tuning
 from hsitf.prune.plans import Cutting, Plan
 from hsitf.prune.request import asked, layer_ratios
 from hsitf.prune.weights import zeros
@@ -285,3 +285,8 @@ def test_zeros_come_in_the_steps_that_were_ordered():
     assert list(schedule.steps) == [0, 2, 4]
     shares = [zeros(choose(model).values()) for choose in schedule.steps.values()]
     assert shares == pytest.approx([0.6 * 19 / 27, 0.6 * 26 / 27, 0.6], abs=1e-3)
+
+
+def test_adam_is_fine_tuned_at_a_tenth_of_its_rate():
+    assert tuning(RECIPE) == RECIPE
+    assert tuning(Recipe("adam", 1e-3)).learning_rate == pytest.approx(1e-4)

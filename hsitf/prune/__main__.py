@@ -87,7 +87,7 @@ def prune(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option("--lr", help="Of fine-tuning; else a tenth of the network's own."),
+        typer.Option("--lr", help="Of fine-tuning; else the recipe's, with Adam a tenth."),
     ] = None,
     data_dir: cli.DataDir = None,
     labels: cli.Labels = None,

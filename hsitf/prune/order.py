@@ -18,17 +18,20 @@ MEASURES = {
 STEPS = {"one-shot": 1, "iterative": 4, "gradual": 8}
 
 
-# Fine-tuning begins where training was after its rate was first divided.
-TUNING = 1 / 10
+# Optimizers whose steps are as long as the rate however small the gradients are.
+_NORMALIZING = ("adam", "adamax", "nadam", "rmsprop")
 
 
 def tuning(recipe: Recipe) -> Recipe:
-    """How a network trained by a recipe is fine-tuned: as it was trained, at a tenth of the rate.
+    """How a network trained by a recipe is fine-tuned: as it was trained, with Adam at a tenth.
 
-    At the full rate a network that has lost little forgets more than it has to learn: `cao` on
-    Samson, at half its multiply-accumulates, fell from 94.7 to 93.0 %.
+    Started anew at the full rate, Adam moves a network that has lost little as far as a fresh
+    one: `cao` on Samson, at half its multiply-accumulates, fell from 94.7 to 93.0 %. Plain
+    gradient descent at a tenth of its rate does not come back: `hu` on `fields` lost 7 points.
     """
-    return replace(recipe, learning_rate=recipe.learning_rate * TUNING)
+    if recipe.optimizer not in _NORMALIZING:
+        return recipe
+    return replace(recipe, learning_rate=recipe.learning_rate / 10)
 
 
 @dataclass(frozen=True)
