@@ -1,7 +1,8 @@
 """What is computed of each element by itself, and softmax.
 
 The converter leaves ELU, NEG, SQUARE and POW in floating point, where LiteRT has integer kernels
-for other operators that compute the same: those are taken.
+for other operators that compute the same: those are taken, and for softplus such whose values
+stay small, since 256 steps have to do for all of them.
 """
 
 from __future__ import annotations
@@ -120,15 +121,30 @@ def scaled_exponential(place: Place, inputs: list[Value]) -> Value:
     return Value(_selu(value.tensor), value.index)
 
 
+def softplus(place: Place, inputs: list[Value]) -> Value:
+    """The operation Softplus."""
+    value = solid(inputs[0])
+    return Value(_softplus(value.tensor), value.index)
+
+
 def _elu(x: KerasTensor, alpha: float = 1.0) -> KerasTensor:
-    return ops.relu(x) + (alpha * ops.exp(ops.minimum(x, 0.0)) - alpha)
+    below = -1.0 * ops.relu(-1.0 * x)
+    return ops.relu(x) + (alpha * ops.exp(below) - alpha)
 
 
 def _selu(x: KerasTensor) -> KerasTensor:
     return _SELU_SCALE * _elu(x, _SELU_ALPHA)
 
 
-_FORMS: dict[str, Callable[[KerasTensor], KerasTensor]] = {"elu": _elu, "selu": _selu}
+def _softplus(x: KerasTensor) -> KerasTensor:
+    return ops.relu(x) + ops.log(1.0 + ops.exp(-1.0 * ops.abs(x)))
+
+
+_FORMS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
+    "elu": _elu,
+    "selu": _selu,
+    "softplus": _softplus,
+}
 
 
 def negation(place: Place, inputs: list[Value]) -> Value:

@@ -67,7 +67,7 @@ def maximum(place: Place, inputs: list[Value]) -> Value:
     """Maximum."""
     if len(inputs) == 1:
         value, constant, _ = _with_constant(place, inputs[0])
-        return _against(constant, value, ops.maximum)
+        return _against(constant, value, _larger)
     return combined(lambda tensors: reduce(_larger, tensors), inputs)
 
 
@@ -75,28 +75,31 @@ def minimum(place: Place, inputs: list[Value]) -> Value:
     """Minimum."""
     if len(inputs) == 1:
         value, constant, _ = _with_constant(place, inputs[0])
-        return _against(constant, value, ops.minimum)
+        return _against(constant, value, _smaller)
     return combined(lambda tensors: reduce(_smaller, tensors), inputs)
 
 
-# LiteRT's converter gives the inputs of MAXIMUM one scale without converting them to it: the
-# int8 file is wrong where their ranges differ.
+# LiteRT's converter wants one scale for all that MAXIMUM and MINIMUM have to do with, and does
+# not see to it: int8 files with them can be wrong by as much as the largest value.
 
 
-def _larger(one: KerasTensor, other: KerasTensor) -> KerasTensor:
-    return one + ops.relu(other - one)
+def _larger(one: Any, other: KerasTensor) -> KerasTensor:
+    return ops.add(one, ops.relu(ops.subtract(other, one)))
 
 
-def _smaller(one: KerasTensor, other: KerasTensor) -> KerasTensor:
-    return one - ops.relu(one - other)
+def _smaller(one: Any, other: KerasTensor) -> KerasTensor:
+    return ops.subtract(one, ops.relu(ops.subtract(one, other)))
 
 
 def power(place: Place, inputs: list[Value]) -> Value:
     """The operation Power with a number as exponent."""
-    value, exponent, first = _with_constant(place, inputs[0])
-    if len(inputs) > 1 or first or exponent.size > 1:
-        raise place.error("raises to other powers than one number", received=place.call)
-    return powered(value, float(exponent))
+    if len(inputs) == 1:
+        value, exponent, first = _with_constant(place, inputs[0])
+        if not first and exponent.size == 1:
+            return powered(value, float(exponent))
+    raise place.error(
+        "raises to other powers than one number", received=list(place.call.node.arguments.args)
+    )
 
 
 def square(place: Place, inputs: list[Value]) -> Value:

@@ -28,7 +28,7 @@ def moved(place: Place, inputs: list[Value]) -> list[Value]:
     it makes of the first. Zeros that it brings in are noted as such.
     """
     (value,) = inputs
-    samples = place.call.shapes[0][0] or 2
+    samples = place.call.node.arguments.keras_tensors[0].shape[0] or 2
     # Positions from 1, so that 0 is a zero.
     signs = np.where(np.arange(samples) % 2, -1, 1).astype(np.int32)
     numbers = np.asarray(value.index + 1, np.int32)
@@ -39,7 +39,7 @@ def moved(place: Place, inputs: list[Value]) -> list[Value]:
 
 def _checked(place: Place, leaving: NDArray[np.int32], signs: NDArray[np.int32]) -> Index:
     first = np.asarray(leaving[0], np.int64)
-    if not np.array_equal(leaving, np.multiply.outer(signs, first)):
+    if (first < 0).any() or not np.array_equal(leaving, np.multiply.outer(signs, first)):
         kind = type(place.layer).__name__
         raise place.error("does more than to move the elements of each sample", received=kind)
     return first - 1

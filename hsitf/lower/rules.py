@@ -24,6 +24,7 @@ from hsitf.lower.layers_elementwise import (
     prelu,
     scaled_exponential,
     softmax,
+    softplus,
 )
 from hsitf.lower.layers_merging import (
     addition,
@@ -159,7 +160,7 @@ OPERATIONS: dict[str, Rule] = {
     "Rsqrt": elementwise,
     "Sigmoid": elementwise,
     "Silu": elementwise,
-    "Softplus": elementwise,
+    "Softplus": softplus,
     "Softsign": elementwise,
     "Sqrt": elementwise,
     "Tanh": elementwise,

@@ -192,12 +192,19 @@ def _grouping(volume: Value, conv: Convolution, target: Target) -> tuple[int, in
         candidates = (moved if now is None else now, 1)
         for inputs in candidates:
             whole = grouped(conv, down, inputs, outputs)
-            if whole is not None and whole.taps[2] * inputs <= GROWTH * conv.taps[2]:
+            if whole is not None and _fits(whole, conv, inputs):
                 best = (inputs, outputs, whole)
                 break
         if best[1] >= wanted:
             break
     return best
+
+
+def _fits(whole: Convolution, conv: Convolution, inputs: int) -> bool:
+    """Whether a grouped convolution is worth its zeros, and one that Keras has."""
+    # Keras has no strides along one axis with dilation along another.
+    keras_has_it = whole.axes[2].stride == 1 or conv.axes[1].dilation == 1
+    return keras_has_it and whole.taps[2] * inputs <= GROWTH * conv.taps[2]
 
 
 def _beside(
