@@ -240,6 +240,20 @@ def test_a_cost_is_reached(measure, everywhere):
         assert 0.48 < getattr(cost(thin(model, chosen)), measure) / whole <= 0.5
 
 
+def test_blocks_come_back_where_rounding_took_too_much():
+    # Four layers of 16: all at 8 leaves 28 % of the multiply-accumulates, one at 16 more up to 50.
+    model = randomized(zoo.build("he", bands=62, classes=4))
+    chosen = reach(model, "macs", 0.5, "l1", Cutting(round_to=8))
+    widths = [len(chosen.kept.get(name, range(16))) for name in FOUR]
+    assert set(widths) == {8, 16}
+    assert 0.38 < cost(thin(model, chosen)).macs / cost(model).macs <= 0.5
+    held = reach(model, "macs", 0.5, "l1", Cutting(round_to=8, ratios={"conv2": 0.5}))
+    assert len(held.kept["conv2"]) == 8
+
+
+FOUR = ("conv1", "block1_conv1", "block2_conv1", "conv2")
+
+
 def test_a_cost_out_of_reach_names_the_range():
     model = zoo.build("hu", bands=40, classes=4)
     with pytest.raises(InputError, match=r"cannot be reached.*: 0\.\d+ to 1, or [\d,]+ to"):

@@ -150,18 +150,32 @@ def choose(ranking: Ranking, cutting: Cutting, whole: Sizes | None = None) -> Pl
     Raises:
         InputError: A layer does not exist, or ratios contradict each other.
     """
+    free = prunable(ranking, cutting)
+    return losing(ranking, cutting, free, counts(free, cutting, whole or {}))
+
+
+def prunable(ranking: Ranking, cutting: Cutting) -> Free:
+    """The groups that may lose channels, with the worth of each of their channels.
+
+    Raises:
+        InputError: A layer that is named does not exist.
+    """
     for name in [*cutting.ratios, *cutting.ignored]:
         if name not in ranking.trace.widths:
             raise unknown("layer with channels", name, list(ranking.trace.widths))
-    free = [
+    return [
         (group, worth)
         for group, worth in zip(ranking.groups, ranking.worth, strict=True)
         if not set(group.layers) & set(cutting.ignored)
         and not (cutting.exact and group.approximate)
     ]
+
+
+def losing(ranking: Ranking, cutting: Cutting, free: Free, gone_of: Sequence[int]) -> Plan:
+    """The plan by which each of these groups loses so many channels, the least important."""
     gone: dict[str, set[int]] = defaultdict(set)
     approximate = []
-    for (group, worth), count in zip(free, _counts(free, cutting, whole or {}), strict=True):
+    for (group, worth), count in zip(free, gone_of, strict=True):
         for channel in np.argsort(worth, kind="stable")[:count].tolist():
             for name, at in zip(group.layers, group.channels[channel], strict=True):
                 gone[name].update(at)
@@ -182,8 +196,8 @@ def sizes(trace: Trace) -> Sizes:
     return {group.layers: len(group) for group in grouped(trace.ledger)}
 
 
-def _counts(free: Free, cutting: Cutting, whole: Sizes) -> list[int]:
-    """How many channels each group loses."""
+def counts(free: Free, cutting: Cutting, whole: Sizes) -> list[int]:
+    """How many channels each group loses; `whole` as of `choose`."""
     left = [_left(whole.get(g.layers, len(g)), _ratio(g, cutting)) for g, _ in free]
     if cutting.everywhere:
         ranked = [at for at, (g, _) in enumerate(free) if not set(g.layers) & set(cutting.ratios)]

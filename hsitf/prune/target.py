@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import prod
 
 import keras
+import numpy as np
 
 from hsitf.cost import Cost, cost, macs
 from hsitf.errors import InputError
 from hsitf.prune.identities import grid
-from hsitf.prune.plans import Cutting, Plan, Sizes, choose, removed
+from hsitf.prune.plans import Cutting, Plan, Sizes, choose, counts, losing, prunable, removed
 from hsitf.prune.ranking import Ranking, Samples, rank
 from hsitf.prune.rules import rule
 from hsitf.prune.tracing import Trace
@@ -125,4 +127,33 @@ def fitting(
             high, found = middle, chosen
         else:
             low = middle
-    return found
+    if cutting.round_to == 1:
+        return found
+    return _filled(ranking, replace(cutting, ratio=high), before, lambda p: needs(p) <= limit)
+
+
+def _filled(
+    ranking: Ranking, cutting: Cutting, before: Sizes | None, fits: Callable[[Plan], bool]
+) -> Plan:
+    """Gives blocks of `round_to` channels back as long as the plan still fits.
+
+    Groups of one width are rounded at one ratio, so that a network of four equal ones falls
+    from all its cost to a quarter at once. What comes back first is worth most.
+    """
+    free = prunable(ranking, cutting)
+    gone = counts(free, cutting, before or {})
+    own = {name for group, _ in free for name in group.layers} & set(cutting.ratios)
+    waiting = [at for at, (group, _) in enumerate(free) if not own & set(group.layers)]
+
+    def worth(at: int) -> float:
+        back = np.sort(free[at][1])[max(0, gone[at] - cutting.round_to) : gone[at]]
+        return float(back.mean()) if len(back) else 0.0
+
+    while waiting := [at for at in waiting if gone[at]]:
+        at = max(waiting, key=worth)
+        fewer = [max(0, n - cutting.round_to) if i == at else n for i, n in enumerate(gone)]
+        if fits(losing(ranking, cutting, free, fewer)):
+            gone = fewer
+        else:
+            waiting.remove(at)
+    return losing(ranking, cutting, free, gone)
