@@ -45,6 +45,10 @@ TrainMap = Annotated[
     str | None, typer.Option("--train-map", help="Label map of the training pixels (fixed split).")
 ]
 Patch = Annotated[int | None, typer.Option("--patch", help="Side of the patch in pixels.")]
+Bands = Annotated[
+    str | None,
+    typer.Option("--bands", help="Reduce bands: pca:30, forest-rfe:20, select:10,20, nm:450-900."),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of the split, the weights and the order.")]
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import scenes
+from hsitf.bands import Reducer, Sample, fit
+from hsitf.bands.reducer import BLOCK
 from hsitf.errors import DataError
 from hsitf.records import SceneChoice, SceneRecord, SplitRecord
 from hsitf.scenes.normalize import Normalizer
@@ -34,13 +36,20 @@ class Data:
         scene: As it was read.
         split: Its training, validation and test pixels.
         normalizer: Fitted on the training pixels.
-        patches: Of the normalized scene.
+        patches: Of the normalized scene, its bands reduced.
+        reducer: Of the bands, fitted on the training pixels; None where they are all taken.
     """
 
     scene: Scene
     split: Split
     normalizer: Normalizer
     patches: PatchSource
+    reducer: Reducer | None = None
+
+    @property
+    def bands(self) -> int:
+        """What a network takes of a pixel: bands, or components in their place."""
+        return self.patches.bands
 
     def targets(self, pixels: NDArray[np.int64]) -> NDArray[np.int32]:
         """Classes of `pixels` (flat indices) as the networks count them: 0 .. classes - 1."""
@@ -147,22 +156,47 @@ def load(choice: SceneChoice) -> Scene:
 
 
 def prepare(
-    scene: Scene, options: SplitOptions, train_map: NDArray[np.integer] | None = None
+    scene: Scene,
+    options: SplitOptions,
+    train_map: NDArray[np.integer] | None = None,
+    bands: str = "",
 ) -> Data:
     """Splits a scene and makes it ready for patches of `options.patch`.
 
+    Args:
+        scene: As it was read.
+        options: Of the split.
+        train_map: Of a fixed split.
+        bands: How to reduce the bands, such as "pca:30"; empty where they are all taken.
+
     Raises:
-        InputError: The patch does not fit into the scene, or see `splits.split`.
+        InputError: The patch does not fit into the scene, or see `splits.split`, `bands.fit`.
         DataError: See `splits.split`.
     """
     # The cheap complaint about the patch comes before the search for a split.
     PatchSource.check(scene.cube.shape, options.patch)
     parts = split(scene.labels, options, class_names=scene.class_names, train_map=train_map)
-    return restore(scene, parts, Normalizer.fit(scene.cube, parts.train), options.patch)
+    normalizer = Normalizer.fit(scene.cube, parts.train)
+    reducer = _fitted(scene, parts, normalizer, bands) if bands else None
+    return restore(scene, parts, normalizer, options.patch, reducer)
 
 
-def restore(scene: Scene, parts: Split, normalizer: Normalizer, patch: int) -> Data:
-    """The data of an earlier run: its own split and normalization on the same scene."""
+def _fitted(scene: Scene, parts: Split, normalizer: Normalizer, bands: str) -> Reducer:
+    """A reduction of bands that has seen the training pixels only, but for those of study."""
+    spectra = scene.cube.reshape(-1, scene.bands)
+    classes = scene.labels.ravel()[parts.train].astype(np.int32) - 1
+    sample = Sample(normalizer.apply(spectra[parts.train]), classes, parts.seed)
+    return fit(bands, sample, lambda: normalizer.apply(spectra), scene.wavelengths)
+
+
+def restore(
+    scene: Scene,
+    parts: Split,
+    normalizer: Normalizer,
+    patch: int,
+    reducer: Reducer | None = None,
+) -> Data:
+    """The data of an earlier run: its own split, normalization and bands on the same scene."""
     if len(normalizer.offset) != scene.bands:
         raise DataError(
             "the normalization belongs to another number of bands",
@@ -170,8 +204,15 @@ def restore(scene: Scene, parts: Split, normalizer: Normalizer, patch: int) -> D
             allowed=f"{scene.bands}, one a band",
             remedy="train the network again",
         )
+    if reducer is not None and reducer.bands != scene.bands:
+        raise DataError(
+            "the reduction of bands belongs to another number of them",
+            received=f"{reducer.bands} bands",
+            allowed=scene.bands,
+            remedy="train the network again",
+        )
     with np.errstate(over="ignore"):
-        normalized = normalizer.apply(scene.cube)
+        normalized = _front(scene.cube, normalizer, reducer)
     if bad := int(normalized.size - np.count_nonzero(np.isfinite(normalized))):
         raise DataError(
             f"{bad} values of {scene.name} are too large to be normalized",
@@ -179,7 +220,30 @@ def restore(scene: Scene, parts: Split, normalizer: Normalizer, patch: int) -> D
             allowed="values that stay finite in float32 when divided by their band's deviation",
             remedy="they may be no-data values: mask or fill them before",
         )
-    return Data(scene, parts, normalizer, PatchSource.of(normalized, patch))
+    return Data(scene, parts, normalizer, PatchSource.of(normalized, patch), reducer)
+
+
+def _front(
+    cube: NDArray[np.float32], normalizer: Normalizer, reducer: Reducer | None
+) -> NDArray[np.float32]:
+    """What networks see of a cube: (rows, cols, bands or components) float32.
+
+    Where bands are reduced, row by row, so that no second cube of all bands is made.
+    """
+    if reducer is None:
+        return normalizer.apply(cube)
+    rows, cols, bands = cube.shape
+    if not reducer.by_pixel:
+        whole = reducer.apply(normalizer.apply(cube).reshape(-1, bands))
+        return whole.reshape(rows, cols, -1)
+    reduced = np.empty((rows, cols, reducer.components), np.float32)
+    step = max(1, BLOCK // cols)
+    for start in range(0, rows, step):
+        block = normalizer.apply(cube[start : start + step])
+        reduced[start : start + step] = reducer.apply(block.reshape(-1, bands)).reshape(
+            len(block), cols, -1
+        )
+    return reduced
 
 
 def save_split(parts: Split, stream: BinaryIO) -> None:

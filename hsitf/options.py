@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hsitf import zoo
+from hsitf.bands import parse
 from hsitf.errors import InputError
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
@@ -64,6 +65,7 @@ def training_plan(
     schedule: str,
     changes: RecipeOptions = _AS_PUBLISHED,
     turn: bool = True,
+    bands: str | None = None,
 ) -> TrainingPlan:
     """The plan that a user's options make.
 
@@ -88,6 +90,7 @@ def training_plan(
         schedule=schedule if changes.epochs is None else "custom",
         seed=split.seed,
         turn=turn,
+        bands=parse(bands).text if bands else "",
     )  # fmt: skip
 
 
@@ -102,24 +105,31 @@ def changed_recipe(recipe: Recipe, changes: RecipeOptions) -> Recipe:
     return replace(recipe, **changed)
 
 
-def check_origin(origin: Path | None, scene: SceneChoice, split: SplitChoice) -> None:
+def check_origin(
+    origin: Path | None, scene: SceneChoice, split: SplitChoice, bands: str | None = None
+) -> None:
     """Refuses options that a trained network has decided on already.
 
     Raises:
         InputError: A run is named together with how to split or train.
     """
-    decided = [split != SplitChoice(), scene.train_map, scene.drop]
+    decided = [split != SplitChoice(), scene.train_map, scene.drop, bands]
     if origin is not None and any(decided):
         raise InputError(
-            "a trained network has its split, its patch, its seed and its classes already",
+            "a trained network has its split, patch, seed, classes and bands already",
             received="--from with options that decide on these",
-            remedy="leave out --from, or --split, --train, --train-map, --guard, --patch, --seed "
-            "and --drop-class",
+            remedy="leave out --from, or --split, --train, --train-map, --guard, --patch, --seed, "
+            "--drop-class and --bands",
         )
 
 
 def trained_for(
-    network: str, scene: SceneChoice, split: SplitChoice, origin: Path | None, progress: Progress
+    network: str,
+    scene: SceneChoice,
+    split: SplitChoice,
+    origin: Path | None,
+    progress: Progress,
+    bands: str | None = None,
 ) -> tuple[Run, SceneChoice]:
     """The trained network that a user means, and where its scene is now.
 
@@ -130,12 +140,13 @@ def trained_for(
         split: As the user wants it, where no run is named.
         origin: Folder of a run; else the latest that fits, or one trained now.
         progress: Told what was found.
+        bands: How the bands are reduced, where no run is named.
 
     Raises:
         InputError: See `trained`.
     """
     known = replace(scene, source=scene.source or BUILT_IN)
-    run = trained(training_plan(network, known, split, "short"), origin, progress)
+    run = trained(training_plan(network, known, split, "short", bands=bands), origin, progress)
     if scene.source:
         return run, known
     # The run knows its scene; the command may say where the files lie today.

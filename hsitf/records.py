@@ -14,8 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
+from hsitf.bands.reducer import Reducer
 from hsitf.errors import DataError, HsitfError
-from hsitf.files import explained, replacing
+from hsitf.files import explained, replacing, sha256
 from hsitf.metrics import Scores
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.splits import SplitOptions
@@ -64,6 +65,7 @@ class TrainingPlan:
         schedule: full, short or custom: how the epochs compare with the paper's.
         seed: Of weights, order, sides and dropout.
         turn: Whether each patch is shown turned or mirrored at random, one of eight ways.
+        bands: How the bands are reduced, such as "pca:30"; empty where all are taken.
     """
 
     network: str
@@ -73,6 +75,7 @@ class TrainingPlan:
     schedule: str
     seed: int
     turn: bool = True
+    bands: str = ""
 
     @property
     def patch(self) -> int:
@@ -124,6 +127,35 @@ class SplitRecord:
     leakage_pixel: float
     leakage_patch: float
     sha256: str
+
+
+@dataclass(frozen=True)
+class BandsRecord:
+    """How bands were reduced; what is needed to do it again lies in `bands.npz`.
+
+    Attributes:
+        text: As a user writes it, such as "pca:30".
+        components: What is left of a pixel.
+        chosen: Numbers of the bands that were selected, from 0; empty where they were combined.
+        fusable: Whether the reduction can go into an exported file.
+        remark: What everyone who reads these results has to know.
+        sha256: Of bands.npz.
+    """
+
+    text: str
+    components: int
+    chosen: tuple[int, ...]
+    fusable: bool
+    remark: str
+    sha256: str
+
+    @classmethod
+    def of(cls, reducer: Reducer, path: Path) -> BandsRecord:
+        """The record of a reducer saved at `path`."""
+        return cls(
+            reducer.text, reducer.components, reducer.chosen, reducer.affine is not None,
+            reducer.remark, sha256(path),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -244,6 +276,7 @@ class RunRecord:
         pruning: How it was pruned; None where it was not.
         unlabelled: Pixels without a label whose spectra were reconstructed in training; 0 where
             the network has no decoder.
+        bands: How bands were reduced before the network; None where it takes all of them.
     """
 
     schema: int
@@ -263,6 +296,12 @@ class RunRecord:
     command: str
     pruning: Pruning | None = None
     unlabelled: int = 0
+    bands: BandsRecord | None = None
+
+    @property
+    def components(self) -> int:
+        """What the network takes of a pixel: bands, or components in their place."""
+        return self.scene.shape[2] if self.bands is None else self.bands.components
 
 
 @dataclass(frozen=True)
@@ -343,6 +382,8 @@ class ExportRecord:
         run_sha256: Digest of that network's file.
         command: As typed.
         pruning: How the network was pruned; None where it was not.
+        reduction: How bands were reduced; None where all are taken. Where it is not fused into
+            the file, `bands.npz` beside it holds it.
     """
 
     schema: int
@@ -384,6 +425,7 @@ class ExportRecord:
     run_sha256: str
     command: str
     pruning: Pruning | None = None
+    reduction: BandsRecord | None = None
 
 
 def write(record: object, path: Path) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hsitf import records
+from hsitf import bands, records
+from hsitf.bands import Reducer
 from hsitf.data import Data, load, load_split, restore, same_scene
 from hsitf.errors import DataError, InputError
 from hsitf.files import sha256
@@ -25,6 +26,7 @@ MODELS = Path("models")
 NETWORK = "network.keras"
 RECORD = "record.json"
 SPLIT = "split.npz"
+BANDS = "bands.npz"
 PLAN = "plan.json"
 STATE = "state.npz"
 CARD = "README.md"
@@ -73,7 +75,7 @@ class Run:
                 remedy="train the network again",
             )
         model = load_network(path)
-        side, bands, classes = record.plan.patch, record.scene.shape[2], record.scene.class_names
+        side, bands, classes = record.plan.patch, record.components, record.scene.class_names
         shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         expected = (None, side, side, bands), (None, len(classes))
         if not isinstance(model, keras.models.Model) or shapes != expected:
@@ -103,7 +105,27 @@ class Run:
         """
         scene = load(choice or self.record.plan.scene)
         same_scene(scene, self.record.scene)
-        return restore(scene, self.split(), self.record.normalizer, self.record.plan.patch)
+        return restore(
+            scene, self.split(), self.record.normalizer, self.record.plan.patch, self.reducer()
+        )
+
+    def reducer(self) -> Reducer | None:
+        """The reduction of bands in front of the network, None where it takes all of them.
+
+        Raises:
+            DataError: Its file is missing, or is not the one that the record describes.
+        """
+        then = self.record.bands
+        if then is None:
+            return None
+        path = self.folder / BANDS
+        if not path.is_file() or sha256(path) != then.sha256:
+            raise DataError(
+                f"{path} is not the reduction of bands that its record describes",
+                received="another SHA-256" if path.is_file() else "no such file",
+                remedy="train the network again",
+            )
+        return bands.read(path)
 
     def split(self) -> Split:
         """The pixels that the network learned from, was chosen by and was judged on."""

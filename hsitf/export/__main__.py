@@ -48,6 +48,7 @@ def export(
     guard: cli.Guard = None,
     patch: cli.Patch = None,
     seed: cli.Seed = 0,
+    bands: cli.Bands = None,
     batch: Annotated[int, typer.Option("--batch", help="Patches an inference takes.")] = 1,
     max_drop: Annotated[
         float | None, typer.Option("--max-drop", help="Points of OA a file may lose.")
@@ -82,13 +83,13 @@ def export(
         tuple(drop_class or ()),
     )  # fmt: skip
     chosen = SplitChoice(split, train_share, guard, patch, seed)
-    check_origin(origin, choice, chosen)
+    check_origin(origin, choice, chosen, bands)
     cli.load_keras()
     from hsitf.export.pipeline import export
     from hsitf.export.table import table
 
     with cli.Terminal() as progress:
-        run, now = trained_for(model, choice, chosen, origin, progress)
+        run, now = trained_for(model, choice, chosen, origin, progress, bands)
         bundles, refused = export(run, request, progress, now)
     if bundles:
         print(table(bundles))

@@ -100,6 +100,7 @@ def prune(
     guard: cli.Guard = None,
     patch: cli.Patch = None,
     seed: cli.Seed = 0,
+    bands: cli.Bands = None,
     threads: Annotated[int, typer.Option("--threads", help="For the latency.")] = 1,
     run: Annotated[str | None, typer.Option("--run", help="Name of the new run's folder.")] = None,
 ) -> None:
@@ -122,7 +123,7 @@ def prune(
         tuple(drop_class or ()),
     )  # fmt: skip
     chosen = SplitChoice(split, train_share, guard, patch, seed)
-    check_origin(origin, choice, chosen)
+    check_origin(origin, choice, chosen, bands)
     given = {
         "ratio": ratio, "macs": macs, "parameters": parameters, "bytes": size, "alpha": alpha,
         "zeros": zeros,
@@ -163,7 +164,7 @@ def prune(
     if run is not None:
         check_name(run)
     with cli.Terminal() as progress:
-        then, now = trained_for(model, choice, chosen, origin, progress)
+        then, now = trained_for(model, choice, chosen, origin, progress, bands)
         if show:
             print("\n".join(map(str, groups(then.network()))))
             return

@@ -26,6 +26,7 @@ def train(
     guard: cli.Guard = None,
     patch: cli.Patch = None,
     seed: cli.Seed = 0,
+    bands: cli.Bands = None,
     schedule: Annotated[
         str, typer.Option("--schedule", help="full (the paper's epochs) or short.")
     ] = "full",
@@ -66,6 +67,7 @@ def train(
         schedule,
         RecipeOptions(optimizer, learning_rate, batch, epochs, momentum, l2),
         turn,
+        bands,
     )
     with cli.Terminal() as progress:
         finished = run_plan(plan, run, progress)

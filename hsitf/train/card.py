@@ -8,13 +8,14 @@ from hsitf.records import RunRecord
 def card(record: RunRecord) -> str:
     """A run's record as a page of Markdown."""
     plan, split, scores = record.plan, record.split, record.scores
+    reduced = f"components ({plan.bands} of the bands)" if plan.bands else "bands"
     synthetic = " This scene is synthetic: the numbers say nothing of a real one."
     lines = [
         f"# {plan.network} on {record.scene.name}",
         "",
         f"{record.paper}.",
         "",
-        f"Takes patches of {plan.patch} x {plan.patch} pixels and {record.scene.shape[2]} bands, "
+        f"Takes patches of {plan.patch} x {plan.patch} pixels and {record.components} {reduced}, "
         f"normalized band by band as `record.json` says, and returns {len(scores.support)} logits. "
         f"{record.parameters:,} parameters.",
         "",

@@ -149,7 +149,7 @@ def fit(
     keras.utils.set_random_seed(plan.seed)
     if network is None:
         network = zoo.build(
-            plan.network, bands=data.scene.bands, classes=data.scene.classes, patch=plan.patch
+            plan.network, bands=data.bands, classes=data.scene.classes, patch=plan.patch
         )
     model = _compiled(network, plan, data)
     state = _read_state(state_file) or State([], None, [], 0.0)

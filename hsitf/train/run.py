@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hsitf import records, runs, zoo
+from hsitf import bands, records, runs, zoo
 from hsitf.data import Data, load, prepare, read_train_map, same_scene, save_split
 from hsitf.errors import DataError, InputError
 from hsitf.files import replacing, sha256
 from hsitf.measure import peak_memory
 from hsitf.progress import Progress
-from hsitf.records import Beginning, Pruning, RunRecord, SceneChoice, TrainingPlan
+from hsitf.records import BandsRecord, Beginning, Pruning, RunRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.train.card import card
 from hsitf.zoo import Network, Recipe
@@ -42,7 +43,8 @@ def scheduled(facts: Network, schedule: str) -> Recipe:
 
 def default_name(plan: TrainingPlan) -> str:
     """Name of a run whose user gave none: what tells runs of a network apart most often."""
-    return f"{plan.split.kind}-{plan.schedule}-seed{plan.seed}"
+    reduced = re.sub(r"[^a-z0-9.-]+", "-", plan.bands)
+    return "-".join(filter(None, [plan.split.kind, plan.schedule, reduced, f"seed{plan.seed}"]))
 
 
 def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
@@ -72,8 +74,10 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         progress.say(f"{folder} is trained already")
         return run
     # Whatever can be refused is refused before the first file is written.
-    zoo.check(plan.network, bands=scene.bands, classes=scene.classes, patch=plan.patch)
-    data = prepare(scene, plan.split, read_train_map(plan.scene.train_map))
+    if not plan.bands:
+        zoo.check(plan.network, bands=scene.bands, classes=scene.classes, patch=plan.patch)
+    data = prepare(scene, plan.split, read_train_map(plan.scene.train_map), plan.bands)
+    zoo.check(plan.network, bands=data.bands, classes=scene.classes, patch=plan.patch)
     from hsitf.train.loop import fit, optimizer
 
     optimizer(plan.recipe)
@@ -117,6 +121,9 @@ def keep(
             saved.replace(temporary)
         finally:
             saved.unlink(missing_ok=True)
+    if data.reducer is not None:
+        with replacing(folder / runs.BANDS) as temporary, temporary.open("wb") as stream:
+            bands.save(data.reducer, stream)
     with replacing(folder / runs.SPLIT) as temporary, temporary.open("wb") as stream:
         save_split(data.split, stream)
     facts = zoo.network(plan.network)
@@ -137,6 +144,7 @@ def keep(
         versions=records.versions(),
         command=records.command(),
         pruning=pruning,
+        bands=None if data.reducer is None else BandsRecord.of(data.reducer, folder / runs.BANDS),
         unlabelled=0 if facts.reconstruction is None else len(data.unlabelled),
     )
     with replacing(folder / runs.CARD) as temporary:
@@ -202,7 +210,7 @@ def _fits(record: RunRecord, now: TrainingPlan) -> bool:
     then = record.plan
     # The same files may lie in another folder today; their digests are compared later.
     same = _found(then.scene) == _found(now.scene) and then.split == now.split
-    return same and record.pruning is None
+    return same and then.bands == now.bands and record.pruning is None
 
 
 def _found(scene: SceneChoice) -> SceneChoice:

@@ -1,0 +1,103 @@
+"""Band reduction, fitted to training pixels only.
+
+A technique is a row in one of the tables (`extraction`, `manifold`, `encoders`, `selection`); what
+it finds is a `Reducer`, made of arrays, that turns normalized spectra into components of zero mean
+and unit deviation. To add a technique, write `(sample, components) -> map` and give it a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.bands.encoders import ENCODERS
+from hsitf.bands.extraction import EXTRACTIONS
+from hsitf.bands.manifold import MANIFOLDS
+from hsitf.bands.reducer import Chosen, Floats, Map, Reducer
+from hsitf.bands.request import SELECT, WAVELENGTHS, Request, named_bands
+from hsitf.bands.request import parse as _parse
+from hsitf.bands.selection import SELECTIONS
+from hsitf.bands.stored import read, save
+from hsitf.bands.technique import Sample, Technique
+from hsitf.errors import InputError
+
+__all__ = ["TECHNIQUES", "Reducer", "Sample", "fit", "parse", "read", "save"]
+
+TECHNIQUES: dict[str, Technique] = {**EXTRACTIONS, **MANIFOLDS, **ENCODERS, **SELECTIONS}
+
+
+def parse(text: str) -> Request:
+    """Reads what a user wrote, such as "pca:30".
+
+    Raises:
+        InputError: It cannot be read, or there is no such technique.
+    """
+    return _parse(text, list(TECHNIQUES))
+
+
+def fit(
+    text: str,
+    sample: Sample,
+    whole: Callable[[], Floats],
+    wavelengths: NDArray[np.float64] | None = None,
+) -> Reducer:
+    """Fits a reduction of bands.
+
+    Args:
+        text: Such as "pca:30".
+        sample: The training pixels.
+        whole: Gives the spectra of all pixels, (rows * cols, bands), for techniques that are for
+            study only; called for no other.
+        wavelengths: (bands,) in nanometers, where known.
+
+    Raises:
+        InputError: The reduction cannot be had of these bands and pixels.
+    """
+    request = parse(text)
+    if request.technique in (SELECT, WAVELENGTHS):
+        chosen = named_bands(request, sample.bands, wavelengths)
+        return _scaled(request, sample, Chosen(chosen), "")
+    technique = TECHNIQUES[request.technique]
+    if technique.study:
+        sample = Sample(whole(), np.empty(0, np.int32), sample.seed)
+    _check(request, technique, sample)
+    return _scaled(request, sample, technique.fit(sample, request.components), technique.remark)
+
+
+def _check(request: Request, technique: Technique, sample: Sample) -> None:
+    """Refuses what cannot be had before the work starts."""
+    most = technique.most(sample)
+    if not 1 <= request.components <= most:
+        raise InputError(
+            f"{request.technique} cannot make so many components",
+            received=request.components,
+            allowed=f"1 to {most}: {technique.limit}" if most > 0 else f"none: {technique.limit}",
+            remedy="ask for fewer",
+        )
+    learns = request.technique in SELECTIONS or request.technique == "lda"
+    if learns and len(np.unique(sample.classes)) < 2:
+        raise InputError(
+            f"{request.technique} tells classes apart",
+            received="training pixels of one class",
+            allowed="two classes or more",
+        )
+
+
+def _scaled(request: Request, sample: Sample, fitted: Map, remark: str) -> Reducer:
+    """The reducer whose components have zero mean and unit deviation; bands stay as they are."""
+    found = fitted.apply(sample.spectra)
+    components = found.shape[1]
+    shift, scale = np.zeros(components, np.float32), np.ones(components, np.float32)
+    if not isinstance(fitted, Chosen):
+        deviation = found.astype(np.float64).std(axis=0)
+        shift = np.asarray(found.mean(axis=0, dtype=np.float64), np.float32)
+        scale = np.asarray(np.where(deviation > 0, deviation, 1.0), np.float32)
+    if not np.isfinite(found).all():
+        raise InputError(
+            f"{request.technique} did not converge on these pixels",
+            received="components that are no numbers",
+            remedy="ask for fewer components, or reduce the bands otherwise",
+        )
+    return Reducer(request.text, sample.bands, components, fitted, scale, shift, remark)

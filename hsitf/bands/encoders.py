@@ -1,0 +1,102 @@
+"""Codes of autoencoders: dense layers, and the convolutions of `boulch`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hsitf.bands.reducer import Arrays, Floats, Map, Stack
+from hsitf.bands.technique import Sample, Technique
+
+_EPOCHS = 100
+# Its convolutions take ten times as long.
+_EPOCHS_OF_BOULCH = 20
+_BATCH = 128
+_RATE = 1e-3
+# Numbers in the code of the zoo's boulch.
+_CODE = 3
+
+
+def _autoencoder(sample: Sample, components: int) -> Map:
+    """One hidden layer of the geometric mean of both widths, on the way in and on the way out."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(sample.seed)
+    hidden = max(components, round((sample.bands * components) ** 0.5))
+    inputs = keras.Input((sample.bands,))
+    first, second = layers.Dense(hidden, activation="relu"), layers.Dense(components)
+    code = second(first(inputs))
+    decoded = layers.Dense(sample.bands)(layers.Dense(hidden, activation="relu")(code))
+    _learn(keras.Model(inputs, decoded), sample.spectra, sample.spectra, _EPOCHS)
+    kernels = tuple(np.asarray(layer.get_weights()[0]) for layer in (first, second))
+    biases = tuple(np.asarray(layer.get_weights()[1]) for layer in (first, second))
+    return Stack(kernels, biases)
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """The encoder of the zoo's boulch.
+
+    Attributes:
+        bands: That enter.
+        weights: Of the encoder, in Keras' order.
+    """
+
+    bands: int
+    weights: tuple[Floats, ...]
+
+    @cached_property
+    def _encoder(self) -> Any:
+        encoder = _encoder(self.bands)
+        encoder.set_weights(list(self.weights))
+        return encoder
+
+    def apply(self, spectra: Floats) -> Floats:
+        """The three numbers of each spectrum."""
+        return np.asarray(self._encoder.predict(spectra[:, None, None], 4096, verbose=0))
+
+    def arrays(self) -> Arrays:
+        """Bands and weights."""
+        named: Arrays = {"bands": np.array(self.bands)}
+        return named | {f"weight{n}": weight for n, weight in enumerate(self.weights)}
+
+
+def _encoder(bands: int) -> Any:
+    import keras
+
+    from hsitf import zoo
+
+    whole = zoo.build("boulch", bands=bands, classes=2, patch=1)
+    return keras.Model(whole.input, whole.get_layer("code").output)
+
+
+def _boulch(sample: Sample, components: int) -> Map:
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(sample.seed)
+    encoder = _encoder(sample.bands)
+    spectrum = layers.Dense(sample.bands)(encoder.output)
+    patches = sample.spectra[:, None, None]
+    _learn(keras.Model(encoder.input, spectrum), patches, sample.spectra, _EPOCHS_OF_BOULCH)
+    return Code(sample.bands, tuple(np.asarray(weight) for weight in encoder.get_weights()))
+
+
+def _learn(network: Any, spectra: Floats, target: Floats, epochs: int) -> None:
+    import keras
+
+    network.compile(keras.optimizers.Adam(_RATE), "mse", jit_compile=False)
+    network.fit(spectra, target, _BATCH, epochs, verbose=0)
+
+
+ENCODERS = {
+    "autoencoder": Technique(_autoencoder),
+    "boulch": Technique(
+        _boulch, lambda sample: _CODE, "three, by its paper",
+        remark="the code of the zoo's boulch, trained to reconstruct the training spectra",
+    ),
+}  # fmt: skip

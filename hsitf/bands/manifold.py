@@ -1,0 +1,140 @@
+"""Components that are not affine in the bands: kernels, neighbors, sparse codes.
+
+They have no arrays that a device could use. They are kept as the spectra they were fitted to and
+fitted again where they are needed (`reducer.Refitted`), or, where unseen pixels cannot be
+transformed at all, are for study only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hsitf.bands.reducer import Embedded, Floats, Map, Refitted
+from hsitf.bands.technique import Sample, Technique
+from hsitf.errors import InputError
+
+# Spectra that are fitted to: the cost grows with their square.
+MOST_SPECTRA = 2000
+# Pixels of the largest scene that techniques for study are fitted to.
+MOST_PIXELS = {"mds": 5_000, "tsne": 60_000}
+_ANSWERS = 32
+
+Transform = Callable[[Floats], Floats]
+
+
+def _refitted(name: str, make: Callable[[int, int, Floats], Any]) -> Technique:
+    """A technique of scikit-learn that transforms unseen spectra.
+
+    Args:
+        name: Of the technique.
+        make: From components, seed and spectra to an estimator.
+    """
+
+    def refit(spectra: Floats, components: int, seed: int) -> Transform:
+        fitted = make(components, seed, spectra).fit(spectra.astype(np.float64))
+        return lambda new: np.asarray(fitted.transform(new.astype(np.float64)), np.float32)
+
+    def fit(sample: Sample, components: int) -> Map:
+        drawn = np.random.default_rng(sample.seed).permutation(len(sample.spectra))
+        spectra = sample.spectra[drawn[:MOST_SPECTRA]]
+        transform = refit(spectra, components, sample.seed)
+        answers = transform(spectra[:_ANSWERS])
+        return Refitted(name, components, sample.seed, spectra, answers, refit)
+
+    return Technique(
+        fit, _most, f"below the number of training spectra, of which {MOST_SPECTRA} are taken",
+        fusable=False, remark=f"fitted to at most {MOST_SPECTRA} training spectra", refit=refit,
+    )  # fmt: skip
+
+
+def _most(sample: Sample) -> int:
+    return min(len(sample.spectra), MOST_SPECTRA) - 1
+
+
+def _kernel_pca(components: int, seed: int, spectra: Floats) -> Any:
+    from sklearn.decomposition import KernelPCA
+
+    return KernelPCA(components, kernel="rbf", random_state=seed)
+
+
+def _lle(components: int, seed: int, spectra: Floats) -> Any:
+    from sklearn.manifold import LocallyLinearEmbedding
+
+    near = min(len(spectra) - 1, max(12, components + 2))
+    return LocallyLinearEmbedding(
+        n_neighbors=near, n_components=components, random_state=seed, eigen_solver="dense"
+    )
+
+
+def _isomap(components: int, seed: int, spectra: Floats) -> Any:
+    from sklearn.manifold import Isomap
+
+    return Isomap(
+        n_neighbors=min(len(spectra) - 1, 12), n_components=components, eigen_solver="dense"
+    )
+
+
+def _dictionary(components: int, seed: int, spectra: Floats) -> Any:
+    from sklearn.decomposition import MiniBatchDictionaryLearning
+
+    return MiniBatchDictionaryLearning(
+        components, alpha=1.0, transform_algorithm="omp", random_state=seed, max_iter=200,
+        transform_n_nonzero_coefs=max(1, components // 3),
+    )  # fmt: skip
+
+
+def _umap(components: int, seed: int, spectra: Floats) -> Any:
+    try:
+        from umap import UMAP
+    except ImportError:
+        raise InputError(
+            "umap is not installed",
+            remedy="pip install umap-learn, or reduce the bands otherwise",
+        ) from None
+    return UMAP(n_components=components, random_state=seed)
+
+
+def _embedded(name: str, make: Callable[[int, int], Any]) -> Technique:
+    def fit(sample: Sample, components: int) -> Map:
+        if len(sample.spectra) > MOST_PIXELS[name]:
+            raise InputError(
+                f"the scene is too large for {name}, which compares all pixels with each other",
+                received=f"{len(sample.spectra)} pixels",
+                allowed=f"{MOST_PIXELS[name]} at most",
+                remedy="reduce the bands otherwise, with isomap for example",
+            )
+        found = make(components, sample.seed).fit_transform(sample.spectra.astype(np.float64))
+        return Embedded(np.asarray(found, np.float32))
+
+    most: Callable[[Sample], int] = (lambda sample: 3) if name == "tsne" else _most
+    return Technique(
+        fit, most, "three" if name == "tsne" else "below the number of pixels",
+        fusable=False, study=True,
+        remark="for study only: fitted to the whole scene, test pixels included",
+    )  # fmt: skip
+
+
+def _mds(components: int, seed: int) -> Any:
+    from sklearn.manifold import MDS
+
+    return MDS(components, n_init=1, max_iter=100, random_state=seed)
+
+
+def _tsne(components: int, seed: int) -> Any:
+    from sklearn.manifold import TSNE
+
+    return TSNE(components, init="pca", random_state=seed)
+
+
+MANIFOLDS = {
+    "kernel_pca": _refitted("kernel_pca", _kernel_pca),
+    "dictionary": _refitted("dictionary", _dictionary),
+    "lle": _refitted("lle", _lle),
+    "isomap": _refitted("isomap", _isomap),
+    "umap": _refitted("umap", _umap),
+    "mds": _embedded("mds", _mds),
+    "tsne": _embedded("tsne", _tsne),
+}

@@ -1,0 +1,106 @@
+"""What a user asks for: `pca:30`, `forest-rfe:20`, `select:10,20,45`, `nm:450-900,1500-1700`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.errors import InputError, unknown
+
+SELECT, WAVELENGTHS = "select", "nm"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A reduction of bands, not yet fitted.
+
+    Attributes:
+        technique: Name of a technique; `select` or `nm` for bands named outright.
+        components: How many are to leave; 0 where bands are named.
+        bands: Numbers of bands from 0, for `select`.
+        ranges: From and to, in nanometers, for `nm`.
+    """
+
+    technique: str
+    components: int = 0
+    bands: tuple[int, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """As a user writes it."""
+        if self.technique == SELECT:
+            return f"{SELECT}:{','.join(map(str, self.bands))}"
+        if self.technique == WAVELENGTHS:
+            return f"{WAVELENGTHS}:{','.join(f'{low:g}-{high:g}' for low, high in self.ranges)}"
+        return f"{self.technique}:{self.components}"
+
+
+def parse(text: str, techniques: list[str]) -> Request:
+    """Reads what a user wrote.
+
+    Args:
+        text: Such as "pca:30".
+        techniques: Their names.
+
+    Raises:
+        InputError: It cannot be read, or there is no such technique.
+    """
+    name, colon, rest = text.partition(":")
+    if name not in [*techniques, SELECT, WAVELENGTHS]:
+        raise unknown("band reduction", name, [*techniques, SELECT, WAVELENGTHS])
+    try:
+        if not colon:
+            raise ValueError
+        if name == SELECT:
+            return Request(name, bands=tuple(sorted({int(part) for part in rest.split(",")})))
+        if name == WAVELENGTHS:
+            return Request(name, ranges=tuple(map(_range, rest.split(","))))
+        return Request(name, int(rest))
+    except ValueError:
+        raise InputError(
+            "the band reduction cannot be read",
+            received=text,
+            allowed="TECHNIQUE:COMPONENTS such as pca:30, select:10,20,45 or nm:450-900,1500-1700",
+        ) from None
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, high = (float(part) for part in text.split("-"))
+    if not 0 <= low <= high < float("inf"):
+        raise ValueError
+    return low, high
+
+
+def named_bands(
+    request: Request, bands: int, wavelengths: NDArray[np.float64] | None
+) -> NDArray[np.int64]:
+    """The bands that a user named outright.
+
+    Raises:
+        InputError: The scene has none such, or its wavelengths are not known.
+    """
+    if request.technique == SELECT:
+        if bad := [band for band in request.bands if not 0 <= band < bands]:
+            raise InputError(
+                "the scene has no such bands", received=bad[:5], allowed=f"0 to {bands - 1}"
+            )
+        return np.array(request.bands, np.int64)
+    if wavelengths is None:
+        raise InputError(
+            "the wavelengths of this scene are not known",
+            received=request.text,
+            remedy="choose bands by number with select:10,20,45",
+        )
+    inside = np.zeros(bands, np.bool_)
+    for low, high in request.ranges:
+        inside |= (wavelengths >= low) & (wavelengths <= high)
+    if not inside.any():
+        raise InputError(
+            "no band lies in these wavelengths",
+            received=request.text,
+            allowed=f"{wavelengths.min():g} to {wavelengths.max():g} nm",
+        )
+    return np.flatnonzero(inside).astype(np.int64)

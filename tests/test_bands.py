@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hsitf import bands
+from hsitf.bands import TECHNIQUES, Sample
+from hsitf.data import Data, prepare
+from hsitf.errors import DataError, InputError
+from hsitf.runs import Run
+from hsitf.scenes.scene import Scene
+from hsitf.scenes.splits import SplitOptions
+
+RNG = np.random.default_rng(0)
+# Too slow or too far from deterministic for every run of the tests, and an extra.
+SLOW = {"boulch", "tsne", "mds", "umap"}
+QUICK = [name for name in TECHNIQUES if name not in SLOW]
+
+
+def sample(pixels: int = 120, count: int = 10, classes: int = 3) -> Sample:
+    """Spectra of classes that differ in a few bands."""
+    labels = RNG.integers(0, classes, pixels).astype(np.int32)
+    spectra = RNG.normal(size=(pixels, count))
+    spectra[:, 2] += 3 * labels
+    spectra[:, 7] -= 2 * labels
+    return Sample(spectra.astype(np.float32), labels, 0)
+
+
+def components(name: str) -> int:
+    return {"lda": 2, "boulch": 3}.get(name, 4)
+
+
+def fitted(text: str, given: Sample) -> bands.Reducer:
+    return bands.fit(text, given, lambda: given.spectra, np.linspace(400, 1000, given.bands))
+
+
+def test_principal_component_by_hand():
+    # All lies on the line (3, 4): one component says it all, five apart for each step.
+    steps = np.array([-1, 0, 1], np.float32)
+    line = np.stack([3 * steps, 4 * steps], axis=1)
+    reducer = fitted("pca:1", Sample(line, np.zeros(3, np.int32), 0))
+    matrix = reducer.map.matrix[:, 0]
+    np.testing.assert_allclose(np.abs(matrix), [0.6, 0.8], atol=1e-6)
+    # Deviation of -5, 0, 5 is 5 * sqrt(2 / 3).
+    np.testing.assert_allclose(
+        np.abs(reducer.apply(line)[:, 0]), [1.5**0.5, 0, 1.5**0.5], rtol=1e-5
+    )
+
+
+def test_projection_on_parts_by_hand():
+    # Mixtures of (1, 0, 1) and (0, 2, 0): two parts explain them without rest.
+    amounts = RNG.uniform(0, 1, size=(50, 2))
+    amounts[0] = 0
+    spectra = (amounts @ np.array([[1.0, 0, 1], [0, 2, 0]])).astype(np.float32)
+    reducer = fitted("nmf:2", Sample(spectra, np.zeros(50, np.int32), 0))
+    found = reducer.map.apply(spectra)
+    for column in range(2):
+        assert np.abs(np.corrcoef(found[:, column], amounts.T)[0, 1:]).max() > 0.99
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_components_are_standard_and_survive_a_file(name, tmp_path):
+    given = sample()
+    reducer = fitted(f"{name}:{components(name)}", given)
+    found = reducer.apply(given.spectra)
+    assert found.shape == (120, reducer.components) and found.dtype == np.float32
+    if not reducer.chosen:
+        assert reducer.components == components(name)
+        np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
+        np.testing.assert_allclose(found.std(0), 1, atol=1e-3)
+    path = tmp_path / "bands.npz"
+    with path.open("wb") as stream:
+        bands.save(reducer, stream)
+    again = bands.read(path)
+    new = RNG.normal(size=(9, 10)).astype(np.float32)
+    np.testing.assert_allclose(again.apply(new), reducer.apply(new), atol=1e-4)
+    assert (again.text, again.components, again.chosen) == (
+        reducer.text, reducer.components, reducer.chosen,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_affine_reductions_are_one_matrix(name):
+    given = sample()
+    reducer = fitted(f"{name}:{components(name)}", given)
+    if reducer.affine is None:
+        assert not TECHNIQUES[name].fusable or name == "autoencoder"
+        return
+    by_matrix = given.spectra @ reducer.affine.matrix + reducer.affine.offset
+    np.testing.assert_allclose(by_matrix, reducer.apply(given.spectra), atol=1e-4)
+
+
+@pytest.mark.parametrize("judge", ["linear", "logistic", "forest"])
+def test_the_bands_that_tell_classes_apart_are_chosen(judge):
+    given = sample(pixels=300)
+    for mode in ("forward", "rfe", "mixed"):
+        assert 2 in fitted(f"{judge}-{mode}:2", given).chosen
+    assert len(fitted(f"{judge}-threshold:2", given).chosen) <= 2
+    assert len(fitted(f"{judge}-mixed:6", given).chosen) == 6
+
+
+def test_bands_by_number_and_wavelength():
+    given = sample()
+    assert fitted("select:7,2,2", given).chosen == (2, 7)
+    # Ten centers from 400 to 1000 nm are 66.7 nm apart.
+    assert fitted("nm:450-600,990-1200", given).chosen == (1, 2, 3, 9)
+    np.testing.assert_array_equal(
+        fitted("select:7,2", given).apply(given.spectra), given.spectra[:, [2, 7]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pcaa:3", "did you mean"),
+        ("pca", "TECHNIQUE:COMPONENTS"),
+        ("pca:x", "TECHNIQUE:COMPONENTS"),
+        ("pca:0", "1 to 10"),
+        ("pca:11", "1 to 10"),
+        ("svd:10", "1 to 9"),
+        ("lda:3", "1 to 2: one less than there are classes"),
+        ("tsne:4", "1 to 3"),
+        ("select:10", "0 to 9"),
+        ("select:", "TECHNIQUE"),
+        ("nm:2000-2500", "400 to 1000 nm"),
+        ("nm:900-450", "TECHNIQUE"),
+        ("boulch:4", "three"),
+    ],
+)
+def test_what_cannot_be_is_said(text, message):
+    with pytest.raises(InputError, match=message):
+        fitted(text, sample())
+
+
+def test_other_refusals():
+    alone = Sample(sample().spectra, np.zeros(120, np.int32), 0)
+    with pytest.raises(InputError, match="one class"):
+        fitted("forest-rfe:3", alone)
+    with pytest.raises(InputError, match="wavelengths of this scene are not known"):
+        bands.fit("nm:450-900", sample(), lambda: np.empty((0, 10)))
+    big = np.zeros((5001, 10), np.float32)
+    with pytest.raises(InputError, match="5000 at most"):
+        bands.fit("mds:2", sample(), lambda: big)
+
+
+def test_a_reduction_of_the_whole_scene_knows_no_other_pixel():
+    given = sample(60)
+    reducer = fitted("mds:2", given)
+    assert "test pixels included" in reducer.remark
+    assert reducer.apply(given.spectra).shape == (60, 2)
+    with pytest.raises(InputError, match="knows only the pixels"):
+        reducer.apply(given.spectra[:5])
+
+
+def test_strange_files_are_refused(tmp_path):
+    path = tmp_path / "bands.npz"
+    reducer = fitted("pca:2", sample())
+    with path.open("wb") as stream:
+        bands.save(reducer, stream)
+    arrays = dict(np.load(path))
+    for change in (
+        {"kind": np.array("Module")},
+        {"scale": np.array([0.0, 1.0])},
+        {"shift": np.zeros(3)},
+        {"map_matrix": np.zeros((3, 2))},
+        {"map_matrix": np.full((10, 2), np.nan)},
+        {"text": np.array({}, object)},
+    ):
+        with path.open("wb") as stream:
+            np.savez(stream, **{**arrays, **change})
+        with pytest.raises(DataError, match="does not hold a reduction"):
+            bands.read(path)
+    path.write_bytes(b"no file")
+    with pytest.raises(DataError, match="does not hold a reduction"):
+        bands.read(path)
+
+
+def test_a_technique_that_fits_otherwise_today_is_found_out(tmp_path):
+    path = tmp_path / "bands.npz"
+    with path.open("wb") as stream:
+        bands.save(fitted("lle:3", sample()), stream)
+    arrays = dict(np.load(path))
+    with path.open("wb") as stream:
+        np.savez(stream, **{**arrays, "map_answers": -arrays["map_answers"]})
+    with pytest.raises(DataError, match="does not fit again"):
+        bands.read(path).apply(sample().spectra)
+
+
+def scene(cube: np.ndarray) -> Scene:
+    labels = np.zeros(cube.shape[:2], np.int32)
+    labels[:, :12], labels[:, 12:] = 1, 2
+    return Scene("made", cube, labels, ("left", "right"), synthetic=True)
+
+
+def ready(cube: np.ndarray, text: str) -> Data:
+    return prepare(scene(cube), SplitOptions(kind="disjoint", patch=3, train=0.5), bands=text)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_reductions_see_training_pixels_only(name):
+    cube = RNG.normal(size=(30, 24, 10)).astype(np.float32)
+    cube[:, :12, 2] += 2
+    text = f"{name}:{1 if name == 'lda' else components(name)}"
+    one = ready(cube, text)
+    others = np.ones(cube.shape[:2], np.bool_)
+    others.ravel()[one.split.train] = False
+    changed = cube.copy()
+    changed[others] = RNG.normal(size=(int(others.sum()), 10), scale=50)
+    two = ready(changed, text)
+    np.testing.assert_array_equal(one.split.train, two.split.train)
+    for key, array in one.reducer.map.arrays().items():
+        np.testing.assert_array_equal(array, two.reducer.map.arrays()[key])
+    np.testing.assert_array_equal(one.reducer.scale, two.reducer.scale)
+    assert one.bands == one.reducer.components == one.patches.bands
+
+
+def test_a_network_of_components_goes_the_whole_way(shell):
+    words = ("--model", "hu", "--epochs", "4", "--batch", "20", "--lr", "0.05", *shell.SCENE)
+    done = shell("train", *words, "--bands", "pca:20")
+    assert done.returncode == 0, done.stderr
+    run = Run.open(shell.folder / "models/tiny/hu/disjoint-custom-pca-20-seed0")
+    assert run.record.bands.text == "pca:20" and run.record.components == 20
+    assert run.network().input_shape == (None, 1, 1, 20)
+    assert "20 components (pca:20 of the bands)" in (run.folder / "README.md").read_text()
+
+    # The run of 20 components is found by its bands, and not without them.
+    done = shell("prune", "--model", "hu", *shell.SCENE, "--bands", "pca:20", "--ratio", "0.5",
+                 "--epochs", "2")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    smaller = Run.open(run.folder.parent / f"{run.folder.name}-l2-ratio0.5")
+    assert smaller.record.bands == run.record.bands
+    done = shell("export", "--model", "hu", "--from", str(smaller.folder), "--float32")
+    assert done.returncode == 0, done.stderr
+
+    done = shell(
+        "export", "--model", "hu", "--from", str(run.folder), "--bands", "pca:20", "--int8"
+    )
+    assert done.returncode == 2 and "bands already" in done.stderr
+    (run.folder / "bands.npz").write_bytes(b"changed")
+    done = shell("export", "--model", "hu", "--from", str(run.folder), "--float32")
+    assert done.returncode == 3 and "another SHA-256" in done.stderr
+
+
+def test_too_few_components_are_refused_before_anything_is_written(shell):
+    done = shell("train", "--model", "he", *shell.SCENE, "--bands", "pca:4", "--run", "few")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert not (shell.folder / "models/tiny/he/few").exists()
