@@ -63,7 +63,8 @@ def test_components_are_standard_and_survive_a_file(name, tmp_path):
     given = sample()
     reducer = fitted(f"{name}:{components(name)}", given)
     found = reducer.apply(given.spectra)
-    assert found.shape == (120, reducer.components) and found.dtype == np.float32
+    assert found.shape == (120, reducer.components)
+    assert found.dtype == np.float32
     if not reducer.chosen:
         assert reducer.components == components(name)
         np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
@@ -219,7 +220,8 @@ def test_a_network_of_components_goes_the_whole_way(shell):
     done = shell("train", *words, "--bands", "pca:20")
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / "models/tiny/hu/disjoint-custom-pca-20-seed0")
-    assert run.record.bands.text == "pca:20" and run.record.components == 20
+    assert run.record.bands.text == "pca:20"
+    assert run.record.components == 20
     assert run.network().input_shape == (None, 1, 1, 20)
     assert "20 components (pca:20 of the bands)" in (run.folder / "README.md").read_text()
 
@@ -235,13 +237,16 @@ def test_a_network_of_components_goes_the_whole_way(shell):
     done = shell(
         "export", "--model", "hu", "--from", str(run.folder), "--bands", "pca:20", "--int8"
     )
-    assert done.returncode == 2 and "bands already" in done.stderr
+    assert done.returncode == 2
+    assert "bands already" in done.stderr
     (run.folder / "bands.npz").write_bytes(b"changed")
     done = shell("export", "--model", "hu", "--from", str(run.folder), "--float32")
-    assert done.returncode == 3 and "another SHA-256" in done.stderr
+    assert done.returncode == 3
+    assert "another SHA-256" in done.stderr
 
 
 def test_too_few_components_are_refused_before_anything_is_written(shell):
     done = shell("train", "--model", "he", *shell.SCENE, "--bands", "pca:4", "--run", "few")
-    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
     assert not (shell.folder / "models/tiny/he/few").exists()
