@@ -1,4 +1,4 @@
-"""How good a classification is. NumPy only.
+"""How good a classification is, and how sure that is.
 
 All measures come from the confusion matrix M, M[i, j] = pixels of class i called class j
 (Congalton, Remote Sensing of Environment 37, 1991).
@@ -6,6 +6,7 @@ All measures come from the confusion matrix M, M[i, j] = pixels of class i calle
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,32 @@ def scores(matrix: NDArray[np.int64]) -> Scores:
         f1=tuple(_ratio(2 * hits, truth + called).tolist()),
         support=tuple(truth.tolist()),
     )
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean, and how far it may be off.
+
+    Attributes:
+        mean: Of the values.
+        half: Half the width of its 95 % confidence interval.
+    """
+
+    mean: float
+    half: float
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Mean and 95 % confidence interval of independent values, by Student's t.
+
+    Args:
+        values: Two or more.
+    """
+    from scipy.stats import t
+
+    count = len(values)
+    error = float(np.std(values, ddof=1)) / count**0.5
+    return Interval(float(np.mean(values)), float(t.ppf(0.975, count - 1)) * error)
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

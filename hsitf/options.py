@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hsitf import zoo
 from hsitf.bands import parse
-from hsitf.errors import InputError
+from hsitf.errors import InputError, unknown
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
 from hsitf.runs import Run
@@ -31,6 +31,32 @@ class RecipeOptions:
 
 
 _AS_PUBLISHED = RecipeOptions()
+
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How else a network is taught: the fields of `TrainingPlan` by the same names."""
+
+    turn: bool = True
+    radiation: bool = False
+    mixture: bool = False
+    balanced: bool = False
+    patience: int = 0
+    precision: str = "float32"
+    xla: bool = False
+
+    def __post_init__(self) -> None:
+        if self.patience < 0:
+            raise InputError(
+                "the patience is out of range", received=self.patience, allowed="0 or more epochs"
+            )
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+
+
+_AS_EVER = Teaching()
 
 # The scene of those who name none.
 BUILT_IN = "fields"
@@ -64,7 +90,7 @@ def training_plan(
     split: SplitChoice,
     schedule: str,
     changes: RecipeOptions = _AS_PUBLISHED,
-    turn: bool = True,
+    teaching: Teaching = _AS_EVER,
     bands: str | None = None,
 ) -> TrainingPlan:
     """The plan that a user's options make.
@@ -89,8 +115,8 @@ def training_plan(
         recipe=recipe,
         schedule=schedule if changes.epochs is None else "custom",
         seed=split.seed,
-        turn=turn,
         bands=parse(bands).text if bands else "",
+        **vars(teaching),
     )  # fmt: skip
 
 

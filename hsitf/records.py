@@ -66,6 +66,13 @@ class TrainingPlan:
         seed: Of weights, order, sides and dropout.
         turn: Whether each patch is shown turned or mirrored at random, one of eight ways.
         bands: How the bands are reduced, such as "pca:30"; empty where all are taken.
+        radiation: Whether a tenth of the patches is shown brighter or darker, with noise.
+        mixture: Whether a tenth of the patches is shown mixed with another of its class.
+        balanced: Whether the loss of a pixel is weighted by the inverse frequency of its class.
+        patience: Epochs without a better validation accuracy after which training ends; 0 for
+            never.
+        precision: float32, or what Keras computes in beside it: mixed_float16, mixed_bfloat16.
+        xla: Whether XLA compiles the step, where that is not its backend's own way.
     """
 
     network: str
@@ -76,6 +83,12 @@ class TrainingPlan:
     seed: int
     turn: bool = True
     bands: str = ""
+    radiation: bool = False
+    mixture: bool = False
+    balanced: bool = False
+    patience: int = 0
+    precision: str = "float32"
+    xla: bool = False
 
     @property
     def patch(self) -> int:
@@ -277,6 +290,9 @@ class RunRecord:
         unlabelled: Pixels without a label whose spectra were reconstructed in training; 0 where
             the network has no decoder.
         bands: How bands were reduced before the network; None where it takes all of them.
+        predict_us: Microseconds that the trained network takes a test pixel, in batches.
+        gpu_memory: Largest memory taken on the first GPU, bytes; 0 where none computed.
+        backend: What Keras ran on.
     """
 
     schema: int
@@ -297,6 +313,9 @@ class RunRecord:
     pruning: Pruning | None = None
     unlabelled: int = 0
     bands: BandsRecord | None = None
+    predict_us: float = 0.0
+    gpu_memory: int = 0
+    backend: str = "tensorflow"
 
     @property
     def components(self) -> int:

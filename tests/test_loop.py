@@ -5,7 +5,7 @@ import pytest
 
 from hsitf import data
 from hsitf.errors import DataError, InputError
-from hsitf.options import RecipeOptions, SplitChoice, training_plan
+from hsitf.options import RecipeOptions, SplitChoice, Teaching, training_plan
 from hsitf.progress import Silent
 from hsitf.records import Epoch, SceneChoice
 from hsitf.scenes.splits import SplitOptions
@@ -60,3 +60,42 @@ def test_damaged_state_is_refused(tmp_path, share):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(DataError, match="remove the run's folder"):
         loop._read_state(path)
+
+
+def epochs(*accuracies: float) -> list[Epoch]:
+    return [Epoch(1.0, accuracy, 0.1, 1.0) for accuracy in accuracies]
+
+
+def test_rates_by_hand():
+    still = epochs(0.5, 0.5, 0.5)
+    # A quarter of eight epochs without a gain.
+    assert loop.rate(still[:2], Recipe("sgd", 0.1, epochs=8)) == 0.1
+    assert loop.rate(still, Recipe("sgd", 0.1, epochs=8)) == pytest.approx(0.01)
+    stairs = Recipe("sgd", 0.1, epochs=30, milestones=(0.5, 25 / 30))
+    found = [loop.rate(epochs(*[0.5] * done), stairs) for done in (0, 14, 15, 24, 25)]
+    assert found == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
+    slow = Recipe("sgd", 0.1, epochs=100, decay=0.01)
+    # Two epochs of fifty steps: divided by 1 + 0.01 * 100.
+    assert loop.rate(epochs(0.5, 0.6), slow, 50) == pytest.approx(0.05)
+
+
+def test_patience_by_hand():
+    choice = SplitChoice()
+    for patience, expected in ((0, False), (2, True), (3, False)):
+        plan = training_plan(
+            "hu", SceneChoice("tiny"), choice, "full", teaching=Teaching(patience=patience)
+        )
+        assert loop.over(epochs(0.1, 0.9, 0.8, 0.7), 2, plan) == expected
+    short = training_plan("hu", SceneChoice("tiny"), choice, "full", RecipeOptions(epochs=4))
+    assert loop.over(epochs(0.1, 0.2, 0.3, 0.4), 4, short)
+
+
+def test_rare_classes_count_more(tiny):
+    plan = training_plan("hu", SceneChoice("tiny"), SplitChoice(), "full")
+    ready = data.prepare(tiny, plan.split)
+    model = loop._compiled(loop._built(plan, ready), plan, ready)
+    pixels = ready.split.train
+    weights, counts = loop._weights(model, ready, pixels), np.bincount(ready.targets(pixels))
+    for label, count in enumerate(counts):
+        found = weights[ready.targets(pixels) == label]
+        np.testing.assert_allclose(found, np.median(counts) / count, rtol=1e-6)

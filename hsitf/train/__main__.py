@@ -43,6 +43,31 @@ def train(
     turn: Annotated[
         bool, typer.Option("--turn/--no-turn", help="Show patches turned and mirrored at random.")
     ] = True,
+    radiation: Annotated[
+        bool, typer.Option("--radiation", help="Show some patches in another light, with noise.")
+    ] = False,
+    mixture: Annotated[
+        bool, typer.Option("--mixture", help="Show some patches mixed with one of their class.")
+    ] = False,
+    balanced: Annotated[
+        bool, typer.Option("--balanced", help="Weight classes by their inverse frequency.")
+    ] = False,
+    patience: Annotated[
+        int, typer.Option("--patience", help="Stop after so many epochs without gain; 0: never.")
+    ] = 0,
+    precision: Annotated[
+        str, typer.Option("--precision", help="float32, mixed_float16 or mixed_bfloat16.")
+    ] = "float32",
+    xla: Annotated[bool, typer.Option("--xla", help="Compile TensorFlow's step with XLA.")] = False,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="tensorflow, jax or torch.")
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or gpu (all there are).")] = (
+        "auto"
+    ),
+    runs: Annotated[
+        int, typer.Option("--runs", help="Train so often, with seeds that follow.")
+    ] = 1,
     run: Annotated[str | None, typer.Option("--run", help="Name of the run's folder.")] = None,
 ) -> None:
     """Trains a network and writes models/<scene>/<network>/<run>/.
@@ -53,9 +78,14 @@ def train(
     from hsitf.zoo import known
 
     known(model)
+    from hsitf.train.devices import choose, use
+
+    use(backend)
     cli.load_keras()
-    from hsitf.options import RecipeOptions, SplitChoice, training_plan
+    choose(device)
+    from hsitf.options import RecipeOptions, SplitChoice, Teaching, training_plan
     from hsitf.records import SceneChoice
+    from hsitf.train.repeat import repeat, table
     from hsitf.train.run import train as run_plan
 
     plan = training_plan(
@@ -66,9 +96,14 @@ def train(
         SplitChoice(split, train_share, guard, patch, seed),
         schedule,
         RecipeOptions(optimizer, learning_rate, batch, epochs, momentum, l2),
-        turn,
+        Teaching(turn, radiation, mixture, balanced, patience, precision, xla),
         bands,
     )
+    if runs > 1:
+        with cli.Terminal() as progress:
+            summary, place = repeat(plan, runs, run, progress)
+        print(f"{table(summary)}\nRecord: {place}.")
+        return
     with cli.Terminal() as progress:
         finished = run_plan(plan, run, progress)
     record = finished.record

@@ -8,6 +8,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from hsitf.scenes.patches import PatchSource
+from hsitf.train.augment import Mixture, Radiation
 
 
 class PatchGather(keras.layers.Layer):  # type: ignore[misc]
@@ -29,7 +30,7 @@ class PatchGather(keras.layers.Layer):  # type: ignore[misc]
         self._corner = ops.convert_to_tensor(source.corners)
 
     def call(self, views: keras.KerasTensor) -> keras.KerasTensor:
-        """`(batch, 2)` pixels and sides, integers -> `(batch, patch, patch, bands)` float32."""
+        """`(batch, 2 or more)` pixels and sides -> `(batch, patch, patch, bands)` float32."""
         corners = ops.take(self._corner, views[:, 0], axis=0)
         rows = ops.expand_dims(corners, 1) + ops.take(self._windows, views[:, 1], axis=0)
         patches = ops.take(self._pixels, ops.reshape(rows, (-1,)), axis=0)
@@ -40,10 +41,31 @@ class PatchGather(keras.layers.Layer):  # type: ignore[misc]
         return (input_shape[0], *self._shape)
 
 
-def gathering(network: keras.Model, source: PatchSource) -> keras.Model:
-    """The network fed by `views`, `(batch, 2)` int32, instead of patches."""
-    seen = keras.Input((2,), dtype="int32", name="view")
-    return keras.Model(seen, network(PatchGather(source)(seen)), name="gathering")
+def gathering(
+    network: keras.Model, source: PatchSource, radiation: bool = False, mixture: bool = False
+) -> keras.Model:
+    """The network fed by `views`, `(batch, 2)` int32, instead of patches.
+
+    Args:
+        network: `(batch, patch, patch, bands)` -> logits.
+        source: The padded, normalized scene.
+        radiation: Whether to change the brightness of some patches in training.
+        mixture: Whether to mix some with another of their class in training, whose pixel is the
+            third column of the views then.
+    """
+    seen = keras.Input((3 if mixture else 2,), dtype="int32", name="view")
+    gather = PatchGather(source)
+    patches = gather(seen)
+    if mixture:
+        partners = ops.concatenate([seen[:, 2:], seen[:, 1:2]], axis=1)
+        patches = Mixture(name="mixture")(patches, gather(partners))
+    if radiation:
+        patches = Radiation(name="radiation")(patches)
+    logits = network(patches)
+    if logits.dtype != "float32":
+        # A softmax of half precision would lose the small classes.
+        logits = ops.cast(logits, "float32")
+    return keras.Model(seen, logits, name="gathering")
 
 
 def reconstructing(network: keras.Model, source: PatchSource) -> keras.Model:

@@ -6,7 +6,8 @@ import json
 import math
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -22,6 +23,8 @@ from hsitf.files import replacing
 from hsitf.metrics import Scores, confusion, scores
 from hsitf.progress import Progress
 from hsitf.records import Epoch, TrainingPlan
+from hsitf.train.augment import with_partners
+from hsitf.train.devices import out_of_memory
 from hsitf.train.gather import gathering, reconstructing, views
 from hsitf.zoo import Recipe
 
@@ -78,14 +81,19 @@ class Between:
     judged_from: int
 
 
-def rate(history: Sequence[Epoch], recipe: Recipe) -> float:
-    """Learning rate of the next epoch: the last one, divided where accuracy stood still.
+def rate(history: Sequence[Epoch], recipe: Recipe, steps: int = 0) -> float:
+    """Learning rate of the next epoch.
 
     Args:
         history: The epochs done.
-        recipe: Of the network; a quarter of its epochs without a better validation accuracy
-            makes the rate a tenth.
+        recipe: Of the network. The rate is divided by ten at its milestones; where it has none,
+            where a quarter of the epochs brought no better validation accuracy.
+        steps: Of an epoch, which the recipe's decay counts.
     """
+    decayed = 1 + recipe.decay * steps * len(history)
+    if recipe.milestones:
+        passed = sum(len(history) >= share * recipe.epochs for share in recipe.milestones)
+        return float(recipe.learning_rate / DECAY**passed / decayed)
     patience = max(1, round(recipe.epochs * PATIENCE))
     best, waited, value = -1.0, 0, recipe.learning_rate
     for epoch in history:
@@ -95,7 +103,19 @@ def rate(history: Sequence[Epoch], recipe: Recipe) -> float:
             waited += 1
         if waited == patience:
             value, waited = value / DECAY, 0
-    return value
+    return value / decayed
+
+
+def over(history: Sequence[Epoch], best_epoch: int, plan: TrainingPlan) -> bool:
+    """Whether training has ended: all epochs done, or its patience.
+
+    Args:
+        history: The epochs done.
+        best_epoch: The best of them, counted from 1.
+        plan: Of the run.
+    """
+    waited = len(history) - best_epoch
+    return len(history) >= plan.recipe.epochs or 0 < plan.patience <= waited
 
 
 def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
@@ -147,11 +167,10 @@ def fit(
         InputError: The training diverged.
     """
     keras.utils.set_random_seed(plan.seed)
-    if network is None:
-        network = zoo.build(
-            plan.network, bands=data.bands, classes=data.scene.classes, patch=plan.patch
-        )
-    model = _compiled(network, plan, data)
+    fresh = network is None
+    with _computing(plan.precision if fresh else "float32"):
+        network = _built(plan, data) if network is None else network
+        model = _compiled(network, plan, data)
     state = _read_state(state_file) or State([], None, [], 0.0)
     if state.variables is not None:
         _assign(_variables(model), state.variables, state_file)
@@ -161,10 +180,19 @@ def fit(
     epochs, steps = plan.recipe.epochs, -(-len(_teaching(model, data)) // plan.recipe.batch)
     progress.start(f"training {plan.network}", epochs * steps)
     progress.advance(len(state.history) * steps)
-    while len(state.history) < epochs:
+    while not (state.history and over(state.history, state.best_epoch, plan)):
         if between and between.before(len(state.history)):
             model.make_train_function(force=True)
-        epoch = _epoch(model, plan, data, state, progress)
+        try:
+            epoch = _epoch(model, plan, data, state, progress)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            raise InputError(
+                "there is too little memory for a step of this batch",
+                received=f"a batch of {plan.recipe.batch}",
+                remedy=f"give a smaller one, such as --batch {max(1, plan.recipe.batch // 2)}",
+            ) from error
         if not math.isfinite(epoch.loss):
             raise InputError(
                 f"training diverged in epoch {len(state.history) + 1}",
@@ -175,18 +203,44 @@ def fit(
         state.seconds += epoch.seconds
         if state.best_epoch == len(state.history):
             state.best = network.get_weights()
-        if time.monotonic() - saved > SAVE_EVERY and len(state.history) < epochs:
+        unsaved = time.monotonic() - saved > SAVE_EVERY
+        if unsaved and not over(state.history, state.best_epoch, plan):
             state.variables = [np.asarray(variable) for variable in _variables(model)]
             _write_state(state, state_file)
             saved = time.monotonic()
     network.set_weights(state.best)
+    if fresh and plan.precision != "float32":
+        # Files and further training are of 32 bits; the weights were all along.
+        network = _built(plan, data)
+        network.set_weights(state.best)
+        model = gathering(network, data.patches)
+    # The first batch is compiled, and does not count.
+    evaluate(model, data, data.split.test[:PREDICT_BATCH])
+    begin = time.monotonic()
+    found = evaluate(model, data, data.split.test)
     return FitResult(
         network=network,
         history=tuple(state.history),
         best_epoch=state.best_epoch,
-        scores=evaluate(model, data, data.split.test),
+        scores=found,
         seconds=state.seconds,
+        predict_us=1e6 * (time.monotonic() - begin) / len(data.split.test),
     )
+
+
+def _built(plan: TrainingPlan, data: Data) -> keras.Model:
+    return zoo.build(plan.network, bands=data.bands, classes=data.scene.classes, patch=plan.patch)
+
+
+@contextmanager
+def _computing(precision: str) -> Iterator[None]:
+    """Makes what Keras builds inside compute in another precision; weights stay of 32 bits."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _compiled(network: keras.Model, plan: TrainingPlan, data: Data) -> keras.Model:
@@ -198,9 +252,15 @@ def _compiled(network: keras.Model, plan: TrainingPlan, data: Data) -> keras.Mod
     """
     recipe, weight = plan.recipe, zoo.network(plan.network).reconstruction
     if weight is None:
-        model = gathering(network, data.patches)
+        model = gathering(network, data.patches, plan.radiation, plan.mixture)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     else:
+        if plan.radiation or plan.mixture:
+            raise InputError(
+                f"{plan.network} learns from unlabelled pixels, whose spectra it reconstructs",
+                received="--radiation or --mixture",
+                remedy="leave them out",
+            )
         model = reconstructing(zoo.semi_supervised(plan.network, network), data.patches)
         loss = [
             keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=UNLABELLED),
@@ -214,7 +274,7 @@ def _compiled(network: keras.Model, plan: TrainingPlan, data: Data) -> keras.Mod
         loss,
         loss_weights=None if weight is None else [1.0, weight],
         # On CPU, TensorFlow's own kernels beat XLA's: 27 times for the convolutions of he.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+        jit_compile=plan.xla if keras.backend.backend() == "tensorflow" else "auto",
     )
     model.optimizer.build(model.trainable_variables)
     return model
@@ -238,6 +298,39 @@ def _targets(
     return [classes, np.zeros((len(pixels), 1), np.float32)]
 
 
+def _shared(pixels: NDArray[np.int64], batch: int) -> NDArray[np.int64]:
+    """The pixels, and where several devices share a batch, so many again that each has its part.
+
+    Raises:
+        InputError: A batch cannot be shared among the devices.
+    """
+    spread = keras.distribution.distribution()
+    if spread is None:
+        return pixels
+    among = int(np.prod(spread.device_mesh.shape))
+    if batch % among:
+        raise InputError(
+            f"a batch is shared among {among} devices",
+            received=f"a batch of {batch}",
+            allowed=f"multiples of {among}",
+            remedy=f"give --batch {-(-batch // among) * among}",
+        )
+    return np.resize(pixels, -(-len(pixels) // among) * among)
+
+
+def _weights(
+    model: keras.Model, data: Data, pixels: NDArray[np.int64]
+) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+    """What each pixel's loss counts: the median frequency of the classes over its own's."""
+    counts = np.bincount(data.targets(data.split.train), minlength=data.scene.classes)
+    weights = np.median(counts[counts > 0]) / np.maximum(counts, 1)
+    classes = data.targets(pixels)
+    of_pixels = np.where(classes == UNLABELLED, 1.0, weights[classes]).astype(np.float32)
+    if len(model.outputs) == 1:
+        return of_pixels
+    return [of_pixels, np.ones(len(pixels), np.float32)]
+
+
 def _epoch(
     model: keras.Model,
     plan: TrainingPlan,
@@ -251,13 +344,19 @@ def _epoch(
     whether the epochs before were run in this process.
     """
     begin, history = time.monotonic(), state.history
-    learning_rate = rate(history[state.judged_from :], plan.recipe)
+    teaching = _teaching(model, data)
+    steps = -(-len(teaching) // plan.recipe.batch)
+    learning_rate = rate(history[state.judged_from :], plan.recipe, steps)
     model.optimizer.learning_rate = learning_rate
     generator = np.random.default_rng((plan.seed, len(history)))
-    order = generator.permutation(_teaching(model, data))
+    order = _shared(generator.permutation(teaching), plan.recipe.batch)
+    seen = views(order, generator if plan.turn else None)
+    if plan.mixture:
+        seen = with_partners(seen, data.targets(order), generator)
     fitted = model.fit(
-        views(order, generator if plan.turn else None),
+        seen,
         _targets(model, data, order),
+        sample_weight=_weights(model, data, order) if plan.balanced else None,
         batch_size=plan.recipe.batch,
         shuffle=False,
         verbose=0,
@@ -278,6 +377,7 @@ class FitResult:
         best_epoch: Counted from 1.
         scores: On the test pixels.
         seconds: Spent in training, interruptions left out.
+        predict_us: Microseconds a test pixel, in batches.
     """
 
     network: keras.Model
@@ -285,13 +385,18 @@ class FitResult:
     best_epoch: int
     scores: Scores
     seconds: float
+    predict_us: float = 0.0
 
 
 def evaluate(model: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
     """Scores of a gathering model on `pixels` (flat indices), by its first output."""
-    outputs = model.predict(views(pixels), batch_size=PREDICT_BATCH, verbose=0)
+    seen = views(_shared(pixels, PREDICT_BATCH))
+    if model.inputs[0].shape[1] > seen.shape[1]:
+        # What a patch would be mixed with in training plays no part here.
+        seen = np.column_stack([seen, seen[:, :1]])
+    outputs = model.predict(seen, batch_size=PREDICT_BATCH, verbose=0)
     logits = outputs if len(model.outputs) == 1 else outputs[0]
-    predicted = np.asarray(logits).argmax(1)
+    predicted = np.asarray(logits)[: len(pixels)].argmax(1)
     return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
 
 

@@ -18,6 +18,7 @@ from hsitf.progress import Progress
 from hsitf.records import BandsRecord, Beginning, Pruning, RunRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.train.card import card
+from hsitf.train.devices import gpu_memory
 from hsitf.zoo import Network, Recipe
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def keep(
             bands.save(data.reducer, stream)
     with replacing(folder / runs.SPLIT) as temporary, temporary.open("wb") as stream:
         save_split(data.split, stream)
+    from keras.config import backend
+
     facts = zoo.network(plan.network)
     record = RunRecord(
         schema=records.SCHEMA,
@@ -140,6 +143,9 @@ def keep(
         scores=fitted.scores,
         seconds=fitted.seconds,
         peak_memory=peak_memory(),
+        predict_us=fitted.predict_us,
+        gpu_memory=gpu_memory(),
+        backend=backend(),
         sha256=sha256(folder / runs.NETWORK),
         versions=records.versions(),
         command=records.command(),

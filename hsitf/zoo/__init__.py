@@ -31,13 +31,15 @@ class Recipe:
 
     Attributes:
         optimizer: Name of a Keras optimizer.
-        learning_rate: At the start; divided by 10 when the validation accuracy has not improved
-            for a quarter of the epochs.
+        learning_rate: At the start; divided by 10 at the milestones, and where there are none,
+            when the validation accuracy has not improved for a quarter of the epochs.
         batch: Patches a step.
         epochs: Passes over the training pixels.
         momentum: Of SGD.
         l2: Weight decay in the sense of the papers: `l2 * w` is added to the gradient of every
             trainable weight `w`.
+        milestones: Shares of the epochs, ascending from 0 to 1, after which the rate falls.
+        decay: The rate is divided by `1 + decay * steps` besides, at the start of each epoch.
     """
 
     optimizer: str
@@ -46,6 +48,8 @@ class Recipe:
     epochs: int = 100
     momentum: float = 0.0
     l2: float = 0.0
+    milestones: tuple[float, ...] = ()
+    decay: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "batch", "epochs"):

@@ -16,7 +16,7 @@ NETWORK = Network(
     smallest_patch=3,
     largest_patch=3,
     smallest_bands=42,
-    recipe=Recipe(optimizer="sgd", learning_rate=0.1),
+    recipe=Recipe(optimizer="sgd", learning_rate=0.1, l2=0.09),
     short=20,
 )
 

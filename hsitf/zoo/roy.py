@@ -16,7 +16,7 @@ NETWORK = Network(
     patch=25,
     smallest_patch=9,
     smallest_bands=13,
-    recipe=Recipe(optimizer="adam", learning_rate=1e-3, batch=256),
+    recipe=Recipe(optimizer="adam", learning_rate=1e-3, batch=256, decay=1e-6),
     short=10,
 )
 

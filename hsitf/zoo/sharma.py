@@ -16,10 +16,16 @@ NETWORK = Network(
     patch=64,
     smallest_patch=56,
     recipe=Recipe(
-        optimizer="sgd", learning_rate=0.05, batch=60, epochs=30, momentum=0.9, l2=5e-4
+        optimizer="sgd",
+        learning_rate=0.05,
+        batch=60,
+        epochs=30,
+        momentum=0.9,
+        l2=5e-4,
+        milestones=(15 / 30, 25 / 30),
     ),
     short=15,
-)  # fmt: skip
+)
 
 
 def build(bands: int, classes: int, patch: int) -> keras.Model:

@@ -1,0 +1,124 @@
+"""Which backend computes, and on what: found out before anything heavy is done.
+
+Keras has one name for a device on every backend; the messages for what is missing are ours.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+from hsitf.errors import InputError, unknown
+
+# What to install for each, CPU first.
+BACKENDS = {
+    "tensorflow": "pip install tensorflow",
+    "jax": 'pip install jax, or "jax[cuda12]" for a GPU',
+    "torch": "pip install torch",
+}
+DEVICES = ("auto", "cpu", "gpu")
+
+
+def use(backend: str | None) -> None:
+    """Makes Keras take this backend; its own choice (KERAS_BACKEND, keras.json) where None.
+
+    Raises:
+        InputError: There is no such backend, or it is not installed, or Keras runs already.
+    """
+    if backend is None:
+        backend = os.environ.get("KERAS_BACKEND") or None
+        if backend is None:
+            return
+    if backend not in BACKENDS:
+        raise unknown("backend", backend, BACKENDS)
+    if importlib.util.find_spec(backend) is None:
+        there = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
+        raise InputError(
+            f"the backend {backend} is not installed",
+            allowed=", ".join(there),
+            remedy=BACKENDS[backend],
+        )
+    if "keras" in sys.modules and sys.modules["keras"].config.backend() != backend:
+        raise InputError(
+            "Keras runs already on another backend",
+            received=backend,
+            allowed=sys.modules["keras"].config.backend(),
+            remedy="choose the backend before Keras is imported",
+        )
+    os.environ["KERAS_BACKEND"] = backend
+
+
+def choose(device: str) -> None:
+    """Makes Keras compute on this kind of device, and on all of them where there are several.
+
+    Several GPUs share each batch (data parallel) where the backend has it.
+
+    Raises:
+        InputError: There is no such kind, or none of it on this machine.
+    """
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+    import keras
+
+    if device == "auto" and keras.config.backend() != "jax":
+        return
+    there = {kind: devices(kind) for kind in ("cpu", "gpu")}
+    if device == "auto":
+        device = "gpu" if there["gpu"] else "cpu"
+    if not there[device]:
+        raise InputError(
+            f"{keras.config.backend()} finds no {device} on this machine",
+            allowed=", ".join(name for names in there.values() for name in names) or "none at all",
+            remedy="leave out --device, or install the backend's build for that device",
+        )
+    if device == "cpu" and keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.set_visible_devices([], "GPU")
+    if len(there[device]) > 1 and keras.config.backend() == "jax":
+        spread = keras.distribution.DataParallel(devices=there[device], auto_shard_dataset=False)
+        keras.distribution.set_distribution(spread)
+
+
+def devices(kind: str) -> list[str]:
+    """Names of the devices of a kind, cpu or gpu, that the backend finds."""
+    import keras
+
+    if keras.config.backend() == "torch":
+        import torch
+
+        count = torch.cuda.device_count() if kind == "gpu" else 1
+        return [f"{kind}:{number}" for number in range(count)]
+    try:
+        return list(keras.distribution.list_devices(kind))
+    except RuntimeError:
+        # JAX has no platform of that name.
+        return []
+
+
+def gpu_memory() -> int:
+    """Largest memory taken on the first GPU so far, in bytes; 0 where none computes."""
+    import keras
+
+    backend = keras.config.backend()
+    if not devices("gpu"):
+        return 0
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return int(tf.config.experimental.get_memory_info("GPU:0")["peak"])
+    if backend == "jax":
+        import jax
+
+        return int((jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use", 0))
+    import torch
+
+    return int(torch.cuda.max_memory_allocated())
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether a backend's error says that there was too little memory."""
+    if type(error).__name__ in {"ResourceExhaustedError", "OutOfMemoryError"}:
+        return True
+    return "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower()

@@ -1,0 +1,137 @@
+"""Several runs that differ in their seed alone, and what they say together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hsitf import records
+from hsitf.errors import InputError
+from hsitf.metrics import Interval, interval
+from hsitf.progress import Progress
+from hsitf.records import RunRecord, TrainingPlan
+from hsitf.runs import Run
+from hsitf.tables import aligned
+from hsitf.train.run import check_name, default_name, train
+
+SUMMARY = "summary.json"
+# Of the seed, which is a 32-bit number.
+_LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What runs with different seeds, and so different splits, weights and orders, have in common.
+
+    Means with the half-width of their 95 % confidence interval (Student's t).
+
+    Attributes:
+        network: Name in the zoo.
+        scene: Name of the scene; `synthetic` where it was generated.
+        plan: Of the first run; the others differ in the seed.
+        runs: Folders of the runs.
+        oa: Overall accuracy on the test pixels; `aa` and `kappa` likewise.
+        per_class: Share called right by class.
+        class_names: One name a class.
+        seconds: Of training.
+        predict_us: Microseconds of inference a test pixel, in batches.
+        peak_memory: Of the process, bytes.
+        gpu_memory: Of the first GPU, bytes; 0 where none computed.
+    """
+
+    schema: int
+    network: str
+    scene: str
+    synthetic: bool
+    plan: TrainingPlan
+    runs: tuple[str, ...]
+    oa: Interval
+    aa: Interval
+    kappa: Interval
+    per_class: tuple[Interval, ...]
+    class_names: tuple[str, ...]
+    seconds: Interval
+    predict_us: Interval
+    peak_memory: Interval
+    gpu_memory: Interval
+
+
+def repeat(
+    plan: TrainingPlan, count: int, name: str | None, progress: Progress
+) -> tuple[Summary, Path]:
+    """Trains a network several times, with the seed of the plan and those that follow it.
+
+    Each run is a run like any other; finished ones are not repeated.
+
+    Args:
+        plan: Of the first run.
+        count: How many runs.
+        name: Of the runs, to which the seed is added; told from the plan where None.
+        progress: Told what happens.
+
+    Returns:
+        What they say together, and the file that holds it.
+
+    Raises:
+        InputError: Fewer than two runs, or seeds that are too large; else as `train`.
+    """
+    if count < 2 or plan.seed + count - 1 > _LARGEST_SEED:
+        raise InputError(
+            "so many runs cannot be made",
+            received=count,
+            allowed=f"2 or more, with seeds up to {_LARGEST_SEED}",
+        )
+    if name is not None:
+        check_name(name)
+    found: list[Run] = []
+    for seed in range(plan.seed, plan.seed + count):
+        one = replace(plan, seed=seed, split=replace(plan.split, seed=seed))
+        progress.say(f"run {len(found) + 1} of {count}, seed {seed}")
+        found.append(train(one, name and f"{name}-seed{seed}", progress))
+    summary = _summary(plan, found)
+    stem = name or default_name(plan).rpartition("-seed")[0]
+    place = found[0].folder.parent / f"{stem}-runs{count}-from{plan.seed}" / SUMMARY
+    records.write(summary, place)
+    return summary, place
+
+
+def _summary(plan: TrainingPlan, found: list[Run]) -> Summary:
+    made: list[RunRecord] = [run.record for run in found]
+    by_class = np.array([record.scores.per_class for record in made])
+    return Summary(
+        schema=records.SCHEMA,
+        network=plan.network,
+        scene=made[0].scene.name,
+        synthetic=made[0].scene.synthetic,
+        plan=plan,
+        runs=tuple(str(run.folder) for run in found),
+        oa=interval([record.scores.oa for record in made]),
+        aa=interval([record.scores.aa for record in made]),
+        kappa=interval([record.scores.kappa for record in made]),
+        per_class=tuple(interval(column) for column in by_class.T.tolist()),
+        class_names=made[0].scene.class_names,
+        seconds=interval([record.seconds for record in made]),
+        predict_us=interval([record.predict_us for record in made]),
+        peak_memory=interval([record.peak_memory for record in made]),
+        gpu_memory=interval([record.gpu_memory for record in made]),
+    )
+
+
+def table(summary: Summary) -> str:
+    """A summary as an aligned table."""
+    percent = {"OA": summary.oa, "AA": summary.aa}
+    percent |= dict(zip(summary.class_names, summary.per_class, strict=True))
+    rows = [[name, f"{100 * i.mean:.2f} %", f"{100 * i.half:.2f}"] for name, i in percent.items()]
+    rows.insert(2, ["kappa", f"{summary.kappa.mean:.4f}", f"{summary.kappa.half:.4f}"])
+    for label, unit, measured in (
+        ("training, s", 1.0, summary.seconds),
+        ("inference, us a pixel", 1.0, summary.predict_us),
+        ("peak memory, MB", 1e6, summary.peak_memory),
+        ("peak GPU memory, MB", 1e6, summary.gpu_memory),
+    ):
+        rows.append([label, f"{measured.mean / unit:.1f}", f"{measured.half / unit:.1f}"])
+    found = aligned(["", "mean", "+- (95 %)"], rows)
+    kind = " (synthetic scene)" if summary.synthetic else ""
+    return f"{summary.network} on {summary.scene}{kind}, {len(summary.runs)} runs\n{found}"
