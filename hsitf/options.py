@@ -99,6 +99,13 @@ def training_plan(
         InputError: An option has no meaning or is out of range.
     """
     facts = zoo.network(network)
+    told = replace(teaching, balanced=False, turn=True)
+    if network in zoo.BASELINES and (changes != _AS_PUBLISHED or told != _AS_EVER):
+        raise InputError(
+            f"{network} is fitted by scikit-learn",
+            received="options of gradient descent",
+            allowed="--balanced, --bands and those of the scene and its split",
+        )
     recipe = changed_recipe(scheduled(facts, schedule), changes)
     if not 0 <= split.seed <= LARGEST_SEED:
         raise InputError(

@@ -281,3 +281,12 @@ def test_kernels_that_would_grow_are_not_merged():
     wide = Convolution(np.ones((1, 9, 1, 1, 1), np.float32), np.zeros(1, np.float32),
                        (Axis(), Axis(1, 1, 4, 4), Axis()))  # fmt: skip
     assert merged([long, wide]) is None
+
+
+def test_one_number_of_a_sample_is_combined_with_many():
+    # Not five of them: where a batch has as many samples as a layer has units, TensorFlow's
+    # compiled graph takes the one number of each sample for a bias.
+    inputs = keras.Input((6,))
+    x = layers.Dense(4)(inputs) + layers.Dense(1)(inputs)
+    x = ops.max(x * layers.Dense(1)(inputs), axis=1, keepdims=True)
+    assert_exact(randomized(keras.Model(inputs, x)))

@@ -72,11 +72,13 @@ def export(
     from hsitf.export.variants import variant as named
     from hsitf.options import SplitChoice, check_origin, trained_for
     from hsitf.records import SceneChoice
-    from hsitf.zoo import known
+    from hsitf.zoo import known, trained_by_gradients
 
     wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
     wanted += [name for name in variant or [] if name not in wanted]
     request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out)
+    if not {kind.name for kind in request.variants} <= {"onnx"}:
+        trained_by_gradients(known(model), "exported but to ONNX")
     known(model)
     choice = SceneChoice(
         scene or "", data_dir, labels, variable, labels_variable, train_map,

@@ -201,7 +201,7 @@ def combined(combine: Combine, values: list[Value]) -> Value:
         values = [replace(v, index=np.broadcast_to(v.index, shape)) for v in values]
         axes = [[prod(shape)]] * len(values)
     values = [arranged(value, order) for value in values]
-    if len(axes[0]) == 1:
+    if len(axes[0]) == 1 and all(sizes == axes[0] for sizes in axes):
         # Nothing is broadcast: best to stay an image where one is.
         image = max((tuple(value.tensor.shape[1:]) for value in values), key=len)
         axes = [list(image)] * len(values)

@@ -115,9 +115,9 @@ def prune(
     from hsitf.prune.request import asked, layer_ratios
     from hsitf.records import SceneChoice
     from hsitf.train.run import check_name, scheduled
-    from hsitf.zoo import Recipe, known, network
+    from hsitf.zoo import Recipe, known, network, trained_by_gradients
 
-    known(model)
+    trained_by_gradients(known(model), "pruned")
     choice = SceneChoice(
         scene or "", data_dir, labels, variable, labels_variable, train_map,
         tuple(drop_class or ()),

@@ -79,6 +79,10 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         zoo.check(plan.network, bands=scene.bands, classes=scene.classes, patch=plan.patch)
     data = prepare(scene, plan.split, read_train_map(plan.scene.train_map), plan.bands)
     zoo.check(plan.network, bands=data.bands, classes=scene.classes, patch=plan.patch)
+    if plan.network in zoo.BASELINES:
+        from hsitf.train import baseline
+
+        return keep(baseline.fit(plan, data, progress), plan, data, folder)
     from hsitf.train.loop import fit, optimizer
 
     optimizer(plan.recipe)

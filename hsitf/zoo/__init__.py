@@ -24,6 +24,11 @@ from hsitf.errors import InputError, unknown
 if TYPE_CHECKING:
     import keras
 
+    from hsitf.zoo._baselines import Lesson
+
+# Fitted by scikit-learn and written down as networks: see `_baselines`.
+BASELINES = ("nearest", "sgd", "svm", "svm_grid")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -98,9 +103,24 @@ def known(name: str) -> str:
     Raises:
         InputError: There is no such network; the nearest names are offered.
     """
-    if name not in names():
-        raise unknown("network", name, names())
+    every = [*names(), *BASELINES]
+    if name not in every:
+        raise unknown("network", name, every)
     return name
+
+
+def trained_by_gradients(name: str, verb: str) -> None:
+    """Refuses a baseline where only a network will do.
+
+    Raises:
+        InputError: It is a baseline.
+    """
+    if name in BASELINES:
+        raise InputError(
+            f"{name} is no network: it cannot be {verb}",
+            allowed=", ".join(names()),
+            remedy="a baseline can be trained, and exported with --onnx",
+        )
 
 
 def network(name: str) -> Network:
@@ -109,8 +129,17 @@ def network(name: str) -> Network:
     Raises:
         InputError: There is no such network; the nearest names are offered.
     """
-    found: Network = importlib.import_module(f"{__name__}.{known(name)}").NETWORK
+    if known(name) in BASELINES:
+        found: Network = importlib.import_module(f"{__name__}._baselines").NETWORKS[name]
+    else:
+        found = importlib.import_module(f"{__name__}.{name}").NETWORK
     return found
+
+
+def fit(name: str, lesson: Lesson) -> keras.Model:
+    """Fits the baseline `name`: `(batch, 1, 1, bands)` -> `(batch, classes)`."""
+    model: keras.Model = importlib.import_module(f"{__name__}._baselines").fit(name, lesson)
+    return model
 
 
 def check(name: str, *, bands: int, classes: int, patch: int) -> None:
@@ -159,6 +188,7 @@ def build(name: str, *, bands: int, classes: int, patch: int | None = None) -> k
     Raises:
         InputError: Unknown name, or a geometry that the network's layers cannot take.
     """
+    trained_by_gradients(name, "built before it is fitted")
     side = network(name).patch if patch is None else patch
     check(name, bands=bands, classes=classes, patch=side)
     model: keras.Model = importlib.import_module(f"{__name__}.{name}").build(bands, classes, side)

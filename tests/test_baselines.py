@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hsitf import zoo
+from hsitf.errors import InputError
+from hsitf.lower import difference, lower
+from hsitf.runs import Run
+from hsitf.zoo import BASELINES
+from hsitf.zoo._baselines import Lesson
+
+RNG = np.random.default_rng(0)
+
+
+def lesson(classes: int = 3, pixels: int = 90, missing: int = -1) -> Lesson:
+    truth = RNG.integers(0, classes, pixels).astype(np.int32)
+    truth = truth[truth != missing]
+    spectra = RNG.normal(size=(len(truth), 6)).astype(np.float32)
+    spectra[:, 1] += truth
+    spectra[:, 4] -= 2 * truth
+    return Lesson(spectra, truth, spectra[::3], truth[::3], classes, False, 0)
+
+
+def logits(network, spectra: np.ndarray) -> np.ndarray:
+    return np.asarray(network.predict(spectra[:, None, None], verbose=0))
+
+
+def test_machines_are_scikit_learns():
+    svm = pytest.importorskip("sklearn.svm")
+    given = lesson()
+    found = logits(zoo.fit("svm", given), given.spectra)
+    for label in range(3):
+        machine = svm.SVC(C=1, gamma=1 / 6).fit(given.spectra, given.classes == label)
+        np.testing.assert_allclose(
+            found[:, label], machine.decision_function(given.spectra), atol=1e-4
+        )
+
+
+def test_nearest_neighbors_by_hand():
+    spectra = np.array([[0, 0], [4, 0], [0, 3]], np.float32)
+    truth = np.array([0, 1, 1], np.int32)
+    network = zoo.fit("nearest", Lesson(spectra, truth, spectra, truth, 2, False, 0))
+    found = logits(network, np.array([[1, 0], [0, 2]], np.float32))
+    # One step from the first point and three from the second; two from the first, one from
+    # the third.
+    np.testing.assert_allclose(found, [[-1, -9], [-4, -1]], atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_linear_machine_is_scikit_learns(classes):
+    linear = pytest.importorskip("sklearn.linear_model")
+    given = lesson(classes)
+    expected = linear.SGDClassifier(random_state=0).fit(given.spectra, given.classes)
+    found = logits(zoo.fit("sgd", given), given.spectra)
+    np.testing.assert_array_equal(found.argmax(1), expected.predict(given.spectra))
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_class_without_training_pixels_is_never_named(name):
+    given = lesson(4, missing=2)
+    network = zoo.fit(name, given)
+    assert network.output_shape == (None, 4)
+    assert 2 not in logits(network, given.spectra).argmax(1)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_they_lower_exactly(name):
+    given = lesson()
+    network = zoo.fit(name, given)
+    error, largest = difference(network, lower(network), given.spectra[:5, None, None])
+    assert error <= 1e-4 * max(1.0, largest)
+
+
+def test_the_grid_is_no_worse_than_the_default():
+    given = lesson(pixels=200)
+    found = [
+        float((logits(zoo.fit(name, given), given.judges).argmax(1) == given.truth).mean())
+        for name in ("svm", "svm_grid")
+    ]
+    assert found[1] >= found[0]
+
+
+@pytest.mark.parametrize("name", ["sgd", "svm"])
+def test_the_whole_way(shell, name):
+    done = shell("train", "--model", name, *shell.SCENE)
+    assert done.returncode == 0, done.stderr
+    run = Run.open(shell.folder / f"models/tiny/{name}/disjoint-full-seed0")
+    assert run.record.scores.oa > 0.5
+    done = shell("export", "--model", name, *shell.SCENE, "--onnx")
+    assert done.returncode == 0, done.stderr
+    assert (shell.folder / f"export/tiny/{name}/onnx" / f"{name}.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("export", "--int8"), "svm is no network: it cannot be exported but to ONNX"),
+        (("prune", "--ratio", "0.5"), "svm is no network: it cannot be pruned"),
+        (("train", "--epochs", "3"), "svm is fitted by scikit-learn"),
+        (("train", "--mixture"), "svm is fitted by scikit-learn"),
+        (("train", "--patch", "3", "--run", "wide"), "side of 1 to 1"),
+    ],
+)
+def test_what_only_a_network_can(shell, words, message):
+    done = shell(words[0], "--model", "svm", *shell.SCENE, *words[1:])
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_building_one_is_refused():
+    with pytest.raises(InputError, match="before it is fitted"):
+        zoo.build("svm", bands=10, classes=3)
