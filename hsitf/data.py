@@ -175,6 +175,8 @@ def prepare(
     """
     # The cheap complaint about the patch comes before the search for a split.
     PatchSource.check(scene.cube.shape, options.patch)
+    if options.kind == "fixed" and train_map is None:
+        train_map = scene.training
     parts = split(scene.labels, options, class_names=scene.class_names, train_map=train_map)
     normalizer = Normalizer.fit(scene.cube, parts.train)
     reducer = _fitted(scene, parts, normalizer, bands) if bands else None

@@ -43,8 +43,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_fourteen_scenes_and_the_built_in_one():
-    assert len(scenes.names()) == len(set(scenes.names())) == 15
+def test_fourteen_scenes_three_picture_sets_and_the_built_in_one():
+    assert len(scenes.names()) == len(set(scenes.names())) == 18
     assert scenes.names()[-1] == "fields"
     counts = {name: len(BY_NAME[name].class_names) for name in BY_NAME}
     assert counts == {

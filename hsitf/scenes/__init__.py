@@ -20,6 +20,7 @@ from hsitf import files
 from hsitf.errors import DataError, InputError, unknown
 from hsitf.scenes import download
 from hsitf.scenes.catalog import BASE_URL, CATALOG, Entry, Form, Layout, Spectrum
+from hsitf.scenes.pictures import PICTURES
 from hsitf.scenes.readers import READERS, read_array
 from hsitf.scenes.scene import Scene
 
@@ -47,7 +48,7 @@ class _Request:
 
 def names() -> list[str]:
     """Names that `load` takes, the built-in scene last."""
-    return [*(entry.name for entry in CATALOG), BUILT_IN]
+    return [*(entry.name for entry in CATALOG), *PICTURES, BUILT_IN]
 
 
 def load(
@@ -98,6 +99,8 @@ def load(
     for entry in CATALOG:
         if name.lower() == entry.name.lower():
             return _from_catalog(entry, request)
+    if name.lower() in PICTURES:
+        return _pictures(name.lower(), request)
     path = Path(name_or_path).expanduser()
     if path.exists() or path.suffix.lower() in READERS or len(path.parts) > 1:
         return _from_path(path, request)
@@ -114,6 +117,16 @@ def _built_in(request: _Request) -> Scene:
     from hsitf.scenes.synthetic import fields
 
     return fields(seed=0)
+
+
+def _pictures(name: str, request: _Request) -> Scene:
+    if request.labels or request.variable or request.labels_variable:
+        raise InputError(
+            f"the pictures of {name} have their classes already",
+            received="labels or a variable",
+            remedy="leave them out",
+        )
+    return PICTURES[name](request.data_dir)
 
 
 def _from_path(path: Path, request: _Request) -> Scene:

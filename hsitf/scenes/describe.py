@@ -25,6 +25,11 @@ def catalog() -> str:
         )
         for entry in CATALOG
     ]
+    rows += [
+        ("cifar10", "60,000 pictures", "downloaded", "7840", "7840", "3", "10"),
+        ("cifar100", "60,000 pictures", "downloaded", "7840", "7840", "3", "100"),
+        ("ucmerced", "2,100 pictures of land use", "yours (--data-dir)", "1472", "1472", "3", "21"),
+    ]
     rows.append((BUILT_IN, "generated, synthetic", "none", "145", "145", "200", "16"))
     return aligned(head, rows, left=3)
 

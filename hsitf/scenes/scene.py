@@ -24,6 +24,8 @@ class Scene:
         rgb_bands: Band indices for a red-green-blue picture.
         synthetic: True where the cube was generated, not measured.
         sources: SHA-256 by file name of what it was read from.
+        training: (rows, cols) int32, the labels of the pixels that the scene's makers give for
+            training; None where they give none.
 
     Raises:
         DataError: The arrays do not form a scene (rank, size, NaN or infinity, labels).
@@ -37,6 +39,7 @@ class Scene:
     rgb_bands: tuple[int, int, int] = (0, 0, 0)
     synthetic: bool = False
     sources: dict[str, str] = field(default_factory=dict)
+    training: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         # Folders are named after it, so it must not lead out of the one they are made in.
@@ -114,6 +117,6 @@ class Scene:
                 remedy="drop fewer classes",
             )
         numbers = [0, *(kept.index(n) + 1 if n in kept else 0 for n in self.class_names)]
-        return replace(
-            self, labels=np.array(numbers, np.int32)[self.labels], class_names=tuple(kept)
-        )
+        table = np.array(numbers, np.int32)
+        training = None if self.training is None else table[self.training]
+        return replace(self, labels=table[self.labels], class_names=tuple(kept), training=training)
