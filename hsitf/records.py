@@ -392,17 +392,18 @@ class ExportRecord:
         input: What the device feeds; normalized by `normalizer` before.
         output: What it gets.
         class_names: One name an output.
-        normalizer: What maps the sensor's units to what the file takes.
+        normalizer: What maps the sensor's units to what the file takes, or what its reduction
+            of bands takes.
         patch: Side of the patch in pixels.
-        bands: Bands of a pixel.
+        bands: What the file takes of a pixel: bands, or components in their place.
         calibration: Patches that quantization ranges were measured on; 0 where there is none.
         versions: Of Python and the packages that matter.
         run: Folder of the trained network.
         run_sha256: Digest of that network's file.
         command: As typed.
         pruning: How the network was pruned; None where it was not.
-        reduction: How bands were reduced; None where all are taken. Where it is not fused into
-            the file, `bands.npz` beside it holds it.
+        reduction: How normalized bands are reduced before the file; None where it takes all of
+            them. `bands.npz` beside the file holds what does it.
     """
 
     schema: int

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -233,6 +235,10 @@ def test_a_network_of_components_goes_the_whole_way(shell):
     assert smaller.record.bands == run.record.bands
     done = shell("export", "--model", "hu", "--from", str(smaller.folder), "--float32")
     assert done.returncode == 0, done.stderr
+    (bundle,) = (shell.folder / "export/tiny").glob("hu-*/float32")
+    record = json.loads((bundle / "record.json").read_text())
+    assert (record["bands"], record["reduction"]["text"]) == (20, "pca:20")
+    assert bands.read(bundle / "bands.npz").components == 20
 
     done = shell(
         "export", "--model", "hu", "--from", str(run.folder), "--bands", "pca:20", "--int8"

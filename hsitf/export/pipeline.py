@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hsitf import records, runtimes, verify
+from hsitf import records, runs, runtimes, verify
+from hsitf.bands import save
 from hsitf.contents import Contents
 from hsitf.data import Data
 from hsitf.errors import DataError, VerificationError
@@ -238,14 +239,18 @@ def _write(
         class_names=scene.class_names,
         normalizer=source.data.normalizer,
         patch=run.plan.patch,
-        bands=scene.bands,
+        bands=source.data.bands,
         calibration=calibration if item.variant.integer else 0,
         versions=records.versions(),
         run=str(source.run.folder),
         run_sha256=run.sha256,
         command=records.command(),
         pruning=run.pruning,
+        reduction=run.bands,
     )
+    if source.data.reducer is not None:
+        with (item.folder / runs.BANDS).open("wb") as stream:
+            save(source.data.reducer, stream)
     item.golden.save(item.folder / bundle.GOLDEN)
     labels = "".join(f"{name}\n" for name in scene.class_names)
     (item.folder / bundle.LABELS).write_text(labels, encoding="utf-8")
