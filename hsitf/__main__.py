@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hsitf import cli
+from hsitf.classify.__main__ import classify
 from hsitf.export.__main__ import export
 from hsitf.prune.__main__ import prune
 from hsitf.scenes.__main__ import app as scenes
@@ -10,7 +11,7 @@ from hsitf.train.__main__ import train
 
 app = cli.app("Hyperspectral image classification on edge devices.")
 app.add_typer(scenes, name="scenes")
-for verb in (train, prune, export):
+for verb in (train, prune, export, classify):
     app.command()(verb)
 
 

@@ -214,7 +214,7 @@ def restore(
             remedy="train the network again",
         )
     with np.errstate(over="ignore"):
-        normalized = _front(scene.cube, normalizer, reducer)
+        normalized = front(scene.cube, normalizer, reducer)
     if bad := int(normalized.size - np.count_nonzero(np.isfinite(normalized))):
         raise DataError(
             f"{bad} values of {scene.name} are too large to be normalized",
@@ -225,7 +225,7 @@ def restore(
     return Data(scene, parts, normalizer, PatchSource.of(normalized, patch), reducer)
 
 
-def _front(
+def front(
     cube: NDArray[np.float32], normalizer: Normalizer, reducer: Reducer | None
 ) -> NDArray[np.float32]:
     """What networks see of a cube: (rows, cols, bands or components) float32.

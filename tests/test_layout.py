@@ -12,7 +12,7 @@ from conftest import ROOT
 ORDER = [
     "errors", "files", "quiet", "progress", "measure", "tables", "scenes", "metrics", "layers",
     "zoo", "bands", "records", "data", "runs", "graph", "cost", "train", "options", "targets",
-    "lower", "contents", "runtimes", "verify", "export", "prune", "cli",
+    "lower", "contents", "runtimes", "verify", "export", "prune", "smoothing", "classify", "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}

@@ -1,0 +1,1 @@
+"""Whole scenes to maps."""

@@ -1,0 +1,188 @@
+"""Maps as files: GeoTIFF, ENVI classification, a picture with its legend."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.errors import InputError
+from hsitf.files import explained, replacing
+
+Labels = NDArray[np.uint8]
+Color = tuple[int, int, int]
+
+# Pixels of no class.
+NODATA = 0
+# uint8 with 0 for no class.
+MOST_CLASSES = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """A classified scene.
+
+    Attributes:
+        labels: (rows, cols) uint8, 0 where there is no class.
+        class_names: Of the classes from 1.
+        place: What GDAL knows of the input's place on Earth: crs and transform; empty where it
+            knows nothing.
+    """
+
+    labels: Labels
+    class_names: tuple[str, ...]
+    place: dict[str, Any]
+
+    @property
+    def colors(self) -> list[Color]:
+        """One color a class, the first for none: black."""
+        return [(0, 0, 0), *palette(len(self.class_names))]
+
+
+def palette(count: int) -> list[Color]:
+    """Colors that are told apart as well as so many can be: hues in golden steps, three shades."""
+    from matplotlib.colors import hsv_to_rgb
+
+    hues = (np.arange(count) * 0.618033988749895 + 0.58) % 1
+    values = np.array([0.95, 0.70, 0.85])[np.arange(count) % 3]
+    saturations = np.array([0.85, 0.60, 0.40])[np.arange(count) // 3 % 3]
+    rgb = hsv_to_rgb(np.stack([hues, saturations, values], axis=1))
+    return [tuple(color) for color in np.rint(255 * rgb).astype(int).tolist()]
+
+
+def place_of(path: Path) -> dict[str, Any]:
+    """Where on Earth a cube lies, as far as GDAL can tell; empty where it cannot."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+    # GDAL opens the data of an ENVI cube, not its header.
+    beside = [path, *(path.with_suffix(suffix) for suffix in ("", ".img", ".dat", ".bsq", ".raw"))]
+    for candidate in beside if path.suffix.lower() == ".hdr" else [path]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                with rasterio.open(candidate) as file:
+                    if file.crs is not None or not file.transform.is_identity:
+                        return {"crs": file.crs, "transform": file.transform}
+        except (RasterioIOError, OSError):
+            continue
+    return {}
+
+
+def geotiff(found: Map, path: Path) -> None:
+    """uint8 GeoTIFF with colors, class names (tags class_1 ...), the input's place, nodata 0."""
+    import rasterio
+
+    rows, cols = found.labels.shape
+    profile = {
+        "driver": "GTiff", "dtype": "uint8", "count": 1, "height": rows, "width": cols,
+        "nodata": NODATA, "compress": "deflate", **found.place,
+    }  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(path, "w", **profile) as file:
+            file.write(found.labels, 1)
+            file.write_colormap(1, {n: (*color, 255) for n, color in enumerate(found.colors)})
+            file.update_tags(
+                1, **{f"class_{n}": name for n, name in enumerate(found.class_names, 1)}
+            )
+
+
+def probability_tiff(values: NDArray[np.floating], found: Map, path: Path) -> None:
+    """float32 GeoTIFF with a band for each class (or one of confidence), halves rounded once."""
+    import rasterio
+
+    layers = values[:, :, None] if values.ndim == 2 else values
+    rows, cols, count = layers.shape
+    profile = {
+        "driver": "GTiff", "dtype": "float32", "count": count, "height": rows, "width": cols,
+        "compress": "deflate", **found.place,
+    }  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(path, "w", **profile) as file:
+            for band in range(count):
+                file.write(layers[:, :, band].astype(np.float32), band + 1)
+                if count == len(found.class_names):
+                    file.set_band_description(band + 1, found.class_names[band])
+
+
+def envi(found: Map, path: Path) -> None:
+    """ENVI classification: a header, and the labels in an .img beside it."""
+    from spectral.io import envi as files
+
+    files.save_classification(
+        str(path), found.labels, dtype=np.uint8, force=True, ext=".img", interleave="bsq",
+        class_names=["no class", *found.class_names], class_colors=found.colors,
+    )  # fmt: skip
+
+
+def picture(found: Map, path: Path) -> None:
+    """PNG of the map with a legend of the classes that are in it."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    rows, cols = found.labels.shape
+    wide = 6.4 * min(3.0, max(0.5, cols / rows))
+    figure = Figure(figsize=(wide + 3.2, 6.8), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    image = np.asarray(found.colors, np.uint8)[found.labels]
+    axes.imshow(image, interpolation="nearest")
+    axes.set_axis_off()
+    present = [n for n in np.unique(found.labels).tolist() if n]
+    handles = [
+        Patch(
+            facecolor="#{:02x}{:02x}{:02x}".format(*found.colors[n]), label=found.class_names[n - 1]
+        )
+        for n in present
+    ]
+    figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=9)
+    figure.savefig(path, format="png")
+
+
+# By the suffix of the file that is asked for.
+FORMATS: dict[str, Callable[[Map, Path], None]] = {
+    ".tif": geotiff, ".tiff": geotiff, ".hdr": envi, ".png": picture,
+}  # fmt: skip
+
+
+def check(paths: Sequence[Path], overwrite: bool) -> None:
+    """Refuses outputs that cannot be written, before any work is done.
+
+    Raises:
+        InputError: An unknown suffix, or a file that exists.
+    """
+    for path in paths:
+        if path.suffix.lower() not in FORMATS:
+            raise InputError(
+                f"{path} is of no kind that maps are written in",
+                received=path.suffix or "no suffix",
+                allowed=".tif (GeoTIFF), .hdr (ENVI), .png (a picture with legend)",
+            )
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} exists already", remedy="name another file or --overwrite")
+
+
+def write(found: Map, path: Path) -> None:
+    """Writes a map in the format of the path's suffix.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    suffix = path.suffix.lower()
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if suffix == ".hdr":
+            # Two files: the data first, so that a header never lies without them.
+            made = path.with_name(f".{path.stem}.part.hdr")
+            envi(found, made)
+            made.with_suffix(".img").replace(path.with_suffix(".img"))
+            made.replace(path)
+            return
+    with replacing(path) as temporary:
+        FORMATS[suffix](found, temporary)

@@ -1,0 +1,45 @@
+"""What a user wants of a map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hsitf.errors import InputError
+
+
+@dataclass(frozen=True)
+class MapRequest:
+    """What to write and how.
+
+    Attributes:
+        out: The map, in the formats of these suffixes.
+        smooth: Strength of the Markov random field, 0 for none.
+        probabilities: GeoTIFF with a band for each class; None for none.
+        confidence: GeoTIFF of the largest probability; None for none.
+        threads: Of the engine.
+    """
+
+    out: tuple[Path, ...]
+    smooth: float = 0.0
+    probabilities: Path | None = None
+    confidence: Path | None = None
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError("threads is out of range", received=self.threads, allowed="1 or more")
+        if not 0 <= self.smooth <= 100:
+            raise InputError(
+                "the smoothing is out of range", received=self.smooth, allowed="0 to 100"
+            )
+        for path in (self.probabilities, self.confidence):
+            if path is not None and path.suffix.lower() not in (".tif", ".tiff"):
+                raise InputError(
+                    f"{path} is no GeoTIFF", received=path.suffix or "no suffix", allowed=".tif"
+                )
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything that will be written."""
+        return (*self.out, *(p for p in (self.probabilities, self.confidence) if p is not None))
