@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -38,6 +38,7 @@ class Data:
         normalizer: Fitted on the training pixels.
         patches: Of the normalized scene, its bands reduced.
         reducer: Of the bands, fitted on the training pixels; None where they are all taken.
+        is_raw: Whether patches are in the sensor's units.
     """
 
     scene: Scene
@@ -45,6 +46,14 @@ class Data:
     normalizer: Normalizer
     patches: PatchSource
     reducer: Reducer | None = None
+    is_raw: bool = False
+
+    def raw(self) -> Data:
+        """The same scene in the sensor's units, for networks that prepare bands themselves."""
+        count = self.scene.bands
+        nothing = Normalizer((0.0,) * count, (1.0,) * count)
+        source = PatchSource.of(self.scene.cube, self.patches.patch)
+        return replace(self, normalizer=nothing, patches=source, reducer=None, is_raw=True)
 
     @property
     def bands(self) -> int:

@@ -166,7 +166,7 @@ class BandsRecord:
     def of(cls, reducer: Reducer, path: Path) -> BandsRecord:
         """The record of a reducer saved at `path`."""
         return cls(
-            reducer.text, reducer.components, reducer.chosen, reducer.affine is not None,
+            reducer.text, reducer.components, reducer.chosen, reducer.fusable,
             reducer.remark, sha256(path),
         )  # fmt: skip
 
@@ -404,6 +404,8 @@ class ExportRecord:
         pruning: How the network was pruned; None where it was not.
         reduction: How normalized bands are reduced before the file; None where it takes all of
             them. `bands.npz` beside the file holds what does it.
+        fused: What the file itself does to the sensor's units before the network: a reduction
+            of bands such as "pca:30", "normalization", or nothing where it is empty.
     """
 
     schema: int
@@ -446,6 +448,7 @@ class ExportRecord:
     command: str
     pruning: Pruning | None = None
     reduction: BandsRecord | None = None
+    fused: str = ""
 
 
 def write(record: object, path: Path) -> None:

@@ -5,10 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from hsitf import bands
+from hsitf import bands, zoo
 from hsitf.bands import TECHNIQUES, Sample
 from hsitf.data import Data, prepare
 from hsitf.errors import DataError, InputError
+from hsitf.lower import difference, lower
+from hsitf.lower.fused import fused
 from hsitf.runs import Run
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import SplitOptions
@@ -217,6 +219,31 @@ def test_reductions_see_training_pixels_only(name):
     assert one.bands == one.reducer.components == one.patches.bands
 
 
+@pytest.mark.parametrize("text", ["", "pca:8", "nmf:8", "forest-rfe:8", "autoencoder:8"])
+@pytest.mark.parametrize("name", ["hu", "cao"])
+def test_a_fused_network_takes_counts(tiny, text, name):
+    side = zoo.network(name).patch
+    data = prepare(tiny, SplitOptions(kind="random", patch=side), bands=text)
+    network = zoo.build(name, bands=data.bands, classes=4)
+    whole = fused(network, data.normalizer, data.reducer)
+    pixels = data.split.test[:50]
+    expected = network.predict(data.patches.cut(pixels), verbose=0)
+    counts = data.raw().patches.cut(pixels)
+    middle = counts[0, side // 2, side // 2]
+    np.testing.assert_array_equal(middle, tiny.cube.reshape(-1, 24)[pixels[0]])
+    received = whole.predict(counts, verbose=0)
+    assert np.abs(received - expected).max() <= 1e-3 * np.abs(expected).max()
+    error, largest = difference(whole, lower(whole), counts)
+    assert error <= 1e-3 * largest
+
+
+def test_what_cannot_be_layers_is_not_fused(tiny):
+    data = prepare(tiny, SplitOptions(kind="random", patch=1), bands="isomap:8")
+    network = zoo.build("hu", bands=8, classes=4)
+    with pytest.raises(InputError, match=r"isomap:8 cannot be written as layers.*bands\.npz"):
+        fused(network, data.normalizer, data.reducer)
+
+
 def test_a_network_of_components_goes_the_whole_way(shell):
     words = ("--model", "hu", "--epochs", "4", "--batch", "20", "--lr", "0.05", *shell.SCENE)
     done = shell("train", *words, "--bands", "pca:20")
@@ -233,12 +260,27 @@ def test_a_network_of_components_goes_the_whole_way(shell):
     assert done.returncode == 0, done.stderr
     smaller = Run.open(run.folder.parent / f"{run.folder.name}-l2-ratio0.5")
     assert smaller.record.bands == run.record.bands
-    done = shell("export", "--model", "hu", "--from", str(smaller.folder), "--float32")
+    words = ("--model", "hu", "--from", str(smaller.folder), "--float32")
+    done = shell("export", *words, "--no-fuse")
     assert done.returncode == 0, done.stderr
     (bundle,) = (shell.folder / "export/tiny").glob("hu-*/float32")
     record = json.loads((bundle / "record.json").read_text())
     assert (record["bands"], record["reduction"]["text"]) == (20, "pca:20")
     assert bands.read(bundle / "bands.npz").components == 20
+
+    # By default a file of reduced bands takes what the sensor counts, and needs nothing beside it.
+    maps = []
+    for extra in ("--no-fuse", "--fuse"):
+        assert shell("export", *words, "--int8", "--max-drop", "30", extra).returncode == 0
+        record = json.loads((bundle / "record.json").read_text())
+        assert record["agreement"] > 0.999
+        done = shell("classify", "--from", str(bundle), *shell.SCENE, "--out", f"map{extra}.tif")
+        assert done.returncode == 0, done.stderr
+        maps.append((shell.folder / f"map{extra}.tif").read_bytes())
+    assert (record["bands"], record["reduction"], record["fused"]) == (24, None, "pca:20")
+    assert set(record["normalizer"]["offset"]) == {0.0}
+    assert not (bundle / "bands.npz").exists()
+    assert maps[0] == maps[1]
 
     done = shell(
         "export", "--model", "hu", "--from", str(run.folder), "--bands", "pca:20", "--int8"

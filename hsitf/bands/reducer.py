@@ -222,6 +222,11 @@ class Reducer:
         return not isinstance(self.map, Embedded)
 
     @property
+    def fusable(self) -> bool:
+        """Whether it can be written as layers in front of a network."""
+        return isinstance(self.map, Affine | Chosen | Stack)
+
+    @property
     def chosen(self) -> tuple[int, ...]:
         """Numbers of the bands that are taken as they are; empty where they are combined."""
         return tuple(self.map.bands.tolist()) if isinstance(self.map, Chosen) else ()

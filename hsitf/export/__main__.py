@@ -57,6 +57,10 @@ def export(
         int | None, typer.Option("--width", help="Channels to aim for; 1: fewest multiplications.")
     ] = None,
     threads: Annotated[int, typer.Option("--threads", help="For the latency.")] = 1,
+    fuse: Annotated[
+        bool | None,
+        typer.Option("--fuse/--no-fuse", help="Take the sensor's units: bands prepared inside."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundles.")] = Path("export"),
 ) -> None:
     """Lowers, converts and verifies a network; writes export/<scene>/<network>/<variant>/.
@@ -76,7 +80,7 @@ def export(
 
     wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
     wanted += [name for name in variant or [] if name not in wanted]
-    request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out)
+    request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out, fuse)
     if not {kind.name for kind in request.variants} <= {"onnx"}:
         trained_by_gradients(known(model), "exported but to ONNX")
     known(model)

@@ -26,6 +26,7 @@ from hsitf.export.convert import (
 from hsitf.export.request import Request
 from hsitf.export.variants import Variant
 from hsitf.files import needing, replacing_folder, sha256, size
+from hsitf.lower.fused import fused
 from hsitf.measure import Timing, interleaved, processor
 from hsitf.progress import Progress
 from hsitf.quiet import quietly
@@ -135,12 +136,16 @@ def _announce(place: Path, run: Run, progress: Progress) -> None:
 
 
 def _source(run: Run, request: Request, progress: Progress, choice: SceneChoice) -> Source:
-    data = run.data(choice)
+    # The file is judged against the network as it was trained, on bands prepared as for it.
+    data = judging = run.data(choice)
     with quietly():
-        network = run.network()
+        network = trained = run.network()
+        reduced = data.reducer is not None and data.reducer.fusable
+        if reduced if request.fuse is None else request.fuse:
+            network, data = fused(trained, data.normalizer, data.reducer), data.raw()
         targets = {request.target(variant) for variant in request.variants} | {FLOAT}
         lowered = {target: lowered_for(network, data, request.batch, target) for target in targets}
-    reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
+    reference = verify.logits(runtimes.Keras(trained), judging, data.split.test, progress)
     return Source(run, data, lowered, reference, plain_size(lowered[FLOAT].model))
 
 
@@ -246,7 +251,8 @@ def _write(
         run_sha256=run.sha256,
         command=records.command(),
         pruning=run.pruning,
-        reduction=run.bands,
+        reduction=None if source.data.is_raw else run.bands,
+        fused="" if not source.data.is_raw else run.bands.text if run.bands else "normalization",
     )
     if source.data.reducer is not None:
         with (item.folder / runs.BANDS).open("wb") as stream:

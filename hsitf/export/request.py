@@ -24,6 +24,8 @@ class Request:
             variant's own.
         threads: Threads that latency is measured with.
         root: Folder of the bundles.
+        fuse: Whether normalization and reduction of bands go into the file, so that it takes
+            the sensor's units; None: where bands are reduced and it can be done.
     """
 
     variants: tuple[Variant, ...]
@@ -32,6 +34,7 @@ class Request:
     width: int | None = None
     threads: int = 1
     root: Path = bundle.EXPORT
+    fuse: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.variants:
