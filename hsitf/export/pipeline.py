@@ -62,6 +62,7 @@ class Source:
         lowered: The network rewritten for each target that the variants ask for.
         reference: (test pixels, classes) float32 logits of the trained network.
         bytes_float32: Size of the plain .tflite, the yardstick of all others.
+        calibration: Class-balanced training patches.
     """
 
     run: Run
@@ -69,6 +70,7 @@ class Source:
     lowered: dict[Target, Lowered]
     reference: Floats
     bytes_float32: int
+    calibration: Floats
 
 
 def export(
@@ -91,12 +93,12 @@ def export(
         LoweringError: The network cannot be rewritten for inference.
         OutputError: The bundles cannot be written.
     """
-    source = _source(run, request, progress, choice or run.record.plan.scene)
-    calibration = calibration_patches(source.data, request.batch)
+    sources = _sources(run, request, progress, choice or run.record.plan.scene)
     refused: list[VerificationError] = []
     with ExitStack() as publishing:
         passed = []
         for variant in request.variants:
+            source = sources[variant.name]
             place = bundle.folder(
                 source.data.scene.name, run.label, variant.name, request.batch,
                 request.root,
@@ -105,20 +107,19 @@ def export(
             try:
                 with ExitStack() as attempt:
                     folder = attempt.enter_context(replacing_folder(place))
-                    passed.append(_convert(source, variant, request, folder, calibration, progress))
+                    passed.append(_convert(source, variant, request, folder, progress))
                     publishing.enter_context(attempt.pop_all())
             except VerificationError as error:
                 refused.append(error)
         timings = _timings(passed, request.batch)
         for item in passed:
-            _write(source, item, request, timings[item.variant.name], len(calibration))
+            _write(sources[item.variant.name], item, request, timings[item.variant.name])
     places = [
         bundle.folder(
-            source.data.scene.name, run.label, item.variant.name, request.batch,
-            request.root,
+            run.record.scene.name, run.label, item.variant.name, request.batch, request.root
         )
         for item in passed
-    ]  # fmt: skip
+    ]
     return [Bundle.open(place) for place in places], refused
 
 
@@ -135,18 +136,28 @@ def _announce(place: Path, run: Run, progress: Progress) -> None:
         progress.say(f"replacing {place}, which was exported from {then.run}")
 
 
-def _source(run: Run, request: Request, progress: Progress, choice: SceneChoice) -> Source:
-    # The file is judged against the network as it was trained, on bands prepared as for it.
-    data = judging = run.data(choice)
+def _sources(
+    run: Run, request: Request, progress: Progress, choice: SceneChoice
+) -> dict[str, Source]:
+    """By variant, the network that it is made of: with or without what comes before it."""
+    data = run.data(choice)
     with quietly():
-        network = trained = run.network()
-        reduced = data.reducer is not None and data.reducer.fusable
-        if reduced if request.fuse is None else request.fuse:
-            network, data = fused(trained, data.normalizer, data.reducer), data.raw()
-        targets = {request.target(variant) for variant in request.variants} | {FLOAT}
-        lowered = {target: lowered_for(network, data, request.batch, target) for target in targets}
-    reference = verify.logits(runtimes.Keras(trained), judging, data.split.test, progress)
-    return Source(run, data, lowered, reference, plain_size(lowered[FLOAT].model))
+        network = run.network()
+    reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
+    fusing = {v.name: request.fuses(v, data.reducer) for v in request.variants}
+    made = {}
+    for fuse in set(fusing.values()):
+        targets = {request.target(v) for v in request.variants if fusing[v.name] is fuse} | {FLOAT}
+        with quietly():
+            # The file is judged against the network as it was trained, on bands as prepared for it.
+            whole = fused(network, data.normalizer, data.reducer) if fuse else network
+            seen = data.raw() if fuse else data
+            lowered = {t: lowered_for(whole, seen, request.batch, t) for t in targets}
+        made[fuse] = Source(
+            run, seen, lowered, reference, plain_size(lowered[FLOAT].model),
+            calibration_patches(seen, request.batch),
+        )  # fmt: skip
+    return {name: made[fuse] for name, fuse in fusing.items()}
 
 
 def _convert(
@@ -154,7 +165,6 @@ def _convert(
     variant: Variant,
     request: Request,
     folder: Path,
-    calibration: Floats,
     progress: Progress,
 ) -> Exported:
     """Converts and verifies one variant inside `folder`.
@@ -168,7 +178,7 @@ def _convert(
     file = folder / f"{source.run.record.plan.network}{variant.suffix}"
     lowered = source.lowered[request.target(variant)].model
     with needing(weight_bytes(lowered), folder):
-        variant.convert(lowered, calibration, file)
+        variant.convert(lowered, source.calibration, file)
     made_of = variant.contents(file)
     if variant.integer and made_of.integer_share < 1:
         floats = [f"{o.count} {o.op} in {o.dtype}" for o in made_of.floating]
@@ -205,9 +215,7 @@ def _timings(passed: Sequence[Exported], batch: int) -> dict[str, Timing]:
     )
 
 
-def _write(
-    source: Source, item: Exported, request: Request, timing: Timing, calibration: int
-) -> None:
+def _write(source: Source, item: Exported, request: Request, timing: Timing) -> None:
     """Writes record, golden vectors and labels beside the file."""
     run: RunRecord = source.run.record
     verification, scene = item.verification, source.data.scene
@@ -245,7 +253,7 @@ def _write(
         normalizer=source.data.normalizer,
         patch=run.plan.patch,
         bands=source.data.bands,
-        calibration=calibration if item.variant.integer else 0,
+        calibration=len(source.calibration) if item.variant.integer else 0,
         versions=records.versions(),
         run=str(source.run.folder),
         run_sha256=run.sha256,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hsitf.bands import Reducer
 from hsitf.errors import InputError
 from hsitf.export import bundle
 from hsitf.export.variants import Variant
@@ -25,7 +26,7 @@ class Request:
         threads: Threads that latency is measured with.
         root: Folder of the bundles.
         fuse: Whether normalization and reduction of bands go into the file, so that it takes
-            the sensor's units; None: where bands are reduced and it can be done.
+            the sensor's units; None: as `fuses` says.
     """
 
     variants: tuple[Variant, ...]
@@ -49,6 +50,17 @@ class Request:
                 "the accuracy drop is out of range",
                 received=self.max_drop, allowed="0 to 100 percentage points",
             )  # fmt: skip
+
+    def fuses(self, variant: Variant, reducer: Reducer | None) -> bool:
+        """Whether what comes before the network goes into a file of this kind.
+
+        By default where bands are reduced, in files that compute in floats: an integer file has
+        one scale for all bands of its input, and components that hang on small differences of
+        large counts drown in it.
+        """
+        if self.fuse is not None:
+            return self.fuse
+        return reducer is not None and reducer.fusable and not variant.integer
 
     def target(self, variant: Variant) -> Target:
         """What a variant is lowered for."""
