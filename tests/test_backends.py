@@ -102,3 +102,16 @@ def test_a_backend_that_is_not_there_names_what_to_install(monkeypatch):
 def test_memory_errors_are_known(error):
     assert devices.out_of_memory(error)
     assert not devices.out_of_memory(ValueError("shapes differ"))
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_processor_is_chosen_before_anything_is_imported(monkeypatch, name):
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda _: object())
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    for variable in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "JAX_PLATFORMS"):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    devices.use(name, "cpu")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert os.environ["JAX_PLATFORMS"] == "cpu"
+    assert os.environ["KERAS_BACKEND"] == name

@@ -58,3 +58,13 @@ def test_peak_memory_never_falls():
 
 def test_processor_names_its_cores():
     assert processor().endswith(" cores")
+
+
+def test_a_peak_can_be_forgotten():
+    block = np.ones(40_000_000)
+    high = measure.peak_memory()
+    del block
+    measure.forget_peak()
+    if measure.peak_memory() == high:
+        pytest.skip("this system does not let a process forget its peak")
+    assert measure.peak_memory() < high - 2e8

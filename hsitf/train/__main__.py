@@ -80,7 +80,7 @@ def train(
     known(model)
     from hsitf.train.devices import choose, use
 
-    use(backend)
+    use(backend, device)
     cli.load_keras()
     choose(device)
     from hsitf.options import RecipeOptions, SplitChoice, Teaching, training_plan

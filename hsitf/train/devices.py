@@ -20,12 +20,21 @@ BACKENDS = {
 DEVICES = ("auto", "cpu", "gpu")
 
 
-def use(backend: str | None) -> None:
+def use(backend: str | None, device: str = "auto") -> None:
     """Makes Keras take this backend; its own choice (KERAS_BACKEND, keras.json) where None.
 
+    A processor is chosen here, by hiding the GPUs from whatever is imported later: no backend
+    lets go of one that it has found.
+
     Raises:
-        InputError: There is no such backend, or it is not installed, or Keras runs already.
+        InputError: There is no such backend or device, or it is not installed, or Keras runs
+            already.
     """
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+    if device == "cpu":
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
+        os.environ["JAX_PLATFORMS"] = "cpu"
     if backend is None:
         backend = os.environ.get("KERAS_BACKEND") or None
         if backend is None:
@@ -50,15 +59,13 @@ def use(backend: str | None) -> None:
 
 
 def choose(device: str) -> None:
-    """Makes Keras compute on this kind of device, and on all of them where there are several.
+    """Sees that Keras computes on this kind of device, and on all of them where it can.
 
-    Several GPUs share each batch (data parallel) where the backend has it.
+    Several share each batch (data parallel) where the backend has it. `use` comes before.
 
     Raises:
-        InputError: There is no such kind, or none of it on this machine.
+        InputError: There is none of this kind on this machine.
     """
-    if device not in DEVICES:
-        raise unknown("device", device, DEVICES)
     import keras
 
     if device == "auto" and keras.config.backend() != "jax":
@@ -72,10 +79,6 @@ def choose(device: str) -> None:
             allowed=", ".join(name for names in there.values() for name in names) or "none at all",
             remedy="leave out --device, or install the backend's build for that device",
         )
-    if device == "cpu" and keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.set_visible_devices([], "GPU")
     if len(there[device]) > 1 and keras.config.backend() == "jax":
         spread = keras.distribution.DataParallel(devices=there[device], auto_shard_dataset=False)
         keras.distribution.set_distribution(spread)
@@ -115,6 +118,21 @@ def gpu_memory() -> int:
     import torch
 
     return int(torch.cuda.max_memory_allocated())
+
+
+def forget_peak() -> None:
+    """Begins to count the peak of the GPU's memory anew, where the backend can (not JAX)."""
+    import keras
+
+    backend = keras.config.backend()
+    if backend == "tensorflow" and devices("gpu"):
+        import tensorflow as tf
+
+        tf.config.experimental.reset_memory_stats("GPU:0")
+    if backend == "torch" and devices("gpu"):
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -61,11 +61,12 @@ def gathering(
         patches = Mixture(name="mixture")(patches, gather(partners))
     if radiation:
         patches = Radiation(name="radiation")(patches)
-    logits = network(patches)
-    if logits.dtype != "float32":
-        # A softmax of half precision would lose the small classes.
-        logits = ops.cast(logits, "float32")
-    return keras.Model(seen, logits, name="gathering")
+    return keras.Model(seen, _whole(network(patches)), name="gathering")
+
+
+def _whole(logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Logits of 32 bits: a softmax of half precision would lose the small classes."""
+    return logits if logits.dtype == "float32" else ops.cast(logits, "float32")
 
 
 def reconstructing(network: keras.Model, source: PatchSource) -> keras.Model:
@@ -85,7 +86,8 @@ def reconstructing(network: keras.Model, source: PatchSource) -> keras.Model:
     patch = PatchGather(source)(seen)
     logits, spectrum = network(patch)
     center = source.patch // 2
-    return keras.Model(seen, [logits, spectrum - patch[:, center, center]], name="gathering")
+    error = _whole(spectrum) - patch[:, center, center]
+    return keras.Model(seen, [_whole(logits), error], name="gathering")
 
 
 def views(

@@ -37,7 +37,8 @@ class Summary:
         class_names: One name a class.
         seconds: Of training.
         predict_us: Microseconds of inference a test pixel, in batches.
-        peak_memory: Of the process, bytes.
+        peak_memory: Of the process since the run began, bytes; what earlier runs of the same
+            process left behind is in it.
         gpu_memory: Of the first GPU, bytes; 0 where none computed.
     """
 

@@ -13,12 +13,12 @@ from hsitf import bands, records, runs, zoo
 from hsitf.data import Data, load, prepare, read_train_map, same_scene, save_split
 from hsitf.errors import DataError, InputError
 from hsitf.files import replacing, sha256
-from hsitf.measure import peak_memory
+from hsitf.measure import forget_peak, peak_memory
 from hsitf.progress import Progress
 from hsitf.records import BandsRecord, Beginning, Pruning, RunRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run
+from hsitf.train import devices
 from hsitf.train.card import card
-from hsitf.train.devices import gpu_memory
 from hsitf.zoo import Network, Recipe
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
     """
     if name is not None:
         check_name(name)
+    forget_peak()
     scene = load(plan.scene)
     folder = runs.folder(scene.name, plan.network, name or default_name(plan))
     if (folder / runs.RECORD).is_file():
@@ -85,6 +86,7 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         return keep(baseline.fit(plan, data, progress), plan, data, folder)
     from hsitf.train.loop import fit, optimizer
 
+    devices.forget_peak()
     optimizer(plan.recipe)
     now = Beginning(records.SCHEMA, plan, data.scene_record(), data.split_record())
     if (folder / runs.PLAN).is_file():
@@ -148,7 +150,7 @@ def keep(
         seconds=fitted.seconds,
         peak_memory=peak_memory(),
         predict_us=fitted.predict_us,
-        gpu_memory=gpu_memory(),
+        gpu_memory=devices.gpu_memory(),
         backend=backend(),
         sha256=sha256(folder / runs.NETWORK),
         versions=records.versions(),

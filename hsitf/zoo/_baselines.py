@@ -21,9 +21,9 @@ from hsitf.zoo import Network, Recipe
 
 Floats = NDArray[np.float32]
 
-# As the field's studies search: penalties, and widths of the kernel over 1 / bands.
+# As the field's toolbox searches radial basis functions.
 _PENALTIES = (1.0, 10.0, 100.0, 1000.0)
-_WIDTHS = (0.1, 1.0, 10.0)
+_GAMMAS = (1e-1, 1e-2, 1e-3)
 _RECIPE = Recipe(optimizer="scikit-learn", learning_rate=1.0, epochs=1)
 
 
@@ -63,10 +63,7 @@ def _svm(lesson: Lesson) -> keras.Model:
 
 def _svm_grid(lesson: Lesson) -> keras.Model:
     """The setting that is best on the validation pixels."""
-    found = [
-        _machines(lesson, penalty, width / lesson.spectra.shape[1])
-        for penalty, width in product(_PENALTIES, _WIDTHS)
-    ]
+    found = [_machines(lesson, penalty, gamma) for penalty, gamma in product(_PENALTIES, _GAMMAS)]
     return max(found, key=lambda item: item[1])[0]
 
 
