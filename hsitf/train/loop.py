@@ -215,7 +215,7 @@ def fit(
         network.set_weights(state.best)
         model = gathering(network, data.patches)
     # The first batch is compiled, and does not count.
-    evaluate(model, data, data.split.test[:PREDICT_BATCH])
+    _logits(model, data.split.test[:PREDICT_BATCH])
     begin = time.monotonic()
     found = evaluate(model, data, data.split.test)
     return FitResult(
@@ -390,14 +390,19 @@ class FitResult:
 
 def evaluate(model: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
     """Scores of a gathering model on `pixels` (flat indices), by its first output."""
+    predicted = _logits(model, pixels).argmax(1)
+    return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
+
+
+def _logits(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """(n, classes) of a gathering model at `pixels`."""
     seen = views(_shared(pixels, PREDICT_BATCH))
     if model.inputs[0].shape[1] > seen.shape[1]:
         # What a patch would be mixed with in training plays no part here.
         seen = np.column_stack([seen, seen[:, :1]])
     outputs = model.predict(seen, batch_size=PREDICT_BATCH, verbose=0)
     logits = outputs if len(model.outputs) == 1 else outputs[0]
-    predicted = np.asarray(logits)[: len(pixels)].argmax(1)
-    return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
+    return np.asarray(logits)[: len(pixels)]
 
 
 class _Meter(keras.callbacks.Callback):  # type: ignore[misc]
