@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from rasterio.transform import from_origin
 from spectral.io import envi
 
 from hsitf.classify.mapping import STATE, VALUES, classify, finish
-from hsitf.classify.outputs import palette
+from hsitf.classify.outputs import check, palette
 from hsitf.classify.source import of_run
 from hsitf.errors import InputError
 from hsitf.progress import Silent
@@ -206,3 +207,19 @@ def test_help_loads_nothing_heavy():
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_another_scenes_strips_are_not_taken(shell, run, tmp_path):
+    classifier, patches = of_run(run), run.data(where(shell)).patches
+    classify(classifier, patches, tmp_path / "one", Silent())
+    other = replace(patches, padded=patches.padded[::-1].copy())
+    _, speed = classify(classifier, other, tmp_path / "one", Silent())
+    assert speed > 0
+    assert classify(classifier, other, tmp_path / "one", Silent())[1] == 0
+
+
+def test_the_data_beside_a_header_are_not_replaced_unasked(tmp_path):
+    (tmp_path / "x.img").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"x\.img exists already"):
+        check([tmp_path / "x.hdr"], overwrite=False)
+    check([tmp_path / "x.hdr"], overwrite=True)

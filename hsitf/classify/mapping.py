@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ class _State:
     """How far a map is, and of what it is."""
 
     sha256: str
+    scene: str
     engine: str
     shape: tuple[int, int, int]
     done: int
@@ -54,7 +56,8 @@ def classify(
     """
     shape = (patches.rows, patches.cols, len(classifier.class_names))
     total = patches.rows * patches.cols
-    known = _State(classifier.sha256, classifier.runtime.engine, shape, 0)
+    seen = hashlib.sha256(np.ascontiguousarray(patches.padded).data).hexdigest()
+    known = _State(classifier.sha256, seen, classifier.runtime.engine, shape, 0)
     done = _done(folder, known)
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +74,7 @@ def classify(
             flat[pixels] = probabilities(predict(classifier.runtime, patches.cut(pixels)))
             done += len(pixels)
             kept.flush()
-            _write(folder, _State(known.sha256, known.engine, shape, done))
+            _write(folder, replace(known, done=done))
             speed = (done - first) / max(time.monotonic() - begin, 1e-9)
             progress.advance(len(pixels), f"{speed:,.0f} pixels/s")
     rate = (done - first) / max(time.monotonic() - begin, 1e-9) if done > first else 0.0
@@ -89,9 +92,7 @@ def _done(folder: Path, known: _State) -> int:
         return 0
     try:
         then = json.loads((folder / STATE).read_text())
-        same = (then["sha256"], then["engine"], tuple(then["shape"])) == (
-            known.sha256, known.engine, known.shape,
-        )  # fmt: skip
+        same = {**then, "shape": tuple(then["shape"]), "done": 0} == asdict(known)
         whole = np.load(folder / VALUES, mmap_mode="r").shape == known.shape
         return int(then["done"]) if same and whole else 0
     except (ValueError, KeyError, TypeError, OSError, EOFError):

@@ -164,8 +164,13 @@ def check(paths: Sequence[Path], overwrite: bool) -> None:
                 received=path.suffix or "no suffix",
                 allowed=".tif (GeoTIFF), .hdr (ENVI), .png (a picture with legend)",
             )
-        if path.exists() and not overwrite:
-            raise InputError(f"{path} exists already", remedy="name another file or --overwrite")
+        # An ENVI header has its data beside it.
+        data = [path.with_suffix(".img")] if path.suffix.lower() == ".hdr" else []
+        for made in (path, *data):
+            if made.exists() and not overwrite:
+                raise InputError(
+                    f"{made} exists already", remedy="name another file or --overwrite"
+                )
 
 
 def write(found: Map, path: Path) -> None:
