@@ -5,6 +5,7 @@ static shapes, no tensor of more than four axes. LiteRT has no integer kernel fo
 most delegates refuse a fifth axis, so this comes before every conversion.
 """
 
+from hsitf.lower.dense import dense
 from hsitf.lower.rewrite import difference, lower
 
-__all__ = ["difference", "lower"]
+__all__ = ["dense", "difference", "lower"]

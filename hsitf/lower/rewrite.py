@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
 from hsitf.errors import LoweringError
@@ -48,25 +49,45 @@ def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.M
                 remedy="build the network with a fixed patch",
             )
         inputs.append(keras.Input(batch_shape=(batch, *shape), name=tensor.name))
+    outputs = rewritten(model, inputs, target, set())
+    return keras.Model(alone(inputs), alone(outputs), name=model.name)
+
+
+def rewritten(
+    model: keras.Model, inputs: Sequence[KerasTensor], target: Target, names: set[str]
+) -> list[KerasTensor]:
+    """What a network makes of tensors, with 2-D operators, static shapes and at most four axes.
+
+    Args:
+        model: A functional model.
+        inputs: `(batch, ...)`, one for each of the model's, batch fixed.
+        target: What it is to run on.
+        names: Of layers made before; those made now are added.
+
+    Returns:
+        `(batch, ...)`, one for each of the model's outputs.
+
+    Raises:
+        LoweringError: A layer has no rule, or cannot be rewritten exactly.
+    """
     values = [
         Value(tensor, np.arange(np.prod(tensor.shape[1:])).reshape(tensor.shape[1:]))
         for tensor in inputs
     ]
-    outputs = [
-        view(arranged(value, natural(value)).tensor, (batch, *value.shape))
-        for value in walk(model, values, partial(_lowered, target, set()))
+    return [
+        view(arranged(value, natural(value)).tensor, (value.batch, *value.shape))
+        for value in walk(model, values, partial(_lowered, target, names))
     ]
-    return keras.Model(alone(inputs), alone(outputs), name=model.name)
 
 
 def _lowered(
     target: Target, names: set[str], call: Call, inputs: list[Value]
 ) -> Value | list[Value]:
-    place = Place(call, _name(call.operation, names), target)
+    place = Place(call, named(call.operation, names), target)
     return rule(call.operation)(place, inputs)
 
 
-def _name(operation: Any, names: set[str]) -> str:
+def named(operation: Any, names: set[str]) -> str:
     """A name for what is made of an operation, and notes it: a model has each name once."""
     name = str(operation.name)
     stem = re.sub(r"_\d+$", "", name).replace("_", "")
