@@ -26,9 +26,9 @@ from hsitf.lower.tile_rules import rule
 from hsitf.lower.tile_windows import twin
 from hsitf.targets import FLOAT, Target
 
-# A dense form has more operators and copies more; what saves less than this share of the
-# multiply-accumulates is slower than patches one by one.
-SAVING = 0.25
+# Parts of a dense form at most. Where zeros around patches reach far inside, hardly two pixels of
+# a patch are alike, and each takes operators of its own: a network of 20 layers has thousands.
+MOST_PARTS = 256
 MOST_PIXELS = 1024
 
 
@@ -205,24 +205,27 @@ def _front(plan: _Plan, side: tuple[int, int], tile: int) -> keras.Model:
 
 
 def _worth(plan: _Plan, model: keras.Model, tile: int) -> None:
-    """Refuses a dense form that saves too little.
+    """Refuses a dense form that saves nothing.
 
     Raises:
         LoweringError: It does; says from which layer on.
     """
+    # Single pixels have nothing to share; for them, a tile is a batch.
+    if plan.source.window == (1, 1):
+        return
     boxes = needed(plan.gathered)
     work = sum(each.macs * box.pixels(tile) for each, box in boxes.items())
     if plan.back is not None:
         work += tile * tile * cost(plan.back).macs
     share = work / max(1, tile * tile * cost(model).macs)
-    # Single pixels have nothing to share; for them, a tile is a batch.
-    if plan.source.window == (1, 1) or share <= 1 - SAVING:
+    parts = sum(len(each.reads) for each in boxes)
+    if share <= 1 and parts <= MOST_PARTS:
         return
     first = f", from layer {plan.apart[0]!r} on" if plan.apart else ""
     raise LoweringError(
-        f"the dense form of {model.name} would save too little: what a pixel gives depends on "
-        f"where in the patch it lies{first}",
-        received=f"{share:.2f} of the multiply-accumulates of patches one by one",
-        allowed=f"{1 - SAVING:g} at most",
+        f"{model.name} has no dense form that is worth it: what it computes of a pixel depends on "
+        f"where in the patch that lies{first}",
+        received=f"{share:.2f} of the multiply-accumulates of patches one by one, {parts} parts",
+        allowed=f"1 at most, {MOST_PARTS} parts at most",
         remedy="classify patches one by one",
     )
