@@ -73,6 +73,9 @@ class Value:
     @property
     def order(self) -> tuple[int, ...] | None:
         """The logical axes as they lie in memory, the slowest first; None if they do not."""
+        # Axes of one element lie anywhere: where all else is in order, they are, too.
+        if self.lies(positions(self.shape, natural(self))):
+            return natural(self)
         strides = [
             np.abs(np.diff(self.index, axis=axis)).max(initial=0) for axis in range(self.index.ndim)
         ]
