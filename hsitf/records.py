@@ -376,6 +376,8 @@ class ExportRecord:
         bytes_float32: Size of the float32 .tflite of the same network.
         sha256: Its digest (of a folder: of its files with their names).
         batch: Patches an inference takes.
+        tile: Side of the tile in pixels that an inference takes in their place, the pixels
+            around it besides: `patch - 1` rows and columns more; 0 where it takes patches.
         oa_keras: Overall accuracy of the trained network on the test pixels.
         oa: That of the file; `aa` and `kappa` likewise.
         oa_drop: Their difference in percentage points, positive where the file is worse.
@@ -449,6 +451,7 @@ class ExportRecord:
     pruning: Pruning | None = None
     reduction: BandsRecord | None = None
     fused: str = ""
+    tile: int = 0
 
 
 def write(record: object, path: Path) -> None:

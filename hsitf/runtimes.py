@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from hsitf.errors import DataError
 from hsitf.quiet import quietly
 from hsitf.records import Tensor
+from hsitf.scenes.patches import PatchSource
 
 if TYPE_CHECKING:
     import keras
 
 Floats = NDArray[np.float32]
 Stored = NDArray[np.generic]
+
+# Patches cut at a time: 27 x 27 x 200 ones take 150 MB.
+CHUNK = 256
 
 
 class Runtime(Protocol):
@@ -38,7 +42,10 @@ class Runtime(Protocol):
     output: Tensor
 
     def infer(self, stored: Stored) -> Stored:
-        """One inference: (batch, patch, patch, bands) in the input's type -> (batch, classes)."""
+        """One inference: (batch, patch, patch, bands) in the input's type -> (batch, classes).
+
+        Of a dense form: (1, tile + patch - 1, tile + patch - 1, bands) -> (1, tile, tile, classes).
+        """
 
     def action(self, stored: Stored) -> Callable[[], object]:
         """The bare inference on `stored`, without copying in or out, to be timed."""
@@ -46,6 +53,8 @@ class Runtime(Protocol):
 
 def predict(runtime: Runtime, patches: Floats) -> Floats:
     """Logits of any number of patches, (n, patch, patch, bands) float32 -> (n, classes) float32.
+
+    Of tiles likewise, with their pixels in place of one.
 
     Quantizes what goes in and dequantizes what comes out where the file stores integers. The
     last batch is filled up and the surplus dropped.
@@ -59,6 +68,36 @@ def predict(runtime: Runtime, patches: Floats) -> Floats:
         result = dequantize(runtime.infer(quantize(chunk, runtime.input)), runtime.output)
         logits.append(result[: len(result) - missing])
     return np.concatenate(logits)
+
+
+def tile(runtime: Runtime) -> int:
+    """Side of the tile that an inference takes, in pixels; 0 where it takes patches."""
+    shape = runtime.output.shape
+    return shape[1] if len(shape) == 4 else 0
+
+
+def scan(
+    runtime: Runtime, source: PatchSource, pixels: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """Logits at pixels of a scene, by patches or by tiles as the runtime takes them.
+
+    Args:
+        runtime: What computes them.
+        source: Of the scene, prepared as the runtime takes it.
+        pixels: (n,) flat indices.
+
+    Yields:
+        Which of `pixels`, and their logits, (k, classes) float32; in the end each once.
+    """
+    side = tile(runtime)
+    if side:
+        for window, members, inside in source.tiles(pixels, side):
+            logits = predict(runtime, window[None])
+            yield members, logits.reshape(side * side, -1)[inside]
+    else:
+        for start in range(0, len(pixels), CHUNK):
+            chunk = pixels[start : start + CHUNK]
+            yield np.arange(start, start + len(chunk)), predict(runtime, source.cut(chunk))
 
 
 def quantize(real: Floats, tensor: Tensor) -> Stored:

@@ -31,6 +31,9 @@ class Target:
             )
 
 
+# Side of a tile at most, in pixels: a map of it with 16 bands of 16 filters is 1 GB in float32.
+LARGEST_TILE = 1024
+
 # Units multiply 16 to 64 channels at a time; a narrower network leaves them idle. Measured on
 # x86-64 with AVX-512 and AMX, where 32 channels for 16 make he 1.1 (float32) to 1.5 (int8) times
 # as fast although they are 1.3 times the multiply-accumulates.

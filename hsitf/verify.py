@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +12,7 @@ from hsitf.data import Data
 from hsitf.errors import VerificationError
 from hsitf.metrics import Scores, confusion, scores
 from hsitf.progress import Progress, Silent
-from hsitf.runtimes import Floats, Runtime, predict
-
-# Patches cut at a time: 27 x 27 x 200 ones take 150 MB.
-CHUNK = 256
+from hsitf.runtimes import Floats, Runtime, scan
 
 
 @dataclass(frozen=True)
@@ -92,17 +88,13 @@ class Verification:
 
 
 def logits(runtime: Runtime, data: Data, pixels: NDArray[np.int64], progress: Progress) -> Floats:
-    """Logits at `pixels` (flat indices), patches cut as they are needed: (n, classes) float32."""
+    """Logits at `pixels` (flat indices), cut as they are needed: (n, classes) float32."""
     progress.start(f"running {runtime.engine}", len(pixels))
-    return np.concatenate(list(_logits(runtime, data, pixels, progress)))
-
-
-def _logits(
-    runtime: Runtime, data: Data, pixels: NDArray[np.int64], progress: Progress
-) -> Iterator[Floats]:
-    for patches in data.patches.batches(pixels, CHUNK):
-        yield predict(runtime, patches)
-        progress.advance(len(patches))
+    found = np.empty((len(pixels), runtime.output.shape[-1]), np.float32)
+    for places, logits in scan(runtime, data.patches, pixels):
+        found[places] = logits
+        progress.advance(len(places))
+    return found
 
 
 def verify(

@@ -14,7 +14,7 @@ import numpy as np
 from hsitf.classify.source import Classifier, probabilities
 from hsitf.files import explained, needing, replacing
 from hsitf.progress import Progress
-from hsitf.runtimes import Floats, predict
+from hsitf.runtimes import Floats, scan, tile
 from hsitf.scenes.patches import PatchSource
 
 # Pixels between two looks at the clock: a few seconds of the slowest network.
@@ -69,9 +69,12 @@ def classify(
         progress.start(f"classifying with {classifier.runtime.engine}", total)
         progress.advance(done)
         begin, first = time.monotonic(), done
+        # A tile that a strip cuts would be computed twice.
+        strip = tile(classifier.runtime) * patches.cols or STRIP
         while done < total:
-            pixels = np.arange(done, min(done + STRIP, total))
-            flat[pixels] = probabilities(predict(classifier.runtime, patches.cut(pixels)))
+            pixels = np.arange(done, min(done + strip, total))
+            for places, logits in scan(classifier.runtime, patches, pixels):
+                flat[pixels[places]] = probabilities(logits)
             done += len(pixels)
             kept.flush()
             _write(folder, replace(known, done=done))

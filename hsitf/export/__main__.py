@@ -61,6 +61,9 @@ def export(
         bool | None,
         typer.Option("--fuse/--no-fuse", help="Take the sensor's units: bands prepared inside."),
     ] = None,
+    dense: Annotated[
+        int, typer.Option("--dense", help="Side of a tile to take at once; 0: patches.")
+    ] = 0,
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundles.")] = Path("export"),
 ) -> None:
     """Lowers, converts and verifies a network; writes export/<scene>/<network>/<variant>/.
@@ -80,7 +83,7 @@ def export(
 
     wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
     wanted += [name for name in variant or [] if name not in wanted]
-    request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out, fuse)
+    request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out, fuse, dense)
     if not {kind.name for kind in request.variants} <= {"onnx"}:
         trained_by_gradients(known(model), "exported but to ONNX")
     known(model)

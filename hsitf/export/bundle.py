@@ -59,13 +59,15 @@ class Bundle:
 class Golden:
     """Inputs with the answers any other runtime has to give.
 
+    Of a dense form, one tile.
+
     Attributes:
-        pixels: (n,) flat indices of the patches in the scene.
+        pixels: (n,) flat indices of the patches in the scene; of a tile, of its first pixel.
         inputs: (n, patch, patch, bands) float32, normalized.
         stored_inputs: The same as the file takes them, such as int8.
-        stored_outputs: (n, classes) what the file gives, as it is stored.
+        stored_outputs: (n, classes) what the file gives, as it is stored; (1, tile, tile, classes).
         outputs: The same as real numbers, float32.
-        network_outputs: (n, classes) float32 logits of the trained network.
+        network_outputs: Logits of the trained network, float32, in the same shape.
     """
 
     pixels: NDArray[np.int64]
@@ -94,6 +96,9 @@ class Golden:
         np.savez_compressed(path, **vars(self))
 
 
-def folder(scene: str, network: str, variant: str, batch: int, root: Path = EXPORT) -> Path:
+def folder(
+    scene: str, network: str, variant: str, batch: int, root: Path = EXPORT, tile: int = 0
+) -> Path:
     """Where a bundle lies or will lie."""
-    return root / scene / network / (variant if batch == 1 else f"{variant}-batch{batch}")
+    form = f"-dense{tile}" if tile else "" if batch == 1 else f"-batch{batch}"
+    return root / scene / network / f"{variant}{form}"

@@ -13,7 +13,8 @@ from hsitf.data import Data
 from hsitf.errors import LoweringError
 from hsitf.export.variants import VARIANTS
 from hsitf.files import needing, size
-from hsitf.lower import difference, lower
+from hsitf.lower import dense, difference, lower
+from hsitf.lower.dense import tile_difference
 from hsitf.measure import interleaved
 from hsitf.quiet import quietly
 from hsitf.runtimes import Floats, quantize
@@ -39,15 +40,29 @@ class Lowered:
     error: float
 
 
-def lowered_for(network: keras.Model, data: Data, batch: int, target: Target) -> Lowered:
+def lowered_for(
+    network: keras.Model, data: Data, batch: int, target: Target, tile: int = 0
+) -> Lowered:
     """Rewrites a network for a target and checks the rewrite on training patches.
 
+    Args:
+        network: As it was trained, or with what comes before it.
+        data: Gives the patches.
+        batch: Patches an inference takes.
+        target: What it is to run on.
+        tile: Side of the tile that it takes in their place; 0 for patches.
+
     Raises:
-        LoweringError: A layer cannot be rewritten, or the rewrite is not exact.
+        LoweringError: A layer cannot be rewritten, the rewrite is not exact, or the network has
+            no dense form.
     """
-    lowered = lower(network, batch, target)
-    patches = data.patches.cut(data.split.train[:LOWERING_PATCHES])
-    error, largest = difference(network, lowered, patches)
+    if tile:
+        lowered = dense(network, tile, target)
+        error, largest = tile_difference(network, lowered, calibration_tiles(data, tile)[0])
+    else:
+        lowered = lower(network, batch, target)
+        patches = data.patches.cut(data.split.train[:LOWERING_PATCHES])
+        error, largest = difference(network, lowered, patches)
     # Written so that an error that is not a number is refused too.
     if not error <= LOWERING_ERROR * max(1.0, largest):
         raise LoweringError(
@@ -64,6 +79,27 @@ def calibration_patches(data: Data, batch: int) -> Floats:
     chosen = data.balanced(CALIBRATION_PATCHES)
     whole = -(-len(chosen) // batch) * batch
     return data.patches.cut(np.resize(chosen, whole))
+
+
+def calibration_tiles(data: Data, tile: int) -> Floats:
+    """The calibration patches pasted into tiles, beside each other and class by class.
+
+    A tile of the scene would show pixels that training must not see. Every pixel here belongs to
+    a training patch; only the windows across the seams between two of them are made up.
+
+    Returns:
+        (n, tile + patch - 1, tile + patch - 1, bands) float32.
+    """
+    chosen = data.balanced(CALIBRATION_PATCHES)
+    chosen = chosen[np.argsort(data.targets(chosen), kind="stable")]
+    patch = data.patches.patch
+    whole = tile + patch - 1
+    along = -(-whole // patch)
+    count = -(-len(chosen) // along**2)
+    patches = data.patches.cut(np.resize(chosen, count * along**2))
+    grid = patches.reshape(count, along, along, patch, patch, -1).transpose(0, 1, 3, 2, 4, 5)
+    pasted = grid.reshape(count, along * patch, along * patch, -1)
+    return np.ascontiguousarray(pasted[:, :whole, :whole])
 
 
 def plain_size(lowered: keras.Model) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from hsitf.errors import DataError, VerificationError
 from hsitf.export import bundle
 from hsitf.export.bundle import Bundle, Golden
 from hsitf.export.convert import (
+    CALIBRATION_PATCHES,
     Lowered,
     calibration_patches,
+    calibration_tiles,
     lowered_for,
     plain_size,
     weight_bytes,
@@ -35,6 +38,9 @@ from hsitf.runs import Run
 from hsitf.runtimes import Floats, Runtime
 from hsitf.targets import FLOAT, Target
 from hsitf.verify import Verification
+
+if TYPE_CHECKING:
+    import keras
 
 GOLDEN_PATCHES = 16
 
@@ -59,14 +65,16 @@ class Source:
     Attributes:
         run: Where it comes from.
         data: Its scene, split and normalization.
+        network: That it was made of, with what comes before it where that is fused.
         lowered: The network rewritten for each target that the variants ask for.
         reference: (test pixels, classes) float32 logits of the trained network.
         bytes_float32: Size of the plain .tflite, the yardstick of all others.
-        calibration: Class-balanced training patches.
+        calibration: Class-balanced training patches, or tiles of them.
     """
 
     run: Run
     data: Data
+    network: keras.Model
     lowered: dict[Target, Lowered]
     reference: Floats
     bytes_float32: int
@@ -101,7 +109,7 @@ def export(
             source = sources[variant.name]
             place = bundle.folder(
                 source.data.scene.name, run.label, variant.name, request.batch,
-                request.root,
+                request.root, request.tile,
             )  # fmt: skip
             _announce(place, run, progress)
             try:
@@ -116,8 +124,13 @@ def export(
             _write(sources[item.variant.name], item, request, timings[item.variant.name])
     places = [
         bundle.folder(
-            run.record.scene.name, run.label, item.variant.name, request.batch, request.root
-        )
+            run.record.scene.name,
+            run.label,
+            item.variant.name,
+            request.batch,
+            request.root,
+            request.tile,
+        )  # fmt: skip
         for item in passed
     ]
     return [Bundle.open(place) for place in places], refused
@@ -152,10 +165,11 @@ def _sources(
             # The file is judged against the network as it was trained, on bands as prepared for it.
             whole = fused(network, data.normalizer, data.reducer) if fuse else network
             seen = data.raw() if fuse else data
-            lowered = {t: lowered_for(whole, seen, request.batch, t) for t in targets}
+            lowered = {t: lowered_for(whole, seen, request.batch, t, request.tile) for t in targets}
         made[fuse] = Source(
-            run, seen, lowered, reference, plain_size(lowered[FLOAT].model),
-            calibration_patches(seen, request.batch),
+            run, seen, whole, lowered, reference, plain_size(lowered[FLOAT].model),
+            calibration_tiles(seen, request.tile) if request.tile
+            else calibration_patches(seen, request.batch),
         )  # fmt: skip
     return {name: made[fuse] for name, fuse in fusing.items()}
 
@@ -198,12 +212,27 @@ def _convert(
 
 
 def _golden(source: Source, runtime: Runtime) -> Golden:
-    """Golden vectors at test pixels spread evenly over the scene."""
+    """Golden vectors at test pixels spread evenly over the scene; of a dense form, one tile."""
     test = source.data.split.test
+    if side := runtimes.tile(runtime):
+        return _golden_tile(source, runtime, side)
     count = -(-GOLDEN_PATCHES // runtime.batch) * runtime.batch
     places = np.linspace(0, len(test) - 1, count).astype(np.int64)
     pixels = test[places]
     return Golden.of(runtime, pixels, source.data.patches.cut(pixels), source.reference[places])
+
+
+def _golden_tile(source: Source, runtime: Runtime, side: int) -> Golden:
+    """The tile around a test pixel in the middle, with the network's logits at all its pixels."""
+    test, patches = source.data.split.test, source.data.patches
+    pixel = test[len(test) // 2 : len(test) // 2 + 1]
+    ((window, _, (inside,)),) = patches.tiles(pixel, side)
+    first = pixel - inside // side * patches.cols - inside % side
+    cut = replace(patches, padded=window, rows=side, cols=side)
+    network = runtimes.Keras(source.network)
+    found = [logits for _, logits in runtimes.scan(network, cut, np.arange(side * side))]
+    expected = np.concatenate(found).reshape(1, side, side, -1)
+    return Golden.of(runtime, first, window[None], expected)
 
 
 def _timings(passed: Sequence[Exported], batch: int) -> dict[str, Timing]:
@@ -232,6 +261,7 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
         bytes_float32=source.bytes_float32,
         sha256=sha256(item.file),
         batch=request.batch,
+        tile=request.tile,
         oa_keras=verification.reference.oa,
         oa=verification.scores.oa,
         aa=verification.scores.aa,
@@ -253,7 +283,7 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
         normalizer=source.data.normalizer,
         patch=run.plan.patch,
         bands=source.data.bands,
-        calibration=len(source.calibration) if item.variant.integer else 0,
+        calibration=_calibrated(source, request) if item.variant.integer else 0,
         versions=records.versions(),
         run=str(source.run.folder),
         run_sha256=run.sha256,
@@ -269,6 +299,13 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
     labels = "".join(f"{name}\n" for name in scene.class_names)
     (item.folder / bundle.LABELS).write_text(labels, encoding="utf-8")
     records.write(record, item.folder / bundle.RECORD)
+
+
+def _calibrated(source: Source, request: Request) -> int:
+    """Patches that ranges were measured on."""
+    if not request.tile:
+        return len(source.calibration)
+    return len(source.data.balanced(CALIBRATION_PATCHES))
 
 
 def _latency(timing: Timing, runtime: Runtime) -> Latency:

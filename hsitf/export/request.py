@@ -9,7 +9,7 @@ from hsitf.bands import Reducer
 from hsitf.errors import InputError
 from hsitf.export import bundle
 from hsitf.export.variants import Variant
-from hsitf.targets import Target
+from hsitf.targets import LARGEST_TILE, Target
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Request:
         root: Folder of the bundles.
         fuse: Whether normalization and reduction of bands go into the file, so that it takes
             the sensor's units; None: as `fuses` says.
+        tile: Side of the tile in pixels that an inference takes (see `lower.dense`); 0 for
+            patches.
     """
 
     variants: tuple[Variant, ...]
@@ -36,6 +38,7 @@ class Request:
     threads: int = 1
     root: Path = bundle.EXPORT
     fuse: bool | None = None
+    tile: int = 0
 
     def __post_init__(self) -> None:
         if not self.variants:
@@ -45,6 +48,16 @@ class Request:
                 raise InputError(
                     f"{name} is out of range", received=getattr(self, name), allowed="1 or more"
                 )
+        if self.tile and self.batch > 1:
+            raise InputError(
+                "a dense form takes one tile at a time", received=f"--batch {self.batch}",
+                remedy="leave --batch out, or --dense",
+            )  # fmt: skip
+        if not 0 <= self.tile <= LARGEST_TILE:
+            raise InputError(
+                "the side of the tile is out of range", received=self.tile,
+                allowed=f"1 to {LARGEST_TILE} pixels",
+            )  # fmt: skip
         if self.max_drop is not None and not 0 <= self.max_drop <= 100:
             raise InputError(
                 "the accuracy drop is out of range",

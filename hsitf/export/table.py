@@ -23,6 +23,8 @@ def table(bundles: Sequence[Bundle]) -> str:
     )
     latency = record.latency_ms
     patches = "one patch" if record.batch == 1 else f"{record.batch} patches"
+    if record.tile:
+        patches = f"one tile of {record.tile} x {record.tile} pixels"
     threads = "1 thread" if latency.threads == 1 else f"{latency.threads} threads"
     footer = f"Latency of {patches}, {threads}: {latency.processor}."
     places = [f"{bundle.record.variant}: {bundle.file}" for bundle in bundles]

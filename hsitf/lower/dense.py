@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
+from numpy.typing import NDArray
 
 from hsitf.cost import cost
 from hsitf.errors import InputError, LoweringError
@@ -24,12 +25,13 @@ from hsitf.lower.rewrite import named, rewritten
 from hsitf.lower.tile import Map, Read, Shared, build, chosen, flat, needed
 from hsitf.lower.tile_rules import rule
 from hsitf.lower.tile_windows import twin
-from hsitf.targets import FLOAT, Target
+from hsitf.targets import FLOAT, LARGEST_TILE, Target
 
 # Parts of a dense form at most. Where zeros around patches reach far inside, hardly two pixels of
 # a patch are alike, and each takes operators of its own: a network of 20 layers has thousands.
 MOST_PARTS = 256
-MOST_PIXELS = 1024
+# Pixels of a tile that are compared with the network.
+COMPARED = 60
 
 
 def dense(model: keras.Model, tile: int, target: Target = FLOAT) -> keras.Model:
@@ -52,9 +54,9 @@ def dense(model: keras.Model, tile: int, target: Target = FLOAT) -> keras.Model:
         InputError: The tile is out of range.
         LoweringError: The dense form would save nothing, or a layer cannot be lowered.
     """
-    if not 1 <= tile <= MOST_PIXELS:
+    if not 1 <= tile <= LARGEST_TILE:
         raise InputError(
-            "the side of the tile is out of range", received=tile, allowed=f"1 to {MOST_PIXELS}"
+            "the side of the tile is out of range", received=tile, allowed=f"1 to {LARGEST_TILE}"
         )
     rows, cols, bands = _shape(model)
     side = (tile + rows - 1, tile + cols - 1)
@@ -64,13 +66,34 @@ def dense(model: keras.Model, tile: int, target: Target = FLOAT) -> keras.Model:
     names: set[str] = set()
     tensors = rewritten(_front(plan, side, tile), [inputs], target, names)
     if plan.back is not None:
-        split = [
-            ops.reshape(tensor, (tile * tile, int(tensor.shape[-1])))
-            for tensor in tensors
-        ]
+        split = [ops.reshape(tensor, (tile * tile, int(tensor.shape[-1]))) for tensor in tensors]
         tensors = rewritten(plan.back, split, target, names)
     logits = ops.reshape(tensors[0], (1, tile, tile, int(tensors[0].shape[-1])))
     return keras.Model(inputs, logits, name=model.name)
+
+
+def tile_difference(
+    model: keras.Model, lowered: keras.Model, tile: NDArray[np.float32]
+) -> tuple[float, float]:
+    """Largest difference of a logit between a network and its dense form.
+
+    Args:
+        model: The original.
+        lowered: What `dense` made of it.
+        tile: (tile + patch - 1, tile + patch - 1, bands) float32, of whose pixels some are
+            compared, corners included.
+
+    Returns:
+        The largest absolute difference, and the largest absolute logit of the original.
+    """
+    side = int(lowered.outputs[0].shape[1])
+    rows, cols, _ = _shape(model)
+    drawn = np.random.default_rng(0).integers(0, side, (COMPARED, 2))
+    places = np.concatenate([[[0, 0], [0, side - 1], [side - 1, 0], [side - 1] * 2], drawn])
+    windows = np.stack([tile[row : row + rows, col : col + cols] for row, col in places])
+    expected = np.asarray(model.predict(windows, verbose=0))
+    received = ops.convert_to_numpy(lowered(tile[None]))[0][places[:, 0], places[:, 1]]
+    return float(np.abs(expected - received).max()), float(np.abs(expected).max())
 
 
 def _shape(model: keras.Model) -> tuple[int, int, int]:

@@ -180,5 +180,3 @@ def rule(operation: Any) -> TileRule:
     if isinstance(operation, keras.Layer):
         return RULES.get(kind, apart)
     return OPERATIONS.get(kind.__name__, apart)
-
-

@@ -58,9 +58,7 @@ def convolution(place: Place, inputs: list[Shared]) -> Shared | None:
 def _axis(layer: Any, axis: int, size: int) -> Axis:
     taps, stride = _pool_or_kernel(layer)[axis], layer.strides[axis]
     dilation = getattr(layer, "dilation_rate", (1, 1))[axis]
-    return (
-        same(size, taps, stride, dilation) if layer.padding == "same" else Axis(stride, dilation)
-    )
+    return same(size, taps, stride, dilation) if layer.padding == "same" else Axis(stride, dilation)
 
 
 def _pool_or_kernel(layer: Any) -> tuple[int, ...]:

@@ -96,6 +96,31 @@ class PatchSource:
         chosen = views[pixels // self.cols, pixels % self.cols]
         return np.ascontiguousarray(chosen.transpose(0, 2, 3, 1))
 
+    def tiles(
+        self, pixels: NDArray[np.int64], side: int
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]:
+        """The tiles that hold `pixels` (flat indices), each once.
+
+        Where the scene ends inside a tile, the tile begins earlier; where the scene is smaller,
+        its border pixels are repeated.
+
+        Yields:
+            (side + patch - 1, side + patch - 1, bands) float32, the tile with the pixels around
+            it; which of `pixels` lie in it; and where, as flat indices of (side, side).
+        """
+        rows, cols = np.divmod(pixels, self.cols)
+        tops = np.minimum(rows // side * side, max(self.rows - side, 0))
+        lefts = np.minimum(cols // side * side, max(self.cols - side, 0))
+        corners, which = np.unique(tops * self.cols + lefts, return_inverse=True)
+        whole = side + self.patch - 1
+        for number, corner in enumerate(corners.tolist()):
+            top, left = divmod(corner, self.cols)
+            (members,) = np.nonzero(which.ravel() == number)
+            window = self.padded[top : top + whole, left : left + whole]
+            missing = [(0, whole - window.shape[0]), (0, whole - window.shape[1]), (0, 0)]
+            inside = (rows[members] - top) * side + cols[members] - left
+            yield np.pad(window, missing, mode="edge"), members, inside
+
     def batches(self, pixels: NDArray[np.int64], size: int) -> Iterator[NDArray[np.float32]]:
         """The patches around `pixels` in order, at most `size` at a time."""
         for start in range(0, len(pixels), size):
