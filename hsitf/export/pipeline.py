@@ -130,7 +130,7 @@ def export(
             request.batch,
             request.root,
             request.tile,
-        )  # fmt: skip
+        )
         for item in passed
     ]
     return [Bundle.open(place) for place in places], refused

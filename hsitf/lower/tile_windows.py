@@ -55,6 +55,11 @@ def convolution(place: Place, inputs: list[Shared]) -> Shared | None:
     return of_table(maps, sites)
 
 
+def _inner(place: Place) -> tuple[int, ...]:
+    """What an operation leaves of a pixel."""
+    return tuple(int(size or 0) for size in place.call.shapes[0][3:])
+
+
 def _axis(layer: Any, axis: int, size: int) -> Axis:
     taps, stride = _pool_or_kernel(layer)[axis], layer.strides[axis]
     dilation = getattr(layer, "dilation_rate", (1, 1))[axis]
@@ -95,8 +100,8 @@ def _convolved(place: Place, maps: Sequence[Map], pattern: Pattern) -> Map:
     """The sum of a convolution for each lattice of taps; the bias is in the first."""
     layer = place.layer
     parts = lattices(pattern.taps)
-    inner = tuple(place.call.shapes[0][3:])
-    biased = [layer.use_bias and number == 0 for number in range(len(parts))]
+    inner = _inner(place)
+    biased = [bool(layer.use_bias) and number == 0 for number in range(len(parts))]
     activation = layer.activation if len(parts) == 1 else None
 
     def make(tensors: list[KerasTensor]) -> KerasTensor:
@@ -207,7 +212,7 @@ def _pool(place: Place, maps: Sequence[Map], pattern: Pattern) -> Map:
     reads = tuple(part.read(maps) for part in parts)
     leaving = inner
     if len(inner) > 1:
-        leaving = tuple(place.call.shapes[0][3:])
+        leaving = _inner(place)
     return Map(leaving, pattern.window, reads, make)
 
 
@@ -324,7 +329,7 @@ def merging(place: Place, inputs: list[Shared]) -> Shared | None:
         for row, col in np.ndindex(*shape[:2])
     }
     shared, sites = patterns(reads, (shape[0], shape[1]))
-    inner = tuple(place.call.shapes[0][3:])
+    inner = _inner(place)
     merged = [
         _merged(place.named(str(number)), [maps[tap.map] for tap in each.taps], each, inner)
         for number, each in enumerate(shared, 1)
@@ -336,7 +341,7 @@ def _pixelwise(place: Place, tables: Sequence[Table]) -> bool:
     """Whether an operation leaves pixels where they are."""
     inner = [entry.maps[0].inner for entry in tables]
     if "Concatenate" in type(place.layer).__name__:
-        axis = place.layer.axis
+        axis = int(place.layer.axis)
         return axis % (len(inner[0]) + 3) > 2
     return all(each == inner[0] for each in inner)
 
