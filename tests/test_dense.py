@@ -8,6 +8,8 @@ from test_lower import model_of, randomized
 
 from hsitf import contents, zoo
 from hsitf.bands import Sample, fit
+from hsitf.cost import cost
+from hsitf.data import prepare
 from hsitf.errors import InputError, LoweringError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle
 from hsitf.export.convert import calibration_tiles
@@ -18,10 +20,11 @@ from hsitf.lower import dense
 from hsitf.lower.dense import tile_difference
 from hsitf.lower.fused import fused
 from hsitf.lower.tile import Tap, lattices, patterns
-from hsitf.prune.plans import by_ratio
-from hsitf.runtimes import Keras, LiteRT, scan, tile
+from hsitf.prune import plan, thin
+from hsitf.runtimes import Keras, LiteRT, predict, scan, tile
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
+from hsitf.scenes.splits import SplitOptions
 
 RNG = np.random.default_rng(0)
 
@@ -108,10 +111,8 @@ def test_branches_that_lie_apart():
 
 @pytest.mark.parametrize("name", ["cao", "he"])
 def test_thinned_networks(name):
-    from hsitf.prune.thinning import thin
-
     model = built(name)
-    assert_dense(thin(model, by_ratio(model, "l1", 0.5)))
+    assert_dense(thin(model, plan(model)))
 
 
 def test_networks_with_what_comes_before_them():
@@ -124,8 +125,6 @@ def test_networks_with_what_comes_before_them():
 def test_work_is_shared():
     # The patch has 49 windows of 3 x 3 pixels; the tile has 6 x 6 of them for 16 pixels.
     model = model_of((9, 9, 4), layers.Conv2D(6, 3), layers.Flatten(), layers.Dense(3))
-    from hsitf.cost import cost
-
     assert cost(dense(model, 4)).macs == 10 * 10 * 9 * 4 * 6 + 16 * 49 * 6 * 3
 
 
@@ -174,8 +173,6 @@ def test_int8_is_integer_throughout(name, tmp_path):
     assert contents.tflite(path).integer_share == 1
     runtime = LiteRT(path)
     assert tile(runtime) == 6
-    from hsitf.runtimes import predict
-
     expected = np.asarray(whole(tiles[:1]))
     assert np.abs(predict(runtime, tiles[:1]) - expected).max() < 0.15 * np.abs(expected).max()
 
@@ -279,9 +276,6 @@ def test_a_map_is_made_with_a_tile_file(exported, shell):
 
 
 def test_calibration_sees_training_pixels_only(tiny):
-    from hsitf.data import prepare
-    from hsitf.scenes.splits import SplitOptions
-
     data = prepare(tiny, SplitOptions(patch=3))
     tiles = calibration_tiles(data, 8)
     assert tiles.shape[1:] == (10, 10, tiny.bands)
