@@ -20,11 +20,10 @@ from hsitf.cost import cost
 from hsitf.errors import InputError, LoweringError
 from hsitf.graph import Call, walk
 from hsitf.lower.lines import ABSENT
-from hsitf.lower.place import Place
 from hsitf.lower.rewrite import named, rewritten
 from hsitf.lower.tile import Map, Read, Shared, build, chosen, flat, needed
 from hsitf.lower.tile_rules import rule
-from hsitf.lower.tile_windows import twin
+from hsitf.lower.tile_windows import TilePlace, twin
 from hsitf.targets import FLOAT, LARGEST_TILE, Target
 
 # Parts of a dense form at most. Where zeros around patches reach far inside, hardly two pixels of
@@ -61,6 +60,10 @@ def dense(model: keras.Model, tile: int, target: Target = FLOAT) -> keras.Model:
     rows, cols, bands = _shape(model)
     side = (tile + rows - 1, tile + cols - 1)
     plan = _plan(model, tile)
+    if plan.apart:
+        # Now that it is known which maps are needed, these can share parts of their sums.
+        wanted = frozenset(each.name for each in needed(plan.gathered) if each.name)
+        plan = _plan(model, tile, wanted)
     _worth(plan, model, tile)
     inputs = keras.Input(batch_shape=(1, *side, bands), name="tile")
     names: set[str] = set()
@@ -133,6 +136,7 @@ class _Patches:
 
     Attributes:
         batch: Pixels of the tile.
+        wanted: Names of the maps of convolutions that the output needs, where that is known.
         names: Of layers.
         gathered: Maps that hold each pixel's part of a value.
         inputs: What the rest of the network sees of them.
@@ -141,6 +145,7 @@ class _Patches:
     """
 
     batch: int
+    wanted: frozenset[str] | None
     names: set[str] = field(default_factory=set)
     gathered: list[Map] = field(default_factory=list)
     inputs: list[KerasTensor] = field(default_factory=list)
@@ -162,11 +167,11 @@ class _Patches:
         return self.known[value]
 
 
-def _plan(model: keras.Model, tile: int) -> _Plan:
+def _plan(model: keras.Model, tile: int, wanted: frozenset[str] | None = None) -> _Plan:
     rows, cols, bands = _shape(model)
     source = Map((bands,), (rows, cols), (), lambda tensors: tensors[0])
     start = Shared((source,), np.arange(source.memory).reshape(rows, cols, bands))
-    patches = _Patches(tile * tile)
+    patches = _Patches(tile * tile, wanted)
     (end,) = walk(model, [start], partial(_visited, patches))
     if isinstance(end, Shared) and not patches.gathered:
         return _Plan(source, (_gathered(end),), None, tuple(patches.apart))
@@ -177,7 +182,7 @@ def _plan(model: keras.Model, tile: int) -> _Plan:
 def _visited(
     patches: _Patches, call: Call, inputs: list[Shared | KerasTensor]
 ) -> Shared | KerasTensor | list[Shared | KerasTensor]:
-    place = Place(call, named(call.operation, patches.names), FLOAT)
+    place = TilePlace(call, named(call.operation, patches.names), FLOAT, patches.wanted)
     shared = [value for value in inputs if isinstance(value, Shared)]
     if len(shared) == len(inputs):
         leaving: Any = rule(call.operation)(place, shared)

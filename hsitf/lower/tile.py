@@ -42,6 +42,7 @@ class Map:
         reads: What it is made of.
         make: From tensors as large as the map and the reach of their read, the map's.
         macs: Multiply-accumulates a pixel.
+        name: Of the map of a convolution, the same whenever the network is planned.
     """
 
     inner: tuple[int, ...]
@@ -49,6 +50,7 @@ class Map:
     reads: tuple[Read, ...]
     make: Make
     macs: int = 0
+    name: str = ""
 
     @property
     def size(self) -> int:

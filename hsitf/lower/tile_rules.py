@@ -18,9 +18,9 @@ from keras import KerasTensor, layers
 from hsitf.cost import macs
 from hsitf.layers import LocalResponseNormalization
 from hsitf.lower import layers_moving
-from hsitf.lower.place import Place
 from hsitf.lower.tile import Map, Read, Shared, of_table, table
 from hsitf.lower.tile_windows import (
+    TilePlace,
     convolution,
     flat_dense,
     global_pooling,
@@ -30,15 +30,15 @@ from hsitf.lower.tile_windows import (
 )
 from hsitf.lower.value import Value
 
-TileRule = Callable[[Place, list[Shared]], Shared | list[Shared] | None]
+TileRule = Callable[[TilePlace, list[Shared]], Shared | list[Shared] | None]
 
 
-def nothing(place: Place, inputs: list[Shared]) -> Shared:
+def nothing(place: TilePlace, inputs: list[Shared]) -> Shared:
     """Layers that do nothing in inference."""
     return inputs[0]
 
 
-def moved(place: Place, inputs: list[Shared]) -> list[Shared]:
+def moved(place: TilePlace, inputs: list[Shared]) -> list[Shared]:
     """Whatever only moves elements: it is run on the index, as lowering does."""
     (value,) = inputs
     books = Value(_NO_TENSOR, value.index)
@@ -49,7 +49,7 @@ def moved(place: Place, inputs: list[Shared]) -> list[Shared]:
 _NO_TENSOR: KerasTensor = None
 
 
-def elementwise(place: Place, inputs: list[Shared]) -> Shared | None:
+def elementwise(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """What is computed of each element by itself, on all maps as they are."""
     (value,) = inputs
     zero = twin(place.layer, place.name)(np.zeros((1, 1), np.float32))
@@ -59,13 +59,13 @@ def elementwise(place: Place, inputs: list[Shared]) -> Shared | None:
     return Shared(copies, value.index)
 
 
-def activation(place: Place, inputs: list[Shared]) -> Shared | None:
+def activation(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """Activation: softmax and its like look at all channels of a pixel."""
     kind = getattr(place.layer.activation, "__name__", "")
     return by_pixel(place, inputs) if "soft" in kind else elementwise(place, inputs)
 
 
-def by_pixel(place: Place, inputs: list[Shared]) -> Shared | None:
+def by_pixel(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """What is computed of each pixel by itself, along its last axis."""
     laid = table(inputs[0])
     if laid is None or (laid.sites < 0).any() or not _along_last(place):
@@ -74,13 +74,13 @@ def by_pixel(place: Place, inputs: list[Shared]) -> Shared | None:
     return of_table(copies, laid.sites)
 
 
-def _along_last(place: Place) -> bool:
+def _along_last(place: TilePlace) -> bool:
     rank = len(place.call.shapes[0])
     asked = getattr(place.layer, "axis", -1)
     return asked in (-1, rank - 1, [-1], [rank - 1])
 
 
-def _applied(place: Place, number: int, source: Map) -> Map:
+def _applied(place: TilePlace, number: int, source: Map) -> Map:
     layer, name = place.layer, place.named(str(number)).name
     channels = place.call.shapes[0][-1] if isinstance(layer, layers.Dense) else source.inner[-1]
     inner = (*source.inner[:-1], int(channels or 0))
@@ -97,13 +97,13 @@ def _applied(place: Place, number: int, source: Map) -> Map:
     return Map(inner, source.window, (Read(source),), make, work)
 
 
-def dense(place: Place, inputs: list[Shared]) -> Shared | None:
+def dense(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """Dense: of a whole patch, or of single pixels."""
     flat = inputs[0].index.ndim == 1
     return flat_dense(place, inputs) if flat else by_pixel(place, inputs)
 
 
-def padding(place: Place, inputs: list[Shared]) -> list[Shared]:
+def padding(place: TilePlace, inputs: list[Shared]) -> list[Shared]:
     """The operation Pad."""
     books = layers_moving.padding(place, [Value(_NO_TENSOR, inputs[0].index)])
     return [replace(inputs[0], index=part.index) for part in books]
@@ -170,7 +170,7 @@ OPERATIONS: dict[str, TileRule] = {
 }
 
 
-def apart(place: Place, inputs: list[Shared]) -> None:
+def apart(place: TilePlace, inputs: list[Shared]) -> None:
     """The rule of all other types: each pixel's patch by itself."""
 
 

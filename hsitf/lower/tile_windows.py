@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 
 from hsitf.cost import macs
-from hsitf.lower.convolution import Axis, same
+from hsitf.lower.convolution import ELEMENT, Axis, same
 from hsitf.lower.place import Place
 from hsitf.lower.tile import (
     Cell,
@@ -30,12 +32,29 @@ from hsitf.lower.tile import (
 from hsitf.lower.value import Floats
 
 
+@dataclass(frozen=True, eq=False)
+class TilePlace(Place):
+    """A layer at one place of a network that is planned for a tile.
+
+    Attributes:
+        wanted: Names of the maps of convolutions that the output needs; None before that is
+            known, when all are taken to be.
+    """
+
+    wanted: frozenset[str] | None = None
+
+
+def _named(place: TilePlace, part: str) -> TilePlace:
+    """The place of a part of what is made here."""
+    return replace(place, name=f"{place.name}_{part}")
+
+
 def twin(layer: Any, name: str, **changes: object) -> Any:
     """A layer or operation of the same kind, without weights yet."""
     return type(layer).from_config({**layer.get_config(), **changes, "name": name})
 
 
-def convolution(place: Place, inputs: list[Shared]) -> Shared | None:
+def convolution(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """Conv2D, Conv3D, DepthwiseConv2D, SeparableConv2D: dilated where patches have strides.
 
     Zeros around a patch leave out taps of the kernel at its border.
@@ -48,14 +67,115 @@ def convolution(place: Place, inputs: list[Shared]) -> Shared | None:
     if found is None:
         return None
     shared, sites = found
-    maps = [
-        _convolved(place.named(str(number)), laid.maps, pattern)
-        for number, pattern in enumerate(shared, 1)
-    ]
+    spots = [_named(place, str(number)) for number in range(1, len(shared) + 1)]
+    maps = [_convolved(*each, laid.maps) for each in zip(spots, shared, strict=True)]
+    wanted = [n for n, spot in enumerate(spots) if spot.wanted is None or spot.name in spot.wanted]
+    split = _split(place, laid.maps, [shared[number] for number in wanted])
+    for number, made in zip(wanted, split or [], strict=False):
+        maps[number] = replace(made, name=spots[number].name)
     return of_table(maps, sites)
 
 
-def _inner(place: Place) -> tuple[int, ...]:
+def _split(place: TilePlace, maps: Sequence[Map], shared: Sequence[Pattern]) -> list[Map] | None:
+    """Maps of patterns that have parts of their sums in common; None where that does not pay.
+
+    At the border of a patch some taps of a kernel meet other maps than inside. What the others
+    add up to is the same, but for a shift, and computed once.
+    """
+    terms = _terms(shared)
+    parts: dict[_Key, list[tuple[int, Lattice]]] = {}
+    for number, own in enumerate(terms):
+        for term in own:
+            parts.setdefault((term.map, term.own, term.step), []).append((number, term))
+    biased = _biased(parts, len(shared))
+    if biased is None or not _pays(place, shared, parts):
+        return None
+    made = {}
+    for count, (key, uses) in enumerate(parts.items(), 1):
+        corners = [(term.first, shared[number].window) for number, term in uses]
+        top, left = (min(first[axis] for first, _ in corners) for axis in (0, 1))
+        bottom, right = (
+            max(first[axis] + size[axis] for first, size in corners) for axis in (0, 1)
+        )
+        part = uses[0][1]._replace(first=(top, left))
+        convolve = _convolution(_named(place, f"part{count}"), part, key in biased, None)
+        made[key] = Map(
+            _inner(place), (bottom - top, right - left), (part.read(maps),),
+            partial(_only, convolve), _work(place, part),
+        )  # fmt: skip
+    summed = []
+    for number, (pattern, own) in enumerate(zip(shared, terms, strict=True), 1):
+        reads = []
+        for term in own:
+            each = made[term.map, term.own, term.step]
+            first = each.reads[0].first
+            reads.append(Read(each, (term.first[0] - first[0], term.first[1] - first[1])))
+        make = partial(_summed, _named(place, f"whole{number}"))
+        summed.append(Map(_inner(place), pattern.window, tuple(reads), make))
+    return summed
+
+
+# A map, rows and columns of a kernel, and the steps between them.
+_Key = tuple[int, tuple[tuple[int, ...], tuple[int, ...]], Cell]
+
+
+def _terms(shared: Sequence[Pattern]) -> list[list[Lattice]]:
+    """The taps of each pattern, those apart that not all of its partners have."""
+    owners: dict[tuple[int, Cell], list[int]] = {}
+    for number, pattern in enumerate(shared):
+        for tap in pattern.taps:
+            owners.setdefault((tap.map, tap.own), []).append(number)
+    terms = []
+    for pattern in shared:
+        together: dict[tuple[int, ...], list[Tap]] = {}
+        for tap in pattern.taps:
+            together.setdefault(tuple(owners[tap.map, tap.own]), []).append(tap)
+        terms.append([part for taps in together.values() for part in lattices(taps)])
+    return terms
+
+
+def _biased(parts: Mapping[_Key, list[tuple[int, Lattice]]], count: int) -> set[_Key] | None:
+    """Parts that get the bias, so that each pattern has it once; None where none are found."""
+    left, chosen = set(range(count)), set()
+    for key, uses in sorted(parts.items(), key=lambda item: -len(item[1])):
+        numbers = [number for number, _ in uses]
+        if left.issuperset(numbers) and len(set(numbers)) == len(numbers):
+            left.difference_update(numbers)
+            chosen.add(key)
+    return None if left else chosen
+
+
+def _pays(
+    place: TilePlace, shared: Sequence[Pattern], parts: Mapping[_Key, list[tuple[int, Lattice]]]
+) -> bool:
+    """Whether common parts save more multiplications than their sums cost."""
+    alone = [part for pattern in shared for part in lattices(pattern.taps)]
+    saved = sum(_work(place, part) for part in alone)
+    saved -= sum(_work(place, uses[0][1]) for uses in parts.values())
+    sums = sum(len(uses) for uses in parts.values()) - len(alone)
+    return saved > ELEMENT * sums * prod(_inner(place))
+
+
+def _work(place: TilePlace, part: Lattice) -> int:
+    """Multiply-accumulates of some taps at each pixel."""
+    layer = place.layer
+    kernel, *others = (tuple(weight.shape) for weight in layer.weights)
+    return macs(layer, [(*part.taps, *kernel[2:]), *others], (), (1, 1, *_inner(place)))
+
+
+def _only(make: Callable[[KerasTensor], KerasTensor], tensors: list[KerasTensor]) -> KerasTensor:
+    return make(tensors[0])
+
+
+def _summed(place: TilePlace, tensors: list[KerasTensor]) -> KerasTensor:
+    """The sum of parts of a convolution, and its activation."""
+    total = tensors[0]
+    if len(tensors) > 1:
+        total = layers.Add(name=_named(place, "sum").name)(tensors)
+    return layers.Activation(place.layer.activation, name=_named(place, "activation").name)(total)
+
+
+def _inner(place: TilePlace) -> tuple[int, ...]:
     """What an operation leaves of a pixel."""
     return tuple(int(size or 0) for size in place.call.shapes[0][3:])
 
@@ -71,7 +191,7 @@ def _pool_or_kernel(layer: Any) -> tuple[int, ...]:
 
 
 def _slid(
-    laid: Table, axes: Sequence[Axis], taps: Cell, place: Place
+    laid: Table, axes: Sequence[Axis], taps: Cell, place: TilePlace
 ) -> tuple[list[Pattern], Any] | None:
     """The patterns of a kernel's positions; None where it meets zeros only."""
     rows, cols = laid.sites.shape[:2]
@@ -96,35 +216,30 @@ def _met(axes: Sequence[Axis], position: Cell, own: Cell, size: Cell) -> Cell | 
     return (row, col) if 0 <= row < size[0] and 0 <= col < size[1] else None
 
 
-def _convolved(place: Place, maps: Sequence[Map], pattern: Pattern) -> Map:
+def _convolved(place: TilePlace, pattern: Pattern, maps: Sequence[Map]) -> Map:
     """The sum of a convolution for each lattice of taps; the bias is in the first."""
     layer = place.layer
     parts = lattices(pattern.taps)
-    inner = _inner(place)
-    biased = [bool(layer.use_bias) and number == 0 for number in range(len(parts))]
     activation = layer.activation if len(parts) == 1 else None
+    convolutions = [
+        _convolution(
+            _named(place, str(number)), part, bool(layer.use_bias) and number == 1, activation
+        )
+        for number, part in enumerate(parts, 1)
+    ]
 
     def make(tensors: list[KerasTensor]) -> KerasTensor:
-        summed = [
-            _convolution(place.named(str(number)), part, bias, activation)(tensor)
-            for number, (part, bias, tensor) in enumerate(
-                zip(parts, biased, tensors, strict=True), 1
-            )
-        ]
-        if len(summed) == 1:
-            return summed[0]
-        total = layers.Add(name=place.named("sum").name)(summed)
-        return layers.Activation(layer.activation, name=place.named("activation").name)(total)
+        found = [conv(tensor) for conv, tensor in zip(convolutions, tensors, strict=True)]
+        return found[0] if len(found) == 1 else _summed(place, found)
 
-    weights = [tuple(weight.shape) for weight in layer.weights]
-    work = sum(
-        macs(layer, [(*part.taps, *weights[0][2:]), *weights[1:]], (), (1, 1, *inner))
-        for part in parts
-    )
-    return Map(inner, pattern.window, tuple(part.read(maps) for part in parts), make, work)
+    reads = tuple(part.read(maps) for part in parts)
+    work = sum(_work(place, part) for part in parts)
+    return Map(_inner(place), pattern.window, reads, make, work, place.name)
 
 
-def _convolution(place: Place, part: Lattice, bias: bool, activation: Any) -> Any:
+def _convolution(
+    place: TilePlace, part: Lattice, bias: bool, activation: Any
+) -> Callable[[KerasTensor], KerasTensor]:
     """What convolves a tensor with some taps of a layer's kernel.
 
     Args:
@@ -142,6 +257,8 @@ def _convolution(place: Place, part: Lattice, bias: bool, activation: Any) -> An
     spectral = own[1]
     # Keras has no strides along one axis with dilation along another.
     thinned = spread != [1, 1] and spectral not in ((), (1,))
+
+    bias = bias and bool(layer.use_bias)
 
     def convolve(tensor: KerasTensor) -> KerasTensor:
         if layer.padding == "same" and spectral:
@@ -161,7 +278,7 @@ def _convolution(place: Place, part: Lattice, bias: bool, activation: Any) -> An
     return convolve
 
 
-def pooling(place: Place, inputs: list[Shared]) -> Shared | None:
+def pooling(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """Max and average pooling of images and volumes; smaller pools at the border of a patch."""
     layer, laid = place.layer, table(inputs[0])
     # Zeros that were put around the patch are values like others here.
@@ -171,7 +288,7 @@ def pooling(place: Place, inputs: list[Shared]) -> Shared | None:
     return _pooled(place, laid, axes, tuple(layer.pool_size))
 
 
-def global_pooling(place: Place, inputs: list[Shared]) -> Shared | None:
+def global_pooling(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """GlobalMaxPooling2D and GlobalAveragePooling2D: one pool as large as the patch."""
     laid = table(inputs[0])
     if laid is None or (laid.sites < 0).any():
@@ -184,17 +301,19 @@ def global_pooling(place: Place, inputs: list[Shared]) -> Shared | None:
 
 
 def _pooled(
-    place: Place, laid: Table, axes: Sequence[Axis], pool: tuple[int, ...]
+    place: TilePlace, laid: Table, axes: Sequence[Axis], pool: tuple[int, ...]
 ) -> Shared | None:
     found = _slid(laid, axes, (pool[0], pool[1]), place)
     if found is None:
         return None
     shared, sites = found
-    maps = [_pool(place.named(str(number)), laid.maps, each) for number, each in enumerate(shared)]
+    maps = [
+        _pool(_named(place, str(number)), laid.maps, each) for number, each in enumerate(shared)
+    ]
     return of_table(maps, sites)
 
 
-def _pool(place: Place, maps: Sequence[Map], pattern: Pattern) -> Map:
+def _pool(place: TilePlace, maps: Sequence[Map], pattern: Pattern) -> Map:
     parts = lattices(pattern.taps)
     kind = layers.MaxPooling2D if "Max" in type(place.layer).__name__ else layers.AveragePooling2D
     inner = maps[0].inner
@@ -253,7 +372,7 @@ def _together(kind: Any, pooled: list[KerasTensor], shares: list[float]) -> Kera
     return kind((len(pooled), 1), 1)(layers.Concatenate(axis=1)(beside))
 
 
-def _along_bands(place: Place, volume: KerasTensor) -> KerasTensor:
+def _along_bands(place: TilePlace, volume: KerasTensor) -> KerasTensor:
     """The part of a pool along the third axis of a volume."""
     layer = place.layer
     if len(volume.shape) < 5 or not hasattr(layer, "pool_size"):
@@ -265,7 +384,7 @@ def _along_bands(place: Place, volume: KerasTensor) -> KerasTensor:
     return kind((1, 1, pool), (1, 1, stride), padding=layer.padding)(volume)
 
 
-def flat_dense(place: Place, inputs: list[Shared]) -> Shared | None:
+def flat_dense(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """Dense on all elements of a patch: a convolution as large as what is left of it.
 
     None where that is a single pixel.
@@ -297,19 +416,21 @@ def flat_dense(place: Place, inputs: list[Shared]) -> Shared | None:
         for number, (part, kernel, tensor) in enumerate(zip(parts, kernels, tensors, strict=True)):
             conv = layers.Conv2D(
                 layer.units, part.taps, dilation_rate=part.step,
-                name=place.named(str(number + 1)).name,
+                name=_named(place, str(number + 1)).name,
             )  # fmt: skip
             summed.append(conv(flat(tensor)))
             conv.set_weights([kernel, bias if number == 0 else np.zeros_like(bias)])
-        total = summed[0] if len(summed) == 1 else layers.Add(name=place.named("sum").name)(summed)
-        return layers.Activation(layer.activation, name=place.named("activation").name)(total)
+        total = (
+            summed[0] if len(summed) == 1 else layers.Add(name=_named(place, "sum").name)(summed)
+        )
+        return layers.Activation(layer.activation, name=_named(place, "activation").name)(total)
 
     reads = tuple(part.read(value.maps) for part in parts)
     made = Map((layer.units,), (1, 1), reads, make, sum(kernel.size for kernel in kernels))
     return Shared((made,), np.arange(layer.units))
 
 
-def merging(place: Place, inputs: list[Shared]) -> Shared | None:
+def merging(place: TilePlace, inputs: list[Shared]) -> Shared | None:
     """Add, Multiply, Concatenate and their like: pixel by pixel, wherever those lie."""
     laid = [table(value) for value in inputs]
     if len(laid) < 2 or any(each is None or (each.sites < 0).any() for each in laid):
@@ -331,13 +452,13 @@ def merging(place: Place, inputs: list[Shared]) -> Shared | None:
     shared, sites = patterns(reads, (shape[0], shape[1]))
     inner = _inner(place)
     merged = [
-        _merged(place.named(str(number)), [maps[tap.map] for tap in each.taps], each, inner)
+        _merged(_named(place, str(number)), [maps[tap.map] for tap in each.taps], each, inner)
         for number, each in enumerate(shared, 1)
     ]
     return of_table(merged, sites)
 
 
-def _pixelwise(place: Place, tables: Sequence[Table]) -> bool:
+def _pixelwise(place: TilePlace, tables: Sequence[Table]) -> bool:
     """Whether an operation leaves pixels where they are."""
     inner = [entry.maps[0].inner for entry in tables]
     if "Concatenate" in type(place.layer).__name__:
@@ -346,7 +467,7 @@ def _pixelwise(place: Place, tables: Sequence[Table]) -> bool:
     return all(each == inner[0] for each in inner)
 
 
-def _merged(place: Place, maps: list[Map], pattern: Pattern, inner: tuple[int, ...]) -> Map:
+def _merged(place: TilePlace, maps: list[Map], pattern: Pattern, inner: tuple[int, ...]) -> Map:
     reads = tuple(
         Read(source, (tap.row, tap.col)) for source, tap in zip(maps, pattern.taps, strict=True)
     )
