@@ -4,7 +4,7 @@ The volume has three axes, of which the 2-D operator slides over two: `down` (th
 3-D network, the rows of an image) and `across` (the rows of a 3-D network, the columns of an
 image). The third, `folded` (the columns of a 3-D network), lies beside the filters in the
 channels: memory order (down, across, folded, filters). A kernel that spans the folded axis can
-be written in two ways:
+be written in three ways:
 
 *Folded*: sliding along that axis is written into the kernel, which becomes block-Toeplitz,
 
@@ -15,7 +15,11 @@ or 0 where that tap does not exist. One operator, but it multiplies zeros.
 *Unfolded*: the pixels under the kernel are laid side by side in the channels first, and the
 kernel touches one position: no zeros, but the pixels are copied.
 
-Either can be preceded by *grouping*: neighbors along `down` go into the channels, the kernel
+*Stacked*: what lies under the kernel down is laid side by side in the channels, each of those
+positions is an image of its own, and the 2-D operator slides across and along the folded axis.
+Copies less than unfolding where many pixels share what is under the kernel, as on a tile.
+
+Each can be preceded by *grouping*: neighbors along `down` go into the channels, the kernel
 becomes block-Toeplitz along `down`. Matrix units want wide channels and spectral networks have
 narrow ones.
 """
@@ -170,6 +174,39 @@ PIECE = 200
 ELEMENT = 20
 
 
+def stacked(conv: Convolution) -> Convolution:
+    """The same convolution over neighbors down laid side by side, channels (down, in)."""
+    folded, across, down, inputs, filters = conv.kernel.shape
+    kernel = conv.kernel.reshape(folded, across, 1, down * inputs, filters)
+    return Convolution(kernel, conv.bias, (*conv.axes[:2], Axis()))
+
+
+def stacking_pays(conv: Convolution, size: tuple[int, int, int], contiguous: int) -> bool:
+    """Whether laying neighbors down side by side copies less than the other two ways cost.
+
+    Args:
+        conv: The convolution.
+        size: Of the volume that enters: folded, across, down.
+        contiguous: Elements of a pixel that lie together in memory.
+    """
+    slides = conv.axes[:2]
+    # Keras has no strides along one axis with dilation along another.
+    if any(axis.stride > 1 for axis in slides) and any(axis.dilation > 1 for axis in slides):
+        return False
+    inputs = conv.kernel.shape[3]
+    folded, across, down = conv.output(size)
+    copied = size[0] * size[1] * down * conv.taps[2] * inputs
+    exact = folded * across * down * conv.kernel.size
+    zeros = exact // conv.taps[0] * (size[0] - conv.taps[0])
+    unfolding = folded * conv.taps[0] * (size[1] + across * conv.taps[1]) * size[2] * inputs
+    return _copying(copied, inputs) < min(zeros, _copying(unfolding, contiguous))
+
+
+def _copying(elements: int, contiguous: int) -> int:
+    """What copying costs in multiply-accumulates."""
+    return ELEMENT * elements + PIECE * elements // contiguous
+
+
 def unfolding_pays(conv: Convolution, size: tuple[int, int, int], contiguous: int) -> bool:
     """Whether copying the pixels under the kernel costs less than multiplying zeros.
 
@@ -185,7 +222,7 @@ def unfolding_pays(conv: Convolution, size: tuple[int, int, int], contiguous: in
     zeros = exact // conv.taps[0] * size[0]
     pixels = folded * conv.taps[0] * (size[1] + across * conv.taps[1])
     elements = pixels * size[2] * conv.kernel.shape[3]
-    return bool(exact + ELEMENT * elements + PIECE * elements // contiguous < zeros)
+    return bool(exact + _copying(elements, contiguous) < zeros)
 
 
 def merged(parts: list[Convolution]) -> Convolution | None:

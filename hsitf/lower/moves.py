@@ -16,7 +16,9 @@ MAX_RANK = 4
 
 
 def view(tensor: KerasTensor, shape: tuple[int, ...]) -> KerasTensor:
-    """A reshape, left out where it would change nothing."""
+    """A reshape, left out where it would change nothing; -1 for the size that is left."""
+    known = prod(size for size in shape if size >= 0)
+    shape = tuple(prod(tensor.shape) // known if size < 0 else size for size in shape)
     return tensor if tuple(tensor.shape) == shape else ops.reshape(tensor, shape)
 
 

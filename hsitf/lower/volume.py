@@ -15,6 +15,8 @@ from hsitf.lower.convolution import (
     folded_kernel,
     grouped,
     same,
+    stacked,
+    stacking_pays,
     unfolded,
     unfolding_pays,
 )
@@ -96,16 +98,43 @@ def convolve(volume: Value, conv: Convolution, name: str, target: Target) -> Val
     image = volume
     if _group(image) not in (None, inputs):
         image = arranged(image, MEMORY)
-    pixels, whole = _image(_bundled(image, inputs), whole, name)
+    tensor = _convolved(_bundled(image, inputs), whole, name)
+    shape = (*size[:2], size[2] // outputs, outputs, conv.filters)
+    index = positions(shape, _GROUPED).reshape(*size, conv.filters)
+    return Value(tensor, index, Convolved(volume, conv, target, index))
+
+
+def _convolved(volume: Value, conv: Convolution, name: str) -> KerasTensor:
+    """One Conv2D for a convolution, written in the way that costs least."""
+    if not conv.pointwise and stacking_pays(conv, _size(volume), _contiguous(volume)):
+        return _on_stack(volume, conv, name)
+    pixels, whole = _image(volume, conv, name)
     if whole.pointwise:
         kernel, slide = whole.kernel[0].transpose(1, 0, 2, 3), Axis()
     else:
         kernel, slide = folded_kernel(whole, volume.shape[0]), whole.axes[1]
     bias = np.tile(whole.bias, kernel.shape[-1] // whole.filters)
-    tensor = _conv2d(pixels, kernel, bias, (whole.axes[2], slide), name)
-    shape = (*size[:2], size[2] // outputs, outputs, conv.filters)
-    index = positions(shape, _GROUPED).reshape(*size, conv.filters)
-    return Value(tensor, index, Convolved(volume, conv, target, index))
+    return _conv2d(pixels, kernel, bias, (whole.axes[2], slide), name)
+
+
+def _on_stack(volume: Value, conv: Convolution, name: str) -> KerasTensor:
+    """Slides across and along the folded axis; positions down are images of a batch."""
+    folded, across, down, channels = volume.shape
+    pixels = arranged(volume, MEMORY).viewed(down, across * folded, channels)
+    beside = _beside(pixels, [(1, 2)], conv, name)
+    images = view(beside, (-1, across, folded, beside.shape[-1]))
+    whole = stacked(conv)
+    kernel = whole.kernel[:, :, 0].transpose(1, 0, 2, 3)
+    slides = (whole.axes[1], whole.axes[0])
+    result = _conv2d(images, kernel, whole.bias, slides, name)
+    length = conv.axes[2].length(down, conv.taps[2])
+    return view(result, (volume.batch, length, -1, whole.filters))
+
+
+def _contiguous(volume: Value) -> int:
+    """Elements of a pixel that lie together in memory."""
+    naturally = volume.lies(positions(volume.shape, _NATURAL))
+    return volume.shape[3] * (volume.shape[2] if naturally else 1)
 
 
 def _size(volume: Value) -> tuple[int, int, int]:
@@ -148,13 +177,11 @@ def _image(volume: Value, conv: Convolution, name: str) -> tuple[KerasTensor, Co
     folded, across, down, channels = volume.shape
     if conv.pointwise:
         return arranged(volume, MEMORY).viewed(down, across * folded, channels), conv
-    naturally = volume.lies(positions(volume.shape, _NATURAL))
-    together = down * channels if naturally else channels
-    if not unfolding_pays(conv, _size(volume), together):
+    if not unfolding_pays(conv, _size(volume), _contiguous(volume)):
         return arranged(volume, MEMORY).viewed(down, across, folded * channels), conv
     whole = unfolded(conv)
     wide = whole.kernel.shape[3]
-    if not naturally:
+    if not volume.lies(positions(volume.shape, _NATURAL)):
         pixels = view(
             arranged(volume, MEMORY).tensor, (volume.batch * down, across, folded, channels)
         )
