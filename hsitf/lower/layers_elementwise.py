@@ -19,8 +19,8 @@ from hsitf.lower.place import Place
 from hsitf.lower.value import Value, arranged, natural, positions, solid
 
 # Activations that look at several elements and have no rule of their own.
-_MIXING = frozenset({"glu", "sparsemax"})
-_SOFTMAX = frozenset({"softmax", "log_softmax"})
+MIXING = frozenset({"glu", "sparsemax"})
+SOFTMAX = frozenset({"softmax", "log_softmax"})
 
 # The constants of Klambauer et al., Self-normalizing neural networks, NeurIPS 2017.
 _SELU_ALPHA = 1.6732632423543772
@@ -54,7 +54,7 @@ def activated(value: Value, function: Any, place: Place) -> Value:
     if isinstance(function, keras.Layer) and type(function) in _LAYERS:
         return _LAYERS[type(function)](place.with_layer(function), [value])
     kind = "linear" if function is None else getattr(function, "__name__", str(function))
-    if kind in _MIXING or function not in (None, *_of_keras(kind)):
+    if kind in MIXING or function not in (None, *_of_keras(kind)):
         raise place.error(
             "has an activation that cannot be lowered",
             received=kind,
@@ -62,7 +62,7 @@ def activated(value: Value, function: Any, place: Place) -> Value:
         )
     if kind == "linear":
         return value
-    if kind in _SOFTMAX:
+    if kind in SOFTMAX:
         return _along(kind, value, (len(value.shape) - 1,), place.name)
     value = solid(value)
     form = _FORMS.get(kind) or layers.Activation(function, name=place.name)

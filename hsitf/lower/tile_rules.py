@@ -18,6 +18,7 @@ from keras import KerasTensor, layers
 from hsitf.cost import macs
 from hsitf.layers import LocalResponseNormalization
 from hsitf.lower import layers_moving
+from hsitf.lower.layers_elementwise import MIXING, SOFTMAX
 from hsitf.lower.tile import Map, Read, Shared, of_table, table
 from hsitf.lower.tile_windows import (
     TilePlace,
@@ -60,9 +61,11 @@ def elementwise(place: TilePlace, inputs: list[Shared]) -> Shared | None:
 
 
 def activation(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """Activation: softmax and its like look at all channels of a pixel."""
+    """Activation: of each element by itself, or of all channels of a pixel."""
     kind = getattr(place.layer.activation, "__name__", "")
-    return by_pixel(place, inputs) if "soft" in kind else elementwise(place, inputs)
+    if kind in MIXING:
+        return None
+    return by_pixel(place, inputs) if kind in SOFTMAX else elementwise(place, inputs)
 
 
 def by_pixel(place: TilePlace, inputs: list[Shared]) -> Shared | None:
@@ -177,6 +180,8 @@ def apart(place: TilePlace, inputs: list[Shared]) -> None:
 def rule(operation: Any) -> TileRule:
     """The row of a layer's or an operation's type."""
     kind = type(operation)
+    if getattr(operation, "data_format", None) == "channels_first":
+        return apart
     if isinstance(operation, keras.Layer):
         return RULES.get(kind, apart)
     return OPERATIONS.get(kind.__name__, apart)
