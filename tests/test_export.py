@@ -62,7 +62,8 @@ def test_int8_is_integer_throughout(exported):
     assert record.input.dtype == record.output.dtype == "int8"
     assert record.input.scale > 0
     assert record.calibration > 0
-    assert record.bytes / record.bytes_float32 < 0.35
+    # A quarter of the weights, and the same description of the graph.
+    assert record.bytes / record.bytes_float32 < 0.45
 
 
 def test_golden_vectors_replay_bit_for_bit(exported):
