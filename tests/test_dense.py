@@ -20,7 +20,7 @@ from hsitf.lower import dense
 from hsitf.lower.dense import tile_difference
 from hsitf.lower.fused import fused
 from hsitf.lower.tile import Tap, lattices, patterns
-from hsitf.prune import plan, thin
+from hsitf.prune import Cutting, plan, thin
 from hsitf.runtimes import Keras, LiteRT, predict, scan, tile
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
@@ -110,10 +110,12 @@ def test_branches_that_lie_apart():
     assert_dense(randomized(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))))
 
 
-@pytest.mark.parametrize("name", ["cao", "he"])
+@pytest.mark.parametrize("name", ["cao", "he", "hamida", "li", "lee", "santara"])
 def test_thinned_networks(name):
     model = built(name)
-    assert_dense(thin(model, plan(model)))
+    smaller = thin(model, plan(model, cutting=Cutting(0.5)))
+    assert smaller.count_params() < model.count_params()
+    assert_dense(smaller)
 
 
 def test_networks_with_what_comes_before_them():
