@@ -6,12 +6,13 @@ from hsitf import cli
 from hsitf.classify.__main__ import classify
 from hsitf.export.__main__ import export
 from hsitf.prune.__main__ import prune
+from hsitf.quantize.__main__ import quantize
 from hsitf.scenes.__main__ import app as scenes
 from hsitf.train.__main__ import train
 
 app = cli.app("Hyperspectral image classification on edge devices.")
 app.add_typer(scenes, name="scenes")
-for verb in (train, prune, export, classify):
+for verb in (train, prune, quantize, export, classify):
     app.command()(verb)
 
 

@@ -10,9 +10,10 @@ from conftest import ROOT
 
 # The one direction of the house: a module imports only from those above it.
 ORDER = [
-    "errors", "files", "quiet", "progress", "measure", "tables", "scenes", "metrics", "layers",
-    "zoo", "bands", "records", "data", "runs", "graph", "cost", "train", "options", "targets",
-    "lower", "contents", "runtimes", "verify", "export", "prune", "smoothing", "classify", "cli",
+    "errors", "files", "quiet", "progress", "measure", "tables", "figures", "scenes", "metrics",
+    "layers", "zoo", "bands", "records", "data", "runs", "graph", "cost", "train", "options",
+    "targets", "lower", "contents", "runtimes", "verify", "quantize", "export", "prune",
+    "smoothing", "classify", "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}

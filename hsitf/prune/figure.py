@@ -5,20 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hsitf.errors import InputError
-from hsitf.files import replacing
+from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, dress, page, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from hsitf.prune.curve import Curve
     from hsitf.prune.sparse_curve import SparseCurve, SparsePoint
 
-FORMATS = ("png", "svg", "pdf")
-# Okabe and Ito's colors, which color-blind readers tell apart; markers differ besides.
-BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
-GRAY = "#555555"
 # Share of zeros between two alphas that are written, lest they run into each other.
 APART = 0.06
 
@@ -34,7 +28,7 @@ def draw_sparse(curve: SparseCurve, path: Path) -> None:
         InputError: The suffix is another one.
         OutputError: The file cannot be written.
     """
-    figure = _figure()
+    figure = page()
     synthetic = ", a synthetic scene" if curve.synthetic else ""
     figure.suptitle(
         f"{curve.network} on {curve.scene}{synthetic}: fine-grained pruning\n"
@@ -45,25 +39,7 @@ def draw_sparse(curve: SparseCurve, path: Path) -> None:
     _draw_size(size, curve)
     for axes in (accuracy, size):
         _dress(axes, curve)
-    _save(figure, path)
-
-
-def _figure() -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(10, 4.6), layout="constrained")
-
-
-def _save(figure: Figure, path: Path) -> None:
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in FORMATS:
-        raise InputError(
-            "a figure cannot be written in this format",
-            received=path.name,
-            allowed=", ".join(f".{name}" for name in FORMATS),
-        )
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=160)
+    save(figure, path)
 
 
 def draw_curve(curve: Curve, path: Path) -> None:
@@ -77,7 +53,7 @@ def draw_curve(curve: Curve, path: Path) -> None:
         InputError: The suffix is another one.
         OutputError: The file cannot be written.
     """
-    figure = _figure()
+    figure = page()
     synthetic = ", a synthetic scene" if curve.synthetic else ""
     figure.suptitle(
         f"{curve.network} on {curve.scene}{synthetic}: channels chosen by {curve.criterion}"
@@ -112,10 +88,9 @@ def draw_curve(curve: Curve, path: Path) -> None:
     cost.set_ylim(bottom=0)
     for axes in (accuracy, cost):
         axes.set_xlabel(f"{curve.measure} asked for")
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        dress(axes)
         axes.legend(frameon=False, fontsize="small")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _draw_accuracy(axes: Axes, curve: SparseCurve) -> None:
@@ -160,8 +135,7 @@ def _line(
 
 def _dress(axes: Axes, curve: SparseCurve) -> None:
     axes.set_xlabel("zeros among the weights (%)")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    dress(axes)
     axes.legend(frameon=False, fontsize="small", loc="lower left")
     marks: list[SparsePoint] = []
     for point in sorted(curve.points, key=lambda point: -point.sparse.zeros):

@@ -1,0 +1,49 @@
+"""What the figures of the house share: colors, a page, and the way they are saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hsitf.errors import InputError
+from hsitf.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg", "pdf")
+# Okabe and Ito's colors, which color-blind readers tell apart; markers differ besides.
+BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+GRAY = "#555555"
+
+
+def page(width: float = 10, height: float = 4.6) -> Figure:
+    """An empty figure, in inches, whose parts keep clear of each other."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def dress(axes: Axes) -> None:
+    """A faint grid, and no frame where no axis is."""
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure in the format of its suffix.
+
+    Raises:
+        InputError: The suffix is another one than .png, .svg or .pdf.
+        OutputError: The file cannot be written.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise InputError(
+            "a figure cannot be written in this format",
+            received=path.name,
+            allowed=", ".join(f".{name}" for name in FORMATS),
+        )
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=160)

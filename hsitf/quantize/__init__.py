@@ -1,0 +1,1 @@
+"""How few bits a network bears: simulation of linear quantization, and means against its cost."""

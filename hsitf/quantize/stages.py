@@ -1,0 +1,164 @@
+"""What a network's operations are to a simulation: one row a type in `KERNELS`, sets for the rest.
+
+Kernels multiply and sum; what moves numbers makes no new ones; what follows a kernel is computed
+before its sum is rounded, as engines do. Everything else makes numbers that are rounded again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from hsitf.graph import Call, walk
+from hsitf.quantize.schemes import Floats
+
+Rows = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How a layer's kernel is laid out.
+
+    Attributes:
+        rows: The kernel as (output channels, products of one sum).
+        back: The inverse; takes the kernel's shape besides.
+    """
+
+    rows: Rows
+    back: Callable[[Floats, Sequence[int]], Floats]
+
+
+def _last(kernel: Floats) -> Floats:
+    return np.asarray(kernel.reshape(-1, kernel.shape[-1]).T)
+
+
+def _last_back(rows: Floats, shape: Sequence[int]) -> Floats:
+    return np.asarray(rows.T.reshape(shape))
+
+
+def _two(kernel: Floats) -> Floats:
+    return np.asarray(kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1]).T)
+
+
+def _turned(kernel: Floats) -> Floats:
+    return np.moveaxis(kernel, -2, 0).reshape(kernel.shape[-2], -1)
+
+
+def _turned_back(rows: Floats, shape: Sequence[int]) -> Floats:
+    aside = (shape[-2], *shape[:-2], shape[-1])
+    return np.moveaxis(rows.reshape(aside), 0, -2)
+
+
+_DIRECT, _DEPTHWISE = Kernel(_last, _last_back), Kernel(_two, _last_back)
+_TRANSPOSED = Kernel(_turned, _turned_back)
+KERNELS: dict[type[Any], Kernel] = {
+    layers.Dense: _DIRECT, layers.Conv1D: _DIRECT, layers.Conv2D: _DIRECT, layers.Conv3D: _DIRECT,
+    layers.DepthwiseConv1D: _DEPTHWISE, layers.DepthwiseConv2D: _DEPTHWISE,
+    layers.Conv1DTranspose: _TRANSPOSED, layers.Conv2DTranspose: _TRANSPOSED,
+    layers.Conv3DTranspose: _TRANSPOSED,
+}  # fmt: skip
+
+MOVING = (
+    layers.Reshape, layers.Flatten, layers.Permute, layers.Dropout, layers.RepeatVector,
+    layers.Cropping1D, layers.Cropping2D, layers.Cropping3D, layers.ZeroPadding1D,
+    layers.ZeroPadding2D, layers.ZeroPadding3D, layers.MaxPooling1D, layers.MaxPooling2D,
+    layers.MaxPooling3D, layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D,
+    layers.GlobalMaxPooling3D, layers.UpSampling1D, layers.SpatialDropout1D,
+    layers.SpatialDropout2D, layers.SpatialDropout3D, layers.GaussianNoise,
+)  # fmt: skip
+_MOVING_OPERATIONS = ("Reshape", "Transpose", "GetItem", "Squeeze", "ExpandDims", "Split")
+RECURRENT = (layers.SimpleRNN, layers.GRU, layers.LSTM, layers.Bidirectional)
+# Engines compute these together with a rectifier behind them.
+_RECTIFIED = (*KERNELS, layers.BatchNormalization, layers.Add)
+
+
+def moves(operation: Any) -> bool:
+    """Whether an operation only moves, copies or chooses numbers."""
+    return isinstance(operation, MOVING) or (
+        not isinstance(operation, keras.Layer) and type(operation).__name__ in _MOVING_OPERATIONS
+    )
+
+
+def rectifies(operation: Any) -> bool:
+    """Whether an operation is a rectifier of its own."""
+    if isinstance(operation, layers.ReLU):
+        return True
+    if isinstance(operation, layers.Activation):
+        return operation.activation in (keras.activations.relu, keras.activations.relu6)
+    return type(operation).__name__ in ("Relu", "Relu6")
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Who reads what, so that what belongs together is found.
+
+    Attributes:
+        sole: By identity of a tensor, the only operation that reads it.
+    """
+
+    sole: dict[int, Any]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> Reading:
+        """Reads a functional model."""
+        counts: Counter[int] = Counter()
+        readers: dict[int, Any] = {}
+
+        def visit(call: Call, values: list[None]) -> list[None]:
+            for tensor in call.node.arguments.keras_tensors:
+                counts[id(tensor)] += 1
+                readers[id(tensor)] = call.operation
+            return [None] * len(call.node.outputs)
+
+        walk(model, [None] * len(model.inputs), visit)
+        for tensor in model.outputs:
+            counts[id(tensor)] += 1
+        return cls({key: reader for key, reader in readers.items() if counts[key] == 1})
+
+    def reader(self, call: Call) -> Any:
+        """The only operation that reads what leaves a call; None where there are others."""
+        return self.sole.get(id(call.node.outputs[0]))
+
+    def folds(self, call: Call) -> layers.BatchNormalization | None:
+        """The normalization that can be multiplied into a kernel."""
+        reader = self.reader(call)
+        plain = getattr(call.operation, "activation", None) in (None, keras.activations.linear)
+        if not plain or not isinstance(reader, layers.BatchNormalization):
+            return None
+        rank = len(call.shapes[0])
+        axis = reader.axis if isinstance(reader.axis, int) else reader.axis[0]
+        return reader if axis % rank == rank - 1 else None
+
+    def rounds(self, call: Call) -> bool:
+        """Whether what leaves a call is a number of its own, not only a step to the next."""
+        if moves(call.operation):
+            return False
+        reader = self.reader(call)
+        if self.is_kernel(call.operation) and self.folds(call) is not None:
+            return False
+        plain = getattr(call.operation, "activation", None) in (None, keras.activations.linear)
+        return not (isinstance(call.operation, _RECTIFIED) and plain and rectifies(reader))
+
+    @staticmethod
+    def is_kernel(operation: Any) -> bool:
+        """Whether an operation sums products of a kernel."""
+        return type(operation) in KERNELS
+
+
+def normalization(layer: layers.BatchNormalization) -> tuple[Floats, Floats]:
+    """What inference multiplies each channel by, and what it adds: (channels,) float32 each."""
+    read = keras.ops.convert_to_numpy
+    mean, variance = read(layer.moving_mean), read(layer.moving_variance)
+    factor = 1 / np.sqrt(variance + layer.epsilon)
+    if layer.scale:
+        factor = factor * read(layer.gamma)
+    shift = -mean * factor
+    if layer.center:
+        shift = shift + read(layer.beta)
+    return factor.astype(np.float32), shift.astype(np.float32)
