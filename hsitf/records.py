@@ -408,6 +408,8 @@ class ExportRecord:
             them. `bands.npz` beside the file holds what does it.
         fused: What the file itself does to the sensor's units before the network: a reduction
             of bands such as "pca:30", "normalization", or nothing where it is empty.
+        means: What an integer file took beyond the converter to keep the bound that was asked
+            for, in words.
     """
 
     schema: int
@@ -452,6 +454,7 @@ class ExportRecord:
     reduction: BandsRecord | None = None
     fused: str = ""
     tile: int = 0
+    means: tuple[str, ...] = ()
 
 
 def write(record: object, path: Path) -> None:

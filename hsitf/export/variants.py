@@ -41,6 +41,8 @@ class Variant:
         target: What the network is lowered for.
         integer: Whether every arithmetic operator has to compute in integers, with ranges
             measured on calibration patches.
+        mended: Whether means against loss of accuracy are tried where a bound is given; see
+            `means`.
     """
 
     name: str
@@ -51,12 +53,20 @@ class Variant:
     bounds: Bounds
     target: Target = FLOAT
     integer: bool = False
+    mended: bool = False
 
 
-def _tflite(name: str, bounds: Bounds, target: Target = FLOAT, *, integer: bool = False) -> Variant:
+def _tflite(
+    name: str,
+    bounds: Bounds,
+    target: Target = FLOAT,
+    *,
+    integer: bool = False,
+    mended: bool = False,
+) -> Variant:
     return Variant(
         name, ".tflite", tflite.CONVERTERS[name], runtimes.LiteRT, contents.tflite, bounds,
-        target, integer,
+        target, integer, mended,
     )  # fmt: skip
 
 
@@ -66,7 +76,7 @@ VARIANTS = {
         _tflite("float32", _EXACT),
         _tflite("float16", _HALF),
         _tflite("dynamic", _QUANTIZED),
-        _tflite("int8", _QUANTIZED, INTEGER, integer=True),
+        _tflite("int8", _QUANTIZED, INTEGER, integer=True, mended=True),
         Variant("onnx", ".onnx", onnx.convert, runtimes.OnnxRuntime, contents.onnx, _EXACT),
         Variant(
             "saved-model", "", tflite.saved_model, runtimes.SavedModel, contents.saved_model, _EXACT

@@ -133,7 +133,7 @@ def draw_layers(found: Sensitivity, path: Path) -> None:
         label="sums saturated",
     )  # fmt: skip
     lost.set_xlabel("share (%)")
-    lost.set_xlim(left=0)
+    lost.set_xlim(0, max(1.0, 105 * max(max(x.clipped, x.saturated) for x in found.layers)))
     lost.legend(frameon=False, fontsize="small")
     for axes in (noise, ranges, lost):
         dress(axes)
