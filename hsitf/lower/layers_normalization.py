@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,8 @@ def batch_normalization(place: Place, inputs: list[Value]) -> Value:
 def response_normalization(place: Place, inputs: list[Value]) -> Value:
     """LocalResponseNormalization: the sum of squares is a convolution of single pixels.
 
-    What is divided by, `sum ** beta`, becomes a factor `exp(-beta * log(sum))`: LiteRT has
-    integer kernels for these two.
+    What is divided by, `sum ** beta`, becomes a factor of operators that LiteRT has integer
+    kernels for; see `_inverse_power`.
     """
     layer, value = place.layer, solid(inputs[0])
     channels, spatial = value.shape[-1], len(value.shape) - 1
@@ -42,8 +43,27 @@ def response_normalization(place: Place, inputs: list[Value]) -> Value:
     kernel = _near(layer, channels).reshape(*[1] * spatial, channels, channels)
     bias = np.full(channels, layer.bias, np.float32)
     sums = convolved(squares, kernel, bias, [Axis()] * spatial, place.named("sum"))
-    factor = ops.exp(ops.log(sums.tensor) * -layer.beta)
+    factor = _inverse_power(sums.tensor, layer.beta)
     return combined(layers.Multiply(name=place.name), [value, Value(factor, sums.index)])
+
+
+def _inverse_power(sums: Any, beta: float) -> Any:
+    """`sums ** -beta`, sums above 0.
+
+    Quarters of an exponent, such as the usual 3/4, are made of square roots, which every
+    quantizer takes; others of `exp(-beta * log(sums))`, which only TensorFlow's converter does.
+    """
+    made = _QUARTERS.get(beta)
+    return ops.exp(ops.log(sums) * -beta) if made is None else made(ops.rsqrt(sums))
+
+
+# By exponent, out of the inverse square root.
+_QUARTERS: dict[float, Callable[[Any], Any]] = {
+    0.25: ops.sqrt,
+    0.5: lambda root: root,
+    0.75: lambda root: root * ops.sqrt(root),
+    1.0: lambda root: root * root,
+}
 
 
 def _near(layer: Any, channels: int) -> Floats:
