@@ -13,12 +13,13 @@ from conftest import ROOT
 
 from hsitf import records, runs, zoo
 from hsitf.errors import InputError
-from hsitf.prune.order import Order, tuning
+from hsitf.prune.order import Order
 from hsitf.prune.plans import Cutting, Plan
 from hsitf.prune.request import asked, layer_ratios
 from hsitf.prune.weights import zeros
 from hsitf.prune.zeroing import schedule_of
 from hsitf.runs import Run
+from hsitf.train.tuning import tuning
 from hsitf.zoo import Recipe
 
 TRAIN = ("--model", "hu", "--epochs", "8", "--batch", "20", "--lr", "0.05")

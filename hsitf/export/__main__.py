@@ -64,6 +64,9 @@ def export(
     dense: Annotated[
         int, typer.Option("--dense", help="Side of a tile to take at once; 0: patches.")
     ] = 0,
+    qat: Annotated[
+        bool, typer.Option("--qat", help="Train on with rounded numbers before --int8.")
+    ] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundles.")] = Path("export"),
 ) -> None:
     """Lowers, converts and verifies a network; writes export/<scene>/<network>/<variant>/.
@@ -83,7 +86,9 @@ def export(
 
     wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
     wanted += [name for name in variant or [] if name not in wanted]
-    request = Request(tuple(map(named, wanted)), batch, max_drop, width, threads, out, fuse, dense)
+    request = Request(
+        tuple(map(named, wanted)), batch, max_drop, width, threads, out, fuse, dense, qat
+    )
     if not {kind.name for kind in request.variants} <= {"onnx"}:
         trained_by_gradients(known(model), "exported but to ONNX")
     known(model)

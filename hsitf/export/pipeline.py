@@ -34,7 +34,8 @@ from hsitf.export.variants import VARIANTS, Variant
 from hsitf.files import needing, replacing_folder, sha256, size
 from hsitf.lower.fused import fused
 from hsitf.measure import Timing, interleaved, processor
-from hsitf.progress import Progress, Silent
+from hsitf.progress import Progress
+from hsitf.quantize.aware import EPOCHS, taught
 from hsitf.quiet import quietly
 from hsitf.records import ExportRecord, Latency, RunRecord, SceneChoice
 from hsitf.runs import Run
@@ -72,8 +73,10 @@ class Source:
         network: That it was made of, with what comes before it where that is fused.
         lowered: The network rewritten for each target that the variants ask for.
         reference: (test pixels, classes) float32 logits of the trained network.
+        validation: The same of the validation pixels; empty where nothing is chosen on them.
         bytes_float32: Size of the plain .tflite, the yardstick of all others.
         calibration: Class-balanced training patches, or tiles of them.
+        means: What the network took beyond its training, in words.
     """
 
     run: Run
@@ -81,8 +84,10 @@ class Source:
     network: keras.Model
     lowered: dict[Target, Lowered]
     reference: Floats
+    validation: Floats
     bytes_float32: int
     calibration: Floats
+    means: tuple[str, ...] = ()
 
 
 def export(
@@ -161,21 +166,24 @@ def _sources(
     with quietly():
         network = run.network()
     reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
-    fusing = {v.name: request.fuses(v, data.reducer) for v in request.variants}
+    ways = {v.name: (request.fuses(v, data.reducer), request.teaches(v)) for v in request.variants}
     made = {}
-    for fuse in set(fusing.values()):
-        targets = {request.target(v) for v in request.variants if fusing[v.name] is fuse} | {FLOAT}
+    for way in set(ways.values()):
+        fuse, teach = way
+        targets = {request.target(v) for v in request.variants if ways[v.name] == way} | {FLOAT}
+        own = taught(network, run.record.plan, data, EPOCHS, progress)[0] if teach else network
         with quietly():
             # The file is judged against the network as it was trained, on bands as prepared for it.
-            whole = fused(network, data.normalizer, data.reducer) if fuse else network
+            whole = fused(own, data.normalizer, data.reducer) if fuse else own
             seen = data.raw() if fuse else data
             lowered = {t: lowered_for(whole, seen, request.batch, t, request.tile) for t in targets}
-        made[fuse] = Source(
-            run, seen, whole, lowered, reference, plain_size(lowered[FLOAT].model),
+        made[way] = Source(
+            run, seen, whole, lowered, reference, validation, plain_size(lowered[FLOAT].model),
             calibration_tiles(seen, request.tile) if request.tile
             else calibration_patches(seen, request.batch),
+            (f"quantization-aware training, {EPOCHS} epochs",) if teach else (),
         )  # fmt: skip
-    return {name: made[fuse] for name, fuse in fusing.items()}
+    return {name: made[way] for name, way in ways.items()}
 
 
 def _convert(
@@ -224,11 +232,10 @@ def _attempts(
         yield ()
         return
     data, pixels = source.data, source.data.split.validation
-    expected = verify.logits(runtimes.Keras(source.network), data, pixels, Silent())
 
     def judge(path: Path) -> float:
         runtime = variant.runtime(path, request.threads)
-        return verify.verify(runtime, expected, data, pixels).oa_drop
+        return verify.verify(runtime, source.validation, data, pixels).oa_drop
 
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         plain = Path(folder) / "float32.tflite"
@@ -348,7 +355,7 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
         patch=run.plan.patch,
         bands=source.data.bands,
         calibration=_calibrated(source, request) if item.variant.integer else 0,
-        means=item.means,
+        means=source.means + item.means,
         versions=records.versions(),
         run=str(source.run.folder),
         run_sha256=run.sha256,

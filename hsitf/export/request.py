@@ -29,6 +29,7 @@ class Request:
             the sensor's units; None: as `fuses` says.
         tile: Side of the tile in pixels that an inference takes (see `lower.dense`); 0 for
             patches.
+        qat: Whether the network of an integer file learns what rounding does to it before.
     """
 
     variants: tuple[Variant, ...]
@@ -39,6 +40,7 @@ class Request:
     root: Path = bundle.EXPORT
     fuse: bool | None = None
     tile: int = 0
+    qat: bool = False
 
     def __post_init__(self) -> None:
         if not self.variants:
@@ -48,6 +50,11 @@ class Request:
                 raise InputError(
                     f"{name} is out of range", received=getattr(self, name), allowed="1 or more"
                 )
+        if self.qat and not any(variant.mended for variant in self.variants):
+            raise InputError(
+                "training with rounded numbers is for integer files",
+                received="--qat without --int8", remedy="add --int8, or leave --qat out",
+            )  # fmt: skip
         if self.tile and self.batch > 1:
             raise InputError(
                 "a dense form takes one tile at a time", received=f"--batch {self.batch}",
@@ -74,6 +81,10 @@ class Request:
         if self.fuse is not None:
             return self.fuse
         return reducer is not None and reducer.fusable and not variant.integer
+
+    def teaches(self, variant: Variant) -> bool:
+        """Whether the network of this kind of file learns with its numbers rounded before."""
+        return self.qat and variant.mended
 
     def target(self, variant: Variant) -> Target:
         """What a variant is lowered for."""

@@ -28,8 +28,12 @@ def table(bundles: Sequence[Bundle]) -> str:
     threads = "1 thread" if latency.threads == 1 else f"{latency.threads} threads"
     footer = f"Latency of {patches}, {threads}: {latency.processor}."
     places = [f"{bundle.record.variant}: {bundle.file}" for bundle in bundles]
+    means = [
+        f"{b.record.variant} took {', '.join(b.record.means)}." for b in bundles if b.record.means
+    ]
     origin = f"Trained network: {record.run}."
-    return "\n".join([title, aligned(_HEAD, [*map(_row, bundles)]), footer, origin, *places])
+    rows = aligned(_HEAD, [*map(_row, bundles)])
+    return "\n".join([title, rows, footer, *means, origin, *places])
 
 
 def _row(bundle: Bundle) -> tuple[str, ...]:

@@ -135,12 +135,13 @@ def prune(
     from hsitf.prune.curve import curve as pruned_curve
     from hsitf.prune.curve import sparse as sparse_curve
     from hsitf.prune.curve import table as curve_table
-    from hsitf.prune.order import STEPS, Order, tuning
+    from hsitf.prune.order import STEPS, Order
     from hsitf.prune.plans import Cutting
     from hsitf.prune.run import prune as pruned
     from hsitf.prune.sparse_curve import table as sparse_table
     from hsitf.prune.table import table
     from hsitf.prune.tracing import groups
+    from hsitf.train.tuning import tuning
 
     known_criterion(criterion)
     cutting = Cutting(

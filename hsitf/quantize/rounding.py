@@ -9,9 +9,11 @@ import numpy as np
 from keras import layers, ops
 
 from hsitf.quantize.schemes import Floats, Grid
-from hsitf.quantize.stages import KERNELS
+from hsitf.quantize.stages import KERNELS, normalization
 
 _WIDE = float(np.finfo(np.float32).max)
+# Steps of an 8-bit weight to either side of zero.
+_WEIGHT_STEPS = 127
 
 
 class Rounding(layers.Layer):  # type: ignore[misc]
@@ -53,13 +55,14 @@ class Summing(layers.Layer):  # type: ignore[misc]
     A processor saturates at every addition; here the finished sum does, as in the studies.
 
     Attributes:
+        factor: (channels,) of that normalization; `shift` likewise.
         shape: Of the kernel.
         layout: Of the kernel; see `stages.KERNELS`.
         rows: (channels, products) float32, trained weights with the normalization behind them.
         bias: (channels,) float32.
     """
 
-    def __init__(self, layer: Any, factor: Floats | None, shift: Floats | None, name: str) -> None:
+    def __init__(self, layer: Any, behind: layers.BatchNormalization | None, name: str) -> None:
         super().__init__(name=name, trainable=False)
         config = {**layer.get_config(), "activation": None, "use_bias": False, "name": "kernel"}
         self.inner = type(layer).from_config(config)
@@ -69,13 +72,21 @@ class Summing(layers.Layer):  # type: ignore[misc]
         self.rows = self.layout.rows(kernel)
         channels = len(self.rows)
         self.bias = layer.get_weights()[1] if layer.use_bias else np.zeros(channels, np.float32)
-        if factor is not None and shift is not None:
-            self.rows = self.rows * factor[:, None]
-            self.bias = self.bias * factor + shift
+        # Keras would take a layer that is an attribute for a part of this one.
+        self._behind = (behind,)
+        if behind is not None:
+            self.factor, self.shift = normalization(behind)
+            self.rows = self.rows * self.factor[:, None]
+            self.bias = self.bias * self.factor + self.shift
         self._held = [
             self.add_weight(shape=(channels,), initializer="zeros", name=part, trainable=False)
             for part in ("bias", "low", "high")
         ]
+
+    @property
+    def behind(self) -> layers.BatchNormalization | None:
+        """The normalization that is multiplied into the kernel."""
+        return self._behind[0]
 
     def build(self, shape: Any) -> None:
         """Makes the kernel and fills it with the trained weights."""
@@ -108,6 +119,47 @@ class Summing(layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, shape: Any) -> Any:
         """Of the sums and of the shares."""
         return self.inner.compute_output_shape(shape), (shape[0],)
+
+
+class AwareRounding(Rounding):
+    """Rounds, and lets gradients through where a number is within its grid.
+
+    Source: B. Jacob et al., Quantization and training of neural networks for efficient
+    integer-arithmetic-only inference, CVPR 2018; the straight-through estimator.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """The nearest numbers of the grid, with the gradient of clipping."""
+        scale, zero, low, high, _ = self._grid
+        clipped = ops.clip(inputs, (low - zero) * scale, (high - zero) * scale)
+        return clipped + ops.stop_gradient(super().call(inputs) - clipped)
+
+
+class AwareSumming(Summing):
+    """Sums whose weights learn, rounded to 8 bits on one grid a channel in the forward pass."""
+
+    def build(self, shape: Any) -> None:
+        """Makes kernel and bias and fills them with the trained weights."""
+        self.trainable = True
+        self.inner.build(shape)
+        self.kernel = self.inner.trainable_weights[0]
+        self.kernel.assign(self.layout.back(self.rows, self.shape))
+        self.learned = self.add_weight(
+            shape=self.bias.shape, initializer="zeros", name="learned", trainable=True
+        )
+        self.learned.assign(self.bias)
+
+    def call(self, inputs: Any) -> Any:
+        """The sums with rounded weights, whose gradient is that of the weights themselves."""
+        axes = self.layout.channels
+        rank = len(self.shape)
+        others = tuple(axis for axis in range(rank) if axis - rank not in axes)
+        largest = ops.max(ops.abs(self.kernel), axis=others, keepdims=True)
+        step = ops.maximum(largest, 1e-12) / _WEIGHT_STEPS
+        rounded = ops.round(self.kernel / step) * step
+        kernel = self.kernel + ops.stop_gradient(rounded - self.kernel)
+        sums = self.layout.sums(self.inner, inputs, kernel) + self.learned
+        return sums, ops.zeros_like(ops.mean(sums, axis=tuple(range(1, len(sums.shape)))))
 
 
 def activation(layer: Any) -> keras.Layer | None:

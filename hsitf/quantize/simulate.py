@@ -16,7 +16,7 @@ from hsitf.quantize import ranges, schemes
 from hsitf.quantize.ranges import Histogram, histogram
 from hsitf.quantize.rounding import Rounding, Summing, activation
 from hsitf.quantize.schemes import Bits, Floats, Grid, Scheme
-from hsitf.quantize.stages import RECURRENT, Reading, moves, normalization
+from hsitf.quantize.stages import RECURRENT, Reading, moves
 
 BATCH = 256
 
@@ -27,14 +27,18 @@ class Place:
 
     Attributes:
         name: Of the trained layer; with a number behind it from its second place on.
+        layer: The trained layer.
         summing: What takes its place; None where its sums are inside a recurrent layer, whose
             weights alone are rounded.
         entering: What rounds its operands.
         leaving: What rounds its results.
         shared: Whether its weights are counted at another place already.
+        recurrent: What takes the place of a recurrent layer.
+        trained: Weights of a recurrent layer.
     """
 
     name: str
+    layer: Any
     summing: Summing | None
     entering: Rounding
     leaving: Rounding
@@ -87,7 +91,7 @@ class Simulation:
                 "ranges cannot be measured",
                 received="no calibration patches", remedy="give training patches",
             )  # fmt: skip
-        self._made = _Rebuilt(network)
+        self._made = Rebuilt(network)
         self.places: tuple[Place, ...] = tuple(self._made.places)
         self.roundings: tuple[Rounding, ...] = tuple(self._made.roundings)
         self.network = self._made.network
@@ -227,10 +231,29 @@ def _put_recurrent(place: Place, bits: Bits | None, scheme: Scheme) -> None:
     place.recurrent.set_weights(values)
 
 
-class _Rebuilt:
-    """A network once more, with rounding after everything that makes numbers."""
+class Rebuilt:
+    """A network once more, with rounding after everything that makes numbers.
 
-    def __init__(self, network: keras.Model) -> None:
+    Args:
+        network: A functional model with one input and one output.
+        rounding: The layer that rounds.
+        summing: The layer that sums.
+
+    Attributes:
+        places: The layers that multiply, in the order of the forward pass.
+        roundings: What rounds, in the order of the forward pass.
+        logits: The network, from patches to logits.
+        network: The same with the shares of sums that saturated.
+        watching: From patches to what enters each rounding.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        rounding: type[Rounding] = Rounding,
+        summing: type[Summing] = Summing,
+    ) -> None:
+        self._rounding, self._summing = rounding, summing
         self.places: list[Place] = []
         self.roundings: list[Rounding] = []
         self._entering: list[Any] = []
@@ -244,11 +267,12 @@ class _Rebuilt:
         (logits,) = walk(network, [_Value(*self._round(inputs, "patch"))], self._visit)
         nothing = ops.zeros_like(logits.tensor[:, :0])
         shares = ops.stack(self._shares, axis=1) if self._shares else nothing
+        self.logits = keras.Model(inputs, logits.tensor)
         self.network = keras.Model(inputs, [logits.tensor, shares])
         self.watching = keras.Model(inputs, alone(self._entering))
 
     def _round(self, tensor: Any, name: str) -> tuple[Any, Rounding]:
-        rounding = Rounding(f"rounding_{len(self.roundings)}_{name}")
+        rounding = self._rounding(f"rounding_{len(self.roundings)}_{name}")
         self.roundings.append(rounding)
         self._entering.append(tensor)
         return rounding(tensor), rounding
@@ -256,7 +280,8 @@ class _Rebuilt:
     def _visit(self, call: Call, values: list[_Value]) -> _Value | list[_Value]:
         operation, name = call.operation, call.operation.name
         if isinstance(operation, layers.Dropout):
-            return values[0]
+            dropped = call.repeated(operation, [values[0].tensor])
+            return _Value(dropped, values[0].rounding, values[0].open)
         if id(operation) in self._folded:
             result, open_places = values[0].tensor, values[0].open
         elif self._reading.is_kernel(operation):
@@ -284,19 +309,24 @@ class _Rebuilt:
     def _place(self, operation: Any, entering: Rounding, facts: Mapping[str, Any]) -> int:
         uses = self._names[operation.name] = self._names.get(operation.name, 0) + 1
         name = operation.name if uses == 1 else f"{operation.name}_{uses}"
-        known = {"name": name, "entering": entering, "shared": uses > 1, **facts}
+        known = {
+            "name": name,
+            "layer": operation,
+            "entering": entering,
+            "shared": uses > 1,
+            **facts,
+        }
         self.places.append(Place(leaving=entering, **known))
         self._open[len(self.places) - 1] = known
         return len(self.places) - 1
 
     def _summed(self, call: Call, value: _Value) -> tuple[Any, list[int]]:
         layer = call.operation
-        factor = shift = None
-        if (behind := self._reading.folds(call)) is not None:
-            factor, shift = normalization(behind)
+        behind = self._reading.folds(call)
+        if behind is not None:
             self._folded.add(id(behind))
         uses = self._names.get(layer.name, 0)
-        summing = Summing(layer, factor, shift, f"summing_{layer.name}_{uses}")
+        summing = self._summing(layer, behind, f"summing_{layer.name}_{uses}")
         number = self._place(layer, value.rounding, {"summing": summing})
         sums, share = summing(value.tensor)
         self._shares.append(share)

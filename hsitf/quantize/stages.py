@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from hsitf.graph import Call, walk
 from hsitf.quantize.schemes import Floats
@@ -28,10 +28,15 @@ class Kernel:
     Attributes:
         rows: The kernel as (output channels, products of one sum).
         back: The inverse; takes the kernel's shape besides.
+        channels: Axes of the kernel that count output channels, from the end.
+        sums: What a layer of this kind makes of its inputs with a kernel given to it, without
+            bias and activation.
     """
 
     rows: Rows
     back: Callable[[Floats, Sequence[int]], Floats]
+    channels: tuple[int, ...]
+    sums: Callable[[Any, Any, Any], Any]
 
 
 def _last(kernel: Floats) -> Floats:
@@ -55,10 +60,33 @@ def _turned_back(rows: Floats, shape: Sequence[int]) -> Floats:
     return np.moveaxis(rows.reshape(aside), 0, -2)
 
 
-_DIRECT, _DEPTHWISE = Kernel(_last, _last_back), Kernel(_two, _last_back)
-_TRANSPOSED = Kernel(_turned, _turned_back)
+def _product(layer: Any, inputs: Any, kernel: Any) -> Any:
+    return ops.matmul(inputs, kernel)
+
+
+def _convolution(layer: Any, inputs: Any, kernel: Any) -> Any:
+    return layer.convolution_op(inputs, kernel)
+
+
+def _by_channel(layer: Any, inputs: Any, kernel: Any) -> Any:
+    return ops.depthwise_conv(
+        inputs, kernel, layer.strides, layer.padding, layer.data_format, layer.dilation_rate
+    )
+
+
+def _transposed(layer: Any, inputs: Any, kernel: Any) -> Any:
+    return ops.conv_transpose(
+        inputs, kernel, layer.strides, layer.padding, layer.output_padding, layer.data_format,
+        layer.dilation_rate,
+    )  # fmt: skip
+
+
+_DENSE = Kernel(_last, _last_back, (-1,), _product)
+_DIRECT = Kernel(_last, _last_back, (-1,), _convolution)
+_DEPTHWISE = Kernel(_two, _last_back, (-2, -1), _by_channel)
+_TRANSPOSED = Kernel(_turned, _turned_back, (-2,), _transposed)
 KERNELS: dict[type[Any], Kernel] = {
-    layers.Dense: _DIRECT, layers.Conv1D: _DIRECT, layers.Conv2D: _DIRECT, layers.Conv3D: _DIRECT,
+    layers.Dense: _DENSE, layers.Conv1D: _DIRECT, layers.Conv2D: _DIRECT, layers.Conv3D: _DIRECT,
     layers.DepthwiseConv1D: _DEPTHWISE, layers.DepthwiseConv2D: _DEPTHWISE,
     layers.Conv1DTranspose: _TRANSPOSED, layers.Conv2DTranspose: _TRANSPOSED,
     layers.Conv3DTranspose: _TRANSPOSED,

@@ -146,6 +146,7 @@ def fit(
     progress: Progress,
     network: keras.Model | None = None,
     between: Between | None = None,
+    labelled: bool = False,
 ) -> FitResult:
     """Trains a network, from the state file where there is one.
 
@@ -157,6 +158,8 @@ def fit(
         progress: Told of every batch and epoch.
         network: What to train, in place; the plan's network with fresh weights where None.
         between: What else is done to it between epochs.
+        labelled: Whether it learns from labelled pixels alone, though its paper gives it a
+            decoder.
 
     Returns:
         The network with the weights of its best epoch, and how it got there. A decoder serves
@@ -170,7 +173,8 @@ def fit(
     fresh = network is None
     with _computing(plan.precision if fresh else "float32"):
         network = _built(plan, data) if network is None else network
-        model = _compiled(network, plan, data)
+        weight = None if labelled else zoo.network(plan.network).reconstruction
+        model = _compiled(network, plan, data, weight)
     state = _read_state(state_file) or State([], None, [], 0.0)
     if state.variables is not None:
         _assign(_variables(model), state.variables, state_file)
@@ -243,14 +247,16 @@ def _computing(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _compiled(network: keras.Model, plan: TrainingPlan, data: Data) -> keras.Model:
+def _compiled(
+    network: keras.Model, plan: TrainingPlan, data: Data, weight: float | None
+) -> keras.Model:
     """The network behind a gather, ready to be fitted with the recipe's optimizer and decay.
 
-    Where the paper trains it with a decoder, the model has the error of the reconstruction as a
-    second output, and its loss is CE + weight * MSE: the mean cross-entropy of a batch's labelled
-    pixels and the mean squared error of the spectra of all its pixels.
+    Where it is trained with a decoder, whose loss has a weight, the model has the error of the
+    reconstruction as a second output, and its loss is CE + weight * MSE: the mean cross-entropy
+    of a batch's labelled pixels and the mean squared error of the spectra of all its pixels.
     """
-    recipe, weight = plan.recipe, zoo.network(plan.network).reconstruction
+    recipe = plan.recipe
     if weight is None:
         model = gathering(network, data.patches, plan.radiation, plan.mixture)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
