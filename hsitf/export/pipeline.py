@@ -166,6 +166,9 @@ def _sources(
     with quietly():
         network = run.network()
     reference = verify.logits(runtimes.Keras(network), data, data.split.test, progress)
+    chosen = request.max_drop is not None and any(v.mended for v in request.variants)
+    judges = data.split.validation if chosen else data.split.validation[:0]
+    validation = verify.logits(runtimes.Keras(network), data, judges, progress)
     ways = {v.name: (request.fuses(v, data.reducer), request.teaches(v)) for v in request.variants}
     made = {}
     for way in set(ways.values()):
