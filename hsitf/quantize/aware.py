@@ -79,7 +79,8 @@ def taught(
 def _check(aware: Rebuilt) -> None:
     for place in aware.places:
         behind = None if place.summing is None else place.summing.behind
-        if place.shared or (behind is not None and not (place.layer.use_bias or behind.center)):
+        unbiased = behind is not None and not (place.layer.use_bias or behind.layer.center)
+        if place.shared or unbiased:
             raise InputError(
                 "this network cannot be trained with its numbers rounded",
                 received=f"layer {place.name}, "
@@ -99,15 +100,16 @@ def _hand_back(aware: Rebuilt, network: keras.Model, copy: keras.Model) -> None:
         summing = place.summing
         rows = summing.layout.rows(ops.convert_to_numpy(summing.kernel))
         bias = ops.convert_to_numpy(summing.learned)
-        layer, behind = twins[id(place.layer)], twins.get(id(summing.behind))
+        layer, behind = twins[id(place.layer)], summing.behind
         if behind is not None:
             # A channel that its normalization multiplies by 0 says nothing, whatever its kernel.
-            factor = np.where(summing.factor == 0, 1, summing.factor)
+            factor = np.where(behind.factor == 0, 1, behind.factor)
             rows = np.asarray(rows / factor[:, None], np.float32)
             if layer.use_bias:
-                bias = (bias - summing.shift) / factor
+                bias = (bias - behind.shift) / factor
             else:
-                behind.beta.assign(ops.convert_to_numpy(behind.beta) + bias - summing.shift)
+                beta = twins[id(behind.layer)].beta
+                beta.assign(ops.convert_to_numpy(beta) + bias - behind.shift)
         kernel = summing.layout.back(rows, summing.shape)
         layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
 

@@ -18,6 +18,8 @@ BINS = 2048
 KEPT = 0.9999
 # Ranges that are tried, as shares of the widest.
 _TRIED = np.linspace(0.1, 1.0, 46)
+# Least width of a range over its largest value.
+_NARROWEST = 1e-6
 # Divergence is measured against as many levels at most: wider words clip nothing.
 _MOST_LEVELS = 256
 
@@ -53,9 +55,10 @@ class Histogram:
 
 def histogram(values: NDArray[np.generic], low: float, high: float) -> Histogram:
     """Counts of values between two bounds that hold them all."""
-    if not high > low:
-        high = low + max(abs(low), 1.0) * 1e-6
-    counts, _ = np.histogram(values, bins=BINS, range=(low, high))
+    # Bins have to be wider than what neighboring floats differ by.
+    low, high = float(low), float(high)
+    high = max(high, low + _NARROWEST * max(abs(low), abs(high), _NARROWEST))
+    counts, _ = np.histogram(np.asarray(values, np.float64), bins=BINS, range=(low, high))
     return Histogram(low, high, counts.astype(np.float64))
 
 

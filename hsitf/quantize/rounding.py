@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 from hsitf.quantize.schemes import Floats, Grid
-from hsitf.quantize.stages import KERNELS, normalization
+from hsitf.quantize.stages import KERNELS, Behind
 
 _WIDE = float(np.finfo(np.float32).max)
 # Steps of an 8-bit weight to either side of zero.
@@ -55,7 +55,7 @@ class Summing(layers.Layer):  # type: ignore[misc]
     A processor saturates at every addition; here the finished sum does, as in the studies.
 
     Attributes:
-        factor: (channels,) of that normalization; `shift` likewise.
+        behind: The normalization that is multiplied into it; None where there is none.
         shape: Of the kernel.
         layout: Of the kernel; see `stages.KERNELS`.
         rows: (channels, products) float32, trained weights with the normalization behind them.
@@ -72,21 +72,14 @@ class Summing(layers.Layer):  # type: ignore[misc]
         self.rows = self.layout.rows(kernel)
         channels = len(self.rows)
         self.bias = layer.get_weights()[1] if layer.use_bias else np.zeros(channels, np.float32)
-        # Keras would take a layer that is an attribute for a part of this one.
-        self._behind = (behind,)
-        if behind is not None:
-            self.factor, self.shift = normalization(behind)
-            self.rows = self.rows * self.factor[:, None]
-            self.bias = self.bias * self.factor + self.shift
+        self.behind = None if behind is None else Behind.of(behind)
+        if self.behind is not None:
+            self.rows = self.rows * self.behind.factor[:, None]
+            self.bias = self.bias * self.behind.factor + self.behind.shift
         self._held = [
             self.add_weight(shape=(channels,), initializer="zeros", name=part, trainable=False)
             for part in ("bias", "low", "high")
         ]
-
-    @property
-    def behind(self) -> layers.BatchNormalization | None:
-        """The normalization that is multiplied into the kernel."""
-        return self._behind[0]
 
     def build(self, shape: Any) -> None:
         """Makes the kernel and fills it with the trained weights."""

@@ -179,14 +179,29 @@ class Reading:
         return type(operation) in KERNELS
 
 
-def normalization(layer: layers.BatchNormalization) -> tuple[Floats, Floats]:
-    """What inference multiplies each channel by, and what it adds: (channels,) float32 each."""
-    read = keras.ops.convert_to_numpy
-    mean, variance = read(layer.moving_mean), read(layer.moving_variance)
-    factor = 1 / np.sqrt(variance + layer.epsilon)
-    if layer.scale:
-        factor = factor * read(layer.gamma)
-    shift = -mean * factor
-    if layer.center:
-        shift = shift + read(layer.beta)
-    return factor.astype(np.float32), shift.astype(np.float32)
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """A batch normalization that is multiplied into the kernel before it.
+
+    Attributes:
+        layer: Itself.
+        factor: (channels,) float32, what inference multiplies each channel by.
+        shift: (channels,) float32, what it adds then.
+    """
+
+    layer: layers.BatchNormalization
+    factor: Floats
+    shift: Floats
+
+    @classmethod
+    def of(cls, layer: layers.BatchNormalization) -> Behind:
+        """Reads a layer's statistics."""
+        read = ops.convert_to_numpy
+        mean, variance = read(layer.moving_mean), read(layer.moving_variance)
+        factor = 1 / np.sqrt(variance + layer.epsilon)
+        if layer.scale:
+            factor = factor * read(layer.gamma)
+        shift = -mean * factor
+        if layer.center:
+            shift = shift + read(layer.beta)
+        return cls(layer, factor.astype(np.float32), shift.astype(np.float32))
