@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 from hsitf import contents, zoo
+from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import dense, lower
@@ -46,7 +47,7 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> list[list[s
             shape = tuple(network.inputs[0].shape)
             samples = generator.normal(size=(2 * shape[0], *shape[1:])).astype(np.float32)
             path = folder / f"{name}-{form}-{kind}.tflite"
-            CONVERTERS[kind](network, samples, path)
+            CONVERTERS[kind](network, Calibration(samples), path)
             runtimes[kind, form] = LiteRT(path, options.threads)
             assert kind != "int8" or contents.tflite(path).integer_share == 1
     actions = {

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from hsitf import contents, zoo
+from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
@@ -47,7 +48,7 @@ def measure(name: str, bands: int, classes: int, threads: int, folder: Path) -> 
         lowered = lower(model, target=VARIANTS[kind].target)
         for form, network in {"plain": model, "static": static(model), "lowered": lowered}.items():
             path = files[f"{form}, {kind}"] = folder / f"{name}-{form}-{kind}.tflite"
-            CONVERTERS[kind](network, patches, path)
+            CONVERTERS[kind](network, Calibration(patches), path)
             runtimes[f"{form}, {kind}"] = LiteRT(path, threads)
     actions = {
         key: runtime.action(np.zeros(runtime.input.shape, runtime.input.dtype))

@@ -15,6 +15,9 @@ MOVING = frozenset(
     {"CONCATENATION", "DEQUANTIZE", "EXPAND_DIMS", "GATHER", "PACK", "PAD", "PADV2", "QUANTIZE"}
     | {"RESHAPE", "SHAPE", "SLICE", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE"}
     | {"UNPACK"}
+    # ONNX has names of its own.
+    | {"Cast", "Concat", "DequantizeLinear", "Expand", "Gather", "Identity", "Pad"}
+    | {"QuantizeLinear", "Reshape", "Shape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
 )
 _INTEGERS = frozenset({"int8", "uint8", "int16"})
 
@@ -88,7 +91,11 @@ def _computing(kinds: list[str]) -> str:
 
 
 def onnx(path: Path) -> Contents:
-    """Reads an .onnx file; an operator computes in the type of its first input."""
+    """Reads an .onnx file.
+
+    An operator computes in the type of its first input; in int8 where all that it takes comes from
+    DequantizeLinear and all that it makes goes to QuantizeLinear. Engines fuse the three.
+    """
     import onnx as library
     from onnx import TensorProto, shape_inference
 
@@ -96,8 +103,11 @@ def onnx(path: Path) -> Contents:
     tensors = {v.name: v.type.tensor_type for v in [*graph.input, *graph.output, *graph.value_info]}
     kinds = {name: tensor.elem_type for name, tensor in tensors.items()}
     kinds |= {constant.name: constant.data_type for constant in graph.initializer}
+    fused = _between_integers(graph)
     found = [
-        (node.op_type, TensorProto.DataType.Name(kinds.get(node.input[0], 0)).lower())
+        (node.op_type, "int8")
+        if node.output[0] in fused
+        else (node.op_type, TensorProto.DataType.Name(kinds.get(node.input[0], 0)).lower())
         if node.input
         else (node.op_type, "none")
         for node in graph.node
@@ -108,6 +118,25 @@ def onnx(path: Path) -> Contents:
     ranks += [len(constant.dims) for constant in graph.initializer]
     dynamic = any(dim.dim_param for tensor in tensors.values() for dim in tensor.shape.dim)
     return Contents(_counted(named), max(ranks), dynamic)
+
+
+def _between_integers(graph: Any) -> set[str]:
+    """First outputs of the nodes that stand between DequantizeLinear and QuantizeLinear.
+
+    Sizes and other constants of a node may be what they are.
+    """
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    users: dict[str, set[str]] = {value.name: {"the file's user"} for value in graph.output}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, set()).add(node.op_type)
+    return {
+        node.output[0]
+        for node in graph.node
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear")
+        and {makers[name] for name in node.input if name in makers} == {"DequantizeLinear"}
+        and all(users.get(name, set()) == {"QuantizeLinear"} for name in node.output)
+    }
 
 
 def saved_model(path: Path) -> Contents:

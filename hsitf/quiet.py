@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 
 @contextmanager
@@ -16,23 +17,27 @@ def quietly() -> Iterator[None]:
     TensorFlow and its converter write to the process's file descriptors, past Python's streams
     and logging, so the descriptors themselves are turned to a file for the while.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
-        kept = [os.dup(1), os.dup(2)]
-        os.dup2(held.fileno(), 1)
-        os.dup2(held.fileno(), 2)
         try:
-            yield
+            with redirected(held):
+                yield
         except Exception:
-            _restore(kept)
             held.seek(0)
             sys.stderr.write(held.read().decode(errors="replace"))
             raise
-        except BaseException:
-            # Who interrupts does not ask for it.
-            _restore(kept)
-            raise
+
+
+@contextmanager
+def redirected(file: IO[bytes]) -> Iterator[None]:
+    """Lets everything that the process prints, compiled code included, go to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    os.dup2(file.fileno(), 1)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
         _restore(kept)
 
 

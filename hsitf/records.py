@@ -361,6 +361,21 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Micro:
+    """A file in the interpreter of microcontrollers.
+
+    Attributes:
+        arena: Memory that it takes besides the file, bytes; 0 where it does not run.
+        difference: Largest difference of a stored output to the interpreter of phones, in steps.
+        refused: Why it does not run; nothing where it does.
+    """
+
+    arena: int
+    difference: float
+    refused: str = ""
+
+
+@dataclass(frozen=True)
 class ExportRecord:
     """An exported file and what it is worth: `record.json` of a bundle.
 
@@ -408,8 +423,8 @@ class ExportRecord:
             them. `bands.npz` beside the file holds what does it.
         fused: What the file itself does to the sensor's units before the network: a reduction
             of bands such as "pca:30", "normalization", or nothing where it is empty.
-        means: What an integer file took beyond the converter to keep the bound that was asked
-            for, in words.
+        means: What an integer file took beyond the converter's own ranges, in words.
+        micro: The file in the interpreter of microcontrollers; None where not asked for.
     """
 
     schema: int
@@ -455,6 +470,7 @@ class ExportRecord:
     fused: str = ""
     tile: int = 0
     means: tuple[str, ...] = ()
+    micro: Micro | None = None
 
 
 def write(record: object, path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from test_lower import GEOMETRY, randomized
 
 from hsitf import runtimes, zoo
+from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
 from hsitf.quiet import quietly
@@ -63,7 +64,7 @@ def test_files_are_what_they_say(name, tmp_path):
         variant = VARIANTS[kind]
         file = tmp_path / f"{name}-{kind}{variant.suffix}"
         with quietly():
-            variant.convert(lower(model, target=variant.target), patches, file)
+            variant.convert(lower(model, target=variant.target), Calibration(patches), file)
         made_of = variant.contents(file)
         assert not {operator.op for operator in made_of.operators} & {"CONV_3D", "Conv3D"}
         runtime = variant.runtime(file, 1)

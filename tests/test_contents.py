@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from hsitf import contents
 from hsitf.contents import Contents
+from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
@@ -49,7 +50,7 @@ def image():
 
 def read(model, variant, folder):
     path = folder / f"network{VARIANTS[variant].suffix}"
-    VARIANTS[variant].convert(model, PATCHES, path)
+    VARIANTS[variant].convert(model, Calibration(PATCHES), path)
     return VARIANTS[variant].contents(path)
 
 
@@ -96,7 +97,7 @@ def test_open_batch_is_dynamic(tmp_path):
 
 
 def test_volume_convolutions_stay_float_in_a_so_called_integer_file(volume, tmp_path):
-    CONVERTERS["int8"](volume, PATCHES, tmp_path / "plain.tflite")
+    CONVERTERS["int8"](volume, Calibration(PATCHES), tmp_path / "plain.tflite")
     found = contents.tflite(tmp_path / "plain.tflite")
     assert Operator("CONV_3D", "float32", 1) in found.floating
     assert 0 < found.integer_share < 1

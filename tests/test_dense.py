@@ -12,6 +12,7 @@ from hsitf.cost import cost
 from hsitf.data import prepare
 from hsitf.errors import InputError, LoweringError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle
+from hsitf.export.calibration import Calibration
 from hsitf.export.convert import calibration_tiles
 from hsitf.export.request import Request
 from hsitf.export.tflite import CONVERTERS
@@ -172,7 +173,7 @@ def test_int8_is_integer_throughout(name, tmp_path):
     whole = dense(model, 6, VARIANTS["int8"].target)
     tiles = RNG.normal(size=(8, 5 + patch, 5 + patch, bands)).astype(np.float32)
     path = tmp_path / "dense.tflite"
-    CONVERTERS["int8"](whole, tiles, path)
+    CONVERTERS["int8"](whole, Calibration(tiles), path)
     assert contents.tflite(path).integer_share == 1
     runtime = LiteRT(path)
     assert tile(runtime) == 6

@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from hsitf import contents
 from hsitf.errors import LoweringError
+from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.graph import walk
 from hsitf.layers import LocalResponseNormalization
@@ -473,7 +474,7 @@ def test_integers_throughout(shape, build, tmp_path):
     model = built(shape, build)
     patches = RNG.normal(size=(64, *model.inputs[0].shape[1:])).astype(np.float32)
     path = tmp_path / "network.tflite"
-    CONVERTERS["int8"](lower(model, 1, INTEGER), patches, path)
+    CONVERTERS["int8"](lower(model, 1, INTEGER), Calibration(patches), path)
     found = contents.tflite(path)
     assert found.floating == ()
     assert found.integer_share == 1

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hsitf.errors import DataError
+from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
 from hsitf.records import Tensor
@@ -37,7 +38,7 @@ def files(network, tmp_path_factory):
     folder, lowered, found = tmp_path_factory.mktemp("files"), lower(network, batch=2), {}
     for name in ("float32", "int8", "onnx", "saved-model"):
         found[name] = folder / f"network-{name}{VARIANTS[name].suffix}"
-        VARIANTS[name].convert(lowered, PATCHES[:6], found[name])
+        VARIANTS[name].convert(lowered, Calibration(PATCHES[:6]), found[name])
     return found
 
 

@@ -28,7 +28,15 @@ def export(
     float32: Annotated[bool, _flag("float32", "32-bit floats (TFLite).")] = False,
     float16: Annotated[bool, _flag("float16", "Weights as 16-bit floats (TFLite).")] = False,
     dynamic: Annotated[bool, _flag("dynamic", "8-bit weights, float arithmetic (TFLite).")] = False,
+    int16: Annotated[
+        bool, _flag("int16", "16-bit activations, 8-bit weights, integers (TFLite).")
+    ] = False,
+    weight_only: Annotated[
+        bool, _flag("weight-only", "8-bit weights made floats while running (TFLite).")
+    ] = False,
     onnx: Annotated[bool, _flag("onnx", "ONNX, 32-bit floats.")] = False,
+    onnx_float16: Annotated[bool, _flag("onnx-float16", "ONNX, 16-bit floats.")] = False,
+    onnx_int8: Annotated[bool, _flag("onnx-int8", "ONNX, 8-bit integers (QDQ).")] = False,
     saved_model: Annotated[bool, _flag("saved-model", "TensorFlow SavedModel.")] = False,
     everything: Annotated[bool, _flag("all", "All of these.")] = False,
     variant: Annotated[
@@ -67,6 +75,16 @@ def export(
     qat: Annotated[
         bool, typer.Option("--qat", help="Train on with rounded numbers before --int8.")
     ] = False,
+    calibration: Annotated[
+        str | None,
+        typer.Option("--calibration", help="Ranges by min-max, percentile, mse or kl."),
+    ] = None,
+    c_array: Annotated[
+        bool, typer.Option("--c-array", help="Write .tflite files as C sources, too.")
+    ] = False,
+    micro: Annotated[
+        bool, typer.Option("--micro", help="Run .tflite files as microcontrollers do.")
+    ] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundles.")] = Path("export"),
 ) -> None:
     """Lowers, converts and verifies a network; writes export/<scene>/<network>/<variant>/.
@@ -74,20 +92,38 @@ def export(
     Where no trained network is at hand it trains one first, with a short schedule.
     """
     flags = {
-        "float32": float32, "float16": float16, "dynamic": dynamic, "int8": int8, "onnx": onnx,
-        "saved-model": saved_model,
+        "float32": float32, "float16": float16, "dynamic": dynamic, "weight-only": weight_only,
+        "int8": int8, "int16": int16, "onnx": onnx, "onnx-float16": onnx_float16,
+        "onnx-int8": onnx_int8, "saved-model": saved_model,
     }  # fmt: skip
     from hsitf.export.request import Request
-    from hsitf.export.variants import VARIANTS
+    from hsitf.export.variants import VARIANTS, missing
     from hsitf.export.variants import variant as named
     from hsitf.options import SplitChoice, check_origin, trained_for
+    from hsitf.quantize.mixed import EXTRA
     from hsitf.records import SceneChoice
     from hsitf.zoo import known, trained_by_gradients
 
-    wanted = list(VARIANTS) if everything else [name for name, given in flags.items() if given]
+    left_out = [name for name, kind in VARIANTS.items() if everything and missing(kind)]
+    wanted = (
+        [name for name in VARIANTS if name not in left_out]
+        if everything
+        else [name for name, given in flags.items() if given]
+    )
     wanted += [name for name in variant or [] if name not in wanted]
     request = Request(
-        tuple(map(named, wanted)), batch, max_drop, width, threads, out, fuse, dense, qat
+        tuple(map(named, wanted)),
+        batch,
+        max_drop,
+        width,
+        threads,
+        out,
+        fuse,
+        dense,
+        qat,
+        calibration,
+        c_array,
+        micro,
     )
     if not {kind.name for kind in request.variants} <= {"onnx"}:
         trained_by_gradients(known(model), "exported but to ONNX")
@@ -103,6 +139,8 @@ def export(
     from hsitf.export.table import table
 
     with cli.Terminal() as progress:
+        for name in left_out:
+            progress.say(f"leaving {name} out, which needs {EXTRA}")
         run, now = trained_for(model, choice, chosen, origin, progress, bands)
         bundles, refused = export(run, request, progress, now)
     if bundles:

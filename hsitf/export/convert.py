@@ -11,6 +11,7 @@ import numpy as np
 
 from hsitf.data import Data
 from hsitf.errors import LoweringError
+from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
 from hsitf.files import needing, size
 from hsitf.lower import dense, difference, lower
@@ -107,7 +108,7 @@ def plain_size(lowered: keras.Model) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float32.tflite"
         with needing(weight_bytes(lowered), path.parent):
-            VARIANTS["float32"].convert(lowered, np.empty(0, np.float32), path)
+            VARIANTS["float32"].convert(lowered, Calibration(np.empty(0, np.float32)), path)
         return size(path)
 
 
@@ -155,7 +156,7 @@ def trials(
                 with quietly():
                     lowered = lowered_for(network, data, 1, variant.target).model
                     with needing(weight_bytes(lowered), path.parent):
-                        variant.convert(lowered, patches, path)
+                        variant.convert(lowered, Calibration(patches), path)
                     runtimes[name, kind] = variant.runtime(path, threads)
                 sizes[name, kind] = size(path)
         timings = interleaved(

@@ -18,7 +18,7 @@ from hsitf.progress import Progress
 from hsitf.quantize import mixed
 from hsitf.quantize.mixed import Operator, Recipe
 from hsitf.quantize.observed import observe
-from hsitf.quantize.ranges import METHODS, Histogram
+from hsitf.quantize.ranges import Histogram
 from hsitf.quantize.schemes import Floats
 from hsitf.quantize.sensitivity import decibels
 
@@ -56,8 +56,9 @@ class Bench:
     Attributes:
         folder: To put them in.
         source: The float file of the same network, with the same inputs.
-        plain: Makes the converter's own integer file.
+        plain: Makes the converter's own integer file; not tried where None.
         calibration: What the file takes, (n, ...) float32.
+        methods: What may choose ranges.
         judge: Points of overall accuracy that a file loses on validation pixels.
         bound: How many it may.
         progress: Told of every attempt.
@@ -65,8 +66,9 @@ class Bench:
 
     folder: Path
     source: Path
-    plain: Convert
+    plain: Convert | None
     calibration: Floats
+    methods: Sequence[str]
     judge: Judge
     bound: float
     progress: Progress
@@ -89,11 +91,12 @@ def attempts(bench: Bench) -> Iterator[Attempt]:
 
 
 def _all(bench: Bench) -> Iterator[Attempt]:
-    plain = bench.folder / "plain.tflite"
-    bench.plain(plain)
-    yield Attempt((), bench.judge(plain), plain)
+    if bench.plain is not None:
+        plain = bench.folder / "plain.tflite"
+        bench.plain(plain)
+        yield Attempt((), bench.judge(plain), plain)
     seen = observe(bench.source, bench.calibration)
-    by_method = {name: _attempt(bench, seen, Recipe(name)) for name in METHODS}
+    by_method = {name: _attempt(bench, seen, Recipe(name)) for name in bench.methods}
     known = {name: attempt for name, attempt in by_method.items() if attempt is not None}
     if not known:
         bench.progress.say("the network has operators that no recipe makes integer")

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from hsitf.export.calibration import Calibration
+from hsitf.quantize import ranges
+from hsitf.quantize.observed import observe
 from hsitf.quiet import quietly
-from hsitf.runtimes import Floats
 
 if TYPE_CHECKING:
     import keras
+
+
+Convert = Callable[["keras.Model", Calibration, Path], None]
 
 
 def static(model: keras.Model) -> list[keras.InputSpec]:
@@ -19,7 +28,60 @@ def static(model: keras.Model) -> list[keras.InputSpec]:
     return [keras.InputSpec(dtype=tensor.dtype, shape=tensor.shape) for tensor in model.inputs]
 
 
-def convert(model: keras.Model, calibration: Floats, path: Path) -> None:
+def convert(model: keras.Model, calibration: Calibration, path: Path) -> None:
     """Writes a float32 .onnx file through tf2onnx, which Keras calls."""
     with quietly():
         model.export(path, format="onnx", verbose=False, input_signature=static(model))
+
+
+def half(model: keras.Model, calibration: Calibration, path: Path) -> None:
+    """Writes an .onnx file with weights and arithmetic of 16-bit floats, ends of 32 bits."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    convert(model, calibration, path)
+    with quietly():
+        onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
+
+
+def integer(model: keras.Model, calibration: Calibration, path: Path) -> None:
+    """Writes an .onnx file whose tensors pass through int8: weights on one grid a channel.
+
+    Operators stand between QuantizeLinear and DequantizeLinear (QDQ), which engines fuse into
+    integer kernels where they have them. Ranges are ours, by the method that is asked for.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+    from onnxruntime.quantization.registry import QDQRegistry
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        plain, ready = Path(folder) / "plain.onnx", Path(folder) / "ready.onnx"
+        convert(model, calibration, plain)
+        with quietly():
+            # The symbolic inference needs another package, and no size is open here.
+            quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
+        limits = _limits(ready, calibration)
+        with quietly():
+            quantizer = QDQQuantizer(
+                onnx.load(ready), per_channel=True, reduce_range=False,
+                weight_qType=QuantType.QInt8, activation_qType=QuantType.QInt8,
+                tensors_range=limits, nodes_to_quantize=[], nodes_to_exclude=[],
+                op_types_to_quantize=list(QDQRegistry), extra_options={},
+            )  # fmt: skip
+            quantizer.quantize_model()
+            quantizer.model.save_model_to_file(str(path))
+
+
+def _limits(path: Path, calibration: Calibration) -> Any:
+    """Least and greatest value that each tensor of a file keeps."""
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
+
+    method = calibration.method or "min-max"
+    found = {}
+    for name, seen in observe(path, calibration.patches).items():
+        grid = ranges.grid(seen, 8, method, "affine")
+        low, high = (grid.low - grid.zero) * grid.scale, (grid.high - grid.zero) * grid.scale
+        found[name] = TensorData(lowest=np.float32(low), highest=np.float32(high))
+    return TensorsData(CalibrationMethod.MinMax, found)

@@ -17,8 +17,9 @@ from hsitf.bands import save
 from hsitf.contents import Contents
 from hsitf.data import Data
 from hsitf.errors import DataError, VerificationError
-from hsitf.export import bundle
+from hsitf.export import bundle, c_source
 from hsitf.export.bundle import Bundle, Golden
+from hsitf.export.calibration import Calibration
 from hsitf.export.convert import (
     CALIBRATION_PATCHES,
     Lowered,
@@ -29,6 +30,7 @@ from hsitf.export.convert import (
     weight_bytes,
 )
 from hsitf.export.means import Bench, attempts
+from hsitf.export.micro import rehearse
 from hsitf.export.request import Request
 from hsitf.export.variants import VARIANTS, Variant
 from hsitf.files import needing, replacing_folder, sha256, size
@@ -36,8 +38,9 @@ from hsitf.lower.fused import fused
 from hsitf.measure import Timing, interleaved, processor
 from hsitf.progress import Progress
 from hsitf.quantize.aware import EPOCHS, taught
+from hsitf.quantize.ranges import METHODS
 from hsitf.quiet import quietly
-from hsitf.records import ExportRecord, Latency, RunRecord, SceneChoice
+from hsitf.records import ExportRecord, Latency, Micro, RunRecord, SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Floats, Runtime
 from hsitf.targets import FLOAT, Target
@@ -61,6 +64,7 @@ class Exported:
     verification: Verification
     golden: Golden
     means: tuple[str, ...]
+    micro: Micro | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,9 +234,11 @@ def _attempts(
         What each file took beyond the converter, in words.
     """
     lowered = source.lowered[request.target(variant)].model
+    method = request.method(variant)
+    calibration = Calibration(source.calibration, method)
     if not variant.mended or request.max_drop is None:
-        variant.convert(lowered, source.calibration, file)
-        yield ()
+        variant.convert(lowered, calibration, file)
+        yield () if method is None else (f"ranges by {method}",)
         return
     data, pixels = source.data, source.data.split.validation
 
@@ -242,11 +248,12 @@ def _attempts(
 
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         plain = Path(folder) / "float32.tflite"
-        VARIANTS["float32"].convert(lowered, source.calibration, plain)
+        VARIANTS["float32"].convert(lowered, calibration, plain)
         bench = Bench(
             Path(folder), plain,
-            lambda path: variant.convert(lowered, source.calibration, path),
-            source.calibration, judge, request.max_drop, progress,
+            None if method else lambda path: variant.convert(lowered, calibration, path),
+            source.calibration, [method] if method else list(METHODS), judge, request.max_drop,
+            progress,
         )  # fmt: skip
         for attempt in attempts(bench):
             shutil.copyfile(attempt.file, file)
@@ -280,8 +287,10 @@ def _verified(
     runtime = variant.runtime(file, request.threads)
     verification = verify.verify(runtime, source.reference, source.data, progress=progress)
     verification.check(bounds, name)
+    golden = _golden(source, runtime)
+    micro = rehearse(file, golden) if request.rehearses(variant) else None
     return Exported(
-        variant, file.parent, file, runtime, made_of, verification, _golden(source, runtime), means
+        variant, file.parent, file, runtime, made_of, verification, golden, means, micro
     )
 
 
@@ -357,8 +366,9 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
         normalizer=source.data.normalizer,
         patch=run.plan.patch,
         bands=source.data.bands,
-        calibration=_calibrated(source, request) if item.variant.integer else 0,
+        calibration=_calibrated(source, request) if item.variant.calibrated else 0,
         means=source.means + item.means,
+        micro=item.micro,
         versions=records.versions(),
         run=str(source.run.folder),
         run_sha256=run.sha256,
@@ -373,6 +383,8 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
     item.golden.save(item.folder / bundle.GOLDEN)
     labels = "".join(f"{name}\n" for name in scene.class_names)
     (item.folder / bundle.LABELS).write_text(labels, encoding="utf-8")
+    if request.writes_c(item.variant):
+        c_source.write(record, item.file, item.folder)
     records.write(record, item.folder / bundle.RECORD)
 
 

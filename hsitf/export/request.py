@@ -9,6 +9,7 @@ from hsitf.bands import Reducer
 from hsitf.errors import InputError
 from hsitf.export import bundle
 from hsitf.export.variants import Variant
+from hsitf.quantize.ranges import known
 from hsitf.targets import LARGEST_TILE, Target
 
 
@@ -30,6 +31,9 @@ class Request:
         tile: Side of the tile in pixels that an inference takes (see `lower.dense`); 0 for
             patches.
         qat: Whether the network of an integer file learns what rounding does to it before.
+        calibration: What chooses ranges (see `ranges.METHODS`); None for each converter's own.
+        c_array: Whether C sources of .tflite files are written beside them.
+        micro: Whether .tflite files are run as microcontrollers do.
     """
 
     variants: tuple[Variant, ...]
@@ -41,6 +45,9 @@ class Request:
     fuse: bool | None = None
     tile: int = 0
     qat: bool = False
+    calibration: str | None = None
+    c_array: bool = False
+    micro: bool = False
 
     def __post_init__(self) -> None:
         if not self.variants:
@@ -55,6 +62,20 @@ class Request:
                 "training with rounded numbers is for integer files",
                 received="--qat without --int8", remedy="add --int8, or leave --qat out",
             )  # fmt: skip
+        if self.calibration is not None:
+            known(self.calibration)
+            if not any(variant.methods for variant in self.variants):
+                raise InputError(
+                    "no file of these takes ranges by a method of choice",
+                    received=f"--calibration {self.calibration}",
+                    remedy="add --int8 or --onnx-int8, or leave --calibration out",
+                )
+        for option, given in (("--c-array", self.c_array), ("--micro", self.micro)):
+            if given and not any(map(_is_tflite, self.variants)):
+                raise InputError(
+                    "this is for .tflite files", received=f"{option} without one",
+                    remedy=f"add --int8, or leave {option} out",
+                )  # fmt: skip
         if self.tile and self.batch > 1:
             raise InputError(
                 "a dense form takes one tile at a time", received=f"--batch {self.batch}",
@@ -74,13 +95,26 @@ class Request:
     def fuses(self, variant: Variant, reducer: Reducer | None) -> bool:
         """Whether what comes before the network goes into a file of this kind.
 
-        By default where bands are reduced, in files that compute in floats: an integer file has
-        one scale for all bands of its input, and components that hang on small differences of
-        large counts drown in it.
+        By default where bands are reduced, but in files of 8 bits: they have one scale for all
+        bands of their input, and components that hang on small differences of large counts
+        drown in it.
         """
         if self.fuse is not None:
             return self.fuse
-        return reducer is not None and reducer.fusable and not variant.integer
+        narrow = variant.calibrated and not variant.wide
+        return reducer is not None and reducer.fusable and not narrow
+
+    def writes_c(self, variant: Variant) -> bool:
+        """Whether C sources of this kind of file are written."""
+        return self.c_array and _is_tflite(variant)
+
+    def rehearses(self, variant: Variant) -> bool:
+        """Whether this kind of file is run as microcontrollers do."""
+        return self.micro and _is_tflite(variant)
+
+    def method(self, variant: Variant) -> str | None:
+        """What chooses the ranges of this kind of file; None for its converter's own."""
+        return self.calibration if variant.methods else None
 
     def teaches(self, variant: Variant) -> bool:
         """Whether the network of this kind of file learns with its numbers rounded before."""
@@ -89,3 +123,7 @@ class Request:
     def target(self, variant: Variant) -> Target:
         """What a variant is lowered for."""
         return variant.target if self.width is None else replace(variant.target, width=self.width)
+
+
+def _is_tflite(variant: Variant) -> bool:
+    return variant.suffix == ".tflite"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hsitf.export.bundle import Bundle
+from hsitf.records import Micro
 from hsitf.tables import aligned
 
 _HEAD = (
@@ -31,9 +32,19 @@ def table(bundles: Sequence[Bundle]) -> str:
     means = [
         f"{b.record.variant} took {', '.join(b.record.means)}." for b in bundles if b.record.means
     ]
+    micro = [_micro(b.record.variant, b.record.micro) for b in bundles if b.record.micro]
     origin = f"Trained network: {record.run}."
     rows = aligned(_HEAD, [*map(_row, bundles)])
-    return "\n".join([title, rows, footer, *means, origin, *places])
+    return "\n".join([title, rows, footer, *means, *micro, origin, *places])
+
+
+def _micro(variant: str, found: Micro) -> str:
+    if found.refused:
+        return f"{variant} does not run in TensorFlow Lite Micro: {found.refused}."
+    return (
+        f"{variant} in TensorFlow Lite Micro: {found.arena:,} bytes of arena; outputs differ by "
+        f"{found.difference:g} at most."
+    )
 
 
 def _row(bundle: Bundle) -> tuple[str, ...]:

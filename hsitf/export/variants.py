@@ -1,20 +1,22 @@
 """The kinds of file that a network can be exported to: one row each in `VARIANTS`.
 
-To add one, write a converter `(lowered network, calibration patches, path)` and give it a row.
+To add one, write a converter `(lowered network, calibration, path)` and give it a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hsitf import contents, runtimes
 from hsitf.contents import Contents
 from hsitf.errors import unknown
 from hsitf.export import onnx, tflite
-from hsitf.runtimes import Floats, Runtime
+from hsitf.export.calibration import Calibration
+from hsitf.runtimes import Runtime
 from hsitf.targets import FLOAT, INTEGER, Target
 from hsitf.verify import Bounds
 
@@ -39,35 +41,43 @@ class Variant:
         contents: Reads what the file is made of.
         bounds: How far it may be from its network.
         target: What the network is lowered for.
-        integer: Whether every arithmetic operator has to compute in integers, with ranges
-            measured on calibration patches.
+        calibrated: Whether ranges are measured on calibration patches.
+        integer: Whether every arithmetic operator has to compute in integers.
+        methods: Whether ranges can be chosen by any method.
         mended: Whether means against loss of accuracy are tried where a bound is given; see
             `means`.
+        wide: Whether activations have 16 bits.
+        needs: Package of an extra that it takes; nothing where none.
     """
 
     name: str
     suffix: str
-    convert: Callable[[keras.Model, Floats, Path], None]
+    convert: Callable[[keras.Model, Calibration, Path], None]
     runtime: Callable[[Path, int], Runtime]
     contents: Callable[[Path], Contents]
     bounds: Bounds
     target: Target = FLOAT
+    calibrated: bool = False
     integer: bool = False
+    methods: bool = False
     mended: bool = False
+    wide: bool = False
+    needs: str = ""
 
 
-def _tflite(
-    name: str,
-    bounds: Bounds,
-    target: Target = FLOAT,
-    *,
-    integer: bool = False,
-    mended: bool = False,
+def _tflite(name: str, bounds: Bounds, target: Target = FLOAT, **features: Any) -> Variant:
+    return Variant(
+        name, ".tflite", tflite.CONVERTERS[name], runtimes.LiteRT, contents.tflite, bounds, target,
+        **features,
+    )  # fmt: skip
+
+
+def _onnx(
+    name: str, convert: onnx.Convert, bounds: Bounds, target: Target = FLOAT, **features: Any
 ) -> Variant:
     return Variant(
-        name, ".tflite", tflite.CONVERTERS[name], runtimes.LiteRT, contents.tflite, bounds,
-        target, integer, mended,
-    )  # fmt: skip
+        name, ".onnx", convert, runtimes.OnnxRuntime, contents.onnx, bounds, target, **features
+    )
 
 
 VARIANTS = {
@@ -76,13 +86,25 @@ VARIANTS = {
         _tflite("float32", _EXACT),
         _tflite("float16", _HALF),
         _tflite("dynamic", _QUANTIZED),
-        _tflite("int8", _QUANTIZED, INTEGER, integer=True, mended=True),
-        Variant("onnx", ".onnx", onnx.convert, runtimes.OnnxRuntime, contents.onnx, _EXACT),
+        _tflite("weight-only", _QUANTIZED, needs="ai_edge_quantizer"),
+        _tflite(
+            "int8", _QUANTIZED, INTEGER, calibrated=True, integer=True, methods=True, mended=True
+        ),
+        _tflite("int16", _QUANTIZED, INTEGER, calibrated=True, integer=True, wide=True),
+        _onnx("onnx", onnx.convert, _EXACT),
+        _onnx("onnx-float16", onnx.half, _HALF),
+        # Engines compute in floats what they have no integer kernel for.
+        _onnx("onnx-int8", onnx.integer, _QUANTIZED, INTEGER, calibrated=True, methods=True),
         Variant(
             "saved-model", "", tflite.saved_model, runtimes.SavedModel, contents.saved_model, _EXACT
         ),
     )
 }
+
+
+def missing(variant: Variant) -> bool:
+    """Whether a variant takes a package that is not installed."""
+    return bool(variant.needs) and find_spec(variant.needs) is None
 
 
 def variant(name: str) -> Variant:

@@ -110,6 +110,24 @@ def write(source: Path, seen: Mapping[str, Histogram], recipe: Recipe, path: Pat
         temporary.write_bytes(bytes(result.quantized_model))
 
 
+def weights_only(source: Path, path: Path) -> None:
+    """Stores the weights of a float .tflite file in 8 bits, one grid a channel.
+
+    Raises:
+        InputError: The extra is not installed.
+    """
+    library = _library()
+    with quietly():
+        quantizer = library.quantizer.Quantizer(str(source))
+        quantizer.add_weight_only_config(
+            regex=".*", operation_name=library.qtyping.TFLOperationName.ALL_SUPPORTED,
+            num_bits=8, granularity=library.qtyping.QuantGranularity.CHANNELWISE,
+        )  # fmt: skip
+        result = quantizer.quantize(enable_progress_report=False)
+    with replacing(path) as temporary:
+        temporary.write_bytes(bytes(result.quantized_model))
+
+
 def _library() -> Any:
     try:
         with quietly():

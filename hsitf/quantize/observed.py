@@ -1,9 +1,9 @@
-"""Ranges of every tensor of a float .tflite file, seen on calibration patches."""
+"""Ranges of every tensor of a float file, seen on calibration patches."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def observe(path: Path, patches: Floats) -> dict[str, Histogram]:
     """Runs a file and counts the values of its tensors.
 
     Args:
-        path: A .tflite file that computes in floats.
+        path: A .tflite or .onnx file that computes in floats.
         patches: (n, patch, patch, bands) float32, n a multiple of the file's batch.
 
     Returns:
@@ -24,13 +24,13 @@ def observe(path: Path, patches: Floats) -> dict[str, Histogram]:
     """
     lows: dict[str, float] = {}
     highs: dict[str, float] = {}
-    running = _Running(path)
-    for batch in running.batches(patches):
+    running = _RUNNING[path.suffix](path)
+    for batch in _batches(running, patches):
         for name, values in running(batch).items():
             lows[name] = min(lows.get(name, np.inf), float(values.min()))
             highs[name] = max(highs.get(name, -np.inf), float(values.max()))
     counts: dict[str, Histogram] = {}
-    for batch in running.batches(patches):
+    for batch in _batches(running, patches):
         for name, values in running(batch).items():
             part = histogram(values, lows[name], highs[name])
             known = counts.get(name)
@@ -42,9 +42,26 @@ def observe(path: Path, patches: Floats) -> dict[str, Histogram]:
     return counts
 
 
-class _Running:
-    """A file whose tensors can all be looked at after each inference."""
+class _Running(Protocol):
+    """A file whose tensors can all be looked at after each inference.
 
+    Attributes:
+        batch: Patches an inference takes.
+    """
+
+    batch: int
+
+    def __call__(self, batch: Floats) -> dict[str, Floats]:
+        """Values by name of the tensor."""
+
+
+def _batches(running: _Running, patches: Floats) -> list[Floats]:
+    """Patches as the file takes them."""
+    size = running.batch
+    return [patches[at : at + size] for at in range(0, len(patches) - size + 1, size)]
+
+
+class _LiteRT:
     def __init__(self, path: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -56,13 +73,8 @@ class _Running:
             )  # fmt: skip
             self._interpreter.allocate_tensors()
         (source,) = self._interpreter.get_input_details()
-        self._source, self._shape = source["index"], tuple(source["shape"])
+        self._source, self.batch = source["index"], int(source["shape"][0])
         self._tensors = _variable(self._interpreter, path)
-
-    def batches(self, patches: Floats) -> list[Floats]:
-        """Patches as the file takes them."""
-        size = self._shape[0]
-        return [patches[at : at + size] for at in range(0, len(patches) - size + 1, size)]
 
     def __call__(self, batch: Floats) -> dict[str, Floats]:
         self._interpreter.set_tensor(self._source, batch)
@@ -82,3 +94,41 @@ def _variable(interpreter: Any, path: Path) -> dict[str, int]:
         for at in sorted(made)
         if graph.tensors[at].type == schema.TensorType.FLOAT32
     }
+
+
+class _OnnxRuntime:
+    def __init__(self, path: Path) -> None:
+        import onnx
+        import onnxruntime as ort
+
+        model = onnx.load(path)
+        graph = model.graph
+        known = {value.name: value for value in [*graph.value_info, *graph.output]}
+        made = [name for node in graph.node for name in node.output]
+        self._names = [name for name in made if _is_float(known.get(name))]
+        given = {value.name for value in graph.output}
+        graph.output.extend(known[name] for name in self._names if name not in given)
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        # Fused operators would leave out what lies between them.
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._session = ort.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        (source,) = self._session.get_inputs()
+        self._source, self.batch = source.name, int(source.shape[0])
+
+    def __call__(self, batch: Floats) -> dict[str, Floats]:
+        found = self._session.run(self._names, {self._source: batch})
+        return {self._source: batch, **dict(zip(self._names, found, strict=True))}
+
+
+def _is_float(value: Any) -> bool:
+    from onnx import TensorProto
+
+    return value is not None and value.type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+_RUNNING: dict[str, type[_LiteRT] | type[_OnnxRuntime]] = {
+    ".tflite": _LiteRT, ".onnx": _OnnxRuntime,
+}  # fmt: skip

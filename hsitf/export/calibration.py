@@ -1,0 +1,28 @@
+"""What ranges of activations are taken from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hsitf.quantize import ranges
+from hsitf.runtimes import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Patches and what chooses ranges from the values they make.
+
+    Attributes:
+        patches: What the file takes, (n, ...) float32; n a multiple of its batch.
+        method: See `ranges.METHODS`; None for the converter's own, which is everything seen.
+
+    Raises:
+        InputError: There is no such method.
+    """
+
+    patches: Floats
+    method: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.method is not None:
+            ranges.known(self.method)

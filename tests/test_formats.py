@@ -1,0 +1,293 @@
+"""Files of few bits beyond int8: their ranges, C sources, and the interpreter of small devices."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from hsitf import contents
+from hsitf.errors import DataError, InputError, VerificationError
+from hsitf.export.bundle import GOLDEN, Bundle, Golden
+from hsitf.export.calibration import Calibration
+from hsitf.export.micro import rehearse
+from hsitf.export.request import Request
+from hsitf.export.variants import VARIANTS, variant
+from hsitf.quantize import mixed
+from hsitf.quantize.mixed import Recipe
+from hsitf.quantize.observed import observe
+from hsitf.records import Operator
+from hsitf.runtimes import predict
+
+RNG = np.random.default_rng(0)
+PATCHES = RNG.normal(size=(16, 3, 3, 8)).astype(np.float32)
+HU = ("--model", "hu")
+
+
+def model_of(*stack):
+    inputs = x = keras.Input(batch_shape=(1, 3, 3, 8), name="patch")
+    for layer in stack:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    return model_of(
+        layers.Conv2D(32, 3, activation="relu"), layers.Flatten(), layers.Dense(40), layers.Dense(3)
+    )
+
+
+@pytest.fixture(scope="module")
+def files(network, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    found = {}
+    for name, kind in VARIANTS.items():
+        found[name] = folder / f"{name}{kind.suffix}"
+        kind.convert(network, Calibration(PATCHES), found[name])
+    return found
+
+
+# --- ranges --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["float32", "onnx"])
+def test_ranges_by_hand(kind, tmp_path):
+    dense = layers.Dense(2, use_bias=False)
+    model = model_of(layers.Flatten(), dense)
+    kernel = np.zeros((72, 2), np.float32)
+    kernel[0], kernel[1, 1] = [1, -2], 3
+    dense.set_weights([kernel])
+    patches = np.zeros((2, 3, 3, 8), np.float32)
+    patches[0, 0, 0, :2], patches[1, 0, 0, :2] = [1, 0.5], [-4, 0]
+    path = tmp_path / f"file{VARIANTS[kind].suffix}"
+    VARIANTS[kind].convert(model, Calibration(patches), path)
+    seen = observe(path, patches)
+    # Outputs: (1, -0.5) and (-4, 8).
+    found = {(round(h.low, 3), round(h.high, 3)) for h in seen.values()}
+    assert found == {(-4.0, 1.0), (-4.0, 8.0)}
+
+
+def test_a_method_changes_the_ranges_of_both_engines(network, tmp_path):
+    patches = PATCHES.copy()
+    # One value far out: min-max gives it a place, divergence leaves it out.
+    patches[0, 0, 0, 0] = 100
+    for name in ("int8", "onnx-int8"):
+        kind = VARIANTS[name]
+        errors = {}
+        for method in ("min-max", "kl"):
+            path = tmp_path / f"{method}{kind.suffix}"
+            kind.convert(network, Calibration(patches, method), path)
+            found = predict(kind.runtime(path, 1), PATCHES[1:])
+            expected = network.predict(PATCHES[1:], batch_size=1, verbose=0)
+            errors[method] = float(np.square(found - expected).mean())
+        assert errors["kl"] < 0.5 * errors["min-max"], name
+
+
+def test_unknown_methods_are_refused():
+    with pytest.raises(InputError, match="did you mean percentile"):
+        Calibration(PATCHES, "percentil")
+
+
+# --- files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["weight-only", "int16", "onnx-float16", "onnx-int8"])
+def test_files_say_what_the_network_says(files, network, name):
+    found = predict(VARIANTS[name].runtime(files[name], 1), PATCHES)
+    expected = network.predict(PATCHES, batch_size=1, verbose=0)
+    # 8 bits of weights: half a step of 1/127 in each of 72 to 288 products that add up at random.
+    assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_sixteen_bits_err_less_than_eight(files, network):
+    expected = network.predict(PATCHES, batch_size=1, verbose=0)
+    errors = {
+        name: float(np.square(predict(VARIANTS[name].runtime(files[name], 1), PATCHES) - expected).sum())
+        for name in ("int8", "int16")
+    }  # fmt: skip
+    assert errors["int16"] < errors["int8"]
+
+
+def test_what_they_are_made_of(files):
+    wide = contents.tflite(files["int16"])
+    assert wide.integer_share == 1
+    assert {operator.dtype for operator in wide.operators} == {"int16"}
+    weights = contents.tflite(files["weight-only"])
+    assert weights.integer_share == 0
+    assert Operator("DEQUANTIZE", "int8", 3) in weights.operators
+    half = contents.onnx(files["onnx-float16"])
+    assert {o.dtype for o in half.arithmetic} == {"float16"}
+    eight = contents.onnx(files["onnx-int8"])
+    assert {o.op: o.dtype for o in eight.arithmetic}["Conv"] == "int8"
+    assert contents.onnx(files["onnx"]).integer_share == 0
+
+
+def test_sizes_follow_the_bits(files):
+    size = {name: path.stat().st_size for name, path in files.items() if path.is_file()}
+    weights = 8 * 9 * 32 + 32 * 40 + 40 * 3
+    assert size["onnx"] - size["onnx-float16"] == pytest.approx(2 * weights, rel=0.2)
+    assert size["float32"] - size["weight-only"] == pytest.approx(3 * weights, rel=0.2)
+    assert size["float32"] - size["int16"] > 2 * weights
+
+
+def test_an_operator_without_sixteen_bits_is_named(tmp_path):
+    class Root(layers.Layer):
+        def call(self, x):
+            return keras.ops.sqrt(keras.ops.abs(x))
+
+    model = model_of(layers.Conv2D(4, 3), Root(), layers.Flatten(), layers.Dense(2))
+    with pytest.raises(VerificationError, match="SQRT in 16 bits|ABS in 16 bits"):
+        VARIANTS["int16"].convert(model, Calibration(PATCHES), tmp_path / "file.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_names_what_there_is(files, tmp_path):
+    seen = observe(files["float32"], PATCHES)
+    with pytest.raises(InputError, match="no operator named nowhere|unknown operator|operator"):
+        mixed.write(files["float32"], seen, Recipe(wide=("nowhere",)), tmp_path / "file.tflite")
+
+
+# --- requests ------------------------------------------------------------------------------
+
+
+def test_options_need_their_files():
+    floats = (variant("float32"),)
+    with pytest.raises(InputError, match="add --int8 or --onnx-int8"):
+        Request(floats, calibration="kl")
+    with pytest.raises(InputError, match="--c-array without one"):
+        Request((variant("onnx"),), c_array=True)
+    with pytest.raises(InputError, match="--micro without one"):
+        Request((variant("onnx"),), micro=True)
+    assert Request((variant("int8"), *floats), calibration="kl").method(floats[0]) is None
+
+
+# --- microcontrollers ----------------------------------------------------------------------
+
+
+def _golden(name, path):
+    runtime = VARIANTS[name].runtime(path, 1)
+    blank = np.zeros((2, 3), np.float32)
+    return Golden.of(runtime, np.arange(2), PATCHES[:2], blank)
+
+
+def test_an_integer_file_runs_bit_for_bit_on_a_microcontroller(files):
+    found = rehearse(files["int8"], _golden("int8", files["int8"]))
+    assert found.refused == ""
+    assert found.difference <= 1
+    # The image and what the convolution makes of it have to lie in the arena.
+    assert 72 + 32 < found.arena < 20_000
+
+
+def test_what_a_microcontroller_cannot_do_is_named(files):
+    found = rehearse(files["dynamic"], _golden("dynamic", files["dynamic"]))
+    assert found.arena == 0
+    assert "takes no tensors of these types" in found.refused
+
+
+# --- the whole way -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def exported(shell):
+    options = ("--int8", "--onnx-int8", "--calibration", "mse", "--c-array", "--micro")
+    done = shell("export", *HU, *shell.SCENE, *options)
+    assert done.returncode == 0, done.stderr
+    return done, shell.folder / "export/tiny/hu"
+
+
+def test_the_record_says_how_ranges_were_chosen(exported):
+    done, folder = exported
+    for name in ("int8", "onnx-int8"):
+        record = Bundle.open(folder / name).record
+        assert record.means == ("ranges by mse",)
+        assert record.calibration > 0
+    assert "int8 took ranges by mse." in done.stdout
+
+
+def test_the_record_says_what_a_microcontroller_needs(exported):
+    done, folder = exported
+    micro = Bundle.open(folder / "int8").record.micro
+    assert micro.arena > 0
+    assert micro.difference <= 1
+    assert f"{micro.arena:,} bytes of arena" in done.stdout
+    assert Bundle.open(folder / "onnx-int8").record.micro is None
+
+
+def test_the_c_source_is_the_file(exported, tmp_path):
+    folder = exported[1] / "int8"
+    record = Bundle.open(folder).record
+    header = (folder / "hu.h").read_text()
+    assert f"#define HSITF_HU_INPUT_ZERO_POINT ({record.input.zero_point})" in header
+    assert f"#define HSITF_HU_CLASSES {len(record.class_names)}" in header
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler (cc) to compile it with")
+    main = tmp_path / "main.c"
+    main.write_text(
+        '#include <stdio.h>\n#include "hu.h"\nint main(void) {\n'
+        "  int shape[] = HSITF_HU_INPUT_SHAPE;\n"
+        "  if (sizeof(HSITF_HU_INPUT_TYPE) != 1 || shape[0] != 1) return 2;\n"
+        '  fprintf(stderr, "%.9g", HSITF_HU_INPUT_SCALE);\n'
+        "  return fwrite(hsitf_hu, 1, hsitf_hu_size, stdout) != hsitf_hu_size;\n}\n"
+    )
+    words = [compiler, "-std=c99", "-Wall", "-Werror", f"-I{folder}", main, folder / "hu.c"]
+    subprocess.run([*map(str, words), "-o", str(tmp_path / "main")], check=True)
+    done = subprocess.run([tmp_path / "main"], capture_output=True, check=True)
+    assert done.stdout == (folder / "hu.tflite").read_bytes()
+    assert np.float32(done.stderr.decode()) == np.float32(record.input.scale)
+
+
+def test_names_cannot_leave_their_comment(exported, tmp_path):
+    from dataclasses import replace
+
+    from hsitf.export import c_source
+
+    bundle = Bundle.open(exported[1] / "int8")
+    names = ("*/ #error", *bundle.record.class_names[1:])
+    header, _ = c_source.write(replace(bundle.record, class_names=names), bundle.file, tmp_path)
+    assert "__ _error */" in header.read_text()
+
+
+def test_a_bound_is_kept_and_said(shell, exported):
+    done = shell("export", *HU, *shell.SCENE, "--int8", "--max-drop", "0.5", "--out", "bounded")
+    assert done.returncode == 0, done.stderr
+    assert "points lost in validation" in done.stderr
+    record = Bundle.open(shell.folder / "bounded/tiny/hu/int8").record
+    assert record.oa_drop <= 0.5
+
+
+def test_rounding_can_be_learned(shell, exported):
+    done = shell("export", *HU, *shell.SCENE, "--int8", "--qat", "--out", "taught")
+    assert done.returncode == 0, done.stderr
+    record = Bundle.open(shell.folder / "taught/tiny/hu/int8").record
+    assert record.means == ("quantization-aware training, 5 epochs",)
+    assert record.integer_share == 1
+    with np.load(shell.folder / "taught/tiny/hu/int8" / GOLDEN, allow_pickle=False) as golden:
+        assert golden["stored_outputs"].dtype == np.int8
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--int8", "--calibration", "entropy"), "method of calibration"),
+        (("--onnx", "--qat"), "--qat without --int8"),
+        (("--onnx", "--micro"), "--micro without one"),
+    ],
+)
+def test_bad_options_are_explained(shell, words, message):
+    done = shell("export", *HU, *shell.SCENE, *words)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_engine_refuses_what_is_no_file(tmp_path):
+    (tmp_path / "file.tflite").write_bytes(b"no file")
+    with pytest.raises(DataError, match="LiteRT cannot run"):
+        VARIANTS["int16"].runtime(tmp_path / "file.tflite", 1)
