@@ -107,10 +107,10 @@ def test_files_say_what_the_network_says(files, network, name):
 
 def test_sixteen_bits_err_less_than_eight(files, network):
     expected = network.predict(PATCHES, batch_size=1, verbose=0)
-    errors = {
-        name: float(np.square(predict(VARIANTS[name].runtime(files[name], 1), PATCHES) - expected).sum())
-        for name in ("int8", "int16")
-    }  # fmt: skip
+    errors = {}
+    for name in ("int8", "int16"):
+        found = predict(VARIANTS[name].runtime(files[name], 1), PATCHES)
+        errors[name] = float(np.square(found - expected).sum())
     assert errors["int16"] < errors["int8"]
 
 
@@ -139,17 +139,17 @@ def test_sizes_follow_the_bits(files):
 def test_an_operator_without_sixteen_bits_is_named(tmp_path):
     class Root(layers.Layer):
         def call(self, x):
-            return keras.ops.sqrt(keras.ops.abs(x))
+            return keras.ops.sqrt(x)
 
     model = model_of(layers.Conv2D(4, 3), Root(), layers.Flatten(), layers.Dense(2))
-    with pytest.raises(VerificationError, match="SQRT in 16 bits|ABS in 16 bits"):
+    with pytest.raises(VerificationError, match="SQRT in 16 bits"):
         VARIANTS["int16"].convert(model, Calibration(PATCHES), tmp_path / "file.tflite")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_recipe_names_what_there_is(files, tmp_path):
     seen = observe(files["float32"], PATCHES)
-    with pytest.raises(InputError, match="no operator named nowhere|unknown operator|operator"):
+    with pytest.raises(InputError, match="operator"):
         mixed.write(files["float32"], seen, Recipe(wide=("nowhere",)), tmp_path / "file.tflite")
 
 

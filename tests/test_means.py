@@ -1,0 +1,121 @@
+"""Means against loss of accuracy in integer files: which are tried, and in what order."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from hsitf.errors import InputError
+from hsitf.export.calibration import Calibration
+from hsitf.export.means import Bench, attempts
+from hsitf.export.variants import VARIANTS
+from hsitf.progress import Silent
+from hsitf.quantize import mixed
+from hsitf.quantize.mixed import Recipe
+from hsitf.quantize.observed import observe
+from hsitf.quantize.ranges import METHODS
+
+RNG = np.random.default_rng(0)
+PATCHES = RNG.normal(size=(64, 3, 3, 8)).astype(np.float32)
+WIDE = "16-bit activations in"
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    inputs = x = keras.Input(batch_shape=(1, 3, 3, 8), name="patch")
+    for layer in (
+        layers.Conv2D(16, 1, activation="relu", name="first"),
+        layers.Conv2D(16, 3, activation="relu", name="second"),
+        layers.Flatten(),
+        layers.Dense(12, activation="relu", name="third"),
+        layers.Dense(3, name="fourth"),
+    ):
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+@pytest.fixture(scope="module")
+def source(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("means") / "float32.tflite"
+    VARIANTS["float32"].convert(network, Calibration(PATCHES), path)
+    return path
+
+
+def bench(network, source, folder, judge, methods=tuple(METHODS)):
+    def plain(path):
+        VARIANTS["int8"].convert(network, Calibration(PATCHES), path)
+
+    return Bench(folder, source, plain, PATCHES, methods, judge, 0.5, Silent())
+
+
+def wide(path):
+    """Operators that a recipe's file was made with of 16 bits."""
+    return 0 if path.stem == "plain" else int(path.stem.rsplit("-", 1)[1])
+
+
+def test_the_converter_is_enough_where_it_is(network, source, tmp_path):
+    found = attempts(bench(network, source, tmp_path, lambda path: 0.2))
+    first = next(found)
+    assert first.means == ()
+    assert first.drop == 0.2
+
+
+def test_the_best_ranges_come_next(network, source, tmp_path):
+    losses = {"plain": 3, "min-max-0": 2, "percentile-0": 0.4, "mse-0": 0.1, "kl-0": 5}
+    found = attempts(bench(network, source, tmp_path, lambda path: losses[path.stem]))
+    assert next(found).means == ("ranges by mse",)
+
+
+@pytest.mark.parametrize("enough", [1, 2, 3])
+def test_then_as_few_wide_operators_as_suffice(network, source, tmp_path, enough):
+    found = attempts(
+        bench(network, source, tmp_path, lambda path: 0.0 if wide(path) >= enough else 1.0, ("kl",))
+    )
+    ranges, operators = next(found).means
+    assert ranges == "ranges by kl"
+    assert operators.startswith(f"{WIDE} {enough} operators: ")
+
+
+def test_where_nothing_suffices_the_best_is_judged(network, source, tmp_path):
+    losses = iter([9.0, 8.0, 7.0, 8.5, 9.0])
+    found = list(attempts(bench(network, source, tmp_path, lambda path: next(losses, 10.0))))
+    assert len(found) == 1
+    assert found[0].drop == 7.0
+
+
+def test_a_wide_operator_errs_less(source, tmp_path):
+    seen = observe(source, PATCHES)
+    known = [operator.output for operator in mixed.operators(source)]
+    expected = mixed.logits(source, PATCHES)
+    errors = []
+    for outputs in ((), tuple(known)):
+        mixed.write(source, seen, Recipe(wide=outputs), tmp_path / "file.tflite")
+        found = mixed.logits(tmp_path / "file.tflite", PATCHES)
+        errors.append(float(np.square(found - expected).sum()))
+    assert errors[1] < errors[0]
+
+
+def test_operators_are_called_by_their_layers(source):
+    names = [operator.name for operator in mixed.operators(source)]
+    assert [name for name in ("first", "second", "third") if any(name in n for n in names)] == [
+        "first", "second", "third",
+    ]  # fmt: skip
+
+
+def test_one_operator_alone_leaves_the_rest_in_floats(source, tmp_path):
+    from hsitf.contents import tflite
+
+    seen = observe(source, PATCHES)
+    only = (mixed.operators(source)[0].output,)
+    mixed.write(source, seen, Recipe(only=only), tmp_path / "file.tflite")
+    kinds = {operator.dtype for operator in tflite(tmp_path / "file.tflite").arithmetic}
+    assert kinds == {"int8", "float32"}
+
+
+def test_a_recipe_of_an_absent_operator_is_refused(source, tmp_path):
+    with pytest.raises(InputError, match="operator"):
+        mixed.write(source, {}, Recipe(only=("nowhere",)), tmp_path / "file.tflite")
+    assert not list(tmp_path.iterdir())
