@@ -1,0 +1,126 @@
+"""What quantization costs and saves, for trained networks, as Markdown tables.
+
+    PYTHONPATH=. python benchmarks/quantization.py drops RUN ... [--data-dir DIR] [--bound 0.5]
+    PYTHONPATH=. python benchmarks/quantization.py sizes RUN ... [--data-dir DIR]
+    PYTHONPATH=. python benchmarks/quantization.py triples RUN ... [--data-dir DIR] [--most 2000]
+
+`drops`: overall accuracy lost by the converter's own int8 file, and by the one that keeps a bound,
+with the means that it took. `sizes`: bytes of every kind of file over those of the float file of
+its format. `triples`: loss in few bits of activations, weights and accumulators, simulated.
+A RUN is a folder that `python -m hsitf.train` wrote.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hsitf.errors import HsitfError
+from hsitf.export.bundle import Bundle
+from hsitf.export.pipeline import export
+from hsitf.export.request import Request
+from hsitf.export.variants import variant
+from hsitf.progress import Silent
+from hsitf.quantize.report import place
+from hsitf.quantize.request import Order, triples
+from hsitf.quantize.schemes import Scheme
+from hsitf.quantize.study import study
+from hsitf.records import SceneChoice
+from hsitf.runs import Run
+
+FLOAT_OF = {
+    "float16": "float32", "dynamic": "float32", "weight-only": "float32", "int8": "float32",
+    "int16": "float32", "onnx-float16": "onnx", "onnx-int8": "onnx",
+}  # fmt: skip
+TRIPLES = (
+    "16,16,32", "8,16,32", "16,8,32", "8,8,32", "8,4,32", "4,8,32", "4,4,32", "8,16,16", "8,8,16",
+    "8,4,16", "4,4,16", "2,8,32", "8,2,32", "1,8,32", "8,1,32",
+)  # fmt: skip
+
+
+def drops(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
+    """Of one network: scene, loss of the plain int8 file, loss and means of the bounded one."""
+    float_oa, cells = "", []
+    for bound in (100.0, given.bound):
+        bundles, refused = exported(run, ("int8",), choice, bound if bound < 100 else None)
+        if refused:
+            cells += [str(refused[0].received)] + [""] * (bound < 100)
+            continue
+        record = bundles[0].record
+        float_oa = f"{100 * record.oa_keras:.2f}"
+        cells.append(f"{0 - record.oa_drop:+.2f}")
+        if bound < 100:
+            cells.append("; ".join(record.means) or "none needed")
+    return run.record.scene.name, float_oa, *cells
+
+
+def sizes(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
+    """Of one network: bytes over the float file, by variant."""
+    bundles, _ = exported(run, ("float32", "onnx", *FLOAT_OF), choice, 100.0)
+    found = {bundle.record.variant: bundle.record.bytes for bundle in bundles}
+    shares = [
+        f"{found[name] / found[plain]:.3f}" if name in found else "-"
+        for name, plain in FLOAT_OF.items()
+    ]
+    return run.record.scene.name, f"{found['float32']:,}", *shares
+
+
+def bits(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
+    """Of one network: accuracy lost by triples of bits."""
+    order = Order(Scheme("channel", "symmetric", "min-max"), given.most)
+    path = place(run, "bits", order).with_suffix(".json")
+    found = study(run, triples(TRIPLES, None), order, path, Silent(), choice)
+    by_bits = {str(cell.bits): cell.oa for cell in found.cells}
+    changes = [f"{100 * (by_bits[text] - found.oa):+.1f}" for text in TRIPLES]
+    return found.scene, f"{100 * found.oa:.2f}", *changes
+
+
+def exported(
+    run: Run, names: Sequence[str], choice: SceneChoice, bound: float | None
+) -> tuple[list[Bundle], list[HsitfError]]:
+    """Files of a network, in a folder that goes."""
+    with tempfile.TemporaryDirectory() as folder:
+        request = Request(tuple(map(variant, names)), max_drop=bound, root=Path(folder))
+        bundles, refused = export(run, request, Silent(), choice)
+    return bundles, list(refused)
+
+
+Row = Callable[[Run, SceneChoice, argparse.Namespace], tuple[str, ...]]
+TABLES: dict[str, tuple[Row, tuple[str, ...]]] = {
+    "drops": (drops, ("scene", "float OA", "int8 change", "with the bound", "by")),
+    "sizes": (sizes, ("scene", "float32, bytes", *FLOAT_OF)),
+    "triples": (bits, ("scene", "float OA", *TRIPLES)),
+}
+
+
+def main() -> None:
+    """Prints one of the tables, row by row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("table", choices=TABLES)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--data-dir")
+    parser.add_argument("--bound", type=float, default=0.5)
+    parser.add_argument("--most", type=int, default=2000)
+    given = parser.parse_args()
+    row, head = TABLES[given.table]
+    columns = ("network", *head)
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    for folder in given.runs:
+        run = Run.open(folder)
+        choice = run.record.plan.scene
+        if given.data_dir:
+            choice = SceneChoice(choice.source, given.data_dir)
+        try:
+            cells = row(run, choice, given)
+        except HsitfError as error:
+            cells = (str(error),)
+        print("| " + " | ".join((run.record.plan.network, *cells)) + " |", flush=True)
+    print(f"\n`{' '.join(['python', os.path.relpath(sys.argv[0]), given.table])} RUN ...`")
+
+
+if __name__ == "__main__":
+    main()
