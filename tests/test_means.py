@@ -76,7 +76,7 @@ def test_then_as_few_wide_operators_as_suffice(network, source, tmp_path, enough
     )
     ranges, operators = next(found).means
     assert ranges == "ranges by kl"
-    assert operators.startswith(f"{WIDE} {enough} operators: ")
+    assert operators.startswith(f"{WIDE} {enough} operator")
 
 
 def test_where_nothing_suffices_the_best_is_judged(network, source, tmp_path):

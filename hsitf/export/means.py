@@ -149,7 +149,9 @@ def _attempt(
     means = [f"ranges by {recipe.method}"]
     if wide:
         names = ", ".join(operator.name for operator in wide)
-        means.append(f"16-bit activations in {len(wide)} operators: {names}")
+        means.append(
+            f"16-bit activations in {len(wide)} operator{'s' if len(wide) > 1 else ''}: {names}"
+        )
     return Attempt(tuple(means), bench.judge(path), path)
 
 
