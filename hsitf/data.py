@@ -195,9 +195,15 @@ def prepare(
 def _fitted(scene: Scene, parts: Split, normalizer: Normalizer, bands: str) -> Reducer:
     """A reduction of bands that has seen the training pixels only, but for those of study."""
     spectra = scene.cube.reshape(-1, scene.bands)
+    taught = sample(scene, parts, normalizer)
+    return fit(bands, taught, lambda: normalizer.apply(spectra), scene.wavelengths)
+
+
+def sample(scene: Scene, parts: Split, normalizer: Normalizer) -> Sample:
+    """The training pixels, as reductions of bands are fitted to them."""
+    spectra = scene.cube.reshape(-1, scene.bands)[parts.train]
     classes = scene.labels.ravel()[parts.train].astype(np.int32) - 1
-    sample = Sample(normalizer.apply(spectra[parts.train]), classes, parts.seed)
-    return fit(bands, sample, lambda: normalizer.apply(spectra), scene.wavelengths)
+    return Sample(normalizer.apply(spectra), classes, parts.seed)
 
 
 def restore(

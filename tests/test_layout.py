@@ -12,8 +12,8 @@ from conftest import ROOT
 ORDER = [
     "errors", "files", "quiet", "progress", "measure", "tables", "figures", "scenes", "metrics",
     "layers", "zoo", "bands", "records", "data", "runs", "graph", "cost", "train", "options",
-    "targets", "lower", "contents", "runtimes", "verify", "quantize", "export", "prune",
-    "smoothing", "classify", "cli",
+    "reduction", "targets", "lower", "contents", "runtimes", "verify", "quantize", "export",
+    "prune", "smoothing", "classify", "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}

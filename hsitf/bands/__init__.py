@@ -7,6 +7,7 @@ and unit deviation. To add a technique, write `(sample, components) -> map` and 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -23,7 +24,7 @@ from hsitf.bands.stored import read, save
 from hsitf.bands.technique import Sample, Technique
 from hsitf.errors import InputError
 
-__all__ = ["TECHNIQUES", "Reducer", "Sample", "fit", "parse", "read", "save"]
+__all__ = ["TECHNIQUES", "Reducer", "Sample", "check", "fit", "parse", "read", "save"]
 
 TECHNIQUES: dict[str, Technique] = {**EXTRACTIONS, **MANIFOLDS, **ENCODERS, **SELECTIONS}
 
@@ -63,7 +64,41 @@ def fit(
     if technique.study:
         sample = Sample(whole(), np.empty(0, np.int32), sample.seed)
     _check(request, technique, sample)
-    return _scaled(request, sample, technique.fit(sample, request.components), technique.remark)
+    fitted, remark = _converging(technique, sample, request.components)
+    return _scaled(request, sample, fitted, remark)
+
+
+def _converging(technique: Technique, sample: Sample, components: int) -> tuple[Map, str]:
+    """What a technique finds, and what its readers have to know."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ConvergenceWarning)
+        fitted = technique.fit(sample, components)
+    stopped = "stopped before it had converged" if told else ""
+    return fitted, "; ".join(filter(None, (technique.remark, stopped)))
+
+
+def check(text: str, sample: Sample, wavelengths: NDArray[np.float64] | None = None) -> int:
+    """Refuses, before any work, a reduction that `fit` would refuse.
+
+    Args:
+        text: Such as "pca:30".
+        sample: The training pixels.
+        wavelengths: (bands,) in nanometers, where known.
+
+    Returns:
+        How many components it leaves.
+
+    Raises:
+        InputError: The reduction cannot be had of these bands and pixels.
+    """
+    request = parse(text)
+    if request.technique in (SELECT, WAVELENGTHS):
+        return len(named_bands(request, sample.bands, wavelengths))
+    _check(request, TECHNIQUES[request.technique], sample)
+    return request.components
 
 
 def _check(request: Request, technique: Technique, sample: Sample) -> None:

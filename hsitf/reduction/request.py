@@ -1,0 +1,105 @@
+"""What a user wants compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hsitf.bands import parse
+from hsitf.bands.request import SELECT, WAVELENGTHS
+from hsitf.errors import InputError
+from hsitf.options import RecipeOptions, SplitChoice, training_plan
+from hsitf.records import SceneChoice, TrainingPlan
+from hsitf.scenes.splits import SplitOptions
+from hsitf.zoo import BASELINES
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What to compare, and on what.
+
+    Attributes:
+        texts: Reductions such as "pca:30".
+        models: Networks or baselines to judge them by; none to measure fitting alone.
+        runs: Trainings of each, with seeds that follow each other.
+        scene: Where.
+        split: Which pixels teach and which judge.
+        schedule: full or short.
+        changes: Of the recipes.
+    """
+
+    texts: tuple[str, ...]
+    models: tuple[str, ...]
+    runs: int
+    scene: SceneChoice
+    split: SplitChoice
+    schedule: str
+    changes: RecipeOptions
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.runs <= 1000:
+            raise InputError("so many runs cannot be made", received=self.runs, allowed="1 to 1000")
+        if not self.texts:
+            raise InputError(
+                "no reduction of bands to compare",
+                remedy="name one or more, such as --bands pca:30",
+            )
+
+    def plan(self, model: str, text: str, number: int) -> TrainingPlan:
+        """The training of a network on reduced bands (all of them where `text` is empty)."""
+        split = self.split
+        seeded = SplitChoice(split.kind, split.train, split.guard, split.patch, split.seed + number)
+        changes = RecipeOptions() if model in BASELINES else self.changes
+        return training_plan(model, self.scene, seeded, self.schedule, changes, bands=text or None)
+
+    @property
+    def timed(self) -> SplitOptions:
+        """The split whose training pixels reductions are timed on: that of the first model."""
+        return self.plan((*self.models, BASELINES[0])[0], "", 0).split
+
+
+def spread(techniques: Sequence[str], components: str | None) -> tuple[str, ...]:
+    """Every technique with every number of components.
+
+    Args:
+        techniques: Such as "pca", or "pca:30" with its own number.
+        components: Such as "10,20,30" or "10:190:10" (from, to, step); None where the techniques
+            have theirs.
+
+    Returns:
+        Such as "pca:10", each once.
+
+    Raises:
+        InputError: A number cannot be read, or there is none for a technique, or two.
+    """
+    counts = _numbers(components) if components else []
+    found = []
+    for text in techniques:
+        own = ":" in text
+        if not own and not counts:
+            raise InputError(
+                "a technique without a number of components", received=text,
+                remedy=f"write {text}:30, or give --components 10:190:10",
+            )  # fmt: skip
+        if own and counts and text.partition(":")[0] not in (SELECT, WAVELENGTHS):
+            raise InputError(
+                "two numbers of components", received=f"{text} and --components {components}",
+                remedy="give one of them",
+            )  # fmt: skip
+        found += [text] if own else [f"{text}:{count}" for count in counts]
+    return tuple(dict.fromkeys(parse(text).text for text in found))
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        if ":" in text:
+            low, high, step = (int(part) for part in text.split(":"))
+            if low < 1 or step < 1 or high < low:
+                raise ValueError
+            return list(range(low, high + 1, step))
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            "the numbers of components cannot be read", received=text,
+            allowed="a list such as 10,20,30 or from:to:step such as 10:190:10",
+        ) from None  # fmt: skip
