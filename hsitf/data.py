@@ -122,6 +122,9 @@ class Data:
             class_names=self.scene.class_names,
             synthetic=self.scene.synthetic,
             sha256=self.scene.sources,
+            wavelengths=()
+            if self.scene.wavelengths is None
+            else tuple(self.scene.wavelengths.tolist()),
         )
 
     def split_record(self) -> SplitRecord:

@@ -106,6 +106,7 @@ class SceneRecord:
         class_names: One name a class.
         synthetic: True where the cube was generated.
         sha256: By file name.
+        wavelengths: Band centers in nanometers; empty where unknown.
     """
 
     name: str
@@ -113,6 +114,7 @@ class SceneRecord:
     class_names: tuple[str, ...]
     synthetic: bool
     sha256: dict[str, str]
+    wavelengths: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -424,6 +426,7 @@ class ExportRecord:
         fused: What the file itself does to the sensor's units before the network: a reduction
             of bands such as "pca:30", "normalization", or nothing where it is empty.
         means: What an integer file took beyond the converter's own ranges, in words.
+        wavelengths: Of the sensor's bands in nanometers; empty where unknown.
         micro: The file in the interpreter of microcontrollers; None where not asked for.
     """
 
@@ -471,6 +474,7 @@ class ExportRecord:
     tile: int = 0
     means: tuple[str, ...] = ()
     micro: Micro | None = None
+    wavelengths: tuple[float, ...] = ()
 
 
 def write(record: object, path: Path) -> None:

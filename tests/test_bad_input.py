@@ -134,7 +134,7 @@ INT8 = ("export", "-m", "hu", *Shell.SCENE, "--int8")
         ((*HU, "--schedule", "long"), ["unknown schedule", "received: long", "full, short"]),
         ((*HU, "--optimizer", "adma"), ["optimizer as 'adma'", "allowed:", "--optimizer"]),
         ((*HU, "--drop-class", "class 9"), ["unknown class 'class 9'", "did you mean"]),
-        ((*INT8, "--variant", "int16"), ["unknown variant 'int16'", "did you mean"]),
+        ((*INT8, "--variant", "int4"), ["unknown variant 'int4'", "did you mean"]),
         (INT8[:-1], ["no variant to export", "--int8, or --all"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

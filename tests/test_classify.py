@@ -14,13 +14,14 @@ from conftest import ROOT
 from rasterio.transform import from_origin
 from spectral.io import envi
 
-from hsitf.classify.mapping import STATE, VALUES, classify, finish
+from hsitf.classify.mapping import LABELS, STATE, VALUES, classify, finish
 from hsitf.classify.outputs import check, palette
 from hsitf.classify.source import of_run
 from hsitf.errors import InputError
 from hsitf.progress import Silent
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
+from hsitf.scenes import Site, open_site
 from hsitf.smoothing import smoothed
 
 RUN = "models/tiny/hu/disjoint-custom-seed0"
@@ -37,6 +38,10 @@ def run(shell):
 
 def where(shell) -> SceneChoice:
     return SceneChoice(str(shell.folder / "tiny.npy"), labels=str(shell.folder / "labels.npy"))
+
+
+def site_of(shell) -> Site:
+    return open_site(str(shell.folder / "tiny.npy"), labels=str(shell.folder / "labels.npy"))
 
 
 @pytest.fixture(scope="module")
@@ -129,9 +134,9 @@ def test_what_cannot_be_is_said(shell, run, mapped, words, message):
 
 
 def test_an_interrupted_map_goes_on(shell, run, tmp_path, monkeypatch):
-    classifier, patches = of_run(run), run.data(where(shell)).patches
-    expected, _ = classify(classifier, patches, tmp_path / "whole", Silent())
-    monkeypatch.setattr("hsitf.classify.mapping.STRIP", 300)
+    classifier, site = of_run(run), site_of(shell)
+    expected = classify(classifier, site, tmp_path / "whole", Silent(), keep=True)
+    monkeypatch.setattr("hsitf.classify.strips.PIXELS", 320)
 
     class StopError(Exception):
         pass
@@ -141,34 +146,37 @@ def test_an_interrupted_map_goes_on(shell, run, tmp_path, monkeypatch):
 
         def advance(self, steps: int = 1, note: str = "") -> None:
             self.steps += 1
-            if self.steps == 4:
+            if self.steps == 3:
                 raise StopError
 
     with pytest.raises(StopError):
-        classify(classifier, patches, tmp_path / "cut", Tired())
-    assert json.loads((tmp_path / "cut" / STATE).read_text())["done"] == 900
+        classify(classifier, site, tmp_path / "cut", Tired(), keep=True)
+    done = json.loads((tmp_path / "cut" / STATE).read_text())["done"]
+    assert done in (16, 24, 32)
     # What is there is taken as it is: a mark in it stays.
     kept = np.load(tmp_path / "cut" / VALUES, mmap_mode="r+")
     kept[0, 0] = 0.25
     kept.flush()
-    found, _ = classify(classifier, patches, tmp_path / "cut", Silent())
-    assert (np.asarray(found[0, 0]) == 0.25).all()
+    found = classify(classifier, site, tmp_path / "cut", Silent(), keep=True)
+    assert (np.asarray(found.values[0, 0]) == 0.25).all()
+    np.testing.assert_array_equal(found.labels, expected.labels)
     np.testing.assert_array_equal(
-        np.asarray(found).reshape(1600, -1)[1:], np.asarray(expected).reshape(1600, -1)[1:]
+        np.asarray(found.values).reshape(1600, -1)[1:],
+        np.asarray(expected.values).reshape(1600, -1)[1:],
     )
     finish(tmp_path / "cut")
     assert not (tmp_path / "cut").exists()
 
 
 def test_another_networks_strips_are_not_taken(shell, run, tmp_path):
-    classifier, patches = of_run(run), run.data(where(shell)).patches
-    classify(classifier, patches, tmp_path / "one", Silent())
+    classifier, site = of_run(run), site_of(shell)
+    classify(classifier, site, tmp_path / "one", Silent(), keep=False)
     state = tmp_path / "one" / STATE
     state.write_text(state.read_text().replace(classifier.sha256, "0" * 64))
-    np.load(tmp_path / "one" / VALUES, mmap_mode="r+")[:] = 0
-    found, speed = classify(classifier, patches, tmp_path / "one", Silent())
-    assert speed > 0
-    assert np.asarray(found).sum() > 1500
+    np.load(tmp_path / "one" / LABELS, mmap_mode="r+")[:] = 0
+    found = classify(classifier, site, tmp_path / "one", Silent(), keep=False)
+    assert found.speed > 0
+    assert found.labels.all()
 
 
 def test_smoothing_by_hand():
@@ -209,13 +217,12 @@ def test_help_loads_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
-def test_another_scenes_strips_are_not_taken(shell, run, tmp_path):
-    classifier, patches = of_run(run), run.data(where(shell)).patches
-    classify(classifier, patches, tmp_path / "one", Silent())
-    other = replace(patches, padded=patches.padded[::-1].copy())
-    _, speed = classify(classifier, other, tmp_path / "one", Silent())
-    assert speed > 0
-    assert classify(classifier, other, tmp_path / "one", Silent())[1] == 0
+def test_another_scenes_strips_are_not_taken(shell, run, tmp_path, tiny):
+    classifier, site = of_run(run), site_of(shell)
+    classify(classifier, site, tmp_path / "one", Silent(), keep=False)
+    other = Site.of(replace(tiny, cube=tiny.cube[::-1].copy()))
+    assert classify(classifier, other, tmp_path / "one", Silent(), keep=False).speed > 0
+    assert classify(classifier, other, tmp_path / "one", Silent(), keep=False).speed == 0
 
 
 def test_the_data_beside_a_header_are_not_replaced_unasked(tmp_path):

@@ -42,6 +42,16 @@ def classify(
         Path | None, typer.Option("--confidence", help="GeoTIFF of the largest probability.")
     ] = None,
     threads: Annotated[int, typer.Option("--threads", help="Of the engine.")] = 2,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            help="keras, litert, litert-tiles, onnx or onnx-tiles; else the fastest, by trial.",
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option("--dask", help="Address of a Dask scheduler to compute on.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Classifies every pixel of a scene and writes its map.
@@ -53,7 +63,7 @@ def classify(
     from hsitf.classify.outputs import check
     from hsitf.classify.request import MapRequest
 
-    request = MapRequest(tuple(out), smooth, probabilities, confidence, threads)
+    request = MapRequest(tuple(out), smooth, probabilities, confidence, threads, engine, dask)
     check(request.files, overwrite)
     from hsitf.errors import InputError
     from hsitf.options import SplitChoice, check_origin

@@ -1,25 +1,35 @@
-"""The probabilities of every pixel, strip by strip, resumable."""
+"""The classes of every pixel, strip by strip: read ahead, computed, written behind, resumable."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hsitf.classify.source import Classifier, probabilities
+from hsitf.classify.source import Classifier
+from hsitf.classify.strips import Done, Strip, compute, plan, prepare
 from hsitf.files import explained, needing, replacing
 from hsitf.progress import Progress
-from hsitf.runtimes import Floats, scan, tile
-from hsitf.scenes.patches import PatchSource
+from hsitf.scenes.site import Site
 
-# Pixels between two looks at the clock: a few seconds of the slowest network.
-STRIP = 2048
-VALUES, STATE = "probabilities.npy", "state.json"
+LABELS, VALUES, STATE = "labels.npy", "probabilities.npy", "state.json"
+# Strips that wait between reading, computing and writing.
+AHEAD = 2
+
+S = TypeVar("S")
+T = TypeVar("T")
+# From the strips that are left to what they give, in their order.
+Compute = Callable[[Sequence[Strip]], Iterator[Done]]
 
 
 @dataclass(frozen=True)
@@ -30,58 +40,122 @@ class _State:
     scene: str
     engine: str
     shape: tuple[int, int, int]
+    strip: int
+    keep: bool
     done: int
 
 
-def classify(
-    classifier: Classifier, patches: PatchSource, folder: Path, progress: Progress
-) -> tuple[Floats, float]:
-    """Probabilities of all pixels of a scene.
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """A map on disk.
 
-    They are kept on disk while they are made: an interrupted map goes on from its last strip
-    where network and scene are the same.
+    Attributes:
+        labels: (rows, cols) uint8, 0 for pixels without a class.
+        values: (rows, cols, classes) float16; None where they were not asked for.
+        speed: Pixels per second of what was computed now; 0 where nothing was left to do.
+    """
+
+    labels: NDArray[np.uint8]
+    values: NDArray[np.floating[Any]] | None
+    speed: float
+
+
+def locally(classifier: Classifier, site: Site, keep: bool) -> Compute:
+    """Computes strips in this process, while the next ones are read."""
+
+    def work(strips: Sequence[Strip]) -> Iterator[Done]:
+        for prepared in ahead(partial(prepare, classifier, site), strips):
+            yield compute(classifier, prepared, keep)
+
+    return work
+
+
+def classify(
+    classifier: Classifier,
+    site: Site,
+    folder: Path,
+    progress: Progress,
+    keep: bool,
+    work: Compute | None = None,
+) -> Mapped:
+    """Classifies all pixels of a scene.
+
+    What is found is kept on disk while it is made: an interrupted map goes on from its last
+    strip where network, engine and scene are the same.
 
     Args:
         classifier: What classifies.
-        patches: Of the scene.
-        folder: To keep them in; made here, removed by `finish`.
+        site: The scene.
+        folder: To keep it in; made here, removed by `finish`.
         progress: Told of every strip, with pixels per second.
-
-    Returns:
-        (rows, cols, classes) float16 on disk, and the pixels per second of what was computed now
-        (0 where nothing was left to do).
+        keep: Whether probabilities are wanted.
+        work: What computes strips; in this process where None.
 
     Raises:
         OutputError: There is no room, or the folder cannot be written.
+        DataError: The scene's file is damaged.
     """
-    shape = (patches.rows, patches.cols, len(classifier.class_names))
-    total = patches.rows * patches.cols
-    seen = hashlib.sha256(np.ascontiguousarray(patches.padded).data).hexdigest()
-    known = _State(classifier.sha256, seen, classifier.runtime.engine, shape, 0)
+    rows, cols, _ = site.shape
+    strips, classes = plan(classifier, site), len(classifier.class_names)
+    height = strips[0].last - strips[0].first
+    known = _State(
+        classifier.sha256, site.identity, classifier.runtime.engine, (rows, cols, classes),
+        height, keep, 0,
+    )  # fmt: skip
     done = _done(folder, known)
+    begin, first = time.monotonic(), done
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with needing(2 * total * shape[2] if not done else 0, folder):
-            kept = np.lib.format.open_memmap(
-                folder / VALUES, "r+" if done else "w+", np.float16, shape
-            )
-        flat = kept.reshape(total, shape[2])
-        progress.start(f"classifying with {classifier.runtime.engine}", total)
-        progress.advance(done)
-        begin, first = time.monotonic(), done
-        # A tile that a strip cuts would be computed twice.
-        strip = tile(classifier.runtime) * patches.cols or STRIP
-        while done < total:
-            pixels = np.arange(done, min(done + strip, total))
-            for places, logits in scan(classifier.runtime, patches, pixels):
-                flat[pixels[places]] = probabilities(logits)
-            done += len(pixels)
-            kept.flush()
-            _write(folder, replace(known, done=done))
-            speed = (done - first) / max(time.monotonic() - begin, 1e-9)
-            progress.advance(len(pixels), f"{speed:,.0f} pixels/s")
-    rate = (done - first) / max(time.monotonic() - begin, 1e-9) if done > first else 0.0
-    return kept, rate
+        labels = _kept(folder / LABELS, (rows, cols), np.uint8, done > 0)
+        values = None
+        if keep:
+            values = _kept(folder / VALUES, (rows, cols, classes), np.float16, done > 0)
+        progress.start(f"classifying with {classifier.runtime.engine}", rows * cols)
+        progress.advance(done * cols)
+        left = [strip for strip in strips if strip.first >= done]
+
+        def write(found: Done) -> int:
+            """Keeps a strip; what the state says to be done lies on the disk."""
+            at = slice(found.strip.first, found.strip.last)
+            labels[at] = found.labels
+            labels.flush()
+            if values is not None:
+                values[at] = found.values
+                values.flush()
+            _write(folder, replace(known, done=found.strip.last))
+            return found.strip.last
+
+        for last in ahead(write, (work or locally(classifier, site, keep))(left)):
+            speed = (last - first) * cols / max(time.monotonic() - begin, 1e-9)
+            progress.advance((last - done) * cols, f"{speed:,.0f} pixels/s")
+            done = last
+    seconds = max(time.monotonic() - begin, 1e-9)
+    return Mapped(labels, values, (done - first) * cols / seconds)
+
+
+def ahead(function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """What a function makes of items, in their order, by a thread that is a few ahead.
+
+    The items themselves are made by who takes the results: of two such in a row, one reads, the
+    caller computes, and the other writes.
+    """
+    pool = ThreadPoolExecutor(1)
+    try:
+        waiting: deque[Future[T]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _kept(path: Path, shape: tuple[int, ...], dtype: type[np.generic], there: bool) -> Any:
+    room = 0 if there else int(np.prod(shape)) * np.dtype(dtype).itemsize
+    with needing(room, path.parent):
+        return np.lib.format.open_memmap(path, "r+" if there else "w+", dtype, shape)
 
 
 def finish(folder: Path) -> None:
@@ -90,13 +164,15 @@ def finish(folder: Path) -> None:
 
 
 def _done(folder: Path, known: _State) -> int:
-    """Pixels that an earlier run of the same network and scene left there."""
-    if not (folder / STATE).is_file() or not (folder / VALUES).is_file():
+    """Rows that an earlier run of the same network and scene left there."""
+    if not (folder / STATE).is_file() or not (folder / LABELS).is_file():
         return 0
     try:
         then = json.loads((folder / STATE).read_text())
         same = {**then, "shape": tuple(then["shape"]), "done": 0} == asdict(known)
-        whole = np.load(folder / VALUES, mmap_mode="r").shape == known.shape
+        whole = np.load(folder / LABELS, mmap_mode="r").shape == known.shape[:2]
+        if known.keep:
+            whole &= np.load(folder / VALUES, mmap_mode="r").shape == known.shape
         return int(then["done"]) if same and whole else 0
     except (ValueError, KeyError, TypeError, OSError, EOFError):
         return 0

@@ -21,6 +21,8 @@ Color = tuple[int, int, int]
 NODATA = 0
 # uint8 with 0 for no class.
 MOST_CLASSES = 255
+# Pixels of a picture's longer side; larger maps are thinned out for it.
+PICTURE_SIDE = 4000
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +114,18 @@ def probability_tiff(values: NDArray[np.floating], found: Map, path: Path) -> No
                     file.set_band_description(band + 1, found.class_names[band])
 
 
+def write_probabilities(values: NDArray[np.floating], found: Map, path: Path) -> None:
+    """Writes probabilities or confidence; see `probability_tiff`.
+
+    Raises:
+        OutputError: They cannot be written.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        probability_tiff(values, found, temporary)
+
+
 def envi(found: Map, path: Path) -> None:
     """ENVI classification: a header, and the labels in an .img beside it."""
     from spectral.io import envi as files
@@ -127,14 +141,16 @@ def picture(found: Map, path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    rows, cols = found.labels.shape
+    step = -(-max(found.labels.shape) // PICTURE_SIDE)
+    labels = found.labels[::step, ::step]
+    rows, cols = labels.shape
     wide = 6.4 * min(3.0, max(0.5, cols / rows))
     figure = Figure(figsize=(wide + 3.2, 6.8), dpi=150, layout="constrained")
     axes = figure.subplots()
-    image = np.asarray(found.colors, np.uint8)[found.labels]
+    image = np.asarray(found.colors, np.uint8)[labels]
     axes.imshow(image, interpolation="nearest")
     axes.set_axis_off()
-    present = [n for n in np.unique(found.labels).tolist() if n]
+    present = [n for n in np.unique(labels).tolist() if n]
     handles = [
         Patch(
             facecolor="#{:02x}{:02x}{:02x}".format(*found.colors[n]), label=found.class_names[n - 1]

@@ -18,6 +18,8 @@ class MapRequest:
         probabilities: GeoTIFF with a band for each class; None for none.
         confidence: GeoTIFF of the largest probability; None for none.
         threads: Of the engine.
+        engine: Name in `engines.ENGINES`; None for the fastest by a short trial.
+        dask: Address of a scheduler whose workers compute; None for this process.
     """
 
     out: tuple[Path, ...]
@@ -25,6 +27,8 @@ class MapRequest:
     probabilities: Path | None = None
     confidence: Path | None = None
     threads: int = 2
+    engine: str | None = None
+    dask: str | None = None
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -38,6 +42,11 @@ class MapRequest:
                 raise InputError(
                     f"{path} is no GeoTIFF", received=path.suffix or "no suffix", allowed=".tif"
                 )
+
+    @property
+    def keeps(self) -> bool:
+        """Whether probabilities are wanted besides classes."""
+        return bool(self.smooth) or self.probabilities is not None or self.confidence is not None
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hsitf import bands, runs, runtimes
 from hsitf.bands import Reducer
-from hsitf.data import front
 from hsitf.errors import DataError, InputError
 from hsitf.export import bundle
 from hsitf.export.bundle import Bundle
 from hsitf.export.variants import variant
 from hsitf.files import sha256
-from hsitf.records import RunRecord
+from hsitf.records import RunRecord, SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Runtime
+from hsitf.scenes import Site, open_site
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
-from hsitf.scenes.scene import Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,7 @@ class Classifier:
         class_names: One name an output.
         scene: Name of the scene it was trained on.
         sha256: Of the network's file.
+        wavelengths: Of the bands in nanometers; empty where unknown.
     """
 
     name: str
@@ -46,23 +47,40 @@ class Classifier:
     class_names: tuple[str, ...]
     scene: str
     sha256: str
+    wavelengths: tuple[float, ...] = ()
 
-    def patches(self, scene: Scene) -> PatchSource:
-        """The patches of a scene as the network takes them.
+    def check(self, site: Site) -> None:
+        """Refuses a scene that the network does not know.
 
         Raises:
-            InputError: The scene has another number of bands, or is smaller than a patch.
+            InputError: The scene has other bands, or is smaller than a patch.
         """
         expected = len(self.normalizer.offset)
-        if scene.bands != expected:
+        if site.shape[2] != expected:
             raise InputError(
                 f"{self.name} was trained on other bands",
-                received=f"{scene.bands} bands in {scene.name}",
+                received=f"{site.shape[2]} bands in {site.name}",
                 allowed=f"{expected}, as {self.scene} has them",
                 remedy="give a cube of the same sensor, or train a network on this one",
             )
-        PatchSource.check(scene.cube.shape, self.patch)
-        return PatchSource.of(front(scene.cube, self.normalizer, self.reducer), self.patch)
+        if self.wavelengths and site.wavelengths is not None:
+            self._check_wavelengths(site.name, site.wavelengths)
+        PatchSource.check(site.shape, self.patch)
+
+    def _check_wavelengths(self, name: str, received: NDArray[np.float64]) -> None:
+        known = np.asarray(self.wavelengths)
+        # A band that is off by more than half the distance to its neighbors is another band.
+        apart = float(np.abs(np.diff(known)).min()) if len(known) > 1 else np.inf
+        (other,) = np.nonzero(np.abs(received - known) > apart / 2)
+        if len(other):
+            first = int(other[0])
+            raise InputError(
+                f"{self.name} was trained on other wavelengths",
+                received=f"{len(other)} of {len(known)} bands, the first of them band {first} of "
+                f"{name} at {received[first]:g} nm",
+                allowed=f"{known[first]:g} nm there, as {self.scene} has it",
+                remedy="give a cube of the same sensor, or train a network on this one",
+            )
 
 
 def of_run(run: Run) -> Classifier:
@@ -71,6 +89,7 @@ def of_run(run: Run) -> Classifier:
     return Classifier(
         record.plan.network, runtimes.Keras(run.network()), record.normalizer, run.reducer(),
         record.plan.patch, record.scene.class_names, record.scene.name, record.sha256,
+        record.scene.wavelengths,
     )  # fmt: skip
 
 
@@ -95,8 +114,29 @@ def of_bundle(folder: Path, threads: int) -> Classifier:
     runtime = variant(record.variant).runtime(found.file, threads)
     return Classifier(
         f"{record.model}, {record.variant}", runtime, record.normalizer, reducer, record.patch,
-        record.class_names, record.scene, record.sha256,
+        record.class_names, record.scene, record.sha256, record.wavelengths,
     )  # fmt: skip
+
+
+def opened(folder: Path, threads: int) -> tuple[Classifier, Run | None]:
+    """The classifier of a run or a bundle, and the run where it is one.
+
+    Raises:
+        DataError: It is neither, or damaged.
+    """
+    if is_bundle(folder):
+        return of_bundle(folder, threads), None
+    run = Run.open(folder)
+    return of_run(run), run
+
+
+def site_for(choice: SceneChoice) -> Site:
+    """The scene that a user names, ready to be classified."""
+    site = open_site(
+        choice.source, choice.data_dir, labels=choice.labels, variable=choice.variable,
+        labels_variable=choice.labels_variable,
+    )  # fmt: skip
+    return site.without(choice.drop)
 
 
 def is_bundle(folder: Path) -> bool:

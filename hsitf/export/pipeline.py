@@ -369,6 +369,7 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
         calibration=_calibrated(source, request) if item.variant.calibrated else 0,
         means=source.means + item.means,
         micro=item.micro,
+        wavelengths=run.scene.wavelengths,
         versions=records.versions(),
         run=str(source.run.folder),
         run_sha256=run.sha256,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from hsitf.errors import DataError, InputError, unknown
 from hsitf.scenes import download
 from hsitf.scenes.catalog import BASE_URL, CATALOG, Entry, Form, Layout, Spectrum
 from hsitf.scenes.pictures import PICTURES
-from hsitf.scenes.readers import READERS, read_array
+from hsitf.scenes.readers import READERS, open_array, read_array
 from hsitf.scenes.scene import Scene
+from hsitf.scenes.site import Site
 
-__all__ = ["Scene", "load", "names"]
+__all__ = ["Scene", "Site", "load", "names", "open_site"]
 
 BUILT_IN = "fields"
 """The scene that is generated and needs no files."""
@@ -94,17 +95,72 @@ def load(
         progress,
     )
     name = str(name_or_path)
+    if (path := _path_of(name)) is not None:
+        return _from_path(path, request)
     if name.lower() == BUILT_IN:
         return _built_in(request)
     for entry in CATALOG:
         if name.lower() == entry.name.lower():
             return _from_catalog(entry, request)
-    if name.lower() in PICTURES:
-        return _pictures(name.lower(), request)
-    path = Path(name_or_path).expanduser()
+    return _pictures(name.lower(), request)
+
+
+def open_site(
+    name_or_path: str,
+    data_dir: str | Path | None = None,
+    *,
+    labels: str | Path | None = None,
+    variable: str | None = None,
+    labels_variable: str | None = None,
+) -> Site:
+    """Opens what is to be classified: a scene by name, in memory, or a cube by path, in its file.
+
+    Args and errors are those of `load`, but for the cube's values, which are not looked at.
+    """
+    path = _path_of(name_or_path)
+    if path is None:
+        return Site.of(
+            load(
+                name_or_path, data_dir, labels=labels, variable=variable,
+                labels_variable=labels_variable,
+            )
+        )  # fmt: skip
+    site = Site.stored(path, open_array(path, variable))
+    if not labels and not labels_variable:
+        return site
+    place = Path(labels).expanduser() if labels else path
+    truth = read_array(place, labels_variable)
+    found = _label_map(place, truth.values)
+    if found.shape != site.shape[:2]:
+        raise DataError(
+            f"the labels of {site.name} are of another size than its cube",
+            received=f"labels {found.shape}, cube {site.shape[:2]}",
+            allowed="the same rows and cols",
+            remedy="give the label map that belongs to this cube",
+        )
+    sources = [*open_array(path, variable).files, *truth.files]
+    return replace(
+        site, labels=found, class_names=_numbered(found), sources=tuple(_digests(sources).items())
+    )
+
+
+def _path_of(name: str) -> Path | None:
+    """The path that a user means, or None for the name of a scene.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if name.lower() in {known.lower() for known in names()}:
+        return None
+    path = Path(name).expanduser()
     if path.exists() or path.suffix.lower() in READERS or len(path.parts) > 1:
-        return _from_path(path, request)
+        return path
     raise unknown("scene", name, names())
+
+
+def _numbered(labels: NDArray[np.int32]) -> tuple[str, ...]:
+    """Names of the classes of a label map that has none."""
+    return tuple(f"class {k}" for k in range(1, int(labels.max()) + 1))
 
 
 def _built_in(request: _Request) -> Scene:
@@ -142,7 +198,7 @@ def _from_path(path: Path, request: _Request) -> Scene:
         name=path.stem,
         cube=_float32(cube.values),
         labels=labels,
-        class_names=tuple(f"class {k}" for k in range(1, int(labels.max()) + 1)),
+        class_names=_numbered(labels),
         wavelengths=cube.wavelengths,
         rgb_bands=_rgb_bands(cube.values.shape[-1], cube.wavelengths),
         sources=_digests(sources),

@@ -13,7 +13,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -61,8 +61,40 @@ class Array:
     wavelengths: NDArray[np.float64] | None = None
 
 
-def read_array(path: Path, variable: str | None = None) -> Array:
-    """Reads one array from a file; the format follows from the suffix (see `READERS`).
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """An array that lies in a file, from which rows can be read.
+
+    Attributes:
+        shape: (rows, cols, bands) or (rows, cols), or whatever rank the file has.
+        dtype: Boolean, integer or real.
+        files: What it is read from; ENVI has two.
+        kind: What its reader takes the file for, for messages.
+        slice: Reads some rows, from one number up to another.
+        wavelengths: (bands,) float64 band centers in nanometers, None where the file has none.
+        streams: Whether rows are read by themselves, rather than the whole file with the first.
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    files: tuple[Path, ...]
+    kind: str
+    slice: Callable[[int, int], NDArray[Any]] = field(repr=False)
+    wavelengths: NDArray[np.float64] | None = None
+    streams: bool = True
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Rows `start` up to `stop`, in the type of the file.
+
+        Raises:
+            DataError: The file is damaged there.
+        """
+        with _explained(self.files[-1], self.kind):
+            return self.slice(start, stop)
+
+
+def open_array(path: Path, variable: str | None = None) -> Stored:
+    """Opens one array of a file; the format follows from the suffix (see `READERS`).
 
     Args:
         path: The file; of an ENVI pair either the header or the data.
@@ -71,8 +103,8 @@ def read_array(path: Path, variable: str | None = None) -> Array:
 
     Raises:
         InputError: No such file or variable, an unknown suffix, or a choice to be made.
-        DataError: The file is truncated, damaged, of another format or too large, or what it
-            holds are not numbers.
+        DataError: The file is truncated, damaged or of another format, or what it holds are not
+            numbers.
     """
     if not path.is_file():
         raise InputError(
@@ -88,21 +120,32 @@ def read_array(path: Path, variable: str | None = None) -> Array:
             allowed=", ".join(READERS),
             remedy="convert it to one of these, or rename it if it is one of them",
         )
-    array = reader(path, variable)
-    if array.values.dtype.kind not in "biuf":
+    stored = reader(path, variable)
+    if stored.dtype.kind not in "biuf":
         raise DataError(
             f"{path} does not hold real numbers",
-            received=f"type {array.values.dtype}",
+            received=f"type {stored.dtype}",
             allowed="boolean, integer or real numbers",
             remedy="convert it before",
         )
-    if array.values.size == 0:
+    if math.prod(stored.shape) == 0:
         raise DataError(
             f"{path} holds an empty array",
-            received=f"shape {array.values.shape}",
+            received=f"shape {stored.shape}",
             remedy="give another file or variable",
         )
-    return array
+    return stored
+
+
+def read_array(path: Path, variable: str | None = None) -> Array:
+    """Reads one array from a file, whole; else as `open_array`.
+
+    Raises:
+        DataError: It is too large to be read at once.
+    """
+    stored = open_array(path, variable)
+    _bounded(stored.files[-1], stored.shape, stored.dtype.itemsize)
+    return Array(stored.read(0, stored.shape[0]), stored.files, stored.wavelengths)
 
 
 def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64] | None:
@@ -124,14 +167,14 @@ def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64]
     return centers if name in _NANOMETERS else None
 
 
-def _read_mat(path: Path, variable: str | None) -> Array:
+def _open_mat(path: Path, variable: str | None) -> Stored:
     """MATLAB: version 7.3 is HDF5 with the axes reversed, the earlier ones are their own format."""
     import h5py
 
-    return (_read_mat73 if h5py.is_hdf5(path) else _read_mat5)(path, variable)
+    return (_open_mat73 if h5py.is_hdf5(path) else _open_mat5)(path, variable)
 
 
-def _read_mat5(path: Path, variable: str | None) -> Array:
+def _open_mat5(path: Path, variable: str | None) -> Stored:
     import scipy.io
 
     with _explained(path, "a MATLAB file"):
@@ -142,22 +185,28 @@ def _read_mat5(path: Path, variable: str | None) -> Array:
     _bounded(path, shapes[name], _MATLAB_BYTES[found[name][1]])
     with _explained(path, "a MATLAB file"):
         values = scipy.io.loadmat(path, appendmat=False, variable_names=[name])[name]
-    return Array(values, (path,))
+    return _whole(values, path, "a MATLAB file")
 
 
-def _read_mat73(path: Path, variable: str | None) -> Array:
+def _open_mat73(path: Path, variable: str | None) -> Stored:
     import h5py
 
-    with _explained(path, "a MATLAB file (version 7.3)"), h5py.File(path, "r") as file:
+    kind = "a MATLAB file (version 7.3)"
+    with _explained(path, kind), h5py.File(path, "r") as file:
         datasets = _datasets(file)
         # MATLAB counts the first axis fastest, HDF5 the last: the same bytes, axes reversed.
         shapes = {name: item.shape[::-1] for name, item in datasets.items()}
         name = _choose(path, shapes, variable)
-        _bounded(path, shapes[name], datasets[name].dtype.itemsize)
-        return Array(datasets[name][()].T, (path,))
+        dtype = datasets[name].dtype
+
+    def rows(start: int, stop: int) -> NDArray[Any]:
+        with h5py.File(path, "r") as file:
+            return np.asarray(file[name][..., start:stop].T)
+
+    return Stored(shapes[name], dtype, (path,), kind, rows)
 
 
-def _read_hdf5(path: Path, variable: str | None) -> Array:
+def _open_hdf5(path: Path, variable: str | None) -> Stored:
     """HDF5 and NetCDF-4, axes as stored, but the band axis last where the file tells which it is.
 
     It tells by a one-dimensional dataset named `wavelength` or `wavelengths` that is as long as
@@ -165,24 +214,40 @@ def _read_hdf5(path: Path, variable: str | None) -> Array:
     """
     import h5py
 
-    with _explained(path, "HDF5 or NetCDF-4"), h5py.File(path, "r") as file:
+    kind = "HDF5 or NetCDF-4"
+    with _explained(path, kind), h5py.File(path, "r") as file:
         datasets = _datasets(file)
         name = _choose(path, {key: item.shape for key, item in datasets.items()}, variable)
-        _bounded(path, datasets[name].shape, datasets[name].dtype.itemsize)
-        values = datasets[name][()]
-        scales = [
-            item
-            for key, item in datasets.items()
-            if key.rpartition("/")[2].lower() in ("wavelength", "wavelengths") and item.ndim == 1
-        ]
-        if len(scales) != 1 or values.ndim != 3 or values.shape.count(len(scales[0])) != 1:
-            return Array(values, (path,))
-        unit = scales[0].attrs.get("units")
-        unit = unit.decode() if isinstance(unit, bytes) else unit
-        values = np.moveaxis(values, values.shape.index(len(scales[0])), -1)
-        return Array(
-            values, (path,), nanometers(scales[0][()], None if unit is None else str(unit))
-        )
+        shape, dtype = datasets[name].shape, datasets[name].dtype
+        band, wavelengths = _band_axis(datasets, shape)
+
+    def rows(start: int, stop: int) -> NDArray[Any]:
+        # The first axis that is not the bands' counts rows.
+        chosen = [slice(None)] * len(shape)
+        chosen[1 if band == 0 else 0] = slice(start, stop)
+        with h5py.File(path, "r") as file:
+            values = file[name][tuple(chosen)]
+        return np.asarray(values if band is None else np.moveaxis(values, band, -1))
+
+    order = [*shape] if band is None else [*shape[:band], *shape[band + 1 :], shape[band]]
+    return Stored(tuple(order), dtype, (path,), kind, rows, wavelengths)
+
+
+def _band_axis(
+    datasets: Mapping[str, Any], shape: Shape
+) -> tuple[int | None, NDArray[np.float64] | None]:
+    """Which axis of a cube counts bands, and their wavelengths, as far as the file tells."""
+    scales = [
+        item
+        for key, item in datasets.items()
+        if key.rpartition("/")[2].lower() in ("wavelength", "wavelengths") and item.ndim == 1
+    ]
+    if len(scales) != 1 or len(shape) != 3 or shape.count(len(scales[0])) != 1:
+        return None, None
+    unit = scales[0].attrs.get("units")
+    unit = unit.decode() if isinstance(unit, bytes) else unit
+    found = nanometers(scales[0][()], None if unit is None else str(unit))
+    return shape.index(len(scales[0])), found
 
 
 def _datasets(file: Any) -> dict[str, Any]:
@@ -206,13 +271,13 @@ def _datasets(file: Any) -> dict[str, Any]:
     return found
 
 
-def _read_envi(path: Path, variable: str | None) -> Array:
+def _open_envi(path: Path, variable: str | None) -> Stored:
     """ENVI: a text header and a raw file, interleaved by line, pixel or band."""
     import spectral.io.envi as envi
 
     _single(path, variable)
-    header = _envi_header(path)
-    with _explained(header, "an ENVI header with its data"):
+    header, kind = _envi_header(path), "an ENVI header with its data"
+    with _explained(header, kind):
         try:
             image = envi.open(str(header), None if path == header else str(path))
         except envi.EnviDataFileNotFoundError as error:
@@ -223,14 +288,20 @@ def _read_envi(path: Path, variable: str | None) -> Array:
             ) from error
         shape = tuple(int(n) for n in (image.nrows, image.ncols, image.nbands))
         data = Path(image.filename)
-        available = data.stat().st_size - int(image.offset)
-        _bounded(data, shape, image.sample_size, available)
-        values = np.array(image.open_memmap(interleave="bip"))
+        _present(data, shape, image.sample_size, data.stat().st_size - int(image.offset))
         centers, unit = image.bands.centers, image.metadata.get("wavelength units")
         wavelengths = nanometers(centers, unit) if centers else None
-    if shape[2] == 1:
-        values, wavelengths = values[:, :, 0], None
-    return Array(values, (header, data), wavelengths)
+    single = shape[2] == 1
+
+    def rows(start: int, stop: int) -> NDArray[Any]:
+        # Mapped anew each time: what stays mapped counts as memory in use.
+        values = np.array(image.open_memmap(interleave="bip")[start:stop])
+        return values[:, :, 0] if single else values
+
+    return Stored(
+        shape[:2] if single else shape, np.dtype(image.dtype), (header, data), kind, rows,
+        None if single else wavelengths,
+    )  # fmt: skip
 
 
 def _envi_header(path: Path) -> Path:
@@ -247,39 +318,64 @@ def _envi_header(path: Path) -> Path:
     )
 
 
-def _read_geotiff(path: Path, variable: str | None) -> Array:
+def _open_geotiff(path: Path, variable: str | None) -> Stored:
     """GeoTIFF: one band is a map, several are a cube."""
     import rasterio
 
     _single(path, variable)
+    kind = "a GeoTIFF"
+    with _explained(path, kind), _tiff(path) as image:
+        shape = (image.height, image.width, image.count)
+        dtype = np.result_type(*image.dtypes)
+        tags = [image.tags(band) for band in image.indexes]
+    single = shape[2] == 1
+    wavelengths = None
+    if not single and all("wavelength" in tag for tag in tags):
+        with _explained(path, "a GeoTIFF with wavelengths"):
+            centers = [float(tag["wavelength"]) for tag in tags]
+        wavelengths = nanometers(centers, tags[0].get("wavelength_units"))
+
+    def rows(start: int, stop: int) -> NDArray[Any]:
+        window = rasterio.windows.Window(0, start, shape[1], stop - start)
+        with _tiff(path) as image:
+            values: NDArray[Any] = np.moveaxis(image.read(window=window), 0, -1)
+        return values[:, :, 0] if single else values
+
+    return Stored(shape[:2] if single else shape, dtype, (path,), kind, rows, wavelengths)
+
+
+@contextmanager
+def _tiff(path: Path) -> Iterator[Any]:
+    import rasterio
+
     # A picture without map coordinates is as good as any here.
-    with warnings.catch_warnings(), _explained(path, "a GeoTIFF"):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         # No other driver: GDAL's virtual formats could point at any other file.
         with rasterio.open(path, driver="GTiff") as image:
-            shape = (image.height, image.width, image.count)
-            _bounded(path, shape, max(np.dtype(name).itemsize for name in image.dtypes))
-            values = np.moveaxis(image.read(), 0, -1)
-            tags = [image.tags(band) for band in image.indexes]
-    if shape[2] == 1:
-        return Array(values[:, :, 0], (path,))
-    if not all("wavelength" in tag for tag in tags):
-        return Array(values, (path,))
-    with _explained(path, "a GeoTIFF with wavelengths"):
-        centers = [float(tag["wavelength"]) for tag in tags]
-    return Array(values, (path,), nanometers(centers, tags[0].get("wavelength_units")))
+            yield image
 
 
-def _read_npy(path: Path, variable: str | None) -> Array:
+def _open_npy(path: Path, variable: str | None) -> Stored:
     _single(path, variable)
-    with _explained(path, "a .npy file"), path.open("rb") as stream:
+    kind = "a .npy file"
+    with _explained(path, kind), path.open("rb") as stream:
         shape, dtype = _npy_header(path, stream)
-        _bounded(path, shape, dtype.itemsize, path.stat().st_size - stream.tell())
-        return Array(np.load(path, allow_pickle=False), (path,))
+        _present(path, shape, dtype.itemsize, path.stat().st_size - stream.tell())
+
+    def rows(start: int, stop: int) -> NDArray[Any]:
+        # Mapped anew each time: what stays mapped counts as memory in use.
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[start:stop])
+
+    if not shape:
+        with _explained(path, kind):
+            return _whole(np.load(path, allow_pickle=False), path, kind)
+    return Stored(shape, dtype, (path,), kind, rows)
 
 
-def _read_npz(path: Path, variable: str | None) -> Array:
-    with _explained(path, "an .npz file"), zipfile.ZipFile(path) as archive:
+def _open_npz(path: Path, variable: str | None) -> Stored:
+    kind = "an .npz file"
+    with _explained(path, kind), zipfile.ZipFile(path) as archive:
         headers, room = {}, {}
         for member in archive.infolist():
             if not member.filename.endswith(".npy"):
@@ -289,9 +385,20 @@ def _read_npz(path: Path, variable: str | None) -> Array:
                 headers[name] = _npy_header(path, stream)
                 room[name] = member.file_size - stream.tell()
         name = _choose(path, {key: shape for key, (shape, _) in headers.items()}, variable)
-        _bounded(path, headers[name][0], headers[name][1].itemsize, room[name])
+        shape, dtype = headers[name]
+        _bounded(path, shape, dtype.itemsize)
+        _present(path, shape, dtype.itemsize, room[name])
         with np.load(path, allow_pickle=False) as arrays:
-            return Array(arrays[name], (path,))
+            return _whole(arrays[name], path, kind)
+
+
+def _whole(values: NDArray[Any], path: Path, kind: str) -> Stored:
+    """An array of a format that is read at once or not at all."""
+
+    def rows(start: int, stop: int) -> NDArray[Any]:
+        return values if values.ndim == 0 else values[start:stop]
+
+    return Stored(values.shape, values.dtype, (path,), kind, rows, streams=False)
 
 
 def _npy_header(path: Path, stream: BinaryIO | Any) -> tuple[Shape, np.dtype[Any]]:
@@ -314,24 +421,24 @@ def _npy_header(path: Path, stream: BinaryIO | Any) -> tuple[Shape, np.dtype[Any
     return shape, dtype
 
 
-READERS: Mapping[str, Callable[[Path, str | None], Array]] = {
-    ".mat": _read_mat,
-    ".hdr": _read_envi,
-    ".img": _read_envi,
-    ".raw": _read_envi,
-    ".dat": _read_envi,
-    ".bil": _read_envi,
-    ".bip": _read_envi,
-    ".bsq": _read_envi,
-    ".tif": _read_geotiff,
-    ".tiff": _read_geotiff,
-    ".nc": _read_hdf5,
-    ".nc4": _read_hdf5,
-    ".h5": _read_hdf5,
-    ".he5": _read_hdf5,
-    ".hdf5": _read_hdf5,
-    ".npy": _read_npy,
-    ".npz": _read_npz,
+READERS: Mapping[str, Callable[[Path, str | None], Stored]] = {
+    ".mat": _open_mat,
+    ".hdr": _open_envi,
+    ".img": _open_envi,
+    ".raw": _open_envi,
+    ".dat": _open_envi,
+    ".bil": _open_envi,
+    ".bip": _open_envi,
+    ".bsq": _open_envi,
+    ".tif": _open_geotiff,
+    ".tiff": _open_geotiff,
+    ".nc": _open_hdf5,
+    ".nc4": _open_hdf5,
+    ".h5": _open_hdf5,
+    ".he5": _open_hdf5,
+    ".hdf5": _open_hdf5,
+    ".npy": _open_npy,
+    ".npz": _open_npz,
 }
 """The reader for each suffix; adding a format is adding a row."""
 
@@ -368,11 +475,8 @@ def _single(path: Path, variable: str | None) -> None:
         )
 
 
-def _bounded(path: Path, shape: Shape, item_bytes: int, available: int | None = None) -> None:
-    """Raises where an array does not fit into memory, or into the `available` bytes of its file.
-
-    `available` is None where the file may be compressed.
-    """
+def _bounded(path: Path, shape: Shape, item_bytes: int) -> None:
+    """Raises where an array does not fit into memory."""
     needed = math.prod(shape) * item_bytes
     if needed > MAX_BYTES:
         raise DataError(
@@ -381,7 +485,12 @@ def _bounded(path: Path, shape: Shape, item_bytes: int, available: int | None = 
             allowed=f"{MAX_BYTES} bytes",
             remedy="cut it into smaller files",
         )
-    if available is not None and needed > available:
+
+
+def _present(path: Path, shape: Shape, item_bytes: int, available: int) -> None:
+    """Raises where an array does not fit into the `available` bytes of its file."""
+    needed = math.prod(shape) * item_bytes
+    if needed > available:
         raise DataError(
             f"{path} is truncated, or its header is not its own",
             received=f"{available} bytes of values",

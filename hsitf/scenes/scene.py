@@ -105,18 +105,29 @@ class Scene:
         """
         if not names:
             return self
-        for name in names:
-            if name not in self.class_names:
-                raise unknown("class", name, self.class_names)
-        kept = [name for name in self.class_names if name not in names]
-        if len(kept) < 2:
-            raise InputError(
-                "a classifier needs classes to tell apart",
-                received=f"{len(kept)} left after dropping {len(set(names))}",
-                allowed="2 or more",
-                remedy="drop fewer classes",
-            )
-        numbers = [0, *(kept.index(n) + 1 if n in kept else 0 for n in self.class_names)]
-        table = np.array(numbers, np.int32)
+        kept, table = renumbered(self.class_names, names)
         training = None if self.training is None else table[self.training]
-        return replace(self, labels=table[self.labels], class_names=tuple(kept), training=training)
+        return replace(self, labels=table[self.labels], class_names=kept, training=training)
+
+
+def renumbered(
+    class_names: tuple[str, ...], dropped: Collection[str]
+) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The classes that are left without those dropped, and the new number of each old one.
+
+    Raises:
+        InputError: There is no such class, or fewer than two would be left.
+    """
+    for name in dropped:
+        if name not in class_names:
+            raise unknown("class", name, class_names)
+    kept = tuple(name for name in class_names if name not in dropped)
+    if len(kept) < 2:
+        raise InputError(
+            "a classifier needs classes to tell apart",
+            received=f"{len(kept)} left after dropping {len(set(dropped))}",
+            allowed="2 or more",
+            remedy="drop fewer classes",
+        )
+    numbers = [0, *(kept.index(name) + 1 if name in kept else 0 for name in class_names)]
+    return kept, np.array(numbers, np.int32)
