@@ -16,6 +16,8 @@ class Target:
             there are as many. 1 leaves all as it is, with the fewest multiply-accumulates.
         grouped_input: Whether bands may be grouped while the input is moved. Moving pairs of
             bytes is as fast as moving bytes; moving pairs of floats is not.
+        roots: Whether powers are made of square roots, which every quantizer takes, rather than
+            of exponential and logarithm, whose integer kernels are tables and ten times as fast.
 
     Raises:
         InputError: The width is out of range.
@@ -23,6 +25,7 @@ class Target:
 
     width: int
     grouped_input: bool = False
+    roots: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 1024:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.graph import walk
 from hsitf.layers import LocalResponseNormalization
-from hsitf.lower import lower
+from hsitf.lower import difference, lower
 from hsitf.lower.rules import OPERATIONS, RULES
 from hsitf.runtimes import LiteRT, dequantize, quantize
 from hsitf.targets import FLOAT, INTEGER, Target
@@ -485,3 +487,14 @@ def test_integers_throughout(shape, build, tmp_path):
     received = np.concatenate([runtime.infer(patch[None]) for patch in stored])
     error = dequantize(received, runtime.output) - answers(model, patches)
     assert np.sqrt(np.mean(error**2)) < 0.15 * np.std(answers(model, patches))
+
+
+@pytest.mark.parametrize("beta", [0.25, 0.5, 0.75, 1.0, 2 / 3])
+def test_powers_of_roots_are_powers(beta):
+    inputs = keras.Input(batch_shape=(1, 4, 4, 6))
+    model = keras.Model(inputs, LocalResponseNormalization(3, alpha=0.5, beta=beta)(inputs))
+    patches = np.random.default_rng(0).normal(size=(8, 4, 4, 6)).astype(np.float32)
+    lowered = lower(model, 1, replace(INTEGER, roots=True))
+    kinds = {type(operation).__name__ for operation in lowered.operations}
+    assert ("Rsqrt" in kinds) == (beta != 2 / 3)
+    assert difference(model, lowered, patches)[0] <= 1e-5

@@ -21,7 +21,6 @@ from hsitf.classify.strips import plan, timed
 from hsitf.errors import InputError, LoweringError, unknown
 from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
-from hsitf.lower import dense, lower
 from hsitf.progress import Progress
 from hsitf.quiet import quietly
 from hsitf.runs import Run
@@ -55,6 +54,9 @@ class Engine:
         Raises:
             LoweringError: The network has no such form.
         """
+        # Keras and its backend, which exported files do without.
+        from hsitf.lower import dense, lower
+
         kind = VARIANTS[self.variant]
         network = run.network()
         lowered = dense(network, TILE) if self.tiles else lower(network, BATCH)

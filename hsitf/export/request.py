@@ -122,7 +122,10 @@ class Request:
 
     def target(self, variant: Variant) -> Target:
         """What a variant is lowered for."""
-        return variant.target if self.width is None else replace(variant.target, width=self.width)
+        target = variant.target if self.width is None else replace(variant.target, width=self.width)
+        # Recipes are another quantizer's.
+        recipes = self.max_drop is not None or self.method(variant) is not None
+        return replace(target, roots=variant.mended and recipes)
 
 
 def _is_tflite(variant: Variant) -> bool:

@@ -43,18 +43,19 @@ def response_normalization(place: Place, inputs: list[Value]) -> Value:
     kernel = _near(layer, channels).reshape(*[1] * spatial, channels, channels)
     bias = np.full(channels, layer.bias, np.float32)
     sums = convolved(squares, kernel, bias, [Axis()] * spatial, place.named("sum"))
-    factor = _inverse_power(sums.tensor, layer.beta)
+    factor = _inverse_power(sums.tensor, layer.beta, place.target.roots)
     return combined(layers.Multiply(name=place.name), [value, Value(factor, sums.index)])
 
 
-def _inverse_power(sums: Any, beta: float) -> Any:
+def _inverse_power(sums: Any, beta: float, roots: bool) -> Any:
     """`sums ** -beta`, sums above 0.
 
-    Quarters of an exponent, such as the usual 3/4, are made of square roots, which every
-    quantizer takes; others of `exp(-beta * log(sums))`, which only TensorFlow's converter does.
+    Square roots make quarters of an exponent, such as the usual 3/4; others are left to
+    `exp(-beta * log(sums))`, which only TensorFlow's converter makes integer.
     """
-    made = _QUARTERS.get(beta)
-    return ops.exp(ops.log(sums) * -beta) if made is None else made(ops.rsqrt(sums))
+    if roots and beta in _QUARTERS:
+        return _QUARTERS[beta](ops.rsqrt(sums))
+    return ops.exp(ops.log(sums) * -beta)
 
 
 # By exponent, out of the inverse square root.
