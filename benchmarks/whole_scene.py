@@ -14,7 +14,6 @@ in the same turns. `big`: time of a map over the time of its computing alone, an
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -40,6 +39,15 @@ from hsitf.tables import aligned
 BANDS, CLASSES, TILE, LOOP, THREADS = 200, 16, 64, 100, 2
 # Side of the matrices whose product is the machine's peak.
 MATRIX = 2048
+# The command as a user types it, which in the end tells its largest resident memory.
+PROGRAM = """
+import atexit, sys
+from hsitf import cli
+from hsitf.classify.__main__ import app
+from hsitf.measure import peak_memory
+atexit.register(lambda: print(peak_memory()))
+cli.run(app)
+"""
 
 
 def file(model: keras.Model, kind: str, folder: Path, name: str) -> Runtime:
@@ -135,7 +143,7 @@ def big(bundle: Path, cube: Path, folder: Path) -> None:
         start = time.perf_counter()
         out = folder / f"map{turn}.tif"
         done = subprocess.run(
-            [sys.executable, "-m", "hsitf.classify", *words, "--out", str(out)],
+            [sys.executable, "-c", PROGRAM, *words, "--out", str(out)],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         wall = time.perf_counter() - start
@@ -147,7 +155,7 @@ def big(bundle: Path, cube: Path, folder: Path) -> None:
             f"computing alone {alone:.1f} s, map {mapped:.1f} s ({ratios[-1]:.2f}), the whole "
             f"command {wall:.1f} s, {speed:,.0f} pixels/s"
         )
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        peak = int(done.stdout.splitlines()[-1])
     print(f"median ratio {np.median(ratios):.2f}; peak memory of the command {peak / 1e6:,.0f} MB")
 
 

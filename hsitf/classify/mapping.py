@@ -24,7 +24,7 @@ from hsitf.scenes.site import Site
 
 LABELS, VALUES, STATE = "labels.npy", "probabilities.npy", "state.json"
 # Strips that wait between reading, computing and writing.
-AHEAD = 1
+AHEAD = 2
 
 S = TypeVar("S")
 T = TypeVar("T")
