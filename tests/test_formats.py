@@ -266,7 +266,7 @@ def test_rounding_can_be_learned(shell, exported):
     done = shell("export", *HU, *shell.SCENE, "--int8", "--qat", "--out", "taught")
     assert done.returncode == 0, done.stderr
     record = Bundle.open(shell.folder / "taught/tiny/hu/int8").record
-    assert record.means == ("quantization-aware training, 5 epochs",)
+    assert record.means == ("quantization-aware training, 10 epochs",)
     assert record.integer_share == 1
     with np.load(shell.folder / "taught/tiny/hu/int8" / GOLDEN, allow_pickle=False) as golden:
         assert golden["stored_outputs"].dtype == np.int8

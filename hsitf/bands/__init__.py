@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hsitf.bands.encoders import ENCODERS
 from hsitf.bands.extraction import EXTRACTIONS
 from hsitf.bands.manifold import MANIFOLDS
-from hsitf.bands.reducer import Chosen, Floats, Map, Reducer
+from hsitf.bands.reducer import BLOCK, Chosen, Embedded, Floats, Map, Reducer
 from hsitf.bands.request import SELECT, WAVELENGTHS, Request, named_bands
 from hsitf.bands.request import parse as _parse
 from hsitf.bands.selection import SELECTIONS
@@ -122,17 +122,34 @@ def _check(request: Request, technique: Technique, sample: Sample) -> None:
 
 def _scaled(request: Request, sample: Sample, fitted: Map, remark: str) -> Reducer:
     """The reducer whose components have zero mean and unit deviation; bands stay as they are."""
-    found = fitted.apply(sample.spectra)
-    components = found.shape[1]
-    shift, scale = np.zeros(components, np.float32), np.ones(components, np.float32)
-    if not isinstance(fitted, Chosen):
-        deviation = found.astype(np.float64).std(axis=0)
-        shift = np.asarray(found.mean(axis=0, dtype=np.float64), np.float32)
-        scale = np.asarray(np.where(deviation > 0, deviation, 1.0), np.float32)
-    if not np.isfinite(found).all():
+    mean, deviation = _moments(fitted, sample.spectra)
+    if not np.isfinite([mean, deviation]).all():
         raise InputError(
             f"{request.technique} did not converge on these pixels",
             received="components that are no numbers",
             remedy="ask for fewer components, or reduce the bands otherwise",
         )
+    components = len(mean)
+    shift, scale = np.zeros(components, np.float32), np.ones(components, np.float32)
+    if not isinstance(fitted, Chosen):
+        shift = mean.astype(np.float32)
+        scale = np.where(deviation > 0, deviation, 1.0).astype(np.float32)
     return Reducer(request.text, sample.bands, components, fitted, scale, shift, remark)
+
+
+def _moments(fitted: Map, spectra: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of each component, without all components in memory at once."""
+    whole = isinstance(fitted, Embedded)
+    step = max(1, len(spectra) if whole else BLOCK)
+    pivot = total = squares = np.float64(0)
+    for start in range(0, len(spectra), step):
+        block = fitted.apply(spectra[start : start + step]).astype(np.float64)
+        if not start:
+            # Close to the mean, so that squares lose no digits.
+            pivot = block.mean(axis=0)
+        block -= pivot
+        total = total + block.sum(axis=0)
+        squares = squares + (block**2).sum(axis=0)
+    mean = total / len(spectra)
+    # Rounding may take a constant component below 0.
+    return pivot + mean, np.sqrt(np.maximum(squares / len(spectra) - mean**2, 0))

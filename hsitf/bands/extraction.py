@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hsitf.bands.reducer import Affine, Map
+from hsitf.bands.reducer import BLOCK, Affine, Map
 from hsitf.bands.technique import Sample, Technique
 
 # Iterations after which factorizations that converge slowly are taken as they are.
@@ -22,10 +22,23 @@ def _affine(matrix: Any, mean: Any) -> Affine:
 
 
 def _pca(sample: Sample, components: int) -> Map:
-    from sklearn.decomposition import PCA
+    """Eigenvectors of the covariance, which is added up block by block.
 
-    fitted = PCA(components, random_state=sample.seed).fit(sample.spectra)
-    return _affine(fitted.components_.T, fitted.mean_)
+    scikit-learn's PCA copies all spectra: of a whole scene, two and a half times its size.
+    """
+    from scipy.linalg import eigh
+
+    spectra, bands = sample.spectra, sample.bands
+    mean = spectra.mean(axis=0, dtype=np.float64)
+    covariance = np.zeros((bands, bands))
+    for start in range(0, len(spectra), BLOCK):
+        block = spectra[start : start + BLOCK] - mean
+        covariance += block.T @ block
+    _, vectors = eigh(covariance, subset_by_index=(bands - components, bands - 1))
+    found = vectors[:, ::-1]
+    # The sign of an eigenvector is free; the same everywhere is easier to compare.
+    strongest = np.abs(found).argmax(axis=0)
+    return _affine(found * np.sign(found[strongest, np.arange(components)]), mean)
 
 
 def _incremental_pca(sample: Sample, components: int) -> Map:

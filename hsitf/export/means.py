@@ -101,8 +101,9 @@ def _all(bench: Bench) -> Iterator[Attempt]:
     if not known:
         bench.progress.say("the network has operators that no recipe makes integer")
         return
-    best = min(known, key=lambda name: known[name].drop)
+    best, *others = sorted(known, key=lambda name: known[name].drop)
     yield known[best]
+    yield from (known[name] for name in others)
     order = _costliest(bench, seen)
     yield from _widened(bench, seen, best, order)
 

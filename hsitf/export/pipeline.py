@@ -68,6 +68,25 @@ class Exported:
 
 
 @dataclass(frozen=True, eq=False)
+class Origin:
+    """The trained network, and what it says itself.
+
+    Attributes:
+        run: Where it comes from.
+        data: Its scene, split and normalization.
+        network: As it was trained.
+        reference: (test pixels, classes) float32, its logits.
+        validation: The same of the validation pixels; empty where nothing is chosen on them.
+    """
+
+    run: Run
+    data: Data
+    network: keras.Model
+    reference: Floats
+    validation: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Source:
     """The trained network with what it is judged on.
 
@@ -114,21 +133,21 @@ def export(
         LoweringError: The network cannot be rewritten for inference.
         OutputError: The bundles cannot be written.
     """
-    sources = _sources(run, request, progress, choice or run.record.plan.scene)
+    origin = _origin(run, request, progress, choice or run.record.plan.scene)
+    sources = _sources(origin, request, progress)
     refused: list[VerificationError] = []
     with ExitStack() as publishing:
         passed = []
         for variant in request.variants:
-            source = sources[variant.name]
             place = bundle.folder(
-                source.data.scene.name, run.label, variant.name, request.batch,
+                origin.data.scene.name, run.label, variant.name, request.batch,
                 request.root, request.tile,
             )  # fmt: skip
             _announce(place, run, progress)
             try:
                 with ExitStack() as attempt:
                     folder = attempt.enter_context(replacing_folder(place))
-                    passed.append(_convert(source, variant, request, folder, progress))
+                    passed.append(_passing(origin, sources, variant, request, folder, progress))
                     publishing.enter_context(attempt.pop_all())
             except VerificationError as error:
                 refused.append(error)
@@ -162,10 +181,7 @@ def _announce(place: Path, run: Run, progress: Progress) -> None:
         progress.say(f"replacing {place}, which was exported from {then.run}")
 
 
-def _sources(
-    run: Run, request: Request, progress: Progress, choice: SceneChoice
-) -> dict[str, Source]:
-    """By variant, the network that it is made of: with or without what comes before it."""
+def _origin(run: Run, request: Request, progress: Progress, choice: SceneChoice) -> Origin:
     data = run.data(choice)
     with quietly():
         network = run.network()
@@ -173,24 +189,64 @@ def _sources(
     chosen = request.max_drop is not None and any(v.mended for v in request.variants)
     judges = data.split.validation if chosen else data.split.validation[:0]
     validation = verify.logits(runtimes.Keras(network), data, judges, progress)
-    ways = {v.name: (request.fuses(v, data.reducer), request.teaches(v)) for v in request.variants}
+    return Origin(run, data, network, reference, validation)
+
+
+def _sources(origin: Origin, request: Request, progress: Progress) -> dict[str, Source]:
+    """By variant, the network that it is made of: with or without what comes before it."""
+    reducer = origin.data.reducer
+    ways = {v.name: (request.fuses(v, reducer), request.teaches(v)) for v in request.variants}
     made = {}
     for way in set(ways.values()):
-        fuse, teach = way
-        targets = {request.target(v) for v in request.variants if ways[v.name] == way} | {FLOAT}
-        own = taught(network, run.record.plan, data, EPOCHS, progress)[0] if teach else network
-        with quietly():
-            # The file is judged against the network as it was trained, on bands as prepared for it.
-            whole = fused(own, data.normalizer, data.reducer) if fuse else own
-            seen = data.raw() if fuse else data
-            lowered = {t: lowered_for(whole, seen, request.batch, t, request.tile) for t in targets}
-        made[way] = Source(
-            run, seen, whole, lowered, reference, validation, plain_size(lowered[FLOAT].model),
-            calibration_tiles(seen, request.tile) if request.tile
-            else calibration_patches(seen, request.batch),
-            (f"quantization-aware training, {EPOCHS} epochs",) if teach else (),
-        )  # fmt: skip
+        targets = {request.target(v) for v in request.variants if ways[v.name] == way}
+        made[way] = _source(origin, request, targets, way, progress)
     return {name: made[way] for name, way in ways.items()}
+
+
+def _source(
+    origin: Origin, request: Request, targets: set[Target], way: tuple[bool, bool],
+    progress: Progress,
+) -> Source:  # fmt: skip
+    """The network of one way (fused, taught to bear rounding), rewritten for its targets."""
+    fuse, teach = way
+    run, data, network = origin.run, origin.data, origin.network
+    own = taught(network, run.record.plan, data, EPOCHS, progress)[0] if teach else network
+    with quietly():
+        # The file is judged against the network as it was trained, on bands as prepared for it.
+        whole = fused(own, data.normalizer, data.reducer) if fuse else own
+        seen = data.raw() if fuse else data
+        lowered = {
+            target: lowered_for(whole, seen, request.batch, target, request.tile)
+            for target in targets | {FLOAT}
+        }
+    return Source(
+        run, seen, whole, lowered, origin.reference, origin.validation,
+        plain_size(lowered[FLOAT].model),
+        calibration_tiles(seen, request.tile) if request.tile
+        else calibration_patches(seen, request.batch),
+        (f"quantization-aware training, {EPOCHS} epochs",) if teach else (),
+    )  # fmt: skip
+
+
+def _passing(
+    origin: Origin, sources: dict[str, Source], variant: Variant, request: Request, folder: Path,
+    progress: Progress,
+) -> Exported:  # fmt: skip
+    """Converts and verifies a variant; where nothing keeps its bound, of a network taught to.
+
+    Raises:
+        VerificationError: See `_convert`.
+    """
+    try:
+        return _convert(sources[variant.name], variant, request, folder, progress)
+    except VerificationError:
+        if not variant.mended or request.max_drop is None or request.teaches(variant):
+            raise
+        progress.say(f"{variant.name} loses too much by any ranges: training it with rounding")
+    way = (request.fuses(variant, origin.data.reducer), True)
+    # What is written down of the file is of this source from now on.
+    sources[variant.name] = _source(origin, request, {request.target(variant)}, way, progress)
+    return _convert(sources[variant.name], variant, request, folder, progress)
 
 
 def _convert(

@@ -29,7 +29,7 @@ from hsitf.quantize.simulate import Rebuilt, Simulation
 from hsitf.records import TrainingPlan
 from hsitf.train.loop import FitResult, fit
 
-EPOCHS = 5
+EPOCHS = 10
 # The network is near its optimum; rounding moved it by less than a step of training does.
 SLOWER = 10
 _BITS = Bits(8, 8, 32)
