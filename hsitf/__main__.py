@@ -5,6 +5,7 @@ from __future__ import annotations
 from hsitf import cli
 from hsitf.bands.__main__ import bands
 from hsitf.classify.__main__ import classify
+from hsitf.explain.__main__ import explain
 from hsitf.export.__main__ import export
 from hsitf.prune.__main__ import prune
 from hsitf.quantize.__main__ import quantize
@@ -13,7 +14,7 @@ from hsitf.train.__main__ import train
 
 app = cli.app("Hyperspectral image classification on edge devices.")
 app.add_typer(scenes, name="scenes")
-for verb in (bands, train, prune, quantize, export, classify):
+for verb in (bands, train, prune, quantize, export, classify, explain):
     app.command()(verb)
 
 

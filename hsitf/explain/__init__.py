@@ -1,0 +1,1 @@
+"""What a network looks at: its explanations, before and after compression, and its drawing."""
