@@ -146,22 +146,32 @@ class Keras:
 
 
 class LiteRT:
-    """A .tflite file in the LiteRT interpreter with its default delegate, XNNPACK.
+    """A .tflite file in the LiteRT interpreter, by default with its delegate, XNNPACK.
 
     Args:
         path: The file.
         threads: Threads it may use.
+        delegate: Whether the delegate may take what it can.
+
+    Attributes:
+        delegates: Parts of the graph that the delegate took.
 
     Raises:
         DataError: The file is not one that LiteRT can run.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+    def __init__(self, path: Path, threads: int = 1, delegate: bool = True) -> None:
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+        resolver = (
+            OpResolverType.AUTO if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        )
         try:
             with quietly():
-                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter = Interpreter(
+                    model_path=str(path), num_threads=threads,
+                    experimental_op_resolver_type=resolver,
+                )  # fmt: skip
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise DataError(
@@ -171,7 +181,9 @@ class LiteRT:
         (source,) = self._interpreter.get_input_details()
         (sink,) = self._interpreter.get_output_details()
         self._source, self._sink = source["index"], sink["index"]
-        self.engine = "LiteRT (XNNPACK)"
+        nodes = [node["op_name"] for node in self._interpreter._get_ops_details()]
+        self.delegates = nodes.count("DELEGATE")
+        self.engine = "LiteRT (XNNPACK)" if delegate else "LiteRT"
         self.threads = threads
         self.input, self.output = _litert_tensor(source), _litert_tensor(sink)
         self.batch = self.input.shape[0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ from hsitf import bands, zoo
 from hsitf.bands import TECHNIQUES, Sample
 from hsitf.data import Data, prepare
 from hsitf.errors import DataError, InputError
+from hsitf.export.calibration import Calibration
+from hsitf.export.tflite import CONVERTERS
 from hsitf.lower import difference, lower
 from hsitf.lower.fused import fused
 from hsitf.runs import Run
+from hsitf.runtimes import LiteRT, predict
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import SplitOptions
 
@@ -220,12 +224,12 @@ def test_reductions_see_training_pixels_only(name):
 
 
 @pytest.mark.parametrize("text", ["", "pca:8", "nmf:8", "forest-rfe:8", "autoencoder:8"])
-@pytest.mark.parametrize("name", ["hu", "cao"])
-def test_a_fused_network_takes_counts(tiny, text, name):
+@pytest.mark.parametrize(("name", "apart"), [("hu", False), ("cao", False), ("hu", True)])
+def test_a_fused_network_takes_counts(tiny, text, name, apart):
     side = zoo.network(name).patch
     data = prepare(tiny, SplitOptions(kind="random", patch=side), bands=text)
     network = zoo.build(name, bands=data.bands, classes=4)
-    whole = fused(network, data.normalizer, data.reducer)
+    whole = fused(network, data.normalizer, data.reducer, apart)
     pixels = data.split.test[:50]
     expected = network.predict(data.patches.cut(pixels), verbose=0)
     counts = data.raw().patches.cut(pixels)
@@ -235,6 +239,23 @@ def test_a_fused_network_takes_counts(tiny, text, name):
     assert np.abs(received - expected).max() <= 1e-3 * np.abs(expected).max()
     error, largest = difference(whole, lower(whole), counts)
     assert error <= 1e-3 * largest
+
+
+def test_normalization_apart_keeps_bands_that_vary_little(tiny, tmp_path):
+    # Weights of bands that vary a hundred times less are a hundred times as large.
+    factors = np.where(np.arange(24) % 2, 1.0, 0.01).astype(np.float32)
+    scene = replace(tiny, cube=tiny.cube * factors)
+    data = prepare(scene, SplitOptions(kind="random", patch=1), bands="grp:8")
+    network = zoo.build("hu", bands=8, classes=4)
+    counts = data.raw().patches.cut(data.split.test[:200])
+    expected = network.predict(data.patches.cut(data.split.test[:200]), verbose=0)
+    errors = []
+    for apart in (False, True):
+        whole = lower(fused(network, data.normalizer, data.reducer, apart), 1)
+        path = tmp_path / f"{apart}.tflite"
+        CONVERTERS["int16"](whole, Calibration(counts), path)
+        errors.append(float(np.abs(predict(LiteRT(path), counts) - expected).max()))
+    assert errors[1] < 0.7 * errors[0]
 
 
 def test_what_cannot_be_layers_is_not_fused(tiny):

@@ -126,6 +126,34 @@ def test_integrated_gradients_sum_up_to_the_difference_of_logits():
     assert found.figures["completeness"] == pytest.approx(off.max(), abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("saliency", [2, -1]),
+        ("gradient-times-input", [10, -7]),
+        ("integrated-gradients", [10, -7]),
+        ("smoothgrad", [2, -1]),
+        ("occlusion", [10, -7]),
+    ],
+)
+def test_a_linear_network_by_hand(name, expected):
+    weights = np.array([2, -1], np.float32).reshape(1, 1, 2)
+    patch = np.array([5, 7], np.float32).reshape(1, 1, 1, 2)
+    np.testing.assert_allclose(explained(name, linear(weights), patch).ravel(), expected, rtol=1e-5)
+
+
+def test_a_kink_by_hand():
+    """relu(a - 1): on the way from 0 to 3 its slope is 0 for a third and 1 for the rest."""
+    inputs = keras.Input((1, 1, 1))
+    dense = layers.Dense(1, activation="relu")
+    network = keras.Model(inputs, dense(layers.Flatten()(inputs)))
+    dense.set_weights([np.ones((1, 1), np.float32), np.array([-1], np.float32)])
+    patch = np.full((1, 1, 1, 1), 3, np.float32)
+    assert explained("integrated-gradients", network, patch).item() == pytest.approx(2, rel=0.01)
+    assert explained("gradient-times-input", network, patch).item() == pytest.approx(3)
+    assert explained("occlusion", network, patch).item() == pytest.approx(2)
+
+
 def test_smoothgrad_of_a_square_is_the_mean_of_its_slopes():
     inputs = keras.Input((1, 1, 2))
     network = keras.Model(inputs, ops.sum(layers.Flatten()(inputs) ** 2, axis=1, keepdims=True))

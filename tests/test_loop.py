@@ -93,7 +93,7 @@ def test_patience_by_hand():
 def test_rare_classes_count_more(tiny):
     plan = training_plan("hu", SceneChoice("tiny"), SplitChoice(), "full")
     ready = data.prepare(tiny, plan.split)
-    model = loop._compiled(loop._built(plan, ready), plan, ready)
+    model = loop._compiled(loop._built(plan, ready), plan, ready, None)
     pixels = ready.split.train
     weights, counts = loop._weights(model, ready, pixels), np.bincount(ready.targets(pixels))
     for label, count in enumerate(counts):

@@ -119,7 +119,7 @@ def four_pixels():
 )
 def test_the_loss_by_hand(four_pixels, pixels, cross_entropy, squared_error):
     network = zoo.build("boulch", bands=2, classes=2)
-    model = loop._compiled(network, plan("boulch"), four_pixels)
+    model = loop._compiled(network, plan("boulch"), four_pixels, 0.1)
     # Every pixel is taken for class 0 with a probability of 3/4 and reconstructed as zeros.
     for variable in model.trainable_variables:
         variable.assign(0 * variable)
@@ -133,7 +133,7 @@ def test_the_loss_by_hand(four_pixels, pixels, cross_entropy, squared_error):
 
 def test_a_batch_without_a_label_changes_the_encoder_alone(ready):
     network = zoo.build("boulch", bands=24, classes=4)
-    model = loop._compiled(network, plan("boulch"), ready)
+    model = loop._compiled(network, plan("boulch"), ready, 0.1)
     before = {v.path: np.array(v) for v in network.trainable_variables}
     pixels = ready.unlabelled[:50]
     loss = model.train_on_batch(views(pixels), loop._targets(model, ready, pixels))
@@ -166,7 +166,7 @@ def test_only_networks_with_a_decoder_learn_from_pixels_without_a_label(
 def test_the_decoder_learns_to_reconstruct(ready):
     keras.utils.set_random_seed(0)
     faster = replace(plan("boulch"), recipe=Recipe("adam", 0.005))
-    model = loop._compiled(zoo.build("boulch", bands=24, classes=4), faster, ready)
+    model = loop._compiled(zoo.build("boulch", bands=24, classes=4), faster, ready, 0.1)
     pixels = loop._teaching(model, ready)
     assert len(pixels) == len(ready.split.train) + 696
     targets = loop._targets(model, ready, pixels)

@@ -18,8 +18,8 @@ def explain(
         str,
         typer.Option(
             "--method",
-            help="saliency, integrated-gradients, smoothgrad, guided-backpropagation, occlusion, "
-            "activation or weight.",
+            help="saliency, gradient-times-input, integrated-gradients, smoothgrad, "
+            "guided-backpropagation, occlusion, activation or weight.",
         ),
     ] = "saliency",
     model: Annotated[
@@ -53,9 +53,9 @@ def explain(
     weight: Annotated[
         str, typer.Option("--weight", help="LAYER/WEIGHT for weight, such as dense1/bias.")
     ] = "",
-    columns: Annotated[
+    shown: Annotated[
         str | None,
-        typer.Option("--columns", help="Bands or components to draw; else 0,10,..,90."),
+        typer.Option("--show", help="Bands or components to draw; else 0,10,..,90."),
     ] = None,
     top: Annotated[int, typer.Option("--top", help="How many bands to name.")] = 10,
     apart: Annotated[
@@ -92,20 +92,18 @@ def explain(
     with the first. Without --pixel and --class, every class is explained by its test pixels.
     """
     from hsitf.errors import InputError
+    from hsitf.options import SplitChoice, check_origin, trained_for
     from hsitf.records import SceneChoice
     from hsitf.train.devices import use
 
-    if bool(model) == bool(origin):
+    choice = SceneChoice(scene or "", data_dir, labels, variable, labels_variable)
+    if not model and not origin:
         raise InputError(
-            "what is explained is named once",
-            received="both --model and --from" if model else "neither --model nor --from",
+            "nothing to explain",
+            received="neither --model nor --from",
             remedy="give --model cao, or --from with folders of runs or bundles",
         )
-    if origin and bands:
-        raise InputError(
-            "a trained network has its bands already",
-            received="--from with --bands", remedy="leave one of them out",
-        )  # fmt: skip
+    check_origin(origin[0] if origin else None, choice, SplitChoice(), bands)
     if model:
         from hsitf.zoo import known as known_network
 
@@ -117,7 +115,6 @@ def explain(
     from hsitf.explain.request import pixel as place
     from hsitf.explain.run import explain as explained
     from hsitf.explain.table import told
-    from hsitf.options import SplitChoice, trained_for
     from hsitf.train.run import check_name
 
     if name:
@@ -127,15 +124,14 @@ def explain(
         Settings(layer, weight, noise, copies, window, iterations, seed),
         place(pixel) if pixel else None, class_name,
         numbers(filters, "--filter") if filters else (), most,
-        numbers(columns, "--columns") if columns else (), top, apart, name, out,
+        numbers(shown, "--show") if shown else (), top, apart, name, out,
     )  # fmt: skip
-    choice = SceneChoice(scene or "", data_dir, labels, variable, labels_variable)
     with cli.Terminal() as progress:
         folders = list(origin or [])
-        if model:
+        if model and not folders:
             run, choice = trained_for(model, choice, SplitChoice(), None, progress, bands)
             folders = [run.folder]
-        done, written = explained(folders, choice, ask, progress)
+        done, written = explained(folders, choice, ask, progress, model)
     print(told(done.record, written))
 
 

@@ -32,7 +32,11 @@ FIGURES = (".png", ".svg")
 
 
 def explain(
-    folders: Sequence[Path], choice: SceneChoice, ask: Ask, progress: Progress
+    folders: Sequence[Path],
+    choice: SceneChoice,
+    ask: Ask,
+    progress: Progress,
+    model: str | None = None,
 ) -> tuple[Explanation, list[Path]]:
     """Explains networks and files, and writes arrays, figures and, last, the record.
 
@@ -41,6 +45,7 @@ def explain(
         choice: The scene; the first one's own where its source is empty.
         ask: What to explain and how.
         progress: Told what happens.
+        model: Name of the network that the first has to be of; None where any will do.
 
     Returns:
         The explanation and the files that were written.
@@ -54,6 +59,10 @@ def explain(
     with quietly():
         scene = scene_of(places[0], choice)
         sources = [opened(place, scene) for place in places]
+    if model is not None and sources[0].network != model:
+        raise InputError(
+            f"{places[0]} is of another network", received=model, allowed=sources[0].network
+        )
     _check(ask, sources)
     subjects = _subjects(ask, scene, sources)
     explained = tuple(_explained(source, subjects, ask, progress) for source in sources)
@@ -87,7 +96,7 @@ def _check(ask: Ask, sources: Sequence[Source]) -> None:
     if bad := [column for column in ask.columns if column >= most]:
         raise InputError(
             "a network takes no such bands or components",
-            received=f"--columns {','.join(map(str, bad[:5]))}",
+            received=f"--show {','.join(map(str, bad[:5]))}",
             allowed=f"0 to {most - 1}",
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsitf import records, runs, runtimes, verify
-from hsitf.bands import save
+from hsitf.bands import Reducer, save
 from hsitf.contents import Contents
 from hsitf.data import Data
 from hsitf.errors import DataError, VerificationError
@@ -65,6 +65,27 @@ class Exported:
     golden: Golden
     means: tuple[str, ...]
     micro: Micro | None
+
+
+@dataclass(frozen=True)
+class Way:
+    """From the trained network to the one that a file is made of.
+
+    Attributes:
+        fuse: With what comes before it.
+        apart: With normalization as a layer of its own there; see `fused`.
+        teach: Taught to bear rounding before.
+    """
+
+    fuse: bool
+    apart: bool
+    teach: bool
+
+    @classmethod
+    def of(cls, request: Request, variant: Variant, reducer: Reducer | None) -> Way:
+        """The way to a kind of file."""
+        fuse = request.fuses(variant, reducer)
+        return cls(fuse, fuse and variant.calibrated, request.teaches(variant))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +216,7 @@ def _origin(run: Run, request: Request, progress: Progress, choice: SceneChoice)
 def _sources(origin: Origin, request: Request, progress: Progress) -> dict[str, Source]:
     """By variant, the network that it is made of: with or without what comes before it."""
     reducer = origin.data.reducer
-    ways = {v.name: (request.fuses(v, reducer), request.teaches(v)) for v in request.variants}
+    ways = {v.name: Way.of(request, v, reducer) for v in request.variants}
     made = {}
     for way in set(ways.values()):
         targets = {request.target(v) for v in request.variants if ways[v.name] == way}
@@ -204,17 +225,17 @@ def _sources(origin: Origin, request: Request, progress: Progress) -> dict[str, 
 
 
 def _source(
-    origin: Origin, request: Request, targets: set[Target], way: tuple[bool, bool],
-    progress: Progress,
+    origin: Origin, request: Request, targets: set[Target], way: Way, progress: Progress
 ) -> Source:  # fmt: skip
-    """The network of one way (fused, taught to bear rounding), rewritten for its targets."""
-    fuse, teach = way
+    """The network of one way, rewritten for its targets."""
     run, data, network = origin.run, origin.data, origin.network
-    own = taught(network, run.record.plan, data, EPOCHS, progress)[0] if teach else network
+    own = taught(network, run.record.plan, data, EPOCHS, progress)[0] if way.teach else network
     with quietly():
         # The file is judged against the network as it was trained, on bands as prepared for it.
-        whole = fused(own, data.normalizer, data.reducer) if fuse else own
-        seen = data.raw() if fuse else data
+        whole = own
+        if way.fuse:
+            whole = fused(own, data.normalizer, data.reducer, way.apart)
+        seen = data.raw() if way.fuse else data
         lowered = {
             target: lowered_for(whole, seen, request.batch, target, request.tile)
             for target in targets | {FLOAT}
@@ -224,7 +245,7 @@ def _source(
         plain_size(lowered[FLOAT].model),
         calibration_tiles(seen, request.tile) if request.tile
         else calibration_patches(seen, request.batch),
-        (f"quantization-aware training, {EPOCHS} epochs",) if teach else (),
+        (f"quantization-aware training, {EPOCHS} epochs",) if way.teach else (),
     )  # fmt: skip
 
 
@@ -243,7 +264,7 @@ def _passing(
         if not variant.mended or request.max_drop is None or request.teaches(variant):
             raise
         progress.say(f"{variant.name} loses too much by any ranges: training it with rounding")
-    way = (request.fuses(variant, origin.data.reducer), True)
+    way = replace(Way.of(request, variant, origin.data.reducer), teach=True)
     # What is written down of the file is of this source from now on.
     sources[variant.name] = _source(origin, request, {request.target(variant)}, way, progress)
     return _convert(sources[variant.name], variant, request, folder, progress)

@@ -95,14 +95,13 @@ class Request:
     def fuses(self, variant: Variant, reducer: Reducer | None) -> bool:
         """Whether what comes before the network goes into a file of this kind.
 
-        By default where bands are reduced, but in files of 8 bits: they have one scale for all
-        bands of their input, and components that hang on small differences of large counts
-        drown in it.
+        By default where bands are reduced, in files that compute in floats: components that
+        hang on small differences of large counts drown in weights of 8 bits, and in the one
+        scale that an integer file has for all bands of its input.
         """
         if self.fuse is not None:
             return self.fuse
-        narrow = variant.calibrated and not variant.wide
-        return reducer is not None and reducer.fusable and not narrow
+        return reducer is not None and reducer.fusable and not variant.calibrated
 
     def writes_c(self, variant: Variant) -> bool:
         """Whether C sources of this kind of file are written."""

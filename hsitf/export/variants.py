@@ -46,7 +46,6 @@ class Variant:
         methods: Whether ranges can be chosen by any method.
         mended: Whether means against loss of accuracy are tried where a bound is given; see
             `means`.
-        wide: Whether activations have 16 bits.
         needs: Package of an extra that it takes; nothing where none.
     """
 
@@ -61,7 +60,6 @@ class Variant:
     integer: bool = False
     methods: bool = False
     mended: bool = False
-    wide: bool = False
     needs: str = ""
 
 
@@ -90,7 +88,7 @@ VARIANTS = {
         _tflite(
             "int8", _QUANTIZED, INTEGER, calibrated=True, integer=True, methods=True, mended=True
         ),
-        _tflite("int16", _QUANTIZED, INTEGER, calibrated=True, integer=True, wide=True),
+        _tflite("int16", _QUANTIZED, INTEGER, calibrated=True, integer=True),
         _onnx("onnx", onnx.convert, _EXACT),
         _onnx("onnx-float16", onnx.half, _HALF),
         # Engines compute in floats what they have no integer kernel for.

@@ -18,13 +18,21 @@ from hsitf.scenes.normalize import Normalizer
 Doubles = NDArray[np.float64]
 
 
-def fused(network: keras.Model, normalizer: Normalizer, reducer: Reducer | None) -> keras.Model:
+def fused(
+    network: keras.Model,
+    normalizer: Normalizer,
+    reducer: Reducer | None,
+    apart: bool = False,
+) -> keras.Model:
     """A network with what comes before it.
 
     Args:
         network: `(batch, patch, patch, components)` -> logits.
         normalizer: Of the bands.
         reducer: Of normalized bands; None where the network takes all of them.
+        apart: Whether normalization stays a layer of its own before the reduction. As one
+            matrix both take fewer multiplications; but bands of small deviation get large
+            weights there, beside which integers of 8 bits round those of the others to nothing.
 
     Returns:
         `(batch, patch, patch, bands)` in the sensor's units -> the same logits.
@@ -43,18 +51,20 @@ def fused(network: keras.Model, normalizer: Normalizer, reducer: Reducer | None)
     scale = np.asarray(normalizer.scale, np.float64)
     side = int(network.input_shape[1])
     inputs = keras.Input((side, side, len(offset)), name="patch")
-    if reducer is None:
-        x = _by_band(inputs, scale, offset)
-    elif reducer.affine is not None:
-        x = _projected(inputs, reducer.affine, scale, offset, "front")
-    else:
-        x = _stacked(inputs, reducer, scale, offset)
+    x = inputs
+    if reducer is None or apart:
+        x = _by_band(x, scale, offset)
+        scale, offset = np.ones_like(scale), np.zeros_like(offset)
+    if reducer is not None and reducer.affine is not None:
+        x = _projected(x, reducer.affine, scale, offset, "front")
+    elif reducer is not None:
+        x = _stacked(x, reducer, scale, offset)
     return keras.Model(inputs, network(x), name=network.name)
 
 
 def _by_band(x: keras.KerasTensor, scale: Doubles, offset: Doubles) -> keras.KerasTensor:
     """`(x - offset) / scale`, a depthwise convolution of single pixels."""
-    layer = layers.DepthwiseConv2D(1, name="front")
+    layer = layers.DepthwiseConv2D(1, name="normalized")
     result = layer(x)
     layer.set_weights([(1 / scale).reshape(1, 1, -1, 1), -offset / scale])
     return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hsitf.errors import InputError, unknown
 from hsitf.explain.methods import (
     activation,
+    gradient_times_input,
     guided_backpropagation,
     integrated_gradients,
     occlusion,
@@ -23,8 +24,8 @@ __all__ = ["METHODS", "Attribution", "Method", "Settings", "check", "known"]
 METHODS: dict[str, Method] = {
     module.METHOD.name: module.METHOD
     for module in (
-        saliency, integrated_gradients, smoothgrad, guided_backpropagation, occlusion, activation,
-        weight,
+        saliency, gradient_times_input, integrated_gradients, smoothgrad, guided_backpropagation,
+        occlusion, activation, weight,
     )
 }  # fmt: skip
 
