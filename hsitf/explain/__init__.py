@@ -1,1 +1,1 @@
-"""What a network looks at: which bands and pixels of a patch its answer hangs on."""
+"""What a network looks at: its explanations, before and after compression, and its drawing."""

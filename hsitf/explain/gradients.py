@@ -1,66 +1,83 @@
-"""Gradients of logits with respect to patches, on every backend."""
+"""Gradients of a function of arrays, on whatever backend Keras runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.runtimes import Floats
+Floats = NDArray[np.float32]
+# Of tensors of the backend, to a tensor (n,): a number for each sample.
+Function = Callable[..., Any]
 
-if TYPE_CHECKING:
-    import keras
 
+def gradients(function: Function, values: Sequence[Floats]) -> tuple[Floats, list[Floats]]:
+    """The numbers that a function gives, and the gradient of their sum.
 
-def gradients(network: keras.Model, patches: Floats, targets: NDArray[np.int64]) -> Floats:
-    """How each value of each patch moves the logit of the patch's class.
+    Where no sample's number depends on another sample, the gradient in a batch is that of each
+    sample's own number.
 
     Args:
-        network: (n, patch, patch, bands) -> logits.
-        patches: As the network takes them, float32.
-        targets: (n,) class of each patch, from 0.
+        function: Of as many tensors as there are values, written in `keras.ops`.
+        values: Where to take the gradient, float32.
 
     Returns:
-        (n, patch, patch, bands) float32, logits over units of the input.
+        (n,) float32; and for each value an array of its shape, zeros where the function does not
+        depend on it.
     """
-    import keras
+    result, found = _BACKENDS[keras.config.backend()](function, values)
+    return _numpy(result), [_numpy(one) for one in found]
 
-    return np.asarray(_BACKENDS[keras.backend.backend()](network, patches, targets), np.float32)
+
+def score(network: keras.Model, output: int) -> Function:
+    """The logit `output` of each sample of a batch, in inference."""
+    return lambda patches: network(patches, training=False)[:, output]
 
 
-def _tensorflow(network: keras.Model, patches: Floats, targets: NDArray[np.int64]) -> Any:
+def _numpy(tensor: Any) -> Floats:
+    return np.asarray(keras.ops.convert_to_numpy(tensor), np.float32)
+
+
+def _tensorflow(function: Function, values: Sequence[Floats]) -> tuple[Any, Sequence[Any]]:
     import tensorflow as tf
 
-    inputs = tf.constant(patches)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        chosen = tf.gather(network(inputs, training=False), targets, batch_dims=1)
-    return tape.gradient(chosen, inputs)
+    tensors = [tf.convert_to_tensor(value, tf.float32) for value in values]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        for tensor in tensors:
+            tape.watch(tensor)
+        result = function(*tensors)
+    return result, tape.gradient(result, tensors, unconnected_gradients="zero")
 
 
-def _jax(network: keras.Model, patches: Floats, targets: NDArray[np.int64]) -> Any:
+def _jax(function: Function, values: Sequence[Floats]) -> tuple[Any, Sequence[Any]]:
     import jax
 
-    trained = [variable.value for variable in network.trainable_variables]
-    others = [variable.value for variable in network.non_trainable_variables]
+    def total(*tensors: Any) -> tuple[Any, Any]:
+        result = function(*tensors)
+        return result.sum(), result
 
-    def chosen(inputs: Any) -> Any:
-        logits, _ = network.stateless_call(trained, others, inputs, training=False)
-        return logits[np.arange(len(targets)), targets].sum()
-
-    return jax.grad(chosen)(jax.numpy.asarray(patches))
+    places = tuple(range(len(values)))
+    (_, result), found = jax.value_and_grad(total, argnums=places, has_aux=True)(*values)
+    return result, found
 
 
-def _torch(network: keras.Model, patches: Floats, targets: NDArray[np.int64]) -> Any:
+def _torch(function: Function, values: Sequence[Floats]) -> tuple[Any, Sequence[Any]]:
     import torch
-    from keras import ops
 
-    inputs = ops.convert_to_tensor(patches).clone().detach().requires_grad_(True)
-    logits = network(inputs, training=False)
-    places = torch.as_tensor(targets, device=logits.device)
-    logits.gather(1, places[:, None]).sum().backward()
-    return inputs.grad.detach().cpu().numpy()
+    tensors = [keras.ops.convert_to_tensor(value).requires_grad_(True) for value in values]
+    with torch.enable_grad():
+        result = function(*tensors)
+        found = torch.autograd.grad(result.sum(), tensors, allow_unused=True)
+    pairs = zip(found, tensors, strict=True)
+    whole = [torch.zeros_like(of) if one is None else one for one, of in pairs]
+    return result.detach(), whole
 
 
-_BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
+_BACKENDS: dict[str, Callable[[Function, Sequence[Floats]], tuple[Any, Sequence[Any]]]] = {
+    "tensorflow": _tensorflow,
+    "jax": _jax,
+    "torch": _torch,
+}

@@ -1,210 +1,245 @@
-"""From a trained run to an explanation: record, arrays and figure."""
+"""From networks, files and a question to arrays, a record and figures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import records
-from hsitf.data import Data
-from hsitf.errors import InputError, unknown
-from hsitf.explain.figure import draw
-from hsitf.explain.methods import Question, method
-from hsitf.explain.request import Request
-from hsitf.files import replacing
-from hsitf.lower.fused import fused
+from hsitf.errors import DataError, InputError
+from hsitf.explain import cutting, figure, importance, subject
+from hsitf.explain.explanation import Explained, Explanation
+from hsitf.explain.means import Means, means
+from hsitf.explain.methods import check
+from hsitf.explain.record import ExplanationRecord, SubjectRecord, VariantRecord
+from hsitf.explain.request import MOST, MOST_OF_FILE, Ask
+from hsitf.explain.similarity import Similarity, similarity
+from hsitf.explain.sources import Source, expanded, opened, scene_of
+from hsitf.explain.subject import Subject
+from hsitf.files import replacing, sha256
 from hsitf.progress import Progress
+from hsitf.quiet import quietly
 from hsitf.records import SceneChoice
-from hsitf.runs import Run
-from hsitf.runtimes import Floats
-from hsitf.scenes.normalize import Normalizer
+from hsitf.scenes.scene import Scene
 
 FIGURES = (".png", ".svg")
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """What a network looks at.
-
-    Attributes:
-        network: Name in the zoo.
-        scene: Name of the scene; `synthetic` where it was generated.
-        run: Folder of the trained network; `run_sha256` digest of its file.
-        method: That explains.
-        subject: What is explained, in words.
-        pixels: How many pixels, of the test set but for a single one.
-        classes: Names of their classes: as the network calls a single pixel, else the truth.
-        importance: Of each band, adding up to 1: mean magnitude over pixels and patches.
-        top: Numbers of the most important bands, the first most.
-        wavelengths: Of the bands in nanometers; empty where unknown.
-        completeness: By how much the attributions of a pixel miss the difference of its logit to
-            the baseline's, over the largest such difference; None but for integrated gradients.
-        versions: Of Python and the packages that matter.
-        command: As typed.
-    """
-
-    schema: int
-    network: str
-    scene: str
-    synthetic: bool
-    run: str
-    run_sha256: str
-    method: str
-    subject: str
-    pixels: int
-    classes: tuple[str, ...]
-    importance: tuple[float, ...]
-    top: tuple[int, ...]
-    wavelengths: tuple[float, ...]
-    completeness: float | None
-    versions: dict[str, str]
-    command: str
-
-    @property
-    def bands(self) -> str:
-        """The most important bands, as `--bands` takes them."""
-        return f"select:{','.join(map(str, sorted(self.top)))}"
-
-
 def explain(
-    run: Run, request: Request, progress: Progress, choice: SceneChoice | None = None
-) -> tuple[Explanation, Path]:
-    """Explains a trained network, and writes record, arrays and figures beside its run.
-
-    Bands are those of the sensor also where the network takes components of them.
+    folders: Sequence[Path],
+    choice: SceneChoice,
+    ask: Ask,
+    progress: Progress,
+    model: str | None = None,
+) -> tuple[Explanation, list[Path]]:
+    """Explains networks and files, and writes arrays, figures and, last, the record.
 
     Args:
-        run: The trained network.
-        request: What to explain and how.
+        folders: Of runs, bundles and curves; the first is what the others are held against.
+        choice: The scene; the first one's own where its source is empty.
+        ask: What to explain and how.
         progress: Told what happens.
-        choice: Where the scene is now, if not where the run found it.
+        model: Name of the network that the first has to be of; None where any will do.
 
     Returns:
-        The explanation, and its record.
+        The explanation and the files that were written.
 
     Raises:
-        InputError: No such method, class or band, a pixel outside the scene, or a reduction
-            of bands that has no gradients.
+        InputError: The question has no meaning for these networks.
+        DataError: A run, a bundle or the scene is damaged or is another one's.
+        OutputError: The files cannot be written.
     """
-    how = method(request.method)
-    data = run.data(choice)
-    bands = data.scene.bands
-    if bad := [band for band in request.shown if band >= bands]:
-        raise InputError("the scene has no such band", received=bad[0], allowed=f"0 to {bands - 1}")
-    network = run.network()
-    if data.reducer is not None:
-        # The components' way back to the bands is a layer like any other.
-        network = fused(network, Normalizer((0.0,) * bands, (1.0,) * bands), data.reducer)
-    pixels, subject = _subject(data, request)
-    raw = (data if data.is_raw else data.raw()).patches.cut(pixels)
-    patches = data.normalizer.apply(raw)
-    named = network.predict(patches, verbose=0).argmax(axis=1)
-    targets = named if request.pixel else data.targets(pixels).astype(np.int64)
-    progress.start(f"explaining {subject} by {request.method}", 1)
-    question = Question(network, patches, np.asarray(targets, np.int64), run.record.plan.seed)
-    found = how(question)
-    progress.advance()
-    magnitude = np.abs(found).mean(axis=(0, 1, 2), dtype=np.float64)
-    importance = magnitude / max(float(magnitude.sum()), np.finfo(np.float64).tiny)
-    order = np.argsort(-importance, kind="stable")[: request.top]
-    record = run.record
-    wavelengths = data.scene.wavelengths
-    made = Explanation(
-        records.SCHEMA, record.plan.network, data.scene.name, data.scene.synthetic,
-        str(run.folder), record.sha256, request.method, subject, len(pixels),
-        tuple(data.scene.class_names[k] for k in sorted(set(question.targets.tolist()))),
-        tuple(importance.tolist()), tuple(order.tolist()),
-        () if wavelengths is None else tuple(wavelengths.tolist()),
-        _completeness(question, found) if request.method == "integrated-gradients" else None,
-        records.versions(), records.command(),
-    )  # fmt: skip
-    place = run.folder.with_name(f"{run.folder.name}-explained") / _stem(request)
-    _write(made, found, patches, pixels, request, place)
-    return made, place.with_suffix(".json")
-
-
-def _subject(data: Data, request: Request) -> tuple[NDArray[np.int64], str]:
-    """The pixels, flat, and what they are in words."""
-    rows, cols, _ = data.scene.cube.shape
-    if request.pixel is not None:
-        row, col = request.pixel
-        if row >= rows or col >= cols:
-            raise InputError(
-                "the pixel lies outside the scene", received=f"{row},{col}",
-                allowed=f"rows 0 to {rows - 1}, columns 0 to {cols - 1}",
-            )  # fmt: skip
-        return np.array([row * cols + col]), f"pixel {row},{col}"
-    names, test = data.scene.class_names, data.split.test
-    if request.of_class is None:
-        return _evenly(test, request.most), "all classes"
-    if request.of_class not in names:
-        raise unknown("class", request.of_class, names)
-    members = test[data.targets(test) == names.index(request.of_class)]
-    if not len(members):
+    places = expanded(list(folders))
+    with quietly():
+        scene = scene_of(places[0], choice)
+        sources = [opened(place, scene) for place in places]
+    if model is not None and sources[0].network != model:
         raise InputError(
-            "the class has no test pixels", received=request.of_class,
-            remedy="name another class, or a pixel",
-        )  # fmt: skip
-    return _evenly(members, request.most), f"class {request.of_class}"
-
-
-def _evenly(pixels: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    places = np.linspace(0, len(pixels) - 1, min(most, len(pixels))).astype(np.int64)
-    return pixels[places]
-
-
-def _completeness(question: Question, found: Floats) -> float:
-    expected = question.logits(question.patches) - question.logits(0 * question.patches)
-    missed = np.abs(found.sum(axis=(1, 2, 3)) - expected)
-    return float(missed.max() / max(float(np.abs(expected).max()), 1e-12))
-
-
-def _stem(request: Request) -> str:
-    if request.pixel is not None:
-        return f"{request.method}-pixel{request.pixel[0]}-{request.pixel[1]}"
-    name = "all" if request.of_class is None else request.of_class
-    safe = "".join(letter if letter.isalnum() else "-" for letter in name)
-    return f"{request.method}-{safe}"
-
-
-def _write(
-    made: Explanation, found: Floats, patches: Floats, pixels: NDArray[np.int64],
-    request: Request, place: Path,
-) -> None:  # fmt: skip
-    with replacing(place.with_suffix(".npz")) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(
-            stream, attributions=found, pixels=pixels, importance=np.array(made.importance)
+            f"{places[0]} is of another network", received=model, allowed=sources[0].network
         )
-    for suffix in FIGURES:
-        draw(
-            made.importance, np.abs(found).mean(axis=0), patches.mean(axis=(0, 1, 2)),
-            made.wavelengths, request.shown, _title(made), place.with_suffix(suffix),
-        )  # fmt: skip
-    records.write(made, place.with_suffix(".json"))
+    _check(ask, sources)
+    subjects = _subjects(ask, scene, sources)
+    explained = tuple(_explained(source, subjects, ask, progress) for source in sources)
+    place = _place(ask, sources)
+    arrays, record = place.with_suffix(".npz"), place.with_suffix(".json")
+    with replacing(arrays) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **_arrays(scene, subjects, explained))
+    written = _record(ask, scene, subjects, explained, sha256(arrays))
+    done = Explanation(ask, scene, tuple(subjects), explained, written)
+    drawn = [path for suffix in FIGURES for path in figure.draw(done, place, suffix)]
+    records.write(written, record)
+    return done, [record, arrays, *drawn]
 
 
-def _title(made: Explanation) -> str:
-    kind = ", a synthetic scene" if made.synthetic else ""
-    count = "1 pixel" if made.pixels == 1 else f"{made.pixels} test pixels"
-    return f"{made.network} on {made.scene}{kind}: {made.method} of {made.subject}, {count}"
+def _check(ask: Ask, sources: Sequence[Source]) -> None:
+    """Refuses, before any work, what cannot be had."""
+    for source in sources:
+        if source.own.network is None:
+            check(ask.method, source.kind)
+        elif ask.settings.weight:
+            layer, name = cutting.split_weight(ask.settings.weight)
+            cutting.weight(cutting.cut(source.own.network, layer), name)
+    sides = sorted({source.own.patches.patch for source in sources})
+    if len(sides) > 1:
+        raise InputError(
+            "networks of different patches cannot be laid side by side",
+            received=f"sides of {', '.join(map(str, sides))} pixels",
+            remedy="explain them one by one",
+        )
+    most = min(source.own.patches.bands for source in sources)
+    if bad := [column for column in ask.columns if column >= most]:
+        raise InputError(
+            "a network takes no such bands or components",
+            received=f"--show {','.join(map(str, bad[:5]))}",
+            allowed=f"0 to {most - 1}",
+        )
 
 
-def told(made: Explanation, place: Path) -> str:
-    """An explanation in words."""
-    unit = [f" ({made.wavelengths[band]:.0f} nm)" if made.wavelengths else "" for band in made.top]
-    lines = [
-        _title(made),
-        "Most important bands: "
-        + ", ".join(
-            f"{band}{nm} {made.importance[band]:.1%}"
-            for band, nm in zip(made.top, unit, strict=True)
-        ),
-        f"As a reduction of bands: --bands {made.bands}",
+def _subjects(ask: Ask, scene: Scene, sources: Sequence[Source]) -> list[Subject]:
+    first = sources[0]
+    if ask.method.sees == "filters":
+        return _filters(ask, scene, sources)
+    if ask.pixel is not None:
+        own = first.own
+        logits = lambda pixels: own.answers(own.patches.cut(pixels))  # noqa: E731
+        return [subject.of_pixel(scene, ask.pixel, ask.class_name, logits)]
+    if first.run is None:
+        raise DataError(
+            f"the test pixels of {first.folder} are not known: its run is not at hand",
+            received="a bundle without the run that it was made from",
+            remedy="name a single pixel with --pixel ROW,COL, or give a run with --from before it",
+        )
+    some = MOST_OF_FILE if any(source.own.network is None for source in sources) else MOST
+    return subject.of_classes(scene, first.run.split(), ask.class_name, ask.most or some)
+
+
+def _filters(ask: Ask, scene: Scene, sources: Sequence[Source]) -> list[Subject]:
+    """The filters that are asked for, as far as every network has them."""
+    networks = [source.own.differentiable() for source in sources]
+    end = cutting.last(networks[0])
+    layer = ask.settings.layer or end
+    count = min(cutting.cut(network, layer).filters for network in networks)
+    return subject.of_filters(layer, count, ask.filters, scene.class_names if layer == end else ())
+
+
+def _explained(
+    source: Source, subjects: Sequence[Subject], ask: Ask, progress: Progress
+) -> Explained:
+    start = time.perf_counter()
+    views = [source.own]
+    if ask.method.sees == "pixels" and source.bands not in (None, source.own):
+        views.append(source.bands)
+    steps = len(views) * sum(max(1, len(one.pixels)) for one in subjects)
+    progress.start(f"explaining {source.label}", steps)
+    found = [
+        [means(view, ask.method, ask.settings, one, progress) for one in subjects] for view in views
     ]
-    if made.completeness is not None:
-        lines.append(f"Attributions miss the difference of logits by {made.completeness:.2%}.")
-    files = [place, *(place.with_suffix(suffix) for suffix in (".npz", *FIGURES))]
-    return "\n".join([*lines, *(f"Wrote {path}." for path in files)])
+    known = ask.method.sees == "pixels" and source.bands is not None
+    bands = np.stack([importance.of_bands(one.magnitude) for one in found[-1]]) if known else None
+    return Explained(source, tuple(found[0]), bands, time.perf_counter() - start)
+
+
+def _place(ask: Ask, sources: Sequence[Source]) -> Path:
+    """Where record, arrays and figures lie, without suffix."""
+    first = sources[0].folder
+    folder = ask.folder or first.with_name(f"{first.name}-explained")
+    several = f"-of{len(sources)}" if len(sources) > 1 and not ask.name else ""
+    return folder / f"{ask.label}{several}"
+
+
+def _arrays(
+    scene: Scene, subjects: Sequence[Subject], explained: Sequence[Explained]
+) -> dict[str, Any]:
+    """What is stored: of the scene, and of each network by its number."""
+    found: dict[str, Any] = {
+        "subjects": np.array([one.name for one in subjects]),
+        "variants": np.array([one.source.label for one in explained]),
+    }
+    if scene.wavelengths is not None:
+        found["wavelengths"] = scene.wavelengths
+    if all(len(one.pixels) for one in subjects):
+        spectra = [importance.mean_reflectance(scene.cube, one.pixels) for one in subjects]
+        found["reflectance"] = np.stack(spectra)
+    for number, one in enumerate(explained):
+        found |= {f"magnitude{number}": one.magnitude, f"signed{number}": one.signed}
+        if one.bands is not None:
+            found[f"bands{number}"] = one.bands
+        for name in one.means[0].arrays:
+            found[f"{name}{number}"] = np.stack([part.arrays[name] for part in one.means])
+    return found
+
+
+def _record(
+    ask: Ask,
+    scene: Scene,
+    subjects: Sequence[Subject],
+    explained: Sequence[Explained],
+    digest: str,
+) -> ExplanationRecord:
+    first = explained[0]
+    chosen = _chosen(ask, first, len(subjects))
+    whole = "" if first.bands is None else _named(ask, importance.shared(first.bands))
+    run = first.source.run
+    return ExplanationRecord(
+        schema=records.SCHEMA,
+        method=ask.method.name,
+        settings=ask.settings,
+        backend=keras.config.backend(),
+        network=first.source.network,
+        scene=scene.name,
+        synthetic=scene.synthetic,
+        split=run.record.split.kind if run else "",
+        patch=first.source.own.patches.patch,
+        bands=scene.bands,
+        subjects=tuple(
+            SubjectRecord(one.name, one.output, len(one.pixels), bands)
+            for one, bands in zip(subjects, chosen, strict=True)
+        ),
+        variants=tuple(_variant(one, first) for one in explained),
+        top=whole,
+        sha256=digest,
+        versions=records.versions(),
+        command=records.command(),
+    )
+
+
+def _chosen(ask: Ask, first: Explained, count: int) -> list[str]:
+    if first.bands is None:
+        return [""] * count
+    return [_named(ask, bands) for bands in first.bands]
+
+
+def _named(ask: Ask, bands: NDArray[np.float32]) -> str:
+    return importance.selection(importance.top(bands, ask.top, ask.apart))
+
+
+def _variant(one: Explained, first: Explained) -> VariantRecord:
+    source = one.source
+    figures: dict[str, float] = {}
+    for part in one.means:
+        figures |= {name: max(n, figures.get(name, n)) for name, n in part.figures.items()}
+    return VariantRecord(
+        source.label, source.kind, str(source.folder), source.sha256, source.oa, source.reduction,
+        source.own.patches.bands, one.seconds, figures, _similarities(one, first),
+    )  # fmt: skip
+
+
+def _similarities(one: Explained, first: Explained) -> tuple[Similarity, ...]:
+    """To the first network, subject by subject; nothing of networks that take other inputs."""
+    pairs = zip(one.means, first.means, strict=True)
+    found = []
+    for number, (here, there) in enumerate(pairs):
+        bands = (_ranked(one, here, number), _ranked(first, there, number))
+        found.append(similarity(here.magnitude, there.magnitude, *bands))
+    return tuple(found)
+
+
+def _ranked(one: Explained, part: Means, number: int) -> NDArray[np.float32]:
+    """Importance of the scene's bands where it is known, else of what the network takes."""
+    return importance.of_bands(part.magnitude) if one.bands is None else one.bands[number]
