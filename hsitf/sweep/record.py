@@ -58,12 +58,15 @@ class Settings:
         split: disjoint, random or fixed.
         train: Training side of the split, such as "0.65" or "50"; empty for the default.
         network: Name in the zoo, or of a baseline.
-        bands: Technique of band reduction, such as "pca"; empty where all bands are taken.
-        components: How many it leaves; 0 where all bands are taken.
+        bands: Technique of band reduction, such as "pca", or bands named outright, such as
+            "select:10,20"; empty where all bands are taken.
+        components: How many a technique leaves; 0 where there is none.
         measure: What pruning is asked for (`hsitf.prune.order.MEASURES`): ratio, parameters,
             macs or bytes (channels go), alpha or zeros (single weights go); empty where nothing
             is pruned.
         target: Its value; 0 where nothing is pruned.
+        layers: Ratios of single layers, such as "conv1=0.3;block*_conv2=0.5" (shell patterns);
+            empty where all have the target.
         criterion: What chooses the channels that go; empty where none do.
         bits: Simulated bits of activations, weights and accumulators, such as "8,8,32"; empty
             where none are simulated.
@@ -84,6 +87,7 @@ class Settings:
     components: int
     measure: str
     target: float
+    layers: str
     criterion: str
     bits: str
     variant: str
@@ -102,14 +106,15 @@ class Settings:
     @property
     def reduction(self) -> str:
         """As a user writes it, such as "pca:30"; empty where all bands are taken."""
-        return f"{self.bands}:{self.components}" if self.bands else ""
+        return f"{self.bands}:{self.components}" if self.components else self.bands
 
     @property
     def pruning(self) -> str:
         """Such as "l1 ratio 0.5" or "alpha 0.8"; empty where nothing is pruned."""
         if not self.measure:
             return ""
-        return " ".join(filter(None, [self.criterion, self.measure, f"{self.target:g}"]))
+        much = self.layers or f"{self.target:g}"
+        return " ".join(filter(None, [self.criterion, self.measure, much]))
 
     @property
     def quantization(self) -> str:
@@ -177,9 +182,8 @@ class StudyRecord:
 class Values:
     """What was measured of a cell; None where its stages do not measure it.
 
-    Accuracies and shares lie between 0 and 1 (kappa from -1). Times were taken while other cells
-    may have been running on the machine: compare them within one record that was measured in
-    turns (`ms` with `ms_before`), not across cells.
+    Accuracies and shares lie between 0 and 1 (kappa from -1). Files of one network are timed in
+    turns; between networks and machines times differ by more than what is compared.
 
     Attributes:
         oa: Overall accuracy on the test pixels; `aa` and `kappa` likewise. Of the exported file
@@ -199,16 +203,11 @@ class Values:
         weight_bytes: Of the weights: 4 a parameter in floats, what the bits take where they are
             simulated.
         zipped_bytes: Of the float32 weights, deflated.
-        file_bytes: Of the exported file; of pruned networks without one, of their float32
-            .tflite file.
+        file_bytes: Of the exported file.
         float_bytes: Of the float32 .tflite file of the same network.
-        int8_bytes: Of the int8 .tflite file of the same network.
         integer_share: Share of the file's arithmetic operators that compute in integers.
         saturated: Largest share of a layer's simulated sums that saturated.
-        ms: Median time of one patch through the cell's file, one thread; of pruned networks
-            without one, through their float32 .tflite file.
-        ms_before: The same through the file of the network before pruning, measured in turns
-            with it.
+        ms: Median time of one patch through the exported file, one thread.
         predict_us: Microseconds that the Keras network takes a test pixel, in batches.
         train_seconds: Of training, or of fine-tuning where the cell prunes.
         peak_memory: Of the process that trained, bytes.
@@ -231,11 +230,9 @@ class Values:
     zipped_bytes: int | None = None
     file_bytes: int | None = None
     float_bytes: int | None = None
-    int8_bytes: int | None = None
     integer_share: float | None = None
     saturated: float | None = None
     ms: float | None = None
-    ms_before: float | None = None
     predict_us: float | None = None
     train_seconds: float | None = None
     peak_memory: int | None = None
@@ -269,7 +266,8 @@ class CellRecord:
         message: Why it failed; empty where it did not.
         values: What was measured; None where it failed.
         places: Where the details lie.
-        seconds: That its last stage took here; 0 where another cell's work served it.
+        seconds: That its last stage took, shared equally among the cells that it served.
+        cpu_seconds: The same of processor time, which other work on the machine leaves alone.
         made: When, in coordinated universal time.
         processor: Of the machine that made it.
     """
@@ -281,6 +279,7 @@ class CellRecord:
     values: Values | None
     places: Places
     seconds: float
+    cpu_seconds: float
     made: str
     processor: str
 
@@ -378,11 +377,11 @@ class StudyResults:
         Returns:
             By the settings of a line's first point, its points.
         """
-        made: dict[Settings, list[Mean]] = {}
+        made: dict[tuple[tuple[str, object], ...], list[Mean]] = {}
         for mean in self.means:
             if grid in mean.grids:
-                key = replace(mean.settings, seed=0, **{along: _nothing(along)})
-                made.setdefault(key, []).append(mean)
+                others = asdict(mean.settings) | {"seed": 0, along: None}
+                made.setdefault(tuple(others.items()), []).append(mean)
         found = {}
         for points in made.values():
             points.sort(key=lambda mean: getattr(mean.settings, along))
@@ -415,10 +414,6 @@ def _read(path: Path, settings: Settings) -> CellRecord:
             remedy="remove that file; the sweep makes it again",
         )
     return record
-
-
-def _nothing(name: str) -> object:
-    return next("" if f.type == "str" else 0 for f in fields(Settings) if f.name == name)
 
 
 def _mean(group: Sequence[CellRecord], grids: tuple[str, ...]) -> Mean:
