@@ -75,6 +75,7 @@ def test_artifact_folders_hold_no_code(folder):
         "hsitf.train.__main__",
         "hsitf.prune.__main__",
         "hsitf.export.__main__",
+        "hsitf.sweep.__main__",
     ],
 )
 def test_importing_a_verb_loads_nothing_heavy(module):
@@ -86,7 +87,7 @@ def test_importing_a_verb_loads_nothing_heavy(module):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("verb", ["", ".train", ".prune", ".export", ".scenes"])
+@pytest.mark.parametrize("verb", ["", ".train", ".prune", ".export", ".scenes", ".sweep"])
 def test_help_loads_no_tensorflow(verb):
     code = (
         "import runpy, sys\n"

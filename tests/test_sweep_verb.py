@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Shell
 
+from hsitf.errors import DataError, InputError
+from hsitf.progress import Silent
+from hsitf.records import SceneChoice
+from hsitf.sweep import cluster
 from hsitf.sweep.record import StudyResults
+from hsitf.sweep.request import Means
+from hsitf.sweep.study import parse
 
 pytest.importorskip("distributed")
 
@@ -87,34 +93,58 @@ def test_a_second_sweep_repeats_nothing(shell, swept):
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_folders_of_other_studies_are_refused(shell, swept):
-    (shell.folder / "other.toml").write_text(STUDY)
-    other = ("other.toml", *WORDS[1:])
-    refused = shell("sweep", *other, "--out", "studies/small-tiny")
-    assert refused.returncode == 2
-    assert "holds the results of another study" in refused.stderr
-    refused = shell("sweep", *other, "--out", ".")
-    assert refused.returncode == 2
-    assert "holds something else than a study" in refused.stderr
-    study = shell.folder / "studies" / "small-tiny" / "study.json"
-    text = study.read_text()
-    study.write_text(text.replace('"schema": 1', '"schema": 0', 1))
-    refused = shell("sweep", *WORDS)
-    study.write_text(text)
-    assert refused.returncode == 3
-    assert "another version of hsitf" in refused.stderr
+def test_folders_of_other_studies_are_refused(shell, swept, monkeypatch):
+    from hsitf.sweep.run import sweep
+
+    monkeypatch.chdir(shell.folder)
+    means, place = Means(SceneChoice("", labels="labels.npy")), Path("studies/small-tiny")
+    with pytest.raises(InputError, match="holds the results of another study"):
+        sweep(parse("other", STUDY), place, means, Silent())
+    with pytest.raises(InputError, match="holds something else than a study"):
+        sweep(parse("other", STUDY), Path("."), means, Silent())
+    record = place / "study.json"
+    text = record.read_text()
+    # The same study on other files of that name.
+    record.write_text(text.replace('"synthetic": false', '"synthetic": true'))
+    with pytest.raises(InputError, match="received: scene"):
+        sweep(parse("small", STUDY), place, means, Silent())
+    record.write_text(text.replace('"schema": 1', '"schema": 0', 1))
+    with pytest.raises(DataError, match="another version of hsitf"):
+        sweep(parse("small", STUDY), place, means, Silent())
+    record.write_text(text)
+
+
+def test_two_sweeps_of_one_folder_are_refused(tmp_path):
+    from hsitf.sweep.run import _alone
+
+    with (
+        _alone(tmp_path),
+        pytest.raises(InputError, match="another sweep is running"),
+        _alone(tmp_path),
+    ):
+        pass
+    with _alone(tmp_path):
+        pass
+
+
+def test_a_scheduler_that_does_not_answer():
+    with (
+        pytest.raises(InputError, match="no scheduler answers"),
+        cluster.remote("tcp://127.0.0.1:9"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("small.toml", "--dask", "tcp://127.0.0.1:9"), "no scheduler answers"),
-        (("small.toml", "--workers", "0"), "the number of processes is out of range"),
-        (("small.toml", "--quick"), "only shipped studies have a quick size"),
+        (("--workers", "0"), "the number of processes is out of range"),
+        (("--workers", "2", "--dask", "tcp://host:8786"), "a scheduler has its own workers"),
+        (("--quick",), "only shipped studies have a quick size"),
     ],
 )
 def test_means_that_cannot_be(shell, swept, words, message):
-    refused = shell("sweep", *words, "--labels", "labels.npy", "--out", "elsewhere")
+    refused = shell("sweep", "small.toml", *words)
     assert refused.returncode == 2
     assert message in refused.stderr
     assert "Traceback" not in refused.stderr
