@@ -130,7 +130,8 @@ def _study(results: StudyResults) -> list[str]:
         f"### `{name}`", "",
         f"{len(results.done)} cells, {seconds / 60:.0f} minutes of processor time "
         f"({results.study.processor}); {len(results.failed)} failed, "
-        f"{len(results.study.left_out)} cannot be.", "",
+        f"{len(results.study.left_out)} cannot be"
+        + (f", {len(results.pending)} have not been run." if results.pending else "."), "",
     ]  # fmt: skip
     lines += [f"- failed: {one.settings.text}: {one.message}" for one in results.failed]
     lines += [f"- cannot be: {one.settings.text}: {one.reason}" for one in results.study.left_out]

@@ -203,3 +203,18 @@ def test_a_killed_sweep_loses_the_running_cells_at_most(shell):
     now = finished(folder, 18)
     assert {name: now[name] for name in kept} == kept
     assert {name: now[name] for name in known} == known
+
+
+@pytest.mark.slow
+def test_a_scheduler_s_workers_do_the_same(shell, swept):
+    from distributed import LocalCluster
+
+    (shell.folder / "one.toml").write_text(STUDY.partition("[[grid]]")[0] + '[[grid]]\nname="a"')
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        words = ("--labels", "labels.npy", "--dask", cluster.scheduler_address)
+        done = shell("sweep", "one.toml", *words)
+    assert done.returncode == 0, done.stderr
+    (there,) = StudyResults.open(shell.folder / "studies" / "one-tiny").done
+    here = StudyResults.open(shell.folder / "studies" / "small-tiny").done[0]
+    assert there.settings == here.settings
+    assert there.values.oa == pytest.approx(here.values.oa, abs=0.02)

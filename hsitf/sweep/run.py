@@ -59,6 +59,7 @@ def sweep(study: Study, folder: Path | None, means: Means, progress: Progress) -
     progress.say("checking the cells")
     found = cells(study, choices)
     place = folder or STUDIES / "-".join([study.name, *(s.name for s in found.scenes.values())])
+    _check_folder(place)
     with _alone(place):
         results = _begun(study, found, place)
         context = Context(
@@ -89,6 +90,17 @@ def _tell(results: StudyResults, missing: int, progress: Progress) -> None:
         progress.say(
             f"{len(results.study.left_out)} cells cannot be and are left out; study.json says why"
         )
+
+
+def _check_folder(place: Path) -> None:
+    """Refuses a folder of other things before anything is written to it."""
+    if (place / STUDY).is_file() or not place.is_dir():
+        return
+    if any(item.name != LOCK for item in place.iterdir()):
+        raise InputError(
+            f"{place} holds something else than a study", received="a folder with other files",
+            remedy="name another folder with --out",
+        )  # fmt: skip
 
 
 @contextmanager
@@ -126,11 +138,6 @@ def _begun(study: Study, found: Cells, place: Path) -> StudyResults:
     if (place / STUDY).is_file():
         then = records.read(StudyRecord, place / STUDY)
         _same(then, now, place)
-    elif any(item.name != LOCK for item in place.iterdir()):
-        raise InputError(
-            f"{place} holds something else than a study", received="a folder with other files",
-            remedy="name another folder with --out",
-        )  # fmt: skip
     records.write(now, place / STUDY)
     return StudyResults.open(place)
 
