@@ -22,7 +22,7 @@ from hsitf.records import SplitRecord, TrainingPlan
 from hsitf.runs import Run
 from hsitf.tables import aligned
 from hsitf.train.gather import gathering
-from hsitf.train.loop import evaluate
+from hsitf.train.loop import evaluate, judged
 from hsitf.zoo import Recipe
 
 # The range of the study of hyperspectral networks.
@@ -151,7 +151,8 @@ def point(
     if plan:
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder) / "state.npz"
-            retrained = retrain(network, schedule, plan, data, state, progress).scores.oa
+            fitted = retrain(network, schedule, plan, data, state, progress)
+            retrained = judged(fitted.predicted, data, data.split.test).oa
     return SparsePoint(
         thresholds=thresholds,
         sparse=Sparsity.of(network),
