@@ -48,16 +48,19 @@ def default_name(plan: TrainingPlan) -> str:
     return "-".join(filter(None, [plan.split.kind, plan.schedule, reduced, f"seed{plan.seed}"]))
 
 
-def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
+def train(
+    plan: TrainingPlan, name: str | None, progress: Progress, root: Path = runs.MODELS
+) -> Run:
     """Trains a network, or resumes or returns the run that the same plan began or finished.
 
     Args:
         plan: What to train and how.
         name: Of the run's folder; `default_name` where None.
         progress: Told what happens.
+        root: Folder of all trained networks.
 
     Returns:
-        The finished run in `models/<scene>/<network>/<name>`.
+        The finished run in `<root>/<scene>/<network>/<name>`.
 
     Raises:
         InputError: Another plan's run has that name; or the plan cannot be followed.
@@ -68,7 +71,7 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         check_name(name)
     forget_peak()
     scene = load(plan.scene)
-    folder = runs.folder(scene.name, plan.network, name or default_name(plan))
+    folder = runs.folder(scene.name, plan.network, name or default_name(plan), root)
     if (folder / runs.RECORD).is_file():
         run = Run.open(folder)
         _same_plan(run.record.plan, plan, folder)
