@@ -78,30 +78,39 @@ def _shown(study: StudyResults, grid: _Grid) -> list[Block]:
 
 def _ascending(grid: _Grid, key: str) -> bool:
     """Whether a setting takes several values beside others that stay the same."""
-    lines: dict[Settings, set[float]] = {}
+    return max(len({getattr(one.settings, key) for one in line}) for line in _lines(grid, key)) > 1
+
+
+def _lines(grid: _Grid, along: str) -> list[list[Mean]]:
+    """Means that differ in one setting alone.
+
+    A network that is not pruned is the first point of every pruning, by whatever criterion.
+    """
+    found: dict[Settings, list[Mean]] = {}
+    first: dict[Settings, Mean] = {}
     for one in grid.means:
-        lines.setdefault(_line(one.settings, key), set()).add(getattr(one.settings, key))
-    return max(map(len, lines.values())) > 1
-
-
-def _line(settings: Settings, along: str) -> Settings:
-    """What the points of a line have in common."""
-    common = replace(settings, seed=0, epochs=0, tuning_epochs=0)
-    if along == "components":
-        return replace(common, components=0)
-    # A network that is not pruned is the first point of every pruning.
-    return replace(common, target=0.0, measure="", layers="")
+        common = replace(one.settings, seed=0, epochs=0, tuning_epochs=0)
+        if along == "components":
+            found.setdefault(replace(common, components=0), []).append(one)
+        elif common.measure:
+            common = replace(common, target=0.0, measure="", layers="")
+            found.setdefault(common, []).append(one)
+        else:
+            first[common] = one
+    for common, points in found.items():
+        whole = first.get(replace(common, criterion=""))
+        if along != "components" and whole is not None:
+            points.insert(0, whole)
+    return list(found.values()) or [[one] for one in first.values()]
 
 
 def _charts(study: StudyResults, grid: _Grid, along: str) -> list[Chart]:
-    groups: dict[Settings, list[Mean]] = {}
-    for one in grid.means:
-        groups.setdefault(_line(one.settings, along), []).append(one)
-    by_network: dict[str, list[list[Mean]]] = {"": list(groups.values())}
-    if len(groups) > MOST_LINES:
+    found = _lines(grid, along)
+    by_network: dict[str, list[list[Mean]]] = {"": found}
+    if len(found) > MOST_LINES:
         by_network = {}
-        for key, points in groups.items():
-            by_network.setdefault(key.network, []).append(points)
+        for points in found:
+            by_network.setdefault(points[0].settings.network, []).append(points)
     return [
         _chart(study, grid, along, network, points) for network, points in by_network.items()
     ]  # fmt: skip
