@@ -7,6 +7,8 @@ such a toolbox is one of ours with its weights moved.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -119,7 +121,8 @@ BODIES = {
                                         nn.Linear(4096, 2048)),
     ],
     "hu": lambda bands: [
-        spectrum(), nn.Conv1d(1, 20, -(-bands // 9)), nn.MaxPool1d(-(-(-(-bands // 9)) // 5)),
+        spectrum(), nn.Conv1d(1, 20, -(-bands // 9)), 
+        nn.MaxPool1d(math.ceil(math.ceil(bands / 9) / 5)),
         nn.Tanh(), nn.Flatten(), nn.LazyLinear(100), nn.Tanh(),
     ],
     "hamida": lambda bands: [
