@@ -34,7 +34,7 @@ from hsitf.prune.zeroing import final_masks, schedule_of
 from hsitf.records import Epoch, Pruning, SceneChoice, Standing, TrainingPlan
 from hsitf.runs import Run, load_network
 from hsitf.train.gather import gathering
-from hsitf.train.loop import FitResult, evaluate, fit
+from hsitf.train.loop import FitResult, evaluate, fit, predict
 from hsitf.train.run import keep
 
 ORDER = "order.json"
@@ -131,9 +131,8 @@ def prune(
         folder.rmdir()
         raise
     pruning = _judged(origin, order, network, small, done, data, threads, progress)
-    fitted = FitResult(
-        small, done.history, done.best_epoch, _scores(small, data, data.split.test), done.seconds
-    )
+    predicted = predict(gathering(small, data.patches), data.split.test)
+    fitted = FitResult(small, done.history, done.best_epoch, predicted, done.seconds)
     done.plan.save(folder / CHANNELS)
     plan = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
     run = keep(fitted, plan, data, folder, pruning)

@@ -61,7 +61,7 @@ def local(workers: int | None) -> Iterator[Any]:
     with (
         dask.config.set(settings),
         LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None,
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=":0",
             memory_limit=MEMORY_LIMIT // count, silence_logs=logging.CRITICAL,
             local_directory=tempfile.gettempdir(),
         ) as cluster,

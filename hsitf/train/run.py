@@ -111,7 +111,7 @@ def keep(
     folder: Path,
     pruning: Pruning | None = None,
 ) -> Run:
-    """Writes a finished run: network, split, card and, last, the record that makes it one.
+    """Writes a finished run: network, pixels, card and, last, the record that makes it one.
 
     Args:
         fitted: What training gave.
@@ -136,7 +136,11 @@ def keep(
             bands.save(data.reducer, stream)
     with replacing(folder / runs.SPLIT) as temporary, temporary.open("wb") as stream:
         save_split(data.split, stream)
+    with replacing(folder / runs.PREDICTED) as temporary, temporary.open("wb") as stream:
+        runs.save_predicted(fitted.predicted, stream)
     from keras.config import backend
+
+    from hsitf.train.loop import judged
 
     facts = zoo.network(plan.network)
     record = RunRecord(
@@ -149,7 +153,7 @@ def keep(
         normalizer=data.normalizer,
         history=fitted.history,
         best_epoch=fitted.best_epoch,
-        scores=fitted.scores,
+        scores=judged(fitted.predicted, data, data.split.test),
         seconds=fitted.seconds,
         peak_memory=peak_memory(),
         predict_us=fitted.predict_us,
