@@ -76,6 +76,7 @@ def bench(
     from hsitf.bench.arm.cores import core
     from hsitf.bench.engines import engine as named
     from hsitf.bench.engines import installed
+    from hsitf.bench.measured import check, measure
     from hsitf.errors import InputError
     from hsitf.measure import Schedule
     from hsitf.records import SceneChoice
@@ -94,10 +95,13 @@ def bench(
         )
     choice = SceneChoice(scene or "", data_dir, labels, variable, labels_variable)
     by_name = bool(models or variants or choice != SceneChoice(""))
-    cli.load_keras()
+    schedule = Schedule(rounds, runs, warm_up)
+    counts = threads or [1]
+    check(counts, schedule)
+    if by_name:
+        cli.load_keras()
     from hsitf.bench.arm.emulated import emulate
     from hsitf.bench.fitness import fitness as fitting
-    from hsitf.bench.measured import measure
     from hsitf.bench.report import lines as statistics
     from hsitf.bench.report import table, write
     from hsitf.bench.subject import subjects
@@ -112,8 +116,7 @@ def bench(
         else:
             places = paths or [Path("export")]
         files = subjects(places)
-        schedule = Schedule(rounds, runs, warm_up)
-        found = measure(files, engines, threads or [1], progress, schedule)
+        found = measure(files, engines, counts, progress, schedule)
         emulated, failed = emulate(files, cores, progress)
         found = replace(
             found,

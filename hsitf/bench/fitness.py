@@ -18,6 +18,7 @@ from hsitf.bench.delegates import edgetpu, gpu, nnapi
 from hsitf.bench.subject import Subject
 from hsitf.contents import Node, nodes
 from hsitf.progress import Progress
+from hsitf.quiet import quietly
 
 Rule = Callable[[Node], str]
 
@@ -108,7 +109,8 @@ def analyzed(path: Path) -> dict[int, str]:
     `tf.lite.experimental.Analyzer` with `gpu_compatibility`. The one of TensorFlow 2.21 passes
     every operator, 3-D convolutions included, which is why `delegates.gpu` has the rules as well.
     """
-    import tensorflow as tf
+    with quietly():
+        import tensorflow as tf
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

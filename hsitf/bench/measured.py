@@ -162,7 +162,7 @@ def measure(
     Raises:
         InputError: No engine takes any of the files, or a number is out of range.
     """
-    _check(threads, schedule)
+    check(threads, schedule)
     wanted = [
         (file, engine, count)
         for file in files for engine in engines for count in (threads if engine.threaded else [0])
@@ -184,8 +184,12 @@ def measure(
     return Bench.of(rows, schedule, notes)
 
 
-def _check(threads: Sequence[int], schedule: Schedule) -> None:
-    """Raises: InputError: A number is out of range."""
+def check(threads: Sequence[int], schedule: Schedule) -> None:
+    """Checks the numbers that a user gives.
+
+    Raises:
+        InputError: One is out of range.
+    """
     given = [("threads", count, 1, 1024) for count in threads]
     given += [("--rounds", schedule.rounds, 1, 10_000), ("--runs", schedule.runs, 1, 10_000)]
     given += [("--warm-up", schedule.warm_up, 0, 10_000)]

@@ -15,6 +15,7 @@ from hsitf.contents import Contents
 from hsitf.errors import InputError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle
 from hsitf.files import size
+from hsitf.quiet import quietly
 from hsitf.records import ExportRecord
 from hsitf.runs import Run
 from hsitf.runtimes import Stored
@@ -138,10 +139,11 @@ def _worth(record: ExportRecord, label: str, form: str) -> Worth:
 
 
 def _of_run(run: Run) -> Subject:
-    from hsitf.cost import cost
-
     record, file = run.record, run.folder / runs.NETWORK
-    work = cost(run.network())
+    with quietly():
+        from hsitf.cost import cost
+
+        work = cost(run.network())
     # Normalized numbers: what a network that was trained on them is fed with.
     side = record.plan.patch
     patch = np.random.default_rng(0).standard_normal((1, side, side, record.components))

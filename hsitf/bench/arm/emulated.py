@@ -102,17 +102,26 @@ def _emulated(file: Subject, core: Core, system: Root, plugin: Path, version: st
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         outputs, marks = _run(file, core, system, plugin, folder)
-    steps = [after - before for before, after in zip(marks[::2], marks[1::2], strict=True)]
-    # The last two marks have nothing between them: what marking itself takes.
-    *counts, empty = steps
+    instructions, spread = counted(marks)
     host = _on_host(file)
     return Emulated(
         file.name, str(file.file), file.worth.network, file.worth.variant, file.worth.scene,
-        core.name, int(median(counts)) - empty, max(counts) - min(counts),
+        core.name, instructions, spread,
         outputs.tobytes() == host.tobytes(),
         float(np.abs(outputs.astype(np.float64) - host.astype(np.float64)).max()),
         len(file.inputs) // file.batch, version,
     )  # fmt: skip
+
+
+def counted(marks: Sequence[int]) -> tuple[int, int]:
+    """Instructions of one inference, and how far the counted ones lie apart.
+
+    Args:
+        marks: Totals before and after each inference, and two in the end with nothing between:
+            what marking itself takes.
+    """
+    *counts, empty = (after - before for before, after in zip(marks[::2], marks[1::2], strict=True))
+    return int(median(counts)) - empty, max(counts) - min(counts)
 
 
 def _run(
