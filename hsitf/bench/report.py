@@ -31,8 +31,8 @@ Grid = tuple[Sequence[str], list[tuple[str, ...]], int]
 
 def table(found: Bench) -> str:
     """One line a file and engine, then what delegates and emulated cores make of the files."""
-    parts = [aligned(head, rows, left) for head, rows, left in _grids(found)]
-    return "\n".join([parts[0], *_notes(found), *parts[1:], *_reasons(found.fitness)])
+    parts = [aligned(head, rows, left) for head, rows, left in grids(found)]
+    return "\n".join([parts[0], *notes(found), *parts[1:], *_reasons(found.fitness)])
 
 
 def lines(found: Bench) -> list[str]:
@@ -71,15 +71,16 @@ def write(found: Bench, folder: Path) -> list[Path]:
 
 def markdown(found: Bench) -> str:
     """The tables for a document."""
-    first, *others = [_marked(head, rows) for head, rows, _ in _grids(found)]
-    parts = [first, "\n".join(_notes(found))]
+    first, *others = [marked(head, rows) for head, rows, _ in grids(found)]
+    parts = [first, "\n".join(notes(found))]
     parts += others
     if found.fitness:
         parts.append("\n".join(f"- {line}" for line in _reasons(found.fitness)))
     return "\n\n".join([*parts, f"`{found.command}`", ""])
 
 
-def _marked(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def marked(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     return "\n".join(
         "| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)
     )
@@ -97,7 +98,7 @@ def _flat(cell: object) -> object:
     return "; ".join(map(str, cell)) if isinstance(cell, tuple | list) else cell
 
 
-def _grids(found: Bench) -> list[Grid]:
+def grids(found: Bench) -> list[Grid]:
     """Head, rows and number of text columns of each table that has rows."""
     grids: list[Grid] = [(HEAD, [*map(_cells, found.rows)], 2)]
     if found.emulated:
@@ -152,7 +153,8 @@ def _reasons(found: Sequence[Fitness]) -> list[str]:
     ]
 
 
-def _notes(found: Bench) -> list[str]:
+def notes(found: Bench) -> list[str]:
+    """Lines under the first table: where, when and how it was measured, and what was not."""
     scenes = sorted({(row.scene, row.synthetic) for row in found.rows if row.scene})
     named = [f"{name} (synthetic)" if synthetic else name for name, synthetic in scenes]
     machines = ", ".join(dict.fromkeys(row.processor for row in found.rows))
