@@ -86,7 +86,7 @@ def test_importing_a_verb_loads_nothing_heavy(module):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("verb", ["", ".train", ".prune", ".export", ".scenes"])
+@pytest.mark.parametrize("verb", ["", ".train", ".prune", ".export", ".scenes", ".bench", ".draw"])
 def test_help_loads_no_tensorflow(verb):
     code = (
         "import runpy, sys\n"

@@ -92,7 +92,7 @@ def _draw_box(axes: Axes, box: Box, place: tuple[float, float]) -> None:
         axes.add_patch(Rectangle(place, WIDTH * share, HEIGHT, facecolor=tint, alpha=0.3, zorder=2))
         axes.add_patch(
             Rectangle((x + WIDTH * share, y), WIDTH * (1 - share), HEIGHT, facecolor="none",
-                      edgecolor="#BBBBBB", hatch="////", linewidth=0, zorder=2)
+                      edgecolor="#DDDDDD", hatch="////", linewidth=0, zorder=2)
         )  # fmt: skip
     else:
         alpha = 0.3 if tint != "#FFFFFF" else 1

@@ -104,8 +104,10 @@ def _before(run: Run, named: Path | None) -> Run | None:
 
 def _title(name: str, found: Plan, whole: Plan | None) -> str:
     if whole is None:
-        return f"{name}: {found.parameters:,} parameters, {found.macs:,} multiply-accumulates"
-    return (
-        f"{name}: {found.parameters:,} of {whole.parameters:,} parameters, {found.macs:,} of "
-        f"{whole.macs:,} multiply-accumulates"
-    )
+        cost = f"{found.parameters:,} parameters, {found.macs:,} multiply-accumulates"
+    else:
+        cost = (
+            f"{found.parameters:,} of {whole.parameters:,} parameters,\n"
+            f"{found.macs:,} of {whole.macs:,} multiply-accumulates"
+        )
+    return f"{name}: {cost}"
