@@ -60,6 +60,8 @@ def test_what_an_engine_cannot_run_is_noted(exported):
     assert [row.engine for row in found.rows] == ["litert"]
     (note,) = found.notes
     assert note.startswith("onnxruntime cannot run hu.tflite: ONNX Runtime cannot run ")
+    with pytest.raises(DataError, match="no engine can run any of these files"):
+        measure([file], [strange], [1], Silent(), QUICK)
 
 
 def test_rows_are_what_the_records_say(measured, exported):

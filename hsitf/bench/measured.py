@@ -161,6 +161,7 @@ def measure(
 
     Raises:
         InputError: No engine takes any of the files, or a number is out of range.
+        DataError: None of them can be run.
     """
     check(threads, schedule)
     wanted = [
@@ -175,6 +176,11 @@ def measure(
             allowed=", ".join(f"{one.name}: {' '.join(one.suffixes)}" for one in ENGINES.values()),
         )
     trials, notes = _tried(wanted, progress)
+    if not trials:
+        raise DataError(
+            "no engine can run any of these files", received=notes[0].rstrip("."),
+            remedy="name other files, or another --engine",
+        )  # fmt: skip
     progress.start("measuring time, in turns", 1)
     timings = interleaved(
         {str(i): trial.runtime.action(trial.file.sample) for i, trial in enumerate(trials)},

@@ -161,9 +161,7 @@ def notes(found: Bench) -> list[str]:
     versions = ", ".join(dict.fromkeys(row.version for row in found.rows))
     return [
         f"{machines}; {versions}; {found.rounds} rounds in turns after {found.warm_up} runs to "
-        f"warm up; {found.made}."
-        if found.rows
-        else f"Nothing was measured; {found.made}.",
+        f"warm up; {found.made}.",
         *([f"OA and agreement on the test pixels of {', '.join(named)}."] if named else []),
         *found.notes,
     ]
