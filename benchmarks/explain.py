@@ -1,6 +1,7 @@
 """Does a thinned network still look where it did, and are the bands it looks at worth choosing?
 
     PYTHONPATH=. python benchmarks/explain.py pruning SCENE [--data-dir DIR] [--model cao]
+        [--reductions pca:30,nmf:30]
     PYTHONPATH=. python benchmarks/explain.py bands SCENE [--data-dir DIR] [--model hu]
 
 `pruning`: trains a network on 30 components of PCA and of NMF, removes 40, 55, 70 and 85 % of its
@@ -76,13 +77,13 @@ def _folder(model: str, scene: Sequence[str], name: str) -> Path:
     return MODELS / scene[1] / model / name
 
 
-def pruning(model: str, scene: Sequence[str]) -> None:
+def pruning(model: str, scene: Sequence[str], reductions: Sequence[str]) -> None:
     """Prints a table of accuracy and similarity, and draws both."""
-    figure = page(9, 3.6)
-    parts = figure.subplots(1, len(REDUCTIONS), sharey=True)
+    figure = page(4.5 * len(reductions), 3.6)
+    parts = figure.subplots(1, len(reductions), sharey=True, squeeze=False)[0]
     print("| bands | channels removed | parameters | OA | bands alike | maps alike |")
     print("|---|---|---|---|---|---|")
-    for axes, bands in zip(parts, REDUCTIONS, strict=True):
+    for axes, bands in zip(parts, reductions, strict=True):
         whole = trained(model, scene, bands, bands.replace(":", ""))
         runs = [whole, *(pruned(model, scene, whole, ratio) for ratio in RATIOS)]
         name = f"saliency-{model}-{scene[1].lower()}-{bands.partition(':')[0]}"
@@ -134,7 +135,7 @@ def bands(model: str, scene: Sequence[str]) -> None:
     """Prints a table of accuracies."""
     whole = trained(model, scene, "", "all")
     print("| bands | of | OA | kappa |\n|---|---|---|---|")
-    print(_row(str(whole.record.components), "all", whole))
+    print(_row(str(whole.record.components), "all", whole), flush=True)
     total = whole.record.components
     for count in COUNTS:
         told = verb(
@@ -144,9 +145,9 @@ def bands(model: str, scene: Sequence[str]) -> None:
         chosen = re.findall(r"select:[\d,]+", told)[-1]
         even = np.linspace(0, total - 1, count).round().astype(int)
         evenly = "select:" + ",".join(map(str, even))
-        for way, text in (("importance", chosen), ("evenly", evenly), ("PCA", f"pca:{count}")):
+        for way, text in (("importance", chosen), ("PCA", f"pca:{count}"), ("evenly", evenly)):
             run = trained(model, scene, text, f"{way.lower()}{count}")
-            print(_row(str(count), way, run))
+            print(_row(str(count), way, run), flush=True)
 
 
 def _row(count: str, way: str, run: Run) -> str:
@@ -161,11 +162,12 @@ def main() -> None:
     parser.add_argument("scene")
     parser.add_argument("--data-dir")
     parser.add_argument("--model")
+    parser.add_argument("--reductions", default=",".join(REDUCTIONS))
     given = parser.parse_args()
     scene = ["--scene", given.scene]
     scene += ["--data-dir", given.data_dir] if given.data_dir else []
     if given.what == "pruning":
-        pruning(given.model or "cao", scene)
+        pruning(given.model or "cao", scene, given.reductions.split(","))
     else:
         bands(given.model or "hu", scene)
 

@@ -117,12 +117,15 @@ def bench(
             places = paths or [Path("export")]
         files = subjects(places)
         found = measure(files, engines, counts, progress, schedule)
+        found = replace(found, notes=(*notes, *found.notes))
+        # Emulation takes minutes; what has been timed is safe from here on.
+        write(found, out)
         emulated, failed = emulate(files, cores, progress)
         found = replace(
             found,
             emulated=tuple(emulated),
             fitness=tuple(fitting(files, progress)) if fitness else (),
-            notes=(*notes, *found.notes, *failed),
+            notes=(*found.notes, *failed),
         )
     print(table(found))
     for line in statistics(found) if lines else ():

@@ -217,7 +217,7 @@ def _tried(
             taken = memory.peak(file, engine, count)
             trials.append(_Trial(file, engine, count, taken, engine.open(file.file, count)))
         except DataError as error:
-            notes.append(f"{error.what}: {error.received}.")
+            notes.append(f"{error.what}: {str(error.received).rstrip('.')}.")
         progress.advance(1, f"{file.name} in {engine.name}")
     return trials, list(dict.fromkeys(notes))
 

@@ -31,7 +31,7 @@ try:
     for _ in range(3):
         action()
 except HsitfError as error:
-    print(json.dumps({"refused": f"{error.what}: {error.received}"}))
+    print(json.dumps({"refused": str(error.received or error.what)}))
 except Exception as error:
     print(json.dumps({"refused": f"{type(error).__name__}: {error}".splitlines()[0]}))
 else:
