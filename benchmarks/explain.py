@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python benchmarks/explain.py pruning SCENE [--data-dir DIR] [--model cao]
         [--reductions pca:30,nmf:30]
-    PYTHONPATH=. python benchmarks/explain.py bands SCENE [--data-dir DIR] [--model hu]
+    PYTHONPATH=. python benchmarks/explain.py bands SCENE [--data-dir DIR] [--model hu] [--epochs N]
 
 `pruning`: trains a network on 30 components of PCA and of NMF, removes 40, 55, 70 and 85 % of its
 channels (APoZ, fine-tuned after each cut from the whole network), explains all of them by saliency
@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,12 +54,14 @@ def verb(name: str, *words: str) -> str:
     return done.stdout
 
 
-def trained(model: str, scene: Sequence[str], bands: str, name: str) -> Run:
-    """A run with a short schedule, trained where it is not there yet."""
+def trained(model: str, scene: Sequence[str], bands: str, name: str, epochs: int = 0) -> Run:
+    """A run with a short schedule or with so many epochs, trained where it is not there yet."""
+    name += f"-epochs{epochs}" if epochs else ""
     folder = _folder(model, scene, name)
     if not (folder / RECORD).is_file():
-        reduced = ["--bands", bands] if bands else []
-        verb("train", "--model", model, *scene, "--schedule", "short", *reduced, "--run", name)
+        options = ["--epochs", str(epochs)] if epochs else ["--schedule", "short"]
+        options += ["--bands", bands] if bands else []
+        verb("train", "--model", model, *scene, *options, "--run", name)
     return Run.open(folder)
 
 
@@ -88,9 +92,10 @@ def pruning(model: str, scene: Sequence[str], reductions: Sequence[str]) -> None
         runs = [whole, *(pruned(model, scene, whole, ratio) for ratio in RATIOS)]
         name = f"saliency-{model}-{scene[1].lower()}-{bands.partition(':')[0]}"
         folders = [word for run in runs for word in ("--from", str(run.folder))]
-        verb("explain", *folders, *scene[2:], "--name", name, "--out", str(FIGURES))
-        record = records.read(ExplanationRecord, FIGURES / f"{name}.json")
-        _tidy(name)
+        with tempfile.TemporaryDirectory() as made:
+            verb("explain", *folders, *scene[2:], "--name", name, "--out", made)
+            record = records.read(ExplanationRecord, Path(made) / f"{name}.json")
+            shutil.copyfile(Path(made) / f"{name}-maps.png", FIGURES / f"{name}-maps.png")
         ratios = [0.0, *RATIOS]
         alike = [
             [
@@ -124,16 +129,9 @@ def _draw(axes, ratios, accuracies, alike) -> None:
     dress(axes)
 
 
-def _tidy(name: str) -> None:
-    """Keeps the picture of the maps alone of what an explanation writes."""
-    for path in FIGURES.glob(f"{name}*"):
-        if path.name != f"{name}-maps.png":
-            path.unlink()
-
-
-def bands(model: str, scene: Sequence[str]) -> None:
+def bands(model: str, scene: Sequence[str], epochs: int) -> None:
     """Prints a table of accuracies."""
-    whole = trained(model, scene, "", "all")
+    whole = trained(model, scene, "", "all", epochs)
     print("| bands | of | OA | kappa |\n|---|---|---|---|")
     print(_row(str(whole.record.components), "all", whole), flush=True)
     total = whole.record.components
@@ -146,7 +144,7 @@ def bands(model: str, scene: Sequence[str]) -> None:
         even = np.linspace(0, total - 1, count).round().astype(int)
         evenly = "select:" + ",".join(map(str, even))
         for way, text in (("importance", chosen), ("PCA", f"pca:{count}"), ("evenly", evenly)):
-            run = trained(model, scene, text, f"{way.lower()}{count}")
+            run = trained(model, scene, text, f"{way.lower()}{count}", epochs)
             print(_row(str(count), way, run), flush=True)
 
 
@@ -163,13 +161,14 @@ def main() -> None:
     parser.add_argument("--data-dir")
     parser.add_argument("--model")
     parser.add_argument("--reductions", default=",".join(REDUCTIONS))
+    parser.add_argument("--epochs", type=int, default=0, help="of bands; else a short schedule")
     given = parser.parse_args()
     scene = ["--scene", given.scene]
     scene += ["--data-dir", given.data_dir] if given.data_dir else []
     if given.what == "pruning":
         pruning(given.model or "cao", scene, given.reductions.split(","))
     else:
-        bands(given.model or "hu", scene)
+        bands(given.model or "hu", scene, given.epochs)
 
 
 if __name__ == "__main__":
