@@ -351,7 +351,8 @@ def _pruned(evidence: Evidence, network: str, **settings: object) -> list[tuple[
 def _lossless(network: str, share: float) -> Callable[[Evidence], Finding | None]:
     def judge(evidence: Evidence) -> Finding | None:
         reference = evidence.reference(network)
-        points = [p for p in _pruned(evidence, network) if p[0] <= share]
+        # An alpha does not meet a share exactly.
+        points = [p for p in _pruned(evidence, network) if p[0] <= share + 0.05]
         if reference is None or not points or points[-1][0] < 0.7 * share:
             return None
         told = ", ".join(f"{gone:.0%} gone {a - reference:+.1f}" for gone, a in points)
