@@ -6,6 +6,7 @@ from hsitf import cli
 from hsitf.bands.__main__ import bands
 from hsitf.bench.__main__ import bench
 from hsitf.classify.__main__ import classify
+from hsitf.draw.__main__ import draw
 from hsitf.explain.__main__ import explain
 from hsitf.export.__main__ import export
 from hsitf.prune.__main__ import prune
@@ -17,7 +18,9 @@ from hsitf.train.__main__ import train
 
 app = cli.app("Hyperspectral image classification on edge devices.")
 app.add_typer(scenes, name="scenes")
-for verb in (bands, train, prune, quantize, export, classify, bench, explain, sweep, report):
+for verb in (
+    bands, train, prune, quantize, export, classify, bench, explain, draw, sweep, report,
+):  # fmt: skip
     app.command()(verb)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hsitf.records import Operator
 
@@ -53,30 +53,74 @@ class Contents:
         return 1 - sum(o.count for o in self.floating) / total if total else 0.0
 
 
+class Operand(NamedTuple):
+    """A tensor as an operator sees it: its shape, its type, whether it is stored in the file."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    constant: bool
+    dynamic: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """An operator of a .tflite file at its place in the graph.
+
+    Attributes:
+        op: Its name in the schema, such as CONV_2D.
+        inputs: What it takes; `outputs` what it makes.
+        options: Its options as the schema has them; None where it has none.
+    """
+
+    op: str
+    inputs: tuple[Operand, ...]
+    outputs: tuple[Operand, ...]
+    options: Any
+
+
+def nodes(path: Path) -> tuple[Node, ...]:
+    """The operators of a .tflite file, in the order they are computed in."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    types, codes = _names(schema.TensorType), _names(schema.BuiltinOperator)
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
+    found = []
+    for graph in model.subgraphs:
+        seen = [_operand(tensor, model.buffers, types) for tensor in graph.tensors]
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            found.append(
+                Node(
+                    codes[max(code.builtinCode, code.deprecatedBuiltinCode)],
+                    tuple(seen[index] for index in operator.inputs if index >= 0),
+                    tuple(seen[index] for index in operator.outputs),
+                    operator.builtinOptions,
+                )
+            )
+    return tuple(found)
+
+
+def _operand(tensor: Any, buffers: Any, types: dict[int, str]) -> Operand:
+    shape = () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
+    data = buffers[tensor.buffer].data
+    signature = tensor.shapeSignature
+    dynamic = signature is not None and -1 in list(signature)
+    return Operand(shape, types[tensor.type], data is not None and len(data) > 0, dynamic)
+
+
 def tflite(path: Path) -> Contents:
     """Reads a .tflite file.
 
     An operator computes in the type of its first input; where that is float32 and its weights
     are int8 it is written "float32 (int8 weights)".
     """
-    from ai_edge_litert import schema_py_generated as schema
-
-    types = _names(schema.TensorType)
-    codes = _names(schema.BuiltinOperator)
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
-    found: list[tuple[str, str]] = []
-    ranks = []
-    dynamic = False
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            ranks.append(0 if tensor.shape is None else len(tensor.shape))
-            dynamic |= tensor.shapeSignature is not None and -1 in list(tensor.shapeSignature)
-        for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            name = codes[max(code.builtinCode, code.deprecatedBuiltinCode)]
-            kinds = [types[graph.tensors[index].type] for index in operator.inputs if index >= 0]
-            found.append((name, _computing(kinds)))
-    return Contents(_counted(found), max(ranks), dynamic)
+    graph = nodes(path)
+    tensors = {tensor for node in graph for tensor in (*node.inputs, *node.outputs)}
+    return Contents(
+        _counted((node.op, _computing([one.dtype for one in node.inputs])) for node in graph),
+        max(len(tensor.shape) for tensor in tensors),
+        any(tensor.dynamic for tensor in tensors),
+    )
 
 
 def _computing(kinds: list[str]) -> str:

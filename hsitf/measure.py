@@ -22,6 +22,24 @@ WARM_UP = 5
 SECONDS_A_ROUND = 0.3
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """How often an action is timed.
+
+    Attributes:
+        rounds: In which all actions take turns.
+        runs: Of each action in a round, at most.
+        warm_up: Runs before the first round, which do not count.
+    """
+
+    rounds: int = ROUNDS
+    runs: int = RUNS
+    warm_up: int = WARM_UP
+
+
+USUAL = Schedule()
+
+
 @dataclass(frozen=True, eq=False)
 class Timing:
     """Times of one action, in seconds.
@@ -39,7 +57,9 @@ class Timing:
         return float(np.percentile(self.runs, q))
 
 
-def interleaved(actions: Mapping[str, Callable[[], object]]) -> dict[str, Timing]:
+def interleaved(
+    actions: Mapping[str, Callable[[], object]], schedule: Schedule = USUAL
+) -> dict[str, Timing]:
     """Times several actions in turns, so that a slow moment of the machine strikes them alike.
 
     Each action runs once (`first`), then warms up, then takes its turn in every round; the
@@ -47,19 +67,20 @@ def interleaved(actions: Mapping[str, Callable[[], object]]) -> dict[str, Timing
 
     Args:
         actions: What to time, by name.
+        schedule: How often.
     """
     first = {name: _seconds(action) for name, action in actions.items()}
     times: dict[str, list[float]] = {name: [] for name in actions}
     for action in actions.values():
-        for _ in range(WARM_UP):
+        for _ in range(schedule.warm_up):
             action()
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for _ in range(ROUNDS):
+        for _ in range(schedule.rounds):
             for name, action in actions.items():
                 end = time.perf_counter() + SECONDS_A_ROUND
-                for _ in range(RUNS):
+                for _ in range(schedule.runs):
                     times[name].append(_seconds(action))
                     if time.perf_counter() > end:
                         break

@@ -435,6 +435,8 @@ class ExportRecord:
         means: What an integer file took beyond the converter's own ranges, in words.
         wavelengths: Of the sensor's bands in nanometers; empty where unknown.
         micro: The file in the interpreter of microcontrollers; None where not asked for.
+        parameters: Weights of the network that it was made of; None in older records.
+        macs: Multiply-accumulates of that network for one patch.
     """
 
     schema: int
@@ -482,6 +484,8 @@ class ExportRecord:
     means: tuple[str, ...] = ()
     micro: Micro | None = None
     wavelengths: tuple[float, ...] = ()
+    parameters: int | None = None
+    macs: int | None = None
 
 
 def write(record: object, path: Path) -> None:

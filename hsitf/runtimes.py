@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -122,16 +122,21 @@ def dequantize(stored: Stored, tensor: Tensor) -> Floats:
 
 
 class Keras:
-    """A Keras network on the current backend."""
+    """A Keras network on the current backend.
+
+    Args:
+        model: The network.
+        batch: Patches an inference takes, where the network leaves that open.
+    """
 
     BATCH = 256
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, batch: int = BATCH) -> None:
         import keras
 
         self._model = model
         self.engine = f"keras ({keras.backend.backend()})"
-        self.batch = int(model.inputs[0].shape[0] or self.BATCH)
+        self.batch = int(model.inputs[0].shape[0] or batch)
         self.threads = 0
         self.input = _plain("patch", (self.batch, *model.inputs[0].shape[1:]))
         self.output = _plain("logits", (self.batch, *model.outputs[0].shape[1:]))
@@ -155,6 +160,7 @@ class LiteRT:
 
     Attributes:
         delegates: Parts of the graph that the delegate took.
+        delegated_share: Share of its operators that lie in them.
 
     Raises:
         DataError: The file is not one that LiteRT can run.
@@ -181,8 +187,9 @@ class LiteRT:
         (source,) = self._interpreter.get_input_details()
         (sink,) = self._interpreter.get_output_details()
         self._source, self._sink = source["index"], sink["index"]
-        nodes = [node["op_name"] for node in self._interpreter._get_ops_details()]
-        self.delegates = nodes.count("DELEGATE")
+        nodes = self._interpreter._get_ops_details()
+        self.delegates = sum(node["op_name"] == "DELEGATE" for node in nodes)
+        self.delegated_share = _delegated_share(nodes)
         self.engine = "LiteRT (XNNPACK)" if delegate else "LiteRT"
         self.threads = threads
         self.input, self.output = _litert_tensor(source), _litert_tensor(sink)
@@ -247,6 +254,55 @@ class OnnxRuntime:
         return lambda: self._session.run_with_iobinding(binding)
 
 
+class OpenVino:
+    """An .onnx or .tflite file in OpenVINO on the processor, for the least latency.
+
+    Args:
+        path: The file.
+        threads: Threads it may use.
+
+    Raises:
+        DataError: The file is not one that OpenVINO can run.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        import openvino as ov
+
+        try:
+            model = ov.Core().read_model(path)
+            compiled = ov.Core().compile_model(
+                model, "CPU",
+                {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"},
+            )  # fmt: skip
+        # OpenVINO's errors have no common base below Exception.
+        except Exception as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = lines[-1] if lines else type(error).__name__
+            raise DataError(
+                f"OpenVINO cannot run {path}", received=reason,
+                remedy="take another engine",
+            ) from error  # fmt: skip
+        self._request = compiled.create_infer_request()
+        (source,), (sink,) = model.inputs, model.outputs
+        self.engine = "OpenVINO (CPU)"
+        self.threads = threads
+        self.input, self.output = _openvino_tensor(source), _openvino_tensor(sink)
+        self.batch = self.input.shape[0]
+
+    def infer(self, stored: Stored) -> Stored:
+        """See `Runtime`."""
+        self.action(stored)()
+        return np.array(self._request.get_output_tensor().data)
+
+    def action(self, stored: Stored) -> Callable[[], object]:
+        """See `Runtime`."""
+        import openvino as ov
+
+        self._request.set_input_tensor(ov.Tensor(np.ascontiguousarray(stored)))
+        infer: Callable[[], object] = self._request.infer
+        return infer
+
+
 class SavedModel:
     """A TensorFlow SavedModel folder, its `serve` endpoint.
 
@@ -294,6 +350,36 @@ class SavedModel:
 
 def _plain(name: str, shape: tuple[int, ...]) -> Tensor:
     return Tensor(name, tuple(int(size) for size in shape), "float32")
+
+
+def _openvino_tensor(port: Any) -> Tensor:
+    return Tensor(
+        port.any_name, tuple(int(size) for size in port.shape), port.element_type.to_dtype().name
+    )
+
+
+def _delegated_share(nodes: Sequence[Mapping[str, Any]]) -> float:
+    """Share of a graph's operators that delegates took over.
+
+    LiteRT keeps them beside the operators `DELEGATE` that took their place. They are found from
+    what a delegate gives back to what it takes.
+    """
+    own = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    makers = {int(tensor): place for place, node in enumerate(own) for tensor in node["outputs"]}
+    taken: set[int] = set()
+    for delegate in nodes:
+        if delegate["op_name"] != "DELEGATE":
+            continue
+        given = {int(tensor) for tensor in delegate["inputs"]}
+        wanted = [int(tensor) for tensor in delegate["outputs"]]
+        while wanted:
+            tensor = wanted.pop()
+            place = makers.get(tensor)
+            if tensor in given or place is None or place in taken:
+                continue
+            taken.add(place)
+            wanted += [int(one) for one in own[place]["inputs"]]
+    return len(taken) / len(own) if own else 0.0
 
 
 def _litert_tensor(details: dict[str, Any]) -> Tensor:

@@ -13,8 +13,7 @@ ORDER = [
     "errors", "files", "quiet", "progress", "measure", "tables", "figures", "scenes", "metrics",
     "layers", "zoo", "bands", "records", "data", "runs", "graph", "cost", "train", "options",
     "reduction", "targets", "lower", "contents", "runtimes", "verify", "quantize", "export",
-    "prune", "smoothing", "classify", "bench", "explain", "sweep", "report",
-    "cli",
+    "prune", "smoothing", "classify", "draw", "bench", "explain", "sweep", "report", "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}
@@ -88,7 +87,9 @@ def test_importing_a_verb_loads_nothing_heavy(module):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("verb", ["", ".train", ".prune", ".export", ".scenes", ".sweep"])
+@pytest.mark.parametrize(
+    "verb", ["", ".train", ".prune", ".export", ".scenes", ".bench", ".draw", ".sweep", ".report"]
+)
 def test_help_loads_no_tensorflow(verb):
     code = (
         "import runpy, sys\n"

@@ -1,4 +1,4 @@
-"""What is measured: exported bundles, or files of which nothing is known but what is in them."""
+"""What is measured: exported bundles, trained networks, or files of which nothing is known."""
 
 from __future__ import annotations
 
@@ -10,15 +10,41 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from hsitf import contents, runtimes
+from hsitf import contents, runs, runtimes
 from hsitf.contents import Contents
 from hsitf.errors import InputError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle
 from hsitf.files import size
+from hsitf.quiet import quietly
 from hsitf.records import ExportRecord
+from hsitf.runs import Run
 from hsitf.runtimes import Stored
 
-READ = {".tflite": contents.tflite, ".onnx": contents.onnx}
+READ = {".tflite": contents.tflite, ".onnx": contents.onnx, "": contents.saved_model}
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What records say of a file; the empty one of a file without.
+
+    Attributes:
+        network: Its label, such as cao; `variant` such as int8.
+        scene: Name of the scene; empty where unknown.
+        synthetic: True where that was generated.
+        oa: Overall accuracy on the test pixels; None where unknown.
+        agreement: Share of the test pixels on which it says what its network says.
+        parameters: Weights of the network.
+        macs: Multiply-accumulates of the network for one patch.
+    """
+
+    network: str = ""
+    variant: str = ""
+    scene: str = ""
+    synthetic: bool = False
+    oa: float | None = None
+    agreement: float | None = None
+    parameters: int | None = None
+    macs: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,20 +53,22 @@ class Subject:
 
     Attributes:
         name: For the table.
-        file: Where it lies.
-        record: What it is worth; None for a bare file.
-        contents: What it is made of.
+        file: Where it lies (a folder for a SavedModel).
+        worth: What its record says of it.
+        contents: What it is made of; None of a trained network.
         pixels: Pixels that one inference classifies.
-        sample: An input as it is stored.
+        inputs: One or more inferences' inputs, as they are stored, one batch after the other.
+        batch: Of them, how many an inference takes.
         zipped: Its size in a deflated archive, as an application's package has it, bytes.
     """
 
     name: str
     file: Path
-    record: ExportRecord | None
-    contents: Contents
+    worth: Worth
+    contents: Contents | None
     pixels: int
-    sample: Stored
+    inputs: Stored
+    batch: int
     zipped: int
 
     @property
@@ -48,16 +76,21 @@ class Subject:
         """Size of the file."""
         return size(self.file)
 
+    @property
+    def sample(self) -> Stored:
+        """The input of one inference."""
+        return self.inputs[: self.batch]
+
 
 def subjects(paths: Sequence[Path]) -> list[Subject]:
     """The files under paths, each once.
 
     Args:
-        paths: Files, bundles, or folders that hold bundles at any depth.
+        paths: Files, bundles, runs, or folders that hold bundles or runs at any depth.
 
     Raises:
         InputError: There is nothing to measure at one of them.
-        DataError: A bundle is damaged.
+        DataError: A bundle, a run or a file is damaged.
     """
     found: dict[Path, Subject] = {}
     for path in paths:
@@ -66,7 +99,7 @@ def subjects(paths: Sequence[Path]) -> list[Subject]:
             raise InputError(
                 f"nothing to measure at {path}",
                 received="no such path" if not path.exists() else "no .tflite or .onnx file",
-                allowed="a file, a bundle, or a folder of bundles such as export/fields/cao",
+                allowed="a file, a bundle, a run, or a folder of them such as export/fields/cao",
                 remedy="export something first: python -m hsitf.export --model cao --int8",
             )
         found |= made
@@ -77,20 +110,50 @@ def _under(path: Path) -> Iterator[Subject]:
     if path.is_file() and path.suffix in READ:
         yield _bare(path)
     for record in sorted(path.rglob(RECORD)) if path.is_dir() else ():
-        bundle = Bundle.open(record.parent)
-        if bundle.file.suffix in READ:
-            yield _of(bundle)
+        if (record.parent / runs.NETWORK).is_file():
+            yield _of_run(Run.open(record.parent))
+        elif (record.parent / GOLDEN).is_file():
+            bundle = Bundle.open(record.parent)
+            if bundle.file.suffix in READ:
+                yield _of(bundle)
 
 
 def _of(bundle: Bundle) -> Subject:
     record = bundle.record
     with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
-        sample = golden["stored_inputs"][: record.batch]
+        inputs = golden["stored_inputs"]
     form = f"-dense{record.tile}" if record.tile else f"-batch{record.batch}" * (record.batch > 1)
+    label = bundle.folder.parent.name
     return Subject(
-        f"{record.model} {record.variant}{form}", bundle.file, record,
-        READ[bundle.file.suffix](bundle.file), record.tile**2 or record.batch, sample,
-        _zipped(bundle.file),
+        f"{label} {record.variant}{form}", bundle.file, _worth(record, label, form),
+        READ[bundle.file.suffix](bundle.file), record.tile**2 or record.batch, inputs,
+        1 if record.tile else record.batch, _zipped(bundle.file),
+    )  # fmt: skip
+
+
+def _worth(record: ExportRecord, label: str, form: str) -> Worth:
+    return Worth(
+        label, record.variant + form, record.scene, record.synthetic, record.oa, record.agreement,
+        record.parameters, record.macs,
+    )  # fmt: skip
+
+
+def _of_run(run: Run) -> Subject:
+    record, file = run.record, run.folder / runs.NETWORK
+    with quietly():
+        from hsitf.cost import cost
+
+        work = cost(run.network())
+    # Normalized numbers: what a network that was trained on them is fed with.
+    side = record.plan.patch
+    patch = np.random.default_rng(0).standard_normal((1, side, side, record.components))
+    return Subject(
+        f"{run.label} trained", file,
+        Worth(
+            run.label, "trained", record.scene.name, record.scene.synthetic, record.scores.oa, 1.0,
+            work.parameters, work.macs,
+        ),
+        None, 1, patch.astype(np.float32), 1, _zipped(file),
     )  # fmt: skip
 
 
@@ -98,8 +161,8 @@ def _bare(path: Path) -> Subject:
     runtime = runtimes.LiteRT(path) if path.suffix == ".tflite" else runtimes.OnnxRuntime(path)
     shape = runtime.input.shape
     return Subject(
-        path.name, path, None, READ[path.suffix](path), runtimes.tile(runtime) ** 2 or shape[0],
-        np.zeros(shape, runtime.input.dtype), _zipped(path),
+        path.name, path, Worth(), READ[path.suffix](path), runtimes.tile(runtime) ** 2 or shape[0],
+        np.zeros(shape, runtime.input.dtype), shape[0], _zipped(path),
     )  # fmt: skip
 
 
@@ -107,5 +170,6 @@ def _zipped(path: Path) -> int:
     with TemporaryDirectory() as folder:
         archive = Path(folder) / "file.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
-            written.write(path, path.name)
+            for file in [path] if path.is_file() else sorted(path.rglob("*")):
+                written.write(file, file.relative_to(path.parent))
         return archive.stat().st_size

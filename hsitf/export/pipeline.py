@@ -15,6 +15,7 @@ import numpy as np
 from hsitf import records, runs, runtimes, verify
 from hsitf.bands import Reducer, save
 from hsitf.contents import Contents
+from hsitf.cost import cost
 from hsitf.data import Data
 from hsitf.errors import DataError, VerificationError
 from hsitf.export import bundle, c_source
@@ -408,6 +409,7 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
     """Writes record, golden vectors and labels beside the file."""
     run: RunRecord = source.run.record
     verification, scene = item.verification, source.data.scene
+    work = cost(source.network)
     record = ExportRecord(
         schema=records.SCHEMA,
         model=run.plan.network,
@@ -454,6 +456,8 @@ def _write(source: Source, item: Exported, request: Request, timing: Timing) -> 
         pruning=run.pruning,
         reduction=None if source.data.is_raw else run.bands,
         fused="" if not source.data.is_raw else run.bands.text if run.bands else "normalization",
+        parameters=work.parameters,
+        macs=work.macs,
     )
     if source.data.reducer is not None:
         with (item.folder / runs.BANDS).open("wb") as stream:

@@ -23,6 +23,13 @@ class Prose:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A headline below that of the section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Fact:
     """A number that a reader takes away: what it is, its value, and what belongs to it."""
 
@@ -122,7 +129,7 @@ class Commands:
     lines: tuple[str, ...]
 
 
-Block = Prose | Facts | Table | Chart | Image | Gallery | Confusion | Commands
+Block = Prose | Heading | Facts | Table | Chart | Image | Gallery | Confusion | Commands
 
 
 @dataclass(frozen=True)

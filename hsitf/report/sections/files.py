@@ -84,7 +84,7 @@ def _bench(material: Material) -> Table:
         (row.name, row.engine_name, str(row.threads), size(row.bytes), size(row.zipped),
          "-" if row.oa is None else percent(row.oa), f"{row.first_ms:.3f}", f"{row.p50_ms:.3f}",
          f"{row.p90_ms:.3f}", f"{row.p99_ms:.3f}", f"{row.pixels_per_second:,.0f}",
-         size(row.memory))
+         "-" if row.memory is None else size(row.memory))
         for row in material.bench
     )  # fmt: skip
     return Table("bench", f"Engines in turns on {material.bench[0].processor}.", head, rows, left=2)

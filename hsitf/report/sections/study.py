@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from hsitf.report import drawing
-from hsitf.report.document import Block, Chart, Gallery, Prose, Section, Table
+from hsitf.report.document import Block, Chart, Gallery, Heading, Prose, Section, Table
 from hsitf.report.drawing import Line
 from hsitf.report.material import Material
 from hsitf.report.words import label, mean, number, size
@@ -68,7 +68,7 @@ def _grid(study: StudyResults, name: str) -> _Grid:
 
 
 def _shown(study: StudyResults, grid: _Grid) -> list[Block]:
-    title = Prose(grid.name.replace("-", " ").capitalize() + ".")
+    title = Heading(grid.name.replace("-", " ").capitalize())
     along = next((key for key in _ALONG if _ascending(grid, key)), None)
     table = _table(study, grid, folded=along is not None)
     if along is None:

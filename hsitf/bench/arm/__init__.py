@@ -1,0 +1,1 @@
+"""Files on emulated Arm cores: what they cost in instructions, without a board."""

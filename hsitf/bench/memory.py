@@ -1,0 +1,69 @@
+"""Whether an engine can run a file, and how much memory that takes: tried in a process apart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from hsitf.bench.engines import Engine
+from hsitf.bench.subject import Subject
+from hsitf.errors import DataError
+
+# Longest that opening a file and running it three times may take, in seconds.
+TIMEOUT_S = 600
+
+# Opens a file, runs it thrice, and tells how much more memory that took at most.
+_PROGRAM = """
+import importlib, json, sys
+from pathlib import Path
+import numpy as np
+from hsitf.bench.engines import ENGINES
+from hsitf.errors import HsitfError
+from hsitf.measure import forget_peak, peak_memory
+name, path, threads = json.loads(sys.argv[1])
+importlib.import_module(ENGINES[name].module)
+forget_peak()
+before = peak_memory()
+try:
+    runtime = ENGINES[name].open(Path(path), threads)
+    action = runtime.action(np.zeros(runtime.input.shape, runtime.input.dtype))
+    for _ in range(3):
+        action()
+except HsitfError as error:
+    print(json.dumps({"refused": str(error.received or error.what)}))
+except Exception as error:
+    print(json.dumps({"refused": f"{type(error).__name__}: {error}".splitlines()[0]}))
+else:
+    print(json.dumps({"bytes": peak_memory() - before}))
+"""
+
+
+def peak(file: Subject, engine: Engine, threads: int) -> int:
+    """Bytes that opening and running a file takes at most.
+
+    In a process of its own, where no other file has left anything behind, and where an engine
+    that breaks takes nothing along.
+
+    Raises:
+        DataError: The engine cannot run the file.
+    """
+    words = json.dumps([engine.name, str(file.file.resolve()), threads])
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, words], capture_output=True, text=True,
+            timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise _refused(file, engine, f"it took longer than {TIMEOUT_S} s") from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise _refused(file, engine, f"it ended with status {done.returncode}: {last}")
+    answer = json.loads(done.stdout.splitlines()[-1])
+    if "refused" in answer:
+        raise _refused(file, engine, answer["refused"])
+    return int(answer["bytes"])
+
+
+def _refused(file: Subject, engine: Engine, reason: str) -> DataError:
+    return DataError(f"{engine.name} cannot run {file.name}", received=reason)

@@ -1,0 +1,1 @@
+"""Drawings of networks: layers, shapes, parameters, multiply-accumulates, widths after thinning."""

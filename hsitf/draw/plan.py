@@ -1,0 +1,193 @@
+"""What a drawing of a network shows: boxes in rows, and what each takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any
+
+import keras
+from keras import layers
+
+from hsitf.cost import macs
+from hsitf.graph import Call, walk
+
+Shape = tuple[int, ...]
+
+# Layers that leave the shape alone and are written into the box before them.
+_FOLLOWERS = (
+    layers.Activation, layers.BatchNormalization, layers.Dropout, layers.ELU, layers.LeakyReLU,
+    layers.ReLU, layers.Softmax, layers.SpatialDropout1D, layers.SpatialDropout2D,
+    layers.SpatialDropout3D, layers.GaussianNoise,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Box:
+    """A layer with those that follow it alone and leave its shape.
+
+    Attributes:
+        name: Of the layer.
+        kind: What it is, such as "Conv2D 64, 3 x 3".
+        shape: Of what leaves it, without batch.
+        parameters: Weights, of the followers too.
+        macs: Multiply-accumulates of one patch.
+        takes: Numbers of the boxes whose values it takes.
+        row: From the top: one more than the lowest of these.
+        followers: What follows it.
+        width: Channels that it makes; None where it has no kernel.
+        before: The same before thinning; None where nothing is compared.
+    """
+
+    name: str
+    kind: str
+    shape: Shape
+    parameters: int
+    macs: int
+    takes: tuple[int, ...]
+    row: int
+    followers: tuple[str, ...] = ()
+    width: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Boxes in the order of the forward pass; the first are the network's inputs."""
+
+    boxes: tuple[Box, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the whole network."""
+        return sum(box.parameters for box in self.boxes)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one patch."""
+        return sum(box.macs for box in self.boxes)
+
+    @property
+    def rows(self) -> int:
+        """How many rows of boxes there are."""
+        return 1 + max(box.row for box in self.boxes)
+
+
+def plan(network: keras.Model) -> Plan:
+    """The drawing's plan of a functional network of fixed shape.
+
+    A layer used at several places has a box at each, its weights counted at the first.
+    """
+    drawing = _Drawing(_uses(network))
+    inputs = [
+        drawing.add(Box(tensor.name, "input", _sizes(tensor.shape), 0, 0, (), 0))
+        for tensor in network.inputs
+    ]
+    walk(network, inputs, drawing.visit)
+    return Plan(tuple(drawing.boxes))
+
+
+def compared(thinned: Plan, whole: Plan) -> Plan:
+    """A thinned network's plan with the widths that its layers had before, by their names."""
+    widths = {box.name: box.width for box in whole.boxes}
+    return Plan(tuple(replace(box, before=widths.get(box.name)) for box in thinned.boxes))
+
+
+@dataclass
+class _Drawing:
+    """Collects boxes in a forward pass.
+
+    Attributes:
+        uses: How often each tensor is taken, by its identity.
+    """
+
+    uses: Counter[int]
+    boxes: list[Box] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+
+    def add(self, box: Box) -> int:
+        self.boxes.append(box)
+        return len(self.boxes) - 1
+
+    def visit(self, call: Call, takes: list[int]) -> list[int]:
+        """Adds a box, or writes the layer into the one before; gives its number."""
+        layer = call.operation
+        weights = [] if id(layer) in self.seen else list(getattr(layer, "weights", []))
+        self.seen.add(id(layer))
+        count = sum(prod(weight.shape) for weight in weights)
+        shape = _sizes(call.shapes[0])
+        before = self.boxes[takes[0]]
+        (entering, *_) = call.node.arguments.keras_tensors
+        if isinstance(layer, _FOLLOWERS) and before.kind != "input" and (
+            self.uses[id(entering)] == 1
+        ):  # fmt: skip
+            self.boxes[takes[0]] = replace(
+                before, followers=(*before.followers, _follower(layer)),
+                parameters=before.parameters + count,
+            )  # fmt: skip
+            return takes[:1] * len(call.shapes)
+        work = macs(
+            layer, [_sizes(weight.shape) for weight in getattr(layer, "weights", [])],
+            before.shape, shape,
+        )  # fmt: skip
+        row = 1 + max(self.boxes[number].row for number in takes)
+        width = getattr(layer, "filters", getattr(layer, "units", None))
+        number = self.add(
+            Box(
+                str(getattr(layer, "name", type(layer).__name__)), _kind(layer), shape, count, work,
+                tuple(takes), row, width=width,
+            )
+        )  # fmt: skip
+        return [number] * len(call.shapes)
+
+
+def _uses(network: keras.Model) -> Counter[int]:
+    uses: Counter[int] = Counter()
+
+    def visit(call: Call, _: list[None]) -> list[None]:
+        uses.update(id(tensor) for tensor in call.node.arguments.keras_tensors)
+        return [None] * len(call.shapes)
+
+    walk(network, [None] * len(network.inputs), visit)
+    return uses
+
+
+def _sizes(shape: Sequence[int | None]) -> Shape:
+    """Of a tensor without its batch; of a weight, which has none, all sizes."""
+    sizes = shape[1:] if len(shape) and shape[0] is None else shape
+    return tuple(int(size or 0) for size in sizes)
+
+
+def _follower(layer: Any) -> str:
+    if isinstance(layer, layers.Activation):
+        return str(getattr(layer.activation, "__name__", "activation"))
+    if isinstance(layer, layers.BatchNormalization):
+        return "batch normalization"
+    if isinstance(layer, layers.Dropout):
+        return f"dropout {layer.rate:g}"
+    return type(layer).__name__
+
+
+def _kind(layer: Any) -> str:
+    """What a layer is and does, in a few words."""
+    words = [type(layer).__name__]
+    if width := getattr(layer, "filters", getattr(layer, "units", None)):
+        words.append(str(width))
+    sizes = (getattr(layer, attribute, None) for attribute in ("kernel_size", "pool_size"))
+    words += [_times(size) for size in sizes if size]
+    if (strides := getattr(layer, "strides", None)) and set(_tuple(strides)) != {1}:
+        words.append(f"strides {_times(strides)}")
+    activation = getattr(getattr(layer, "activation", None), "__name__", "linear")
+    if activation != "linear":
+        words.append(activation)
+    return ", ".join([" ".join(words[:2]), *words[2:]]) if len(words) > 1 else words[0]
+
+
+def _times(sizes: Any) -> str:
+    return " x ".join(map(str, _tuple(sizes)))
+
+
+def _tuple(sizes: Any) -> tuple[int, ...]:
+    return (sizes,) if isinstance(sizes, int) else tuple(sizes)
