@@ -8,6 +8,7 @@ Everything is read from the records that `python -m hsitf.sweep` wrote; nothing 
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ def page(studies: Sequence[StudyResults]) -> list[str]:
         "# Results of the quick studies", "",
         "Generated from records, not written by hand:", "",
         "```sh",
-        *dict.fromkeys(results.study.command for results in studies),
+        *dict.fromkeys(_typed(results) for results in studies),
         shlex.join(["PYTHONPATH=.", "python", "benchmarks/results.py", *map(_tail, studies)])
         .replace("'PYTHONPATH=.'", "PYTHONPATH=.") + " > docs/results.md",
         "```", "",
@@ -61,6 +62,11 @@ def page(studies: Sequence[StudyResults]) -> list[str]:
         for results in group:
             lines += _study(results)
     return lines
+
+
+def _typed(results: StudyResults) -> str:
+    """The command that made a study, without the folders of the machine that it was typed on."""
+    return re.sub(r"--data-dir \S+", "--data-dir data", results.study.command)
 
 
 def _tail(results: StudyResults) -> str:
