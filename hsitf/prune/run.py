@@ -34,7 +34,7 @@ from hsitf.prune.zeroing import final_masks, schedule_of
 from hsitf.records import Epoch, Pruning, SceneChoice, Standing, TrainingPlan
 from hsitf.runs import Run, load_network
 from hsitf.train.gather import gathering
-from hsitf.train.loop import FitResult, evaluate, fit, predict
+from hsitf.train.loop import FitResult, evaluate, fit, judged, predict
 from hsitf.train.run import keep
 
 ORDER = "order.json"
@@ -130,8 +130,9 @@ def prune(
         (folder / ORDER).unlink()
         folder.rmdir()
         raise
-    pruning = _judged(origin, order, network, small, done, data, threads, progress)
     predicted = predict(gathering(small, data.patches), data.split.test)
+    scores = judged(predicted, data, data.split.test)
+    pruning = _measured(origin, order, network, small, scores, done, data, threads, progress)
     fitted = FitResult(small, done.history, done.best_epoch, predicted, done.seconds)
     done.plan.save(folder / CHANNELS)
     plan = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
@@ -398,17 +399,18 @@ def _scores(network: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scor
     return evaluate(gathering(network, data.patches), data, pixels)
 
 
-def _judged(
+def _measured(
     origin: Run,
     order: Order,
     network: keras.Model,
     small: keras.Model,
+    scores: Scores,
     step: Step,
     data: Data,
     threads: int | None,
     progress: Progress,
 ) -> Pruning:
-    """Judges both networks, and measures them as files in one run."""
+    """What pruning did, both networks measured as files in one run."""
     measured = dict.fromkeys(("before", "after"), _NOT_MEASURED)
     if threads is not None:
         progress.start("measuring the files", 1)
@@ -422,9 +424,9 @@ def _judged(
         schedule=order.schedule,
         steps=step.number,
         approximate=step.plan.approximate,
-        before=standing(network, measured["before"], _scores(network, data, data.split.test)),
+        before=standing(network, measured["before"], origin.record.scores),
         thinned=standing(small, measured["after"], step.cut),
-        after=standing(small, measured["after"], _scores(small, data, data.split.test)),
+        after=standing(small, measured["after"], scores),
         threads=threads or 0,
         processor=processor(),
     )

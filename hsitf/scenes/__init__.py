@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +171,18 @@ def _built_in(request: _Request) -> Scene:
             received="labels or a variable",
             remedy="leave them out",
         )
+    return _drawn()
+
+
+@lru_cache(maxsize=1)
+def _drawn() -> Scene:
+    """The built-in scene, drawn once a process: studies ask for it at every stage."""
     from hsitf.scenes.synthetic import fields
 
-    return fields(seed=0)
+    scene = fields(seed=0)
+    for shared in (scene.cube, scene.labels):
+        shared.setflags(write=False)
+    return scene
 
 
 def _pictures(name: str, request: _Request) -> Scene:
