@@ -88,7 +88,8 @@ def test_importing_a_verb_loads_nothing_heavy(module):
 
 
 @pytest.mark.parametrize(
-    "verb", ["", ".train", ".prune", ".export", ".scenes", ".bench", ".draw", ".sweep", ".report"]
+    "verb",
+    ["", ".train", ".prune", ".export", ".scenes", ".bench", ".draw", ".sweep", ".report"],
 )
 def test_help_loads_no_tensorflow(verb):
     code = (

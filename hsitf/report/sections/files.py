@@ -81,8 +81,9 @@ def _bench(material: Material) -> Table:
     head = ("file", "engine", "threads", "size", "zipped", "OA", "first, ms", "p50, ms", "p90, ms",
             "p99, ms", "pixels/s", "memory")  # fmt: skip
     rows = tuple(
-        (row.name, row.engine_name, str(row.threads), size(row.bytes), size(row.zipped),
-         "-" if row.oa is None else percent(row.oa), f"{row.first_ms:.3f}", f"{row.p50_ms:.3f}",
+        (row.name, row.engine_name, str(row.threads or "its own"), size(row.bytes),
+         size(row.zipped), "-" if row.oa is None else percent(row.oa), f"{row.first_ms:.3f}",
+         f"{row.p50_ms:.3f}",
          f"{row.p90_ms:.3f}", f"{row.p99_ms:.3f}", f"{row.pixels_per_second:,.0f}",
          "-" if row.memory is None else size(row.memory))
         for row in material.bench
