@@ -52,6 +52,7 @@ def test_a_pruned_run_is_a_run_like_any_other(pruned, origin):
         runs.NETWORK,
         runs.RECORD,
         runs.SPLIT,
+        runs.PREDICTED,
         runs.CARD,
         "channels.json",
         "order.json",
