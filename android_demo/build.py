@@ -46,7 +46,7 @@ def apk(bundle: Path, out: Path) -> None:
         out: The APK, written when it is whole.
 
     Raises:
-        Missing: A tool or an artifact is not here.
+        MissingError: A tool or an artifact is not here.
         BuildError: A step failed.
     """
     need("javac", "java", "aapt2", "zipalign", "apksigner")

@@ -24,7 +24,7 @@ class BuildError(Exception):
     """Something that a user can mend; its text says how."""
 
 
-class Missing(BuildError):
+class MissingError(BuildError):
     """A tool or an artifact that is not here."""
 
 
@@ -32,12 +32,12 @@ def need(*tools: str) -> None:
     """Refuses to start without these commands.
 
     Raises:
-        Missing: They are not all there.
+        MissingError: They are not all there.
     """
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
         packages = " ".join(dict.fromkeys(PACKAGES[tool] for tool in missing))
-        raise Missing(f"no {', '.join(missing)}; as root: apt-get install {packages}")
+        raise MissingError(f"no {', '.join(missing)}; as root: apt-get install {packages}")
 
 
 def run(*words: str | Path, env: dict[str, str] | None = None) -> str:
@@ -59,7 +59,7 @@ def artifacts() -> Path:
     """The folder of the artifacts that pom.xml names, fetched where they are not there yet.
 
     Raises:
-        Missing: One cannot be fetched.
+        MissingError: One cannot be fetched.
         BuildError: One is not what its checksum says.
     """
     expected = dict(
@@ -71,7 +71,7 @@ def artifacts() -> Path:
             run("mvn", "-B", "-q", "-f", HERE / "pom.xml", "dependency:copy",
                 f"-Dartifacts={ARTIFACTS}")  # fmt: skip
         except BuildError as error:
-            raise Missing(f"Maven Central cannot be reached: {error}") from error
+            raise MissingError(f"Maven Central cannot be reached: {error}") from error
     for name, digest in expected.items():
         with (ARTIFACTS / name).open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest() if sys.version_info >= (
