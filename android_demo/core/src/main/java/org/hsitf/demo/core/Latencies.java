@@ -9,6 +9,7 @@ public final class Latencies {
     private long[] runs = new long[256];
     private long count;
     private long first;
+    private long begin;
 
     /** Adds a time in nanoseconds. */
     public synchronized void add(long nanoseconds) {
@@ -20,6 +21,7 @@ public final class Latencies {
                 runs = Arrays.copyOf(runs, Math.min(2 * runs.length, KEPT));
             }
             runs[place] = nanoseconds;
+            begin = count == 1 ? nanoseconds : begin;
         }
         count++;
     }
@@ -45,6 +47,36 @@ public final class Latencies {
         }
         Arrays.sort(sorted);
         return percentile(sorted, q);
+    }
+
+    /** The first of those that count, in milliseconds; NaN before the second inference. */
+    public synchronized double beginMs() {
+        return count < 2 ? Double.NaN : begin / 1e6;
+    }
+
+    /** The last inference in milliseconds; NaN before the second. */
+    public synchronized double lastMs() {
+        return count < 2 ? Double.NaN : runs[(int) ((count - 2) % KEPT)] / 1e6;
+    }
+
+    /** Mean in milliseconds; NaN before the second inference. */
+    public synchronized double meanMs() {
+        double sum = 0;
+        for (int place = 0; place < runs(); place++) {
+            sum += runs[place] / 1e6;
+        }
+        return sum / runs();
+    }
+
+    /** Standard deviation in milliseconds, of all that count; NaN before the second inference. */
+    public synchronized double deviationMs() {
+        double mean = meanMs();
+        double sum = 0;
+        for (int place = 0; place < runs(); place++) {
+            double apart = runs[place] / 1e6 - mean;
+            sum += apart * apart;
+        }
+        return Math.sqrt(sum / runs());
     }
 
     /** Linear between neighbors, as NumPy does by default and with its rounding. */

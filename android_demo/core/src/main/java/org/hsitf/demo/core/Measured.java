@@ -52,9 +52,13 @@ public final class Measured {
         json.put("bytes", form.record.bytes);
         json.put("runs", latencies.runs());
         put(json, "first_ms", latencies.firstMs());
-        for (int q : new int[] {25, 50, 75, 90, 99}) {
+        for (int q : new int[] {0, 25, 50, 75, 90, 99, 100}) {
             put(json, "p" + q + "_ms", latencies.percentileMs(q));
         }
+        put(json, "mean_ms", latencies.meanMs());
+        put(json, "std_ms", latencies.deviationMs());
+        put(json, "begin_ms", latencies.beginMs());
+        put(json, "last_ms", latencies.lastMs());
         json.put("seconds", seconds);
         json.put("pixels", score.classified);
         json.put("pixels_per_second", pixelsPerSecond());

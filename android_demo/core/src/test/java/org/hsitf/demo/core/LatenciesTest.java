@@ -23,6 +23,10 @@ public class LatenciesTest {
         assertEquals(4, latencies.percentileMs(100), 0);
         assertEquals(1, latencies.percentileMs(0), 0);
         assertEquals(3.7, latencies.percentileMs(90), 1e-15);
+        assertEquals(4, latencies.beginMs(), 0);
+        assertEquals(2, latencies.lastMs(), 0);
+        assertEquals(2.5, latencies.meanMs(), 1e-15);
+        assertEquals(Math.sqrt(1.25), latencies.deviationMs(), 1e-15);
     }
 
     @Test
