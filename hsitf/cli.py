@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import signal
 import sys
 import time
-import warnings
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from hsitf.errors import HsitfError
-from hsitf.quiet import quietly
+from hsitf.quiet import hush, quietly
 
 Model = Annotated[str, typer.Option("--model", "-m", help="Network, by its name in the zoo.")]
 SceneName = Annotated[
@@ -65,7 +63,7 @@ def app(help_text: str) -> typer.Typer:
 
 def run(application: typer.Typer) -> None:
     """Runs a verb; a user's mistake ends in one message and a status, without a traceback."""
-    _hush()
+    hush()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -108,15 +106,6 @@ def _complain(message: str, status: int) -> None:
     sys.exit(status)
 
 
-def _hush() -> None:
-    """Keeps the libraries' chatter from between the lines that a user reads."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    warnings.filterwarnings("ignore", module="(keras|tensorflow|tf2onnx|google|jax)")
-    # Several networks in one process make TensorFlow warn of tracing them one by one.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
 def load_keras() -> None:
     """Imports Keras and its backend, whose chatter at the start nobody asked for."""
     with quietly():
@@ -134,12 +123,24 @@ class Terminal:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+        from rich.text import Text
+
+        class Remaining(ProgressColumn):
+            """Time that is left, by the task's own word where it has one."""
+
+            def render(self, task: Task) -> Text:
+                known = task.fields.get("left")
+                seconds = task.time_remaining if known is None else known
+                if seconds is None:
+                    return Text("--:--", style="progress.remaining")
+                clock = str(timedelta(seconds=int(seconds)))
+                return Text(clock, style="progress.remaining")
 
         self._console = Console(stderr=True, highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.percentage:>3.0f}%"),
-            TimeRemainingColumn(compact=True), TextColumn("{task.fields[note]}"),
+            Remaining(), TextColumn("{task.fields[note]}"),
             console=self._console, transient=True,
         )  # fmt: skip
         self._task: Any = None
@@ -155,20 +156,21 @@ class Terminal:
         """Begins a bar, in place of the one before."""
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(task, total=total, note="")
+        self._task = self._bar.add_task(task, total=total, note="", left=None)
         self._told = time.monotonic()
         if self._console.is_terminal:
             self._bar.start()
 
-    def advance(self, steps: int = 1, note: str = "") -> None:
+    def advance(self, steps: int = 1, note: str = "", left: float | None = None) -> None:
         """Moves the bar, or tells in a line where there is none."""
-        self._bar.update(self._task, advance=steps, note=note)
+        self._bar.update(self._task, advance=steps, note=note, left=left)
         if self._console.is_terminal or time.monotonic() - self._told < self.INTERVAL:
             return
         self._told = time.monotonic()
         task = next(t for t in self._bar.tasks if t.id == self._task)
-        left = f", {task.time_remaining:.0f} s left" if task.time_remaining is not None else ""
-        self.say(f"{task.description}: {task.percentage:.0f} %{left}, {note}")
+        remaining = task.time_remaining if left is None else left
+        spoken = f", {remaining:.0f} s left" if remaining is not None else ""
+        self.say(f"{task.description}: {task.percentage:.0f} %{spoken}, {note}")
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""

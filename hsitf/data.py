@@ -115,17 +115,7 @@ class Data:
 
     def scene_record(self) -> SceneRecord:
         """What to write down of the scene."""
-        rows, cols, bands = self.scene.cube.shape
-        return SceneRecord(
-            name=self.scene.name,
-            shape=(rows, cols, bands),
-            class_names=self.scene.class_names,
-            synthetic=self.scene.synthetic,
-            sha256=self.scene.sources,
-            wavelengths=()
-            if self.scene.wavelengths is None
-            else tuple(self.scene.wavelengths.tolist()),
-        )
+        return described(self.scene)
 
     def split_record(self) -> SplitRecord:
         """What to write down of the split, leakage measured."""
@@ -142,6 +132,19 @@ class Data:
             leakage_patch=seen.patch,
             sha256=self.split.digest(),
         )
+
+
+def described(scene: Scene) -> SceneRecord:
+    """What to write down of a scene."""
+    rows, cols, bands = scene.cube.shape
+    return SceneRecord(
+        name=scene.name,
+        shape=(rows, cols, bands),
+        class_names=scene.class_names,
+        synthetic=scene.synthetic,
+        sha256=scene.sources,
+        wavelengths=() if scene.wavelengths is None else tuple(scene.wavelengths.tolist()),
+    )
 
 
 def load(choice: SceneChoice) -> Scene:

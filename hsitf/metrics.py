@@ -32,6 +32,7 @@ class Scores:
         per_class: Share called right by class (recall); NaN-free, 0 for a class that is absent.
         f1: Harmonic mean of precision and recall by class; 0 for a class that is absent.
         support: Test pixels by class.
+        matrix: The confusion matrix, rows are truth; empty in records of before there was one.
     """
 
     oa: float
@@ -40,6 +41,7 @@ class Scores:
     per_class: tuple[float, ...]
     f1: tuple[float, ...]
     support: tuple[int, ...]
+    matrix: tuple[tuple[int, ...], ...] = ()
 
 
 def scores(matrix: NDArray[np.int64]) -> Scores:
@@ -58,6 +60,7 @@ def scores(matrix: NDArray[np.int64]) -> Scores:
         per_class=tuple(recall.tolist()),
         f1=tuple(_ratio(2 * hits, truth + called).tolist()),
         support=tuple(truth.tolist()),
+        matrix=tuple(map(tuple, matrix.tolist())),
     )
 
 

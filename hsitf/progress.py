@@ -11,8 +11,11 @@ class Progress(Protocol):
     def start(self, task: str, total: int) -> None:
         """A task of `total` steps begins."""
 
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        """So many steps are done; `note` is what there is to say now."""
+    def advance(self, steps: int = 1, note: str = "", left: float | None = None) -> None:
+        """So many steps are done; `note` is what there is to say now.
+
+        `left` is how many seconds are left, where the caller knows better than by counting steps.
+        """
 
     def say(self, text: str) -> None:
         """A line for the user that stays."""
@@ -24,7 +27,7 @@ class Silent:
     def start(self, task: str, total: int) -> None:
         """Nothing."""
 
-    def advance(self, steps: int = 1, note: str = "") -> None:
+    def advance(self, steps: int = 1, note: str = "", left: float | None = None) -> None:
         """Nothing."""
 
     def say(self, text: str) -> None:

@@ -203,6 +203,8 @@ class Epoch:
 class Standing:
     """What a network costs and what it is worth at one moment of its pruning.
 
+    Sizes and times of files are 0 where files were not measured, as in studies.
+
     Attributes:
         parameters: Number of its weights.
         nonzero: Of them, how many are not zero.
@@ -249,7 +251,7 @@ class Pruning:
             last cut. Sizes and times are those of the fine-tuned network, which has its shape;
             of single weights the accuracy is that of all that goes going at once.
         after: After fine-tuning.
-        threads: That times were measured with.
+        threads: That times were measured with; 0 where they were not.
         processor: That they were measured on.
     """
 

@@ -1,14 +1,20 @@
 """Trained networks on disk: `models/<scene>/<network>/<run>/`.
 
-A finished run holds `network.keras`, `record.json`, `split.npz` and a card for people. While it
-trains there are `plan.json` and `state.npz` instead, from which it resumes.
+A finished run holds `network.keras`, `record.json`, `split.npz`, `predicted.npz` (what it calls
+the test pixels) and a card for people. While it trains there are `plan.json` and `state.npz`
+instead, from which it resumes.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hsitf import bands, records
 from hsitf.bands import Reducer
@@ -26,6 +32,7 @@ MODELS = Path("models")
 NETWORK = "network.keras"
 RECORD = "record.json"
 SPLIT = "split.npz"
+PREDICTED = "predicted.npz"
 BANDS = "bands.npz"
 PLAN = "plan.json"
 STATE = "state.npz"
@@ -130,6 +137,39 @@ class Run:
     def split(self) -> Split:
         """The pixels that the network learned from, was chosen by and was judged on."""
         return load_split(self.folder / SPLIT, self.record.split)
+
+    def predicted(self) -> NDArray[np.int64] | None:
+        """Classes of the test pixels, counted from 0, in the order of the split.
+
+        None where the run is from before they were kept.
+
+        Raises:
+            DataError: The file does not hold them.
+        """
+        path = self.folder / PREDICTED
+        if not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                found = np.asarray(file["test"], np.int64)
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            raise self._no_classes(type(error).__name__) from error
+        most = len(self.record.scene.class_names) - 1
+        if found.shape != (self.record.split.test,) or found.max(initial=0) > most:
+            raise self._no_classes(f"{found.shape} up to {found.max(initial=0)}")
+        return found
+
+    def _no_classes(self, received: str) -> DataError:
+        return DataError(
+            f"{self.folder / PREDICTED} does not hold the classes of the test pixels",
+            received=received,
+            remedy="remove that file, or train the network again",
+        )
+
+
+def save_predicted(classes: NDArray[np.int64], stream: BinaryIO) -> None:
+    """Writes the classes of the test pixels, counted from 0, as .npz."""
+    np.savez_compressed(stream, test=classes.astype(np.uint16))
 
 
 def load_network(path: Path) -> keras.Model:

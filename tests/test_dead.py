@@ -9,7 +9,8 @@ from hsitf import zoo
 from hsitf.prune.dead import ELEMENTWISE, LINKS, MOVING, dead
 from hsitf.prune.rules import OPERATIONS, RULES
 from hsitf.prune.thinning import thin
-from hsitf.prune.weights import Thresholds, masks, to_share, zero
+from hsitf.prune.thresholds import Thresholds
+from hsitf.prune.weights import masks, to_share, zero
 
 RNG = np.random.default_rng(0)
 

@@ -13,7 +13,7 @@ ORDER = [
     "errors", "files", "quiet", "progress", "measure", "tables", "figures", "scenes", "metrics",
     "layers", "zoo", "bands", "records", "data", "runs", "graph", "cost", "train", "options",
     "reduction", "targets", "lower", "contents", "runtimes", "verify", "quantize", "export",
-    "prune", "smoothing", "classify", "bench", "explain", "cli",
+    "prune", "smoothing", "classify", "bench", "explain", "sweep", "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}

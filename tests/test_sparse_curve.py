@@ -11,8 +11,9 @@ from hsitf.options import RecipeOptions, SplitChoice, training_plan
 from hsitf.progress import Silent
 from hsitf.prune import sparse_curve as module
 from hsitf.prune.figure import draw_sparse
-from hsitf.prune.sparse_curve import ALPHAS, SparseCurve, sparse_curve
-from hsitf.prune.weights import Thresholds
+from hsitf.prune.record import SparseCurve
+from hsitf.prune.sparse_curve import ALPHAS, sparse_curve
+from hsitf.prune.thresholds import Thresholds
 from hsitf.records import SceneChoice
 from hsitf.scenes.splits import SplitOptions
 from hsitf.train import loop

@@ -39,10 +39,14 @@ def trained(shell):
     return done, Run.open(shell.folder / "models/tiny/hu/disjoint-custom-seed0")
 
 
-def test_a_run_is_a_network_a_record_a_split_and_a_card(trained):
+def test_a_run_is_a_network_a_record_a_split_and_a_card(trained, tiny):
     done, run = trained
     names = {path.name for path in run.folder.iterdir()}
-    assert names == {runs.NETWORK, runs.RECORD, runs.SPLIT, runs.CARD}
+    assert names == {runs.NETWORK, runs.RECORD, runs.SPLIT, runs.PREDICTED, runs.CARD}
+    matrix = np.array(run.record.scores.matrix)
+    hits = (run.predicted() == tiny.labels.ravel()[run.split().test] - 1).sum()
+    assert np.trace(matrix) == hits
+    assert matrix.sum() == run.record.split.test
     record = run.record
     assert record.plan.network == "hu"
     assert record.plan.recipe.epochs == len(record.history) == 8

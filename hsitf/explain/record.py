@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hsitf.explain.methods import Settings
+from hsitf.explain.settings import Settings
 from hsitf.explain.similarity import Similarity
 
 

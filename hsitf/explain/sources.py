@@ -17,7 +17,7 @@ from hsitf.explain.view import Floats, Projected, View
 from hsitf.export.bundle import Bundle
 from hsitf.lower.fused import fused
 from hsitf.prune.curve import RECORD as CURVE
-from hsitf.prune.curve import Curve
+from hsitf.prune.record import Curve
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Runtime, predict

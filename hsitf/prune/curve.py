@@ -13,9 +13,10 @@ from hsitf.measure import processor
 from hsitf.progress import Progress
 from hsitf.prune.figure import draw_curve, draw_sparse
 from hsitf.prune.order import Order
+from hsitf.prune.record import Curve, Point, SparseCurve
 from hsitf.prune.run import prune
-from hsitf.prune.sparse_curve import SparseCurve, sparse_curve
-from hsitf.prune.weights import Thresholds
+from hsitf.prune.sparse_curve import sparse_curve
+from hsitf.prune.thresholds import Thresholds
 from hsitf.records import SceneChoice, Standing
 from hsitf.runs import Run
 from hsitf.tables import aligned
@@ -32,55 +33,6 @@ class CurveOrder:
     schema: int
     origin_sha256: str
     orders: tuple[Order, ...]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One pruned network.
-
-    Attributes:
-        target: What was asked for.
-        run: Its folder.
-        thinned: After the cut.
-        after: After fine-tuning.
-    """
-
-    target: float
-    run: str
-    thinned: Standing
-    after: Standing
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Networks pruned to several targets, from one origin.
-
-    Attributes:
-        network: Name in the zoo.
-        scene: Name of the scene.
-        synthetic: True where the scene was generated.
-        origin: Folder of the run they were made from.
-        origin_sha256: Digest of its network.
-        criterion: What chose what goes.
-        measure: What the targets are of, such as macs.
-        epochs: Of fine-tuning.
-        before: The network they were made from.
-        points: In the order of the targets.
-        processor: That all times were measured on, in turns.
-    """
-
-    schema: int
-    network: str
-    scene: str
-    synthetic: bool
-    origin: str
-    origin_sha256: str
-    criterion: str
-    measure: str
-    epochs: int
-    before: Standing
-    points: tuple[Point, ...]
-    processor: str
 
 
 def curve(

@@ -10,8 +10,7 @@ from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, dress, page, sav
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from hsitf.prune.curve import Curve
-    from hsitf.prune.sparse_curve import SparseCurve, SparsePoint
+    from hsitf.prune.record import Curve, SparseCurve, SparsePoint
 
 # Share of zeros between two alphas that are written, lest they run into each other.
 APART = 0.06

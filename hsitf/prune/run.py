@@ -34,12 +34,13 @@ from hsitf.prune.zeroing import final_masks, schedule_of
 from hsitf.records import Epoch, Pruning, SceneChoice, Standing, TrainingPlan
 from hsitf.runs import Run, load_network
 from hsitf.train.gather import gathering
-from hsitf.train.loop import FitResult, evaluate, fit
+from hsitf.train.loop import FitResult, evaluate, fit, predict
 from hsitf.train.run import keep
 
 ORDER = "order.json"
 STEP = "step.json"
 CHANNELS = "channels.json"
+_NOT_MEASURED = dict.fromkeys(("float32", "int8"), Trial(0, 0.0))
 # Class-balanced training patches that criteria look at.
 SAMPLES = 512
 
@@ -84,7 +85,7 @@ def prune(
     name: str | None,
     progress: Progress,
     choice: SceneChoice | None = None,
-    threads: int = 1,
+    threads: int | None = 1,
 ) -> Run:
     """Prunes a trained network, or resumes or returns the run that the same order began.
 
@@ -94,7 +95,9 @@ def prune(
         name: Of the new run's folder, beside the origin's; told from the order where None.
         progress: Told what happens.
         choice: Where the scene is now, if not where the run found it.
-        threads: That latency is measured with.
+        threads: That latency is measured with; None where the files are not to be measured,
+            which takes longer than pruning a small network does: their sizes and times are then
+            0 in the record.
 
     Returns:
         The finished run.
@@ -112,8 +115,9 @@ def prune(
     if (folder / runs.RECORD).is_file():
         return _finished(folder, work, progress)
     network, data = origin.network(), origin.data(choice)
-    # Refused before hours of fine-tuning rather than after.
-    lower(network)
+    if threads is not None:
+        # Refused before hours of fine-tuning rather than after.
+        lower(network)
     if order.kind == "channels" and not (folder / STEP).is_file():
         # What cannot be cut is refused before the first file is written.
         cut(network, order, 1, network, samples(data))
@@ -127,9 +131,8 @@ def prune(
         folder.rmdir()
         raise
     pruning = _judged(origin, order, network, small, done, data, threads, progress)
-    fitted = FitResult(
-        small, done.history, done.best_epoch, _scores(small, data, data.split.test), done.seconds
-    )
+    predicted = predict(gathering(small, data.patches), data.split.test)
+    fitted = FitResult(small, done.history, done.best_epoch, predicted, done.seconds)
     done.plan.save(folder / CHANNELS)
     plan = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
     run = keep(fitted, plan, data, folder, pruning)
@@ -402,12 +405,14 @@ def _judged(
     small: keras.Model,
     step: Step,
     data: Data,
-    threads: int,
+    threads: int | None,
     progress: Progress,
 ) -> Pruning:
-    """Measures both networks as files, in one run."""
-    progress.start("measuring the files", 1)
-    measured = trials({"before": network, "after": small}, data, threads)
+    """Judges both networks, and measures them as files in one run."""
+    measured = dict.fromkeys(("before", "after"), _NOT_MEASURED)
+    if threads is not None:
+        progress.start("measuring the files", 1)
+        measured = trials({"before": network, "after": small}, data, threads)
     return Pruning(
         origin=str(origin.folder),
         origin_sha256=origin.record.sha256,
@@ -420,7 +425,7 @@ def _judged(
         before=standing(network, measured["before"], _scores(network, data, data.split.test)),
         thinned=standing(small, measured["after"], step.cut),
         after=standing(small, measured["after"], _scores(small, data, data.split.test)),
-        threads=threads,
+        threads=threads or 0,
         processor=processor(),
     )
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from hsitf.data import Data
 from hsitf.errors import InputError
 from hsitf.progress import Progress
+from hsitf.prune.thresholds import Thresholds
 from hsitf.prune.weights import (
     Masks,
-    Thresholds,
     limits,
     nonzero,
     prunable,

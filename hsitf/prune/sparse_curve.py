@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -14,77 +14,21 @@ from hsitf.data import Data
 from hsitf.errors import InputError
 from hsitf.progress import Progress
 from hsitf.prune.dead import dead
+from hsitf.prune.record import SparseCurve, SparsePoint
 from hsitf.prune.sparse import one_shot, retrain
 from hsitf.prune.sparsity import Sparsity
 from hsitf.prune.thinning import thin
-from hsitf.prune.weights import Thresholds, masks, zero
-from hsitf.records import SplitRecord, TrainingPlan
+from hsitf.prune.thresholds import Thresholds
+from hsitf.prune.weights import masks, zero
+from hsitf.records import TrainingPlan
 from hsitf.runs import Run
 from hsitf.tables import aligned
 from hsitf.train.gather import gathering
-from hsitf.train.loop import evaluate
+from hsitf.train.loop import evaluate, judged
 from hsitf.zoo import Recipe
 
 # The range of the study of hyperspectral networks.
 ALPHAS = tuple(Thresholds(step / 10) for step in range(1, 21))
-
-
-@dataclass(frozen=True)
-class SparsePoint:
-    """A network at one threshold.
-
-    Attributes:
-        thresholds: Below which its weights went.
-        sparse: Its weights, zeros and all, after retraining where there was any.
-        thinned: What is left of them without dead channels, a network of the same outputs.
-        oa_pruned: Overall accuracy on the test pixels before retraining.
-        oa_retrained: After it; None where there was none.
-    """
-
-    thresholds: Thresholds
-    sparse: Sparsity
-    thinned: Sparsity
-    oa_pruned: float
-    oa_retrained: float | None
-
-    @property
-    def oa(self) -> float:
-        """Of the network as it is in the end."""
-        return self.oa_pruned if self.oa_retrained is None else self.oa_retrained
-
-
-@dataclass(frozen=True)
-class SparseCurve:
-    """A network at rising thresholds, each time from the same trained weights.
-
-    Attributes:
-        network: Name in the zoo.
-        scene: Name of the scene.
-        synthetic: True where the scene was generated: its numbers are of a synthetic scene.
-        split: Which pixels taught and which judged.
-        origin: Folder of the trained network.
-        origin_sha256: Digest of its file.
-        recipe: Of the retraining; None where there was none.
-        dense: The trained network's weights.
-        oa: Its overall accuracy on the test pixels.
-        points: In the order in which they were asked for.
-        versions: Of Python and the packages that matter.
-        command: As typed.
-    """
-
-    schema: int
-    network: str
-    scene: str
-    synthetic: bool
-    split: SplitRecord
-    origin: str
-    origin_sha256: str
-    recipe: Recipe | None
-    dense: Sparsity
-    oa: float
-    points: tuple[SparsePoint, ...]
-    versions: dict[str, str]
-    command: str
 
 
 def sparse_curve(
@@ -151,7 +95,8 @@ def point(
     if plan:
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder) / "state.npz"
-            retrained = retrain(network, schedule, plan, data, state, progress).scores.oa
+            fitted = retrain(network, schedule, plan, data, state, progress)
+            retrained = judged(fitted.predicted, data, data.split.test).oa
     return SparsePoint(
         thresholds=thresholds,
         sparse=Sparsity.of(network),

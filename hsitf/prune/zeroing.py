@@ -8,7 +8,8 @@ import keras
 
 from hsitf.prune.order import Order
 from hsitf.prune.sparse import Schedule, iterative
-from hsitf.prune.weights import Masks, Thresholds, limits, reaching, to_share, zeros
+from hsitf.prune.thresholds import Thresholds
+from hsitf.prune.weights import Masks, limits, reaching, to_share, zeros
 
 
 def final_masks(model: keras.Model, order: Order) -> Masks:

@@ -12,9 +12,8 @@ from hsitf.figures import BLUE, GRAY, ORANGE, VERMILION, dress, page, save
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from hsitf.quantize.record import Sensitivity, Study
     from hsitf.quantize.schemes import Bits
-    from hsitf.quantize.sensitivity import Sensitivity
-    from hsitf.quantize.study import Study
 
 # From so many triples of one accumulator width on, accuracy is shown as a chart of squares.
 CHART = 4

@@ -14,6 +14,7 @@ from hsitf.data import Data
 from hsitf.metrics import confusion, scores
 from hsitf.progress import Progress
 from hsitf.quantize import schemes
+from hsitf.quantize.record import NOISELESS, Layer, Sensitivity
 from hsitf.quantize.request import Order
 from hsitf.quantize.schemes import Bits, Floats
 from hsitf.quantize.simulate import Place, Simulation
@@ -21,79 +22,6 @@ from hsitf.quantize.study import judged, predicted, simulated
 from hsitf.quiet import quietly
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
-
-# What stands for a signal without any noise, in decibels.
-NOISELESS = 200.0
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer in few bits.
-
-    Attributes:
-        name: Of the layer.
-        weights: How many it has, biases left out.
-        weight_range: Least and greatest trained weight, normalization behind it multiplied in.
-        weight_scale: Least and greatest unit among the channels.
-        range: Least and greatest number that left it on the calibration patches.
-        scale: Of one step of what leaves it.
-        snr: Signal to noise of what leaves it when all layers are rounded, in decibels; its
-            own rounding is not yet in it.
-        snr_alone: Signal to noise of the logits when it alone is rounded, decibels.
-        agreement_alone: Share of test pixels that keep their class when it alone is rounded.
-        oa_alone: Overall accuracy then.
-        clipped: Share of what leaves it that lay outside its grid.
-        saturated: Share of its sums that saturated; 0 for recurrent layers, whose sums are
-            floats.
-        accumulator: Bits with which no sum saturates; 0 for recurrent layers.
-    """
-
-    name: str
-    weights: int
-    weight_range: tuple[float, float]
-    weight_scale: tuple[float, float]
-    range: tuple[float, float]
-    scale: float
-    snr: float
-    snr_alone: float
-    agreement_alone: float
-    oa_alone: float
-    clipped: float
-    saturated: float
-    accumulator: int
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """The layers of a trained network in so many bits.
-
-    Attributes:
-        network: Name in the zoo.
-        scene: Name of the scene; `synthetic` where it was generated.
-        run: Folder of the trained network.
-        run_sha256: Digest of its file.
-        order: How it was asked for.
-        bits: Of its numbers.
-        oa_float: Overall accuracy of the float network.
-        oa: That of the network with all layers in few bits.
-        snr: Signal to noise of its logits, decibels.
-        pixels: Test pixels judged on.
-        layers: In the order of the forward pass.
-    """
-
-    schema: int
-    network: str
-    scene: str
-    synthetic: bool
-    run: str
-    run_sha256: str
-    order: Order
-    bits: Bits
-    oa_float: float
-    oa: float
-    snr: float
-    pixels: int
-    layers: tuple[Layer, ...]
 
 
 def sensitivity(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from hsitf.data import Data
 from hsitf.errors import DataError, InputError
 from hsitf.metrics import confusion, scores
 from hsitf.progress import Progress
+from hsitf.quantize.record import Cell, Study
 from hsitf.quantize.request import Order
 from hsitf.quantize.schemes import Bits, Floats
 from hsitf.quantize.simulate import Simulation
@@ -23,67 +24,6 @@ from hsitf.runs import Run
 
 # Pixels whose patches are in memory at once; a multiple of the batch.
 CHUNK = 2048
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A network in so many bits.
-
-    Attributes:
-        bits: Of its numbers.
-        oa: Overall accuracy; `aa` and `kappa` likewise.
-        agreement: Share of the pixels on which it says what the float network says.
-        saturated: Share of the sums that saturated, by layer.
-        weight_bytes: What kernels and biases take.
-    """
-
-    bits: Bits
-    oa: float
-    aa: float
-    kappa: float
-    agreement: float
-    saturated: dict[str, float]
-    weight_bytes: int
-
-    @property
-    def most_saturated(self) -> tuple[str, float]:
-        """The layer whose sums saturated most often, and how often; nothing where none sums."""
-        return max(self.saturated.items(), key=lambda item: item[1], default=("", 0.0))
-
-
-@dataclass(frozen=True)
-class Study:
-    """Cells of one network, one scheme and the same pixels.
-
-    Attributes:
-        network: Name in the zoo.
-        scene: Name of the scene; `synthetic` where it was generated.
-        run: Folder of the trained network.
-        run_sha256: Digest of its file.
-        order: What was asked for.
-        oa: Of the float network; `aa` and `kappa` likewise.
-        pixels: Test pixels judged on.
-        products: Products of one sum, by layer: what an accumulator's width follows from.
-        float_bytes: What the weights take in float32.
-        cells: In the order in which they were asked for first.
-        versions: Of Python and the packages that matter.
-    """
-
-    schema: int
-    network: str
-    scene: str
-    synthetic: bool
-    run: str
-    run_sha256: str
-    order: Order
-    oa: float
-    aa: float
-    kappa: float
-    pixels: int
-    products: dict[str, int]
-    float_bytes: int
-    cells: tuple[Cell, ...]
-    versions: dict[str, str]
 
 
 def study(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from hsitf.quantize.record import NOISELESS, Cell, Sensitivity, Study
 from hsitf.quantize.schemes import Bits, needed
-from hsitf.quantize.sensitivity import NOISELESS, Sensitivity
-from hsitf.quantize.study import Cell, Study
 from hsitf.tables import aligned
 
 

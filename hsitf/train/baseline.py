@@ -9,7 +9,7 @@ from hsitf.data import Data
 from hsitf.progress import Progress
 from hsitf.records import TrainingPlan
 from hsitf.train.gather import gathering
-from hsitf.train.loop import FitResult, evaluate
+from hsitf.train.loop import FitResult, predict
 
 
 def fit(plan: TrainingPlan, data: Data, progress: Progress) -> FitResult:
@@ -34,8 +34,8 @@ def fit(plan: TrainingPlan, data: Data, progress: Progress) -> FitResult:
     seconds = time.monotonic() - begin
     progress.advance(1)
     model = gathering(network, data.patches)
-    evaluate(model, data, data.split.test[:1])
+    predict(model, data.split.test[:1])
     begin = time.monotonic()
-    scores = evaluate(model, data, data.split.test)
-    predict = 1e6 * (time.monotonic() - begin) / len(data.split.test)
-    return FitResult(network, (), 0, scores, seconds, predict)
+    predicted = predict(model, data.split.test)
+    micros = 1e6 * (time.monotonic() - begin) / len(data.split.test)
+    return FitResult(network, (), 0, predicted, seconds, micros)

@@ -221,12 +221,12 @@ def fit(
     # The first batch is compiled, and does not count.
     _logits(model, data.split.test[:PREDICT_BATCH])
     begin = time.monotonic()
-    found = evaluate(model, data, data.split.test)
+    predicted = predict(model, data.split.test)
     return FitResult(
         network=network,
         history=tuple(state.history),
         best_epoch=state.best_epoch,
-        scores=found,
+        predicted=predicted,
         seconds=state.seconds,
         predict_us=1e6 * (time.monotonic() - begin) / len(data.split.test),
     )
@@ -381,7 +381,7 @@ class FitResult:
         network: With the weights of its best epoch.
         history: By epoch.
         best_epoch: Counted from 1.
-        scores: On the test pixels.
+        predicted: Classes of the test pixels, (pixels,) int64 from 0.
         seconds: Spent in training, interruptions left out.
         predict_us: Microseconds a test pixel, in batches.
     """
@@ -389,15 +389,24 @@ class FitResult:
     network: keras.Model
     history: tuple[Epoch, ...]
     best_epoch: int
-    scores: Scores
+    predicted: NDArray[np.int64]
     seconds: float
     predict_us: float = 0.0
 
 
 def evaluate(model: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
     """Scores of a gathering model on `pixels` (flat indices), by its first output."""
-    predicted = _logits(model, pixels).argmax(1)
+    return judged(predict(model, pixels), data, pixels)
+
+
+def judged(predicted: NDArray[np.int64], data: Data, pixels: NDArray[np.int64]) -> Scores:
+    """Scores of the classes `predicted`, counted from 0, at `pixels` (flat indices)."""
     return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
+
+
+def predict(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Classes from 0 that a gathering model names at `pixels` (flat indices)."""
+    return np.asarray(_logits(model, pixels).argmax(1), np.int64)
 
 
 def _logits(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -48,16 +48,19 @@ def default_name(plan: TrainingPlan) -> str:
     return "-".join(filter(None, [plan.split.kind, plan.schedule, reduced, f"seed{plan.seed}"]))
 
 
-def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
+def train(
+    plan: TrainingPlan, name: str | None, progress: Progress, root: Path = runs.MODELS
+) -> Run:
     """Trains a network, or resumes or returns the run that the same plan began or finished.
 
     Args:
         plan: What to train and how.
         name: Of the run's folder; `default_name` where None.
         progress: Told what happens.
+        root: Folder of all trained networks.
 
     Returns:
-        The finished run in `models/<scene>/<network>/<name>`.
+        The finished run in `<root>/<scene>/<network>/<name>`.
 
     Raises:
         InputError: Another plan's run has that name; or the plan cannot be followed.
@@ -68,7 +71,7 @@ def train(plan: TrainingPlan, name: str | None, progress: Progress) -> Run:
         check_name(name)
     forget_peak()
     scene = load(plan.scene)
-    folder = runs.folder(scene.name, plan.network, name or default_name(plan))
+    folder = runs.folder(scene.name, plan.network, name or default_name(plan), root)
     if (folder / runs.RECORD).is_file():
         run = Run.open(folder)
         _same_plan(run.record.plan, plan, folder)
@@ -108,7 +111,7 @@ def keep(
     folder: Path,
     pruning: Pruning | None = None,
 ) -> Run:
-    """Writes a finished run: network, split, card and, last, the record that makes it one.
+    """Writes a finished run: network, pixels, card and, last, the record that makes it one.
 
     Args:
         fitted: What training gave.
@@ -133,7 +136,11 @@ def keep(
             bands.save(data.reducer, stream)
     with replacing(folder / runs.SPLIT) as temporary, temporary.open("wb") as stream:
         save_split(data.split, stream)
+    with replacing(folder / runs.PREDICTED) as temporary, temporary.open("wb") as stream:
+        runs.save_predicted(fitted.predicted, stream)
     from keras.config import backend
+
+    from hsitf.train.loop import judged
 
     facts = zoo.network(plan.network)
     record = RunRecord(
@@ -146,7 +153,7 @@ def keep(
         normalizer=data.normalizer,
         history=fitted.history,
         best_epoch=fitted.best_epoch,
-        scores=fitted.scores,
+        scores=judged(fitted.predicted, data, data.split.test),
         seconds=fitted.seconds,
         peak_memory=peak_memory(),
         predict_us=fitted.predict_us,

@@ -17,7 +17,8 @@ from hsitf.explain.methods import (
     smoothgrad,
     weight,
 )
-from hsitf.explain.methods.method import Attribution, Method, Settings
+from hsitf.explain.methods.method import Attribution, Method
+from hsitf.explain.settings import Settings
 
 __all__ = ["METHODS", "Attribution", "Method", "Settings", "check", "known"]
 

@@ -9,7 +9,8 @@ from keras import ops
 
 from hsitf.explain.cutting import cut, last
 from hsitf.explain.gradients import Function, gradients
-from hsitf.explain.methods.method import Attribution, Method, Settings
+from hsitf.explain.methods.method import Attribution, Method
+from hsitf.explain.settings import Settings
 from hsitf.explain.view import Floats, View
 
 # Patches that the ascent starts from, the best of which is shown: a rectified filter that answers

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hsitf.explain.gradients import gradients, score
-from hsitf.explain.methods.method import Attribution, Method, Settings
+from hsitf.explain.methods.method import Attribution, Method
+from hsitf.explain.settings import Settings
 from hsitf.explain.view import Floats, View
 
 

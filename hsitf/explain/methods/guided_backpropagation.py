@@ -10,7 +10,8 @@ from keras import ops
 
 from hsitf.errors import InputError
 from hsitf.explain.gradients import gradients, score
-from hsitf.explain.methods.method import Attribution, Method, Settings
+from hsitf.explain.methods.method import Attribution, Method
+from hsitf.explain.settings import Settings
 from hsitf.explain.view import Floats, View
 from hsitf.graph import Call, alone, walk
 

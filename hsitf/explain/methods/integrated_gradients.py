@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.explain.gradients import Function, gradients, score
-from hsitf.explain.methods.method import Attribution, Method, Settings, block
+from hsitf.explain.methods.method import Attribution, Method, block
+from hsitf.explain.settings import Settings
 from hsitf.explain.view import Floats, View
 
 # The attributions of a patch sum up to the difference of its logit to the mean spectrum's within

@@ -8,33 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.explain.settings import Settings
 from hsitf.explain.view import Floats, View
 
 # Numbers of the patches that are computed at a time: 64 MB of float32.
 NUMBERS = 2**24
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How methods work.
-
-    Attributes:
-        layer: Name of a layer, for `activation`; empty for the logits.
-        weight: Such as "dense1/bias", for `weight`.
-        noise: Deviation of SmoothGrad's noise, over the range of the patch's numbers.
-        copies: Noisy copies that SmoothGrad takes the mean of.
-        window: Neighboring bands that are occluded together.
-        iterations: Steps of activation maximization.
-        seed: Of what is drawn.
-    """
-
-    layer: str = ""
-    weight: str = ""
-    noise: float = 0.1
-    copies: int = 25
-    window: int = 1
-    iterations: int = 128
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hsitf.explain.differences import differences
 from hsitf.explain.gradients import gradients, score
-from hsitf.explain.methods.method import Attribution, Method, Settings
+from hsitf.explain.methods.method import Attribution, Method
+from hsitf.explain.settings import Settings
 from hsitf.explain.view import Floats, View
 
 

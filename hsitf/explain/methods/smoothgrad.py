@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hsitf.explain.gradients import gradients, score
-from hsitf.explain.methods.method import Attribution, Method, Settings, block
+from hsitf.explain.methods.method import Attribution, Method, block
+from hsitf.explain.settings import Settings
 from hsitf.explain.view import Floats, View
 
 

@@ -12,7 +12,8 @@ from hsitf.errors import InputError
 from hsitf.explain.cutting import Cut, cut, split_weight
 from hsitf.explain.cutting import weight as named_weight
 from hsitf.explain.gradients import gradients, score
-from hsitf.explain.methods.method import Attribution, Method, Settings
+from hsitf.explain.methods.method import Attribution, Method
+from hsitf.explain.settings import Settings
 from hsitf.explain.view import Floats, View
 
 

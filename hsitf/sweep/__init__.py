@@ -1,0 +1,1 @@
+"""Grids of experiments: a study file becomes cells, cells become rows of a table."""

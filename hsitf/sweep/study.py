@@ -1,0 +1,393 @@
+"""Study files: what is to be compared with what, as grids in TOML.
+
+    title = "Fewer bands, fewer channels"
+
+    [common]                      # holds for every grid that says nothing else
+    scene = "fields"
+    seeds = [0, 1, 2]
+
+    [[grid]]
+    name = "pipelines"
+    network = ["he", "cao"]
+    bands = ["all", "pca"]
+    components = "10:190:10"      # from, to, step; or a list
+    alpha = [0, 0.5, 1.0]         # or ratio, macs, parameters, bytes, zeros, layers
+    bits = ["none", "8,8,32"]     # and/or variant = ["none", "int8"]
+
+A grid is every combination of what its keys list. A study may have what cannot be, such as a
+reduction to more components than a scene has bands, where it says `impossible = "leave out"`.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from hsitf.errors import HsitfError, InputError, unknown
+
+SUFFIX = ".toml"
+QUICK = "-quick"
+# One study is a table that people read and a folder that a disk holds.
+MOST_CELLS = 100_000
+
+MEASURES = ("ratio", "parameters", "macs", "bytes", "alpha", "zeros")
+# What leaves a network as it is.
+_NOTHING = {"ratio": 0.0, "alpha": 0.0, "zeros": 0.0, "parameters": 1.0, "macs": 1.0, "bytes": 1.0}
+_REFUSE, _LEAVE_OUT = "refuse", "leave out"
+_ALL_BANDS, _NONE = "all", "none"
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """How a cell is pruned; empty where it is not."""
+
+    measure: str = ""
+    target: float = 0.0
+    layers: str = ""
+    criterion: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Lists whose every combination is a cell; see `record.Settings` for what they hold.
+
+    Attributes:
+        epochs: By network, or for all others under an empty name.
+        tuning_epochs: The same of fine-tuning.
+        lenient: Whether cells that cannot be are left out rather than refused.
+    """
+
+    name: str
+    scenes: tuple[str, ...]
+    splits: tuple[str, ...]
+    train: str
+    networks: tuple[str, ...]
+    reductions: tuple[str, ...]
+    prunings: tuple[Pruning, ...]
+    bits: tuple[str, ...]
+    variants: tuple[str, ...]
+    seeds: tuple[int, ...]
+    schedule: str
+    epochs: Mapping[str, int]
+    tuning_epochs: Mapping[str, int]
+    most: int
+    lenient: bool
+
+    def training(self, network: str) -> int:
+        """Epochs of a network's training; 0 for those of the schedule."""
+        return self.epochs.get(network, self.epochs.get("", 0))
+
+    def tuning(self, network: str) -> int:
+        """Epochs of a network's fine-tuning; 0 for as many as it was trained."""
+        return self.tuning_epochs.get(network, self.tuning_epochs.get("", 0))
+
+    def combinations(self) -> Iterator[tuple[str, str, str, str, Pruning, tuple[str, str], int]]:
+        """Scene, split, network, reduction, pruning, (bits, variant) and seed of every cell."""
+        judged = [(bits, "") for bits in self.bits] + [("", name) for name in self.variants]
+        return product(
+            self.scenes, self.splits, self.networks, self.reductions, self.prunings,
+            dict.fromkeys(judged or [("", "")]), self.seeds,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file: its name, what it says of itself, its grids, and its text."""
+
+    name: str
+    title: str
+    grids: tuple[Grid, ...]
+    source: str
+
+
+def shipped() -> list[str]:
+    """Names of the studies that come with hsitf, without the quick ones."""
+    files = resources.files(__package__) / "studies"
+    found = sorted(item.name.removesuffix(SUFFIX) for item in files.iterdir())
+    return [name for name in found if not name.endswith((QUICK, ".py", "__pycache__"))]
+
+
+def text_of(name: str, quick: bool) -> tuple[str, str]:
+    """Name and text of a study: a shipped one by its name, or a file.
+
+    Raises:
+        InputError: There is no such study, or no quick size of it.
+    """
+    if name in shipped():
+        name = name + QUICK * quick
+        return name, (resources.files(__package__) / "studies" / f"{name}{SUFFIX}").read_text()
+    path = Path(name)
+    if path.suffix != SUFFIX:
+        raise unknown("study", name, [*shipped(), f"the path of a {SUFFIX} file"])
+    if quick:
+        raise InputError(
+            "only shipped studies have a quick size", received=f"--quick with {name}",
+            allowed=", ".join(shipped()), remedy="leave --quick out, or make the grids smaller",
+        )  # fmt: skip
+    if not path.is_file():
+        raise InputError("no such study file", received=name, remedy="correct the path")
+    try:
+        return path.stem, path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is no text", received="bytes that are not UTF-8") from error
+
+
+def parse(name: str, text: str, scene: str | None = None) -> Study:
+    """Reads a study file.
+
+    Args:
+        name: Of the study.
+        text: In TOML.
+        scene: In place of every grid's own.
+
+    Raises:
+        InputError: It is no TOML, or something in it has no meaning; all faults are listed.
+    """
+    faults: list[str] = []
+    content = _toml(name, text)
+    _unknown(content, {"title", "common", "grid"}, "the study", faults)
+    title = content.get("title", "")
+    if not isinstance(title, str) or not title:
+        faults.append("the study has no title, a line of text")
+    common, tables = content.get("common", {}), content.get("grid", [])
+    if not isinstance(common, dict):
+        faults.append("[common] is no table")
+        common = {}
+    _unknown(common, _KEYS - {"name"}, "[common]", faults)
+    if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
+        faults.append("there is no [[grid]]")
+        tables = []
+    grids = []
+    for number, table in enumerate(tables, start=1):
+        _unknown(table, _KEYS, f"grid {table.get('name', number)!r}", faults)
+        kept = {key: value for key, value in table.items() if key in _KEYS}
+        grid = _Reader(_merged(common, kept), f"grid {table.get('name', number)!r}", faults)
+        grids.append(grid.grid(scene))
+    names = [grid.name for grid in grids]
+    faults += [
+        f"two grids are called {one!r}" for one in sorted(set(names)) if names.count(one) > 1
+    ]
+    if faults:
+        raise InputError(
+            f"the study {name} cannot be followed:\n  " + "\n  ".join(faults) + "\n",
+            remedy="correct these lines of the study file; docs/studies.md tells what it may hold",
+        )
+    return Study(name, title, tuple(grids), text)
+
+
+def _toml(name: str, text: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    # Brackets within brackets without end exhaust the parser.
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(
+            f"the study {name} is no TOML", received=str(error), remedy="correct that line"
+        ) from error
+
+
+_KEYS = {
+    "name", "scene", "split", "train", "network", "bands", "components", "criterion", "layers",
+    *MEASURES, "bits", "variant", "seeds", "schedule", "epochs", "tuning_epochs", "most",
+    "impossible",
+}  # fmt: skip
+# A grid that names one of these takes none of the others from what is common.
+_EXCLUSIVE = {*MEASURES, "layers"}
+
+
+def _merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    inherited = dict(common)
+    if _EXCLUSIVE & set(own):
+        inherited = {key: value for key, value in inherited.items() if key not in _EXCLUSIVE}
+    return {**inherited, **own}
+
+
+def _unknown(table: Mapping[str, Any], known: set[str], where: str, faults: list[str]) -> None:
+    faults += [f"{where}: {unknown('key', one, sorted(known))}" for one in set(table) - known]
+
+
+class _Reader:
+    """Reads the keys of one grid and collects what is wrong with them."""
+
+    def __init__(self, table: Mapping[str, Any], where: str, faults: list[str]) -> None:
+        self._table, self._where, self._faults = table, where, faults
+
+    def grid(self, scene: str | None) -> Grid:
+        """The grid; where there are faults, anything that has its type."""
+        table = self._table
+        for key in ("name", "network"):
+            if key not in table:
+                self._fault(f"{key} is missing")
+        epochs, tuning = self._epochs("epochs"), self._epochs("tuning_epochs")
+        impossible = self._one("impossible", str, _REFUSE)
+        if impossible not in (_REFUSE, _LEAVE_OUT):
+            self._fault(f"impossible is {impossible!r}; allowed: {_REFUSE!r} or {_LEAVE_OUT!r}")
+        most = self._one("most", int, 0)
+        if most < 0:
+            self._fault(f"most is {most}; allowed: 0 for all test pixels, or how many")
+        schedule = self._one("schedule", str, "short")
+        if schedule not in ("full", "short"):
+            self._fault(f"schedule is {schedule!r}; allowed: 'full' or 'short'")
+        train = table.get("train", "")
+        if isinstance(train, bool) or not isinstance(train, str | int | float):
+            self._fault(f"train is {train!r}; allowed: a share such as 0.65, or pixels a class")
+        return Grid(
+            name=self._one("name", str, ""),
+            scenes=(scene,) if scene else self._words("scene", ["fields"]),
+            splits=self._words("split", ["disjoint"]),
+            train=str(train),
+            networks=self._words("network", []),
+            reductions=self._reductions(),
+            prunings=self._prunings(),
+            bits=self._bits(),
+            variants=tuple("" if name == _NONE else name for name in self._words("variant", [])),
+            seeds=tuple(int(seed) for seed in self._numbers("seeds", [0], whole=True)),
+            schedule=schedule,
+            epochs=epochs,
+            tuning_epochs=tuning,
+            most=most,
+            lenient=impossible == _LEAVE_OUT,
+        )
+
+    def _fault(self, text: str) -> None:
+        self._faults.append(f"{self._where}: {text}")
+
+    def _one(self, key: str, kind: type, default: Any) -> Any:
+        value = self._table.get(key, default)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            self._fault(f"{key} is {value!r}; allowed: one {_NAMES[kind]}")
+            return default
+        return value
+
+    def _words(self, key: str, default: list[str]) -> tuple[str, ...]:
+        value = self._table.get(key, default)
+        found = [value] if isinstance(value, str) else value
+        if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+            self._fault(f"{key} is {value!r}; allowed: a text or a list of texts")
+            return tuple(default)
+        return tuple(dict.fromkeys(found))
+
+    def _numbers(self, key: str, default: list[float], whole: bool = False) -> tuple[float, ...]:
+        value = self._table.get(key, default)
+        try:
+            found = _spread(value)
+        except ValueError:
+            found = [math.nan]
+        if not found or any(not math.isfinite(n) or (whole and n != int(n)) for n in found):
+            kind = "whole numbers" if whole else "numbers"
+            self._fault(f"{key} is {value!r}; allowed: {kind}, one, a list, or 'from:to:step'")
+            return tuple(default)
+        return tuple(dict.fromkeys(found))
+
+    def _epochs(self, key: str) -> dict[str, int]:
+        value = self._table.get(key)
+        if value is None:
+            return {}
+        found = value if isinstance(value, dict) else {"": value}
+        if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in found.values()):
+            self._fault(f"{key} is {value!r}; allowed: 1 or more, or a table of such by network")
+            return {}
+        return found
+
+    def _reductions(self) -> tuple[str, ...]:
+        from hsitf.bands import parse as parsed
+
+        counts = self._numbers("components", [], whole=True) if "components" in self._table else ()
+        found: list[str] = []
+        unused = bool(counts)
+        for text in self._words("bands", [_ALL_BANDS]):
+            named = text in (_ALL_BANDS, "") or ":" in text
+            unused &= named
+            wanted = [text] if named else [f"{text}:{int(count)}" for count in counts]
+            if not wanted:
+                self._fault(f"bands {text!r} needs components, such as components = [10, 30]")
+            for one in wanted:
+                if one in (_ALL_BANDS, ""):
+                    found.append("")
+                    continue
+                try:
+                    found.append(parsed(one).text)
+                except HsitfError as error:
+                    self._fault(str(error))
+                    break
+        if unused:
+            self._fault("components are given, but no technique in bands takes them")
+        return tuple(dict.fromkeys(found))
+
+    def _prunings(self) -> tuple[Pruning, ...]:
+        named = [key for key in (*MEASURES, "layers") if key in self._table]
+        if not named:
+            if "criterion" in self._table:
+                self._fault("a criterion, but nothing to prune to, such as ratio = [0.2, 0.4]")
+            return (Pruning(),)
+        if len(named) > 1:
+            self._fault(f"{' and '.join(named)} are given; allowed: one of them")
+            return (Pruning(),)
+        measure = named[0]
+        criteria = ("",) if measure in ("alpha", "zeros") else self._words("criterion", ["l2"])
+        if measure in ("alpha", "zeros") and "criterion" in self._table:
+            self._fault(f"{measure} takes no criterion: the smallest weights go")
+        if measure == "layers":
+            layers = self._layers()
+            return tuple(Pruning("ratio", 0.0, one, c) for c in criteria for one in layers)
+        return tuple(
+            Pruning() if target == _NOTHING[measure] else Pruning(measure, target, "", criterion)
+            for criterion in criteria
+            for target in self._numbers(measure, [])
+        )
+
+    def _layers(self) -> tuple[str, ...]:
+        value = self._table["layers"]
+        tables = value if isinstance(value, list) else [value]
+        for table in tables:
+            fine = isinstance(table, dict) and table
+            if not fine or not all(_is_share(ratio) for ratio in table.values()):
+                self._fault(
+                    f"layers has {table!r}; allowed: tables of ratios by layer or pattern, such "
+                    "as {'conv1' = 0.2, 'block*_conv2' = 0.4}, from 0 to below 1"
+                )
+                return ()
+        return tuple(
+            ";".join(f"{name}={ratio:g}" for name, ratio in table.items()) for table in tables
+        )
+
+    def _bits(self) -> tuple[str, ...]:
+        from hsitf.quantize.schemes import Bits
+
+        found = []
+        for text in self._words("bits", []):
+            try:
+                found.append("" if text == _NONE else str(Bits.parse(text)))
+            except HsitfError as error:
+                self._fault(str(error))
+        return tuple(dict.fromkeys(found))
+
+
+_NAMES = {str: "text", int: "whole number"}
+
+
+def _spread(value: object) -> list[float]:
+    """Numbers as a study file writes them."""
+    if isinstance(value, str):
+        low, high, step = (float(part) for part in value.split(":"))
+        if not (step > 0 and high >= low and (high - low) / step < MOST_CELLS):
+            raise ValueError
+        # Rounded, so that 0.1 is added as people add it.
+        return [round(low + i * step, 9) for i in range(int((high - low) / step + 1e-9) + 1)]
+    values: list[Any] = value if isinstance(value, list) else [value]
+    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in values):
+        raise ValueError
+    return [float(one) for one in values]
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1

@@ -1,0 +1,321 @@
+"""Studies: files, cells, stages, tables, statements, without training anything."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hsitf import records
+from hsitf.errors import DataError, InputError
+from hsitf.metrics import interval
+from hsitf.records import SceneChoice, SceneRecord
+from hsitf.sweep import tables
+from hsitf.sweep.cells import cells
+from hsitf.sweep.left import Left
+from hsitf.sweep.literature import FAILS, HOLDS, STATEMENTS, UNKNOWN, judged
+from hsitf.sweep.record import (
+    DONE,
+    FAILED,
+    Cell,
+    CellRecord,
+    Places,
+    Settings,
+    StudyRecord,
+    StudyResults,
+    Values,
+    cell_path,
+)
+from hsitf.sweep.stage import BITS, FILES, PRUNE, TRAIN, stages
+from hsitf.sweep.study import parse, shipped, text_of
+
+PLAIN = Settings(
+    "fields", "disjoint", "", "cao", "", 0, "", 0.0, "", "", "", "", 0, "short", 12, 0, 0
+)  # fmt: skip
+
+
+def grid(text: str) -> str:
+    return f'title = "A study"\n[[grid]]\nname = "one"\nnetwork = "cao"\n{text}'
+
+
+def combinations(text: str) -> list[tuple]:
+    return [one for g in parse("study", grid(text)).grids for one in g.combinations()]
+
+
+def test_a_grid_is_every_combination():
+    found = combinations(
+        'bands = ["all", "pca"]\ncomponents = "10:30:10"\nalpha = [0, 0.5]\n'
+        'bits = ["none", "8,8,32"]\nvariant = ["none", "int8"]\nseeds = [0, 1]'
+    )
+    # 4 reductions, 2 prunings, 3 ways to be judged, 2 seeds.
+    assert len(found) == 4 * 2 * 3 * 2
+    assert {one[3] for one in found} == {"", "pca:10", "pca:20", "pca:30"}
+    assert {one[5] for one in found} == {("", ""), ("8,8,32", ""), ("", "int8")}
+
+
+def test_ranges_are_added_as_people_add():
+    found = combinations('alpha = "0:2:0.1"')
+    assert [one[4].target for one in found][3] == 0.3
+    assert len(found) == 21
+    assert found[0][4].measure == ""
+
+
+def test_a_grid_overrules_what_is_common():
+    text = 'title = "x"\n[common]\nnetwork = "hu"\nratio = 0.5\nepochs = {hu = 3}\n'
+    text += '[[grid]]\nname = "a"\n[[grid]]\nname = "b"\nalpha = 1.0\nnetwork = "he"'
+    one, other = parse("study", text).grids
+    assert (one.prunings[0].measure, other.prunings[0].measure) == ("ratio", "alpha")
+    assert (one.training("hu"), other.training("he")) == (3, 0)
+
+
+def test_all_faults_of_a_study_file_are_listed():
+    with pytest.raises(InputError) as told:
+        parse(
+            "study",
+            grid(
+                'netwrok = "hu"\nbands = "pca"\nratio = 0.5\nalpha = 1\nbits = "8,8"\n'
+                'seeds = 0.5\nsplit = 3\nschedule = "long"\nepochs = 0\nimpossible = "maybe"\n'
+                "layers = {conv1 = 2}\ntrain = true"
+            ),
+        )
+    message = str(told.value)
+    for fault in (
+        "netwrok", "did you mean network", "needs components", "ratio and alpha and layers",
+        "bits are three whole numbers", "seeds is 0.5", "split is 3", "schedule is 'long'",
+        "epochs is 0", "impossible is 'maybe'", "train is True",
+    ):  # fmt: skip
+        assert fault in message, fault
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("title = ", "no TOML"),
+        ("x = " + "[" * 5000, "no TOML"),
+        ('title = "x"', "there is no [[grid]]"),
+        ('title = "x"\ngrid = 3', "there is no [[grid]]"),
+        ('[[grid]]\nname = "a"\nnetwork = "hu"', "no title"),
+        (grid("") + '\n[[grid]]\nname = "one"\nnetwork = "hu"', "two grids are called 'one'"),
+        (grid('components = 10'), "no technique in bands takes them"),
+        (grid('bands = "pka:10"'), "did you mean pca"),
+        (grid('criterion = "l1"'), "nothing to prune to"),
+        (grid('alpha = 1\ncriterion = "l1"'), "takes no criterion"),
+        (grid('alpha = "0:1e9:1e-9"'), "alpha is"),
+        (grid("ratio = nan"), "ratio is"),
+    ],
+)  # fmt: skip
+def test_a_study_file_that_cannot_be_followed(text, fault):
+    with pytest.raises(InputError, match="study") as told:
+        parse("study", text)
+    assert fault in str(told.value)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("name", ["compression", "lfp", "zoo"])
+def test_shipped_studies_can_be_read(name, quick):
+    assert name in shipped()
+    study = parse(*text_of(name, quick))
+    assert study.grids
+    assert parse(*text_of(name, quick), "Samson").grids[0].scenes == ("Samson",)
+
+
+def test_names_of_studies(tmp_path):
+    with pytest.raises(InputError, match="did you mean compression"):
+        text_of("compresion", False)
+    with pytest.raises(InputError, match="only shipped studies"):
+        text_of("own.toml", True)
+    with pytest.raises(InputError, match="no such study file"):
+        text_of(str(tmp_path / "own.toml"), False)
+
+
+def checked(text: str):
+    return cells(parse("study", grid(text)), {"fields": SceneChoice("fields")})
+
+
+def test_cells_that_cannot_be_are_all_listed():
+    text = grid(
+        'bands = ["all", "pca", "lda"]\ncomponents = [10, 300]\ncriterion = ["l1", "l3"]\n'
+        'ratio = [0, 0.5, 1.5]\nvariant = ["none", "int7"]'
+    ).replace('"cao"', '["cao", "caoo", "he", "svm"]')
+    with pytest.raises(InputError) as told:
+        cells(parse("study", text), {"fields": SceneChoice("fields")})
+    message = str(told.value)
+    for reason in (
+        "pca cannot make so many components", "lda cannot make so many components",
+        "unknown criterion 'l3'", "the ratio to prune to is out of range",
+        "unknown variant 'int7'", "unknown network 'caoo'", "he cannot run with so few bands",
+        "svm is no network: it cannot be pruned", "impossible = 'leave out'",
+    ):  # fmt: skip
+        assert reason in message, reason
+
+
+def test_what_cannot_be_is_left_out_where_a_study_says_so():
+    found = checked('bands = ["all", "pca"]\ncomponents = [10, 300]\nimpossible = "leave out"')
+    assert [cell.settings.reduction for cell in found.cells] == ["", "pca:10"]
+    assert [one.settings.reduction for one in found.left_out] == ["pca:300"]
+    assert "allowed: 1 to 200" in found.left_out[0].reason
+    with pytest.raises(InputError, match="cells of this study cannot be"):
+        checked('bands = "pca"\ncomponents = 300\nimpossible = "leave out"')
+
+
+def test_stages_are_shared():
+    pruned = replace(PLAIN, measure="ratio", target=0.5, criterion="l1", tuning_epochs=3)
+    wanted = [
+        replace(pruned, bits="8,8,32"), replace(pruned, bits="4,4,16"), pruned,
+        replace(PLAIN, variant="int8"), replace(PLAIN, variant="float32"),
+        replace(pruned, seed=1),
+    ]  # fmt: skip
+    found = stages(wanted)
+    assert [(s.kind, len(s.cells)) for s in found] == [
+        (TRAIN, 0), (PRUNE, 1), (BITS, 2), (FILES, 2), (TRAIN, 0), (PRUNE, 1),
+    ]  # fmt: skip
+    by_name = {stage.name: stage for stage in found}
+    assert len(by_name) == 6
+    assert [by_name[s.after].kind if s.after else "" for s in found] == [
+        "", TRAIN, PRUNE, TRAIN, "", TRAIN,
+    ]  # fmt: skip
+
+
+def test_time_left_follows_what_others_took():
+    hu, he = replace(PLAIN, network="hu"), replace(PLAIN, network="he")
+    first, second, other = stages([hu, replace(hu, seed=1), he])
+    left = Left([first, second, other], workers=2)
+    assert left.seconds == 0
+    left.end(first, 10.0)
+    # One as the first, and another network that is taken for one like it, by two workers.
+    assert left.seconds == 10.0
+    left.end(other, 30.0)
+    assert left.seconds == 5.0
+
+
+def test_the_same_settings_are_the_same_cell():
+    assert PLAIN.id == replace(PLAIN).id
+    assert PLAIN.id != replace(PLAIN, seed=1).id
+    # Written down once: the names of records in folders that exist depend on it.
+    assert PLAIN.id == "cd2e27aba264cf59"
+
+
+SCENE = SceneRecord("fields", (145, 145, 200), ("a", "b"), True, {}, ())
+
+
+def study_of(folder: Path, outcomes: dict[Settings, Values | str]) -> StudyResults:
+    """A study's folder as a sweep leaves it."""
+    records.write(
+        StudyRecord(
+            records.SCHEMA, "study", "A study", "", {"fields": SCENE}, ("one",),
+            tuple(Cell(one, ("one",)) for one in outcomes), (), {}, "a processor", "sweep",
+        ),
+        folder / "study.json",
+    )  # fmt: skip
+    for settings, outcome in outcomes.items():
+        values = outcome if isinstance(outcome, Values) else None
+        record = CellRecord(
+            records.SCHEMA, settings, DONE if values else FAILED, "" if values else str(outcome),
+            values, Places(), 1.0, 1.0, "", "a processor",
+        )  # fmt: skip
+        records.write(record, cell_path(folder, settings))
+    return StudyResults.open(folder)
+
+
+def worth(oa: float, **others: float) -> Values:
+    return Values(oa=oa, aa=oa, kappa=oa, leakage=0.0, **others)
+
+
+def test_tables_have_means_with_intervals(tmp_path):
+    seeds = [replace(PLAIN, seed=seed) for seed in range(3)]
+    made = dict(zip(seeds, [worth(0.5, macs=10), worth(0.6, macs=10), worth(0.7)], strict=True))
+    results = study_of(tmp_path, {**made, replace(PLAIN, network="hu"): "it broke"})
+    tables.write(results, spreadsheet=False)
+    with (tmp_path / "results.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["status"] for row in rows] == ["done"] * 3 + ["failed"]
+    assert [row["oa"] for row in rows] == ["0.5", "0.6", "0.7", ""]
+    assert rows[3]["message"] == "it broke"
+    with (tmp_path / "means.csv").open(newline="") as stream:
+        (mean,) = csv.DictReader(stream)
+    # Student's t with two degrees of freedom: 4.303 times 0.1 over the root of 3.
+    assert float(mean["oa"]) == pytest.approx(0.6)
+    assert float(mean["oa_half"]) == pytest.approx(4.3027 * 0.1 / 3**0.5, abs=1e-4)
+    assert float(mean["oa_half"]) == pytest.approx(interval([0.5, 0.6, 0.7]).half)
+    # Not every cell has it, so there is no mean of it.
+    assert mean["macs"] == ""
+    assert mean["seeds"] == "3"
+
+
+def test_the_spreadsheet_holds_both_tables(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    tables.write(study_of(tmp_path, {PLAIN: worth(0.5)}), spreadsheet=True)
+    book = openpyxl.load_workbook(tmp_path / "results.xlsx", read_only=True)
+    assert book.sheetnames == ["results", "means"]
+    assert [row[3] for row in book["results"].iter_rows(values_only=True)] == ["network", "cao"]
+
+
+def test_a_single_run_has_no_interval(tmp_path):
+    (mean,) = study_of(tmp_path, {PLAIN: worth(0.5)}).means
+    assert math.isnan(mean.values["oa"].half)
+    assert tables.mean_rows(study_of(tmp_path, {PLAIN: worth(0.5)}))[1].count("nan") == 0
+
+
+def test_lines_are_points_along_one_setting(tmp_path):
+    made = {
+        replace(PLAIN, network=network, bands="pca", components=count): worth(count / 100)
+        for network in ("hu", "cao") for count in (40, 10)
+    }  # fmt: skip
+    lines = study_of(tmp_path, made).lines("one", "components")
+    assert {first.network: [p.settings.components for p in points]
+            for first, points in lines.items()} == {"hu": [10, 40], "cao": [10, 40]}  # fmt: skip
+
+
+def test_records_that_are_not_what_they_say_are_refused(tmp_path):
+    study_of(tmp_path, {PLAIN: worth(0.5)})
+    path = cell_path(tmp_path, PLAIN)
+    text = path.read_text()
+    path.write_text(text.replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(DataError, match="not the record of its cell"):
+        StudyResults.open(tmp_path)
+    path.write_text(text.replace('"schema": 1', '"schema": 0'))
+    with pytest.raises(DataError, match="another version of hsitf"):
+        StudyResults.open(tmp_path)
+    path.write_text(text[:40])
+    with pytest.raises(DataError, match="is not a CellRecord"):
+        StudyResults.open(tmp_path)
+
+
+def test_statements_follow_from_the_numbers(tmp_path):
+    nets = {"he": 0.94, "cao": 0.95, "santara": 0.77, "hu": 0.5}
+    made = {
+        replace(PLAIN, network=name): worth(oa, parameters=1000, bands=200, weight_bytes=4000)
+        for name, oa in nets.items()
+    }
+    for name, gain in {"he": 0.01, "cao": 0.0, "santara": 0.1, "hu": -0.02}.items():
+        one = replace(PLAIN, network=name, bands="pca", components=40)
+        made[one] = worth(nets[name] + gain, parameters=500, bands=40)
+        made[replace(PLAIN, network=name, bits="8,8,32")] = worth(
+            nets[name] - 0.01, oa_before=nets[name]
+        )
+    found = {one.statement.text: one for one in judged(study_of(tmp_path, made))}
+    assert len(found) == len(STATEMENTS)
+
+    def verdict(text: str) -> str:
+        return found[text].verdict
+
+    assert verdict("he and cao classify best, santara follows, hu and luo come last") == HOLDS
+    assert verdict("PCA is never below the reference") == FAILS
+    assert "not hu pca:40" in found["PCA is never below the reference"].measured
+    assert verdict("PCA lifts strong networks a little") == HOLDS
+    assert verdict("(8,8,32) is about 1 % under") == HOLDS
+    assert verdict("LDA reaches about 55 %") == UNKNOWN
+    assert verdict("size of the float32 weights of he") == FAILS
+
+
+def test_statements_hold_nothing_against_an_empty_study(tmp_path):
+    results = study_of(tmp_path, {PLAIN: "it broke"})
+    assert {one.verdict for one in judged(results)} == {UNKNOWN}
+
+
+def test_every_statement_says_how_it_is_checked():
+    assert all(one.check and one.text and one.topic for one in STATEMENTS)
+    assert len({one.text for one in STATEMENTS}) == len(STATEMENTS)
