@@ -24,6 +24,19 @@ def bench(
     threads: Annotated[
         list[int] | None, typer.Option("--threads", help="Of the engines; repeatable.")
     ] = None,
+    android: Annotated[
+        bool, typer.Option("--android", help="Measure archives of export --android on a phone.")
+    ] = False,
+    apk: Annotated[Path, typer.Option("--apk", help="Of the demo, for --android.")] = Path(
+        "build/hsitf-demo.apk"
+    ),
+    serial: Annotated[
+        str | None, typer.Option("--serial", help="Which device, for --android.")
+    ] = None,
+    delegate: Annotated[
+        list[str] | None,
+        typer.Option("--delegate", help="XNNPACK, CPU, GPU or NNAPI, for --android; repeatable."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path(
         "export/results"
     ),
@@ -35,9 +48,18 @@ def bench(
     from hsitf.bench.report import table, write
     from hsitf.bench.subject import subjects
 
-    engines = [named(name) for name in engine or ENGINES]
+    wanted = paths or [Path("export")]
     with cli.Terminal() as progress:
-        found = measure(subjects(paths or [Path("export")]), engines, threads or [1], progress)
+        if android:
+            from hsitf.bench import android as phone
+
+            how = phone.Wanted(
+                apk, serial, tuple(delegate or phone.DELEGATES[:1]), tuple(threads or [1])
+            )
+            found = phone.measure(phone.archives(wanted), how, progress)
+        else:
+            engines = [named(name) for name in engine or ENGINES]
+            found = measure(subjects(wanted), engines, threads or [1], progress)
     print(table(found))
     for path in write(found, out):
         print(f"Wrote {path}.")

@@ -14,13 +14,15 @@ import uuid
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
+from hsitf import records
 from hsitf.bench.measured import Bench, Row
 from hsitf.errors import DataError, InputError
 from hsitf.export.android import MANIFEST
 from hsitf.progress import Progress
-from hsitf.records import SCHEMA, ExportRecord, parse
+from hsitf.records import ExportRecord
 
 APK = Path("build/hsitf-demo.apk")
 PACKAGE = "org.hsitf.demo"
@@ -193,7 +195,11 @@ def measure(found: Sequence[Path], wanted: Wanted, progress: Progress) -> Bench:
             "the device measured nothing", received="see above",
             remedy="name other delegates, or open the app and run its self-test",
         )  # fmt: skip
-    return Bench.of(rows, 1, max(row.runs for row in rows), 1)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Bench(
+        records.SCHEMA, now, 1, max(row.runs for row in rows), 1, tuple(rows), records.versions(),
+        records.command(),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -255,7 +261,7 @@ class Device:
         while time.monotonic() < until:
             time.sleep(_POLL)
             if (text := self._result()) is not None and f'"id":"{name}"' in text:
-                return parse(DeviceResult, text, "what the device answered")
+                return records.parse(DeviceResult, text.encode(), "what the device answered")
         raise InputError(
             "the device does not answer", received="no result of the benchmark",
             remedy=f"look at its log: adb -s {self.serial} logcat -s hsitf",
@@ -300,7 +306,7 @@ def _records(path: Path) -> dict[str, tuple[ExportRecord, int]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for form in json.loads(archive.read(MANIFEST))["forms"]:
-                record = parse(ExportRecord, archive.read(form["record"]), str(path))
+                record = records.parse(ExportRecord, archive.read(form["record"]), str(path))
                 found[form["kind"]] = record, archive.getinfo(form["model"]).compress_size
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise DataError(

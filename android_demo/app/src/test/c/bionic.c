@@ -33,6 +33,19 @@ int __android_log_vprint(int priority, const char *tag, const char *format, va_l
   return 0;
 }
 
+/*
+ * dlsym, as check.py renames it in the library: Android finds symbols of any library of the app
+ * without a handle, glibc only those of libraries that everybody sees.
+ */
+void *dlsxm(void *handle, const char *name) {
+  void *found = dlsym(handle, name);
+  if (!found && handle == RTLD_DEFAULT) {
+    void *own = dlopen("libtensorflowlite_jni.so", RTLD_NOW | RTLD_NOLOAD);
+    if (own) found = dlsym(own, name);
+  }
+  return found;
+}
+
 static FILE *host(FILE *file) {
   return (char *)file >= __sF[0] && (char *)file < __sF[0] + sizeof __sF ? stderr : file;
 }
