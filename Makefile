@@ -19,7 +19,7 @@ apk: $(BUNDLE)
 	$(BIN)/python android_demo/build.py $(BUNDLE) build/hsitf-demo.apk
 
 export/fields/cao/android-int8.zip: $(VENV)/demo
-	$(BIN)/python -m hsitf.export --model cao --int8 --dense 64 --android
+	$(BIN)/python -m hsitf.export --model cao --int8 --dense 32 --android
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m "not slow"

@@ -67,6 +67,7 @@ def _windows(folder: Path, rng: np.random.Generator) -> None:
     for name, cube in cubes.items():
         counts = Counts.of(cube)
         (folder / f"{name}.bil").write_bytes(counts.file())
+        (folder / f"{name}.delta").write_bytes(counts.delta())
         normalizer = Normalizer.fit(cube, np.arange(20))
         seen = normalizer.apply(counts.values())
         for patch in (1, 2, 5):

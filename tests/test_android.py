@@ -19,7 +19,7 @@ from conftest import ROOT
 
 import hsitf
 from hsitf.errors import InputError
-from hsitf.export.android import CUBE, HEADER, MANIFEST, Counts, preview
+from hsitf.export.android import CUBE, DELTA, HEADER, MANIFEST, Counts, preview
 from hsitf.export.bundle import Bundle
 from hsitf.figures import palette
 from hsitf.runtimes import LiteRT, scan
@@ -112,13 +112,22 @@ def test_the_cubes_file_by_hand():
     np.testing.assert_array_equal(counts[1, 2], cube[1, :, 2])
 
 
+def test_differences_between_bands_by_hand():
+    cube = np.array([[[5, 3, 65535], [0, 300, 1]]], np.float32)
+    # Per band and col: 5 0, -2 300, -4 (65532 in 16 bits) -299.
+    folded = np.array([10, 0, 3, 600, 7, 597])
+    expected = [*(folded & 255), *(folded >> 8)]
+    assert list(Counts.of(cube).delta()[HEADER:]) == expected
+
+
 def test_the_manifest_knows_every_file(archives, tiny):
     for archive in archives.values():
         found = manifest(archive)
         with zipfile.ZipFile(archive) as opened:
             names = set(opened.namelist())
-            assert names == {MANIFEST, *found["sha256"]}
-            for name, digest in found["sha256"].items():
+            assert names == {MANIFEST, DELTA, *found["sha256"]} - {CUBE}
+            for name in names - {MANIFEST, DELTA}:
+                digest = found["sha256"][name]
                 assert hashlib.sha256(opened.read(name)).hexdigest() == digest
         assert (found["rows"], found["cols"], found["bands"]) == tiny.cube.shape
         assert [one["name"] for one in found["classes"]] == [f"class {n}" for n in range(1, 5)]
@@ -129,7 +138,9 @@ def test_the_manifest_knows_every_file(archives, tiny):
 
 
 def test_the_cube_is_the_scene_to_the_bit(archives, tiny):
-    assert content(archives["cao"], CUBE) == Counts.of(tiny.cube).file()
+    counts = Counts.of(tiny.cube)
+    assert content(archives["cao"], DELTA) == counts.delta()
+    assert manifest(archives["cao"])["sha256"][CUBE] == hashlib.sha256(counts.file()).hexdigest()
     assert manifest(archives["cao"])["exact"] is True
 
 

@@ -36,6 +36,8 @@ from hsitf.scenes.scene import Scene
 FORMAT = 1
 MANIFEST = "device.json"
 CUBE = "cube.bil"
+# The cube as it travels: differences between bands deflate to three quarters of what counts do.
+DELTA = "cube.delta"
 TRUTH, SETS, PREVIEW = "truth.u8", "sets.u8", "preview.png"
 MAGIC = b"HSICUBE1"
 # Of the cube's file, so that rows begin where pages of any size may.
@@ -89,9 +91,28 @@ class Counts:
 
     def file(self) -> bytes:
         """Header and counts, band-interleaved by line."""
+        return self._header() + self._lines().tobytes()
+
+    def delta(self) -> bytes:
+        """The same file as it travels: each band less the one before, and bytes sorted.
+
+        Of each row first the low bytes of all differences, then the high ones; a difference d of
+        16 bits is told as 2 d, or -2 d - 1 where it is negative.
+        """
+        lines = self._lines()
+        before = np.concatenate([np.zeros_like(lines[:, :1]), lines[:, :-1]], axis=1)
+        apart = (lines - before).view("<i2")
+        folded = ((apart << 1) ^ (apart >> 15)).view("<u2")
+        planes = np.stack([folded & 255, folded >> 8], axis=1).astype(np.uint8)
+        return self._header() + planes.tobytes()
+
+    def _header(self) -> bytes:
         header = MAGIC + struct.pack("<iiiiff", HEADER, *self.counts.shape, self.gain, self.offset)
-        lines = np.ascontiguousarray(self.counts.transpose(0, 2, 1), dtype="<u2")
-        return header.ljust(HEADER, b"\0") + lines.tobytes()
+        return header.ljust(HEADER, b"\0")
+
+    def _lines(self) -> NDArray[np.uint16]:
+        """(rows, bands, cols), little-endian."""
+        return np.ascontiguousarray(self.counts.transpose(0, 2, 1), dtype="<u2")
 
 
 def package(
@@ -158,8 +179,10 @@ def _files(
         for name, content in files.values():
             sums[name] = sha256(content).hexdigest()
             yield name, content
+    # What is checked on the device is the cube as it lies there.
+    sums[CUBE] = sha256(counts.file()).hexdigest()
+    yield DELTA, counts.delta()
     for name, content in (
-        (CUBE, counts.file()),
         (TRUTH, scene.labels.astype(np.uint8).tobytes()),
         (SETS, data.split.zones().tobytes()),
         (PREVIEW, preview(scene)),

@@ -1,5 +1,6 @@
 package org.hsitf.demo.core;
 
+import java.io.BufferedOutputStream;
 import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -60,8 +61,10 @@ public final class Archive {
                 throw new IOException("it holds " + entry.getName());
             }
             long room = part.getUsableSpace() - SPARE;
-            try (OutputStream file = new FileOutputStream(new File(part, entry.getName()))) {
-                if (!copy(zip, file, room)) {
+            boolean delta = entry.getName().equals(Delta.NAME);
+            File path = new File(part, delta ? Delta.CUBE : entry.getName());
+            try (OutputStream file = new BufferedOutputStream(new FileOutputStream(path))) {
+                if (!(delta ? Delta.restore(zip, file, room) : copy(zip, file, room))) {
                     throw new BundleException(
                             "there is no room for the bundle",
                             room + " bytes free",

@@ -21,6 +21,8 @@ public final class Cube implements Closeable {
     private static final byte[] MAGIC = {'H', 'S', 'I', 'C', 'U', 'B', 'E', '1'};
     /** One mapping cannot exceed 2 GiB; a part holds as many whole rows as fit into this. */
     private static final long PART = 1L << 28;
+    /** Counts of a row, at most. */
+    static final long LONGEST_ROW = PART / 2;
 
     public final int rows;
     public final int cols;
@@ -88,7 +90,7 @@ public final class Cube implements Closeable {
         long bands = header.getInt(20);
         boolean sane = header.getInt(8) == HEADER && rows > 0 && cols > 0 && bands > 0;
         // Each factor is below 2^31, and a row that is itself too long for a mapping is no scene.
-        sane = sane && cols * bands <= PART / 2;
+        sane = sane && cols * bands <= LONGEST_ROW;
         if (!sane || file.length() != HEADER + rows * cols * bands * 2) {
             throw new BundleException(
                     path.getName() + " is of another size than its header says",

@@ -2,9 +2,12 @@ package org.hsitf.demo.core;
 
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assert.fail;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import org.junit.Rule;
@@ -69,6 +72,38 @@ public class CubeTest {
         foreign[0] = 'X';
         Fixtures.write(path, java.util.Arrays.copyOf(foreign, 66));
         refused(path);
+    }
+
+    @Test
+    public void cubesTravelAsPythonWritesThem() throws Exception {
+        for (String name : new String[] {"counts", "negative", "floats"}) {
+            byte[] whole = Fixtures.bytes(new File(Fixtures.folder(), name + ".bil"));
+            byte[] delta = Fixtures.bytes(new File(Fixtures.folder(), name + ".delta"));
+            ByteArrayOutputStream found = new ByteArrayOutputStream();
+            assertTrue(Delta.restore(new ByteArrayInputStream(delta), found, whole.length));
+            assertArrayEquals(whole, found.toByteArray());
+        }
+    }
+
+    @Test
+    public void travellersThatAreNoneAreRefused() throws Exception {
+        byte[] header = Fixtures.header(1 << 20, 1 << 10, 1 << 10, 1, 0);
+        assertFalse(
+                Delta.restore(
+                        new ByteArrayInputStream(header), new ByteArrayOutputStream(), 1 << 30));
+        byte[][] others = {
+            new byte[3], Fixtures.header(2, 2, 2, 1, 0), Fixtures.header(-1, 2, 2, 1, 0),
+            Fixtures.header(1, Integer.MAX_VALUE, Integer.MAX_VALUE, 1, 0)
+        };
+        for (byte[] other : others) {
+            try {
+                Delta.restore(
+                        new ByteArrayInputStream(other), new ByteArrayOutputStream(), 1 << 30);
+                fail("a cube that is none was restored");
+            } catch (IOException expected) {
+                // It says so in the way of streams.
+            }
+        }
     }
 
     private static void refused(File path) throws IOException {
