@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import BUILD, HERE, BuildError, artifacts, classpath, compiled, finish, java, need, run
+from tools import BUILD, DEMO, HERE, BuildError, classpath, compiled, finish, java, need, run
 
 APP = HERE / "app" / "src" / "main"
 CORE = HERE / "core" / "src" / "main" / "java"
@@ -52,7 +52,7 @@ def apk(bundle: Path, out: Path) -> None:
     need("javac", "java", "aapt2", "zipalign", "apksigner")
     if not zipfile.is_zipfile(bundle):
         raise BuildError(f"{bundle} is no archive; write one: python -m hsitf.export --android ...")
-    libraries = artifacts()
+    libraries = DEMO.fetched()
     work = BUILD / "apk"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

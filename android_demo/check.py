@@ -1,7 +1,7 @@
 """Runs the demo's tests on a desktop JVM: `python android_demo/check.py FIXTURES`.
 
 They run the app's own code with the x86-64 library of TensorFlow Lite that the APK carries. It is
-made for Android's C library, of which it takes 116 functions, nearly all as in glibc: without the
+made for Android's C library, of which it takes 125 functions, nearly all as in glibc: without the
 versions that its symbols carry, and with the rest preloaded, it loads and computes on a desktop.
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from tools import (
     BUILD,
+    DEMO,
     HERE,
     BuildError,
     MissingError,
-    artifacts,
     classpath,
     compiled,
     finish,
@@ -55,13 +55,11 @@ def check(fixtures: Path) -> str:
         What JUnit printed.
 
     Raises:
-        MissingError: A tool or an artifact is not here, or the machine is no Linux on x86-64.
+        MissingError: A tool or an artifact is not here, or see `hosted`.
         BuildError: A test failed, or something does not compile.
     """
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise MissingError("the library that runs in these tests is for Linux on x86-64")
-    need("javac", "java", "gcc")
-    libraries = artifacts()
+    need("javac", "java")
+    libraries = DEMO.fetched()
     work = BUILD / "check"
     work.mkdir(parents=True, exist_ok=True)
     jars = unpacked(libraries, work)
@@ -73,17 +71,16 @@ def check(fixtures: Path) -> str:
     )  # fmt: skip
     compiled([*java(CORE), *plain, *tests], path, work / "classes")
     preload = hosted(libraries, work)
-    names = [
-        ".".join(test.relative_to(test.parents[3]).with_suffix("").parts)
-        if test.parent.name == "demo"
-        else ".".join(test.relative_to(test.parents[4]).with_suffix("").parts)
-        for test in tests
-        if test.stem.endswith("Test")
-    ]
+    names = [test_class(test) for test in tests if test.stem.endswith("Test")]
     return run(
         "java", f"-Xmx{HEAP}", f"-Djava.library.path={work}", f"-Dfixtures={fixtures.resolve()}",
         "-cp", path, "org.junit.runner.JUnitCore", *names, env={"LD_PRELOAD": str(preload)},
     )  # fmt: skip
+
+
+def test_class(source: Path) -> str:
+    """Name of the class in a source file."""
+    return ".".join(source.with_suffix("").parts[source.parts.index("org") :])
 
 
 def hosted(libraries: Path, work: Path) -> Path:
@@ -91,7 +88,13 @@ def hosted(libraries: Path, work: Path) -> Path:
 
     Returns:
         What has to be preloaded.
+
+    Raises:
+        MissingError: There is no C compiler, or the machine is no Linux on x86-64.
     """
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise MissingError("the library that runs in these tests is for Linux on x86-64")
+    need("gcc")
     with zipfile.ZipFile(libraries / f"{AARS[0]}.aar") as aar:
         library = unversioned(aar.read(f"jni/x86_64/{LIBRARY}"))
     (work / LIBRARY).write_bytes(library.replace(b"\0dlsym\0", b"\0dlsxm\0"))

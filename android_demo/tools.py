@@ -8,12 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "android"
-ARTIFACTS = BUILD / "artifacts"
-SUMS = HERE / "artifacts.sha256"
 PACKAGES = {
     "javac": "openjdk-17-jdk-headless", "java": "openjdk-17-jdk-headless", "mvn": "maven",
     "aapt2": "aapt", "zipalign": "zipalign", "apksigner": "apksigner", "gcc": "gcc",
@@ -55,31 +54,53 @@ def run(*words: str | Path, env: dict[str, str] | None = None) -> str:
     return done.stdout
 
 
-def artifacts() -> Path:
-    """The folder of the artifacts that pom.xml names, fetched where they are not there yet.
+@dataclass(frozen=True)
+class Artifacts:
+    """Files that Maven fetches once, with their pinned checksums.
 
-    Raises:
-        MissingError: One cannot be fetched.
-        BuildError: One is not what its checksum says.
+    Attributes:
+        pom: Names them.
+        goal: Of Maven's dependency plugin, which copies them.
+        folder: Where they lie.
     """
-    expected = dict(
-        reversed(line.split(maxsplit=1)) for line in SUMS.read_text(encoding="ascii").splitlines()
-    )
-    if not all((ARTIFACTS / name).is_file() for name in expected):
-        need("mvn")
-        try:
-            run("mvn", "-B", "-q", "-f", HERE / "pom.xml", "dependency:copy",
-                f"-Dartifacts={ARTIFACTS}")  # fmt: skip
-        except BuildError as error:
-            raise MissingError(f"Maven Central cannot be reached: {error}") from error
-    for name, digest in expected.items():
-        with (ARTIFACTS / name).open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest() if sys.version_info >= (
-                3, 11
-            ) else hashlib.sha256(stream.read()).hexdigest()  # fmt: skip
-        if found != digest:
-            raise BuildError(f"{ARTIFACTS / name} has another SHA-256 than {SUMS.name}; remove it")
-    return ARTIFACTS
+
+    pom: Path
+    goal: str
+    folder: Path
+
+    def fetched(self) -> Path:
+        """The folder with all of them, fetched where they are not there yet.
+
+        Raises:
+            MissingError: One cannot be fetched.
+            BuildError: One is not what its checksum says.
+        """
+        sums = self.pom.with_name("artifacts.sha256").read_text(encoding="ascii").splitlines()
+        expected = {name: digest for digest, name in (line.split() for line in sums)}
+        if not all((self.folder / name).is_file() for name in expected):
+            need("mvn")
+            try:
+                run("mvn", "-B", "-q", "-f", self.pom, f"dependency:{self.goal}",
+                    f"-Dartifacts={self.folder}")  # fmt: skip
+            except BuildError as error:
+                raise MissingError(f"Maven Central cannot be reached: {error}") from error
+        for name, digest in expected.items():
+            if sha256(self.folder / name) != digest:
+                raise BuildError(f"{self.folder / name} has another SHA-256 than is pinned")
+        return self.folder
+
+
+DEMO = Artifacts(HERE / "pom.xml", "copy", BUILD / "artifacts")
+SCREENS = Artifacts(HERE / "screens" / "pom.xml", "copy-dependencies", BUILD / "screens-artifacts")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def classpath(*paths: Path) -> str:

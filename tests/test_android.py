@@ -356,11 +356,24 @@ def test_missing_tools_are_named_with_their_packages(monkeypatch):
         tools.need("aapt2", "zipalign")
 
 
-def test_another_artifact_than_the_pinned_one_is_refused(monkeypatch, tmp_path):
+def test_another_artifact_than_the_pinned_one_is_refused(tmp_path):
     tools = tool("tools")
     (tmp_path / "one.jar").write_bytes(b"exchanged")
-    (tmp_path / "sums").write_text(f"{'0' * 64}  one.jar\n")
-    monkeypatch.setattr(tools, "ARTIFACTS", tmp_path)
-    monkeypatch.setattr(tools, "SUMS", tmp_path / "sums")
+    (tmp_path / "artifacts.sha256").write_text(f"{'0' * 64}  one.jar\n")
     with pytest.raises(tools.BuildError, match=r"one\.jar has another SHA-256"):
-        tools.artifacts()
+        tools.Artifacts(tmp_path / "pom.xml", "copy", tmp_path).fetched()
+
+
+# --- the screen
+
+
+@pytest.mark.slow
+def test_the_screen_on_a_desktop(apk, archives, tmp_path):
+    """Robolectric: rotation, background, cancel, dialogs, self-test, benchmark, in the APK."""
+    (tmp_path / "he.zip").write_bytes(archives["he"].read_bytes())
+    done = script("screens", tmp_path, apk, tmp_path / "pictures")
+    skip_where_missing(done)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert re.search(r"^OK \(10 tests\)", done.stdout, re.MULTILINE)
+    names = {path.stem for path in (tmp_path / "pictures").glob("*.png")}
+    assert names == {"start", "running", "done", "landscape", "dialog"}
