@@ -12,7 +12,9 @@ import android.content.Intent;
 import android.graphics.Bitmap;
 import android.graphics.Canvas;
 import android.net.Uri;
+import android.util.DisplayMetrics;
 import android.view.View;
+import android.view.View.MeasureSpec;
 import android.widget.Button;
 import android.widget.Spinner;
 import android.widget.TextView;
@@ -262,6 +264,14 @@ public class MainActivityTest {
             return;
         }
         ShadowLooper.idleMainLooper();
+        if (view.getWidth() == 0) {
+            // What Robolectric makes anew after a change of configuration, it does not lay out.
+            DisplayMetrics screen = view.getResources().getDisplayMetrics();
+            view.measure(
+                    MeasureSpec.makeMeasureSpec(screen.widthPixels, MeasureSpec.EXACTLY),
+                    MeasureSpec.makeMeasureSpec(screen.heightPixels, MeasureSpec.EXACTLY));
+            view.layout(0, 0, screen.widthPixels, screen.heightPixels);
+        }
         Bitmap bitmap =
                 Bitmap.createBitmap(view.getWidth(), view.getHeight(), Bitmap.Config.ARGB_8888);
         view.draw(new Canvas(bitmap));
