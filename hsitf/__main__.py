@@ -10,12 +10,14 @@ from hsitf.explain.__main__ import explain
 from hsitf.export.__main__ import export
 from hsitf.prune.__main__ import prune
 from hsitf.quantize.__main__ import quantize
+from hsitf.report.__main__ import report
 from hsitf.scenes.__main__ import app as scenes
+from hsitf.sweep.__main__ import sweep
 from hsitf.train.__main__ import train
 
 app = cli.app("Hyperspectral image classification on edge devices.")
 app.add_typer(scenes, name="scenes")
-for verb in (bands, train, prune, quantize, export, classify, bench, explain):
+for verb in (bands, train, prune, quantize, export, classify, bench, explain, sweep, report):
     app.command()(verb)
 
 

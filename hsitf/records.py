@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hsitf.bands.reducer import Reducer
 from hsitf.errors import DataError, HsitfError
@@ -22,6 +22,9 @@ from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.splits import SplitOptions
 from hsitf.zoo import Recipe
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 # Raised when a record's meaning changes; older ones are then refused by name.
 SCHEMA = 1
 
@@ -29,6 +32,8 @@ SCHEMA = 1
 _DECISIVE = ("keras", "tensorflow", "jax", "torch", "numpy", "ai-edge-litert", "onnxruntime")
 
 T = TypeVar("T")
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -486,9 +491,7 @@ def write(record: object, path: Path) -> None:
         OutputError: The file cannot be written.
         ValueError: The record holds a number that is none, which JSON cannot tell.
     """
-    from pydantic import TypeAdapter
-
-    content = TypeAdapter(type(record)).dump_python(record, mode="json")
+    content = _adapter(type(record)).dump_python(record, mode="json")
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -515,7 +518,7 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
     Raises:
         DataError: The text is not such a record, or is of another schema.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     if (schema := _schema(text)) != SCHEMA:
         raise DataError(
@@ -525,7 +528,7 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
             remedy="make it again with this version",
         )
     try:
-        return TypeAdapter(kind).validate_json(text)
+        found: T = _adapter(kind).validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -533,6 +536,16 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
     # What a class refuses of its own values is a damaged record here, not a wrong option.
     except HsitfError as error:
         raise _damaged(name, kind, error.what) from error
+    return found
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """What checks records of a kind; made once, since a study reads thousands."""
+    from pydantic import TypeAdapter
+
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def _damaged(name: str, kind: type, reason: str) -> DataError:

@@ -13,7 +13,8 @@ ORDER = [
     "errors", "files", "quiet", "progress", "measure", "tables", "figures", "scenes", "metrics",
     "layers", "zoo", "bands", "records", "data", "runs", "graph", "cost", "train", "options",
     "reduction", "targets", "lower", "contents", "runtimes", "verify", "quantize", "export",
-    "prune", "smoothing", "classify", "bench", "explain", "sweep", "cli",
+    "prune", "smoothing", "classify", "bench", "explain", "sweep", "report",
+    "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}
@@ -75,6 +76,7 @@ def test_artifact_folders_hold_no_code(folder):
         "hsitf.train.__main__",
         "hsitf.prune.__main__",
         "hsitf.export.__main__",
+        "hsitf.sweep.__main__",
     ],
 )
 def test_importing_a_verb_loads_nothing_heavy(module):
@@ -86,7 +88,7 @@ def test_importing_a_verb_loads_nothing_heavy(module):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("verb", ["", ".train", ".prune", ".export", ".scenes"])
+@pytest.mark.parametrize("verb", ["", ".train", ".prune", ".export", ".scenes", ".sweep"])
 def test_help_loads_no_tensorflow(verb):
     code = (
         "import runpy, sys\n"

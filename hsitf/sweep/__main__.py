@@ -51,19 +51,21 @@ def sweep(
     Repeated, the same command resumes an interrupted sweep and repeats no finished cell. Cells
     that fail are written down with their message, and the others go on.
     """
+    from hsitf.records import SceneChoice
+    from hsitf.sweep.cluster import check
+    from hsitf.sweep.request import Means
     from hsitf.sweep.study import parse, text_of
 
     read = parse(*text_of(study, quick), scene)
-    cli.load_keras()
-    from hsitf.records import SceneChoice
-    from hsitf.sweep.run import Means
-    from hsitf.sweep.run import sweep as swept
-    from hsitf.sweep.table import table
-
     choice = SceneChoice(
         "", data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
     )
     means = Means(choice, workers, dask, retry, spreadsheet)
+    check()
+    cli.load_keras()
+    from hsitf.sweep.run import sweep as swept
+    from hsitf.sweep.table import table
+
     with cli.Terminal() as progress:
         results = swept(read, out, means, progress)
     print(table(results))

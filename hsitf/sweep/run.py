@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,43 +19,13 @@ from hsitf.sweep import cluster, tables
 from hsitf.sweep.cells import Cells, cells
 from hsitf.sweep.left import Left
 from hsitf.sweep.record import STUDY, StudyRecord, StudyResults
+from hsitf.sweep.request import Means
 from hsitf.sweep.stage import Context, Ended, Stage, done, stages
 from hsitf.sweep.stages import fail
 from hsitf.sweep.study import Study
 
 STUDIES = Path("studies")
 LOCK = ".lock"
-
-
-@dataclass(frozen=True)
-class Means:
-    """What a sweep is run with.
-
-    Attributes:
-        scene: Where scenes are: folder of the catalog's files, label map and variables of a cube.
-        workers: Processes on this machine; None for as many as fit.
-        address: Of a Dask scheduler in their place; empty for none.
-        retry: Whether cells that failed before are tried again.
-        spreadsheet: Whether results are also written as a spreadsheet.
-    """
-
-    scene: SceneChoice
-    workers: int | None = None
-    address: str = ""
-    retry: bool = False
-    spreadsheet: bool = False
-
-    def __post_init__(self) -> None:
-        if self.workers is not None and not 1 <= self.workers <= 1024:
-            raise InputError(
-                "the number of processes is out of range", received=self.workers,
-                allowed="1 to 1024",
-            )  # fmt: skip
-        if self.workers is not None and self.address:
-            raise InputError(
-                "a scheduler has its own workers", received="--workers with --dask",
-                remedy="leave one of them out",
-            )  # fmt: skip
 
 
 def sweep(study: Study, folder: Path | None, means: Means, progress: Progress) -> StudyResults:
@@ -89,6 +59,7 @@ def sweep(study: Study, folder: Path | None, means: Means, progress: Progress) -
     progress.say("checking the cells")
     found = cells(study, choices)
     place = folder or STUDIES / "-".join([study.name, *(s.name for s in found.scenes.values())])
+    _check_folder(place)
     with _alone(place):
         results = _begun(study, found, place)
         context = Context(
@@ -119,6 +90,17 @@ def _tell(results: StudyResults, missing: int, progress: Progress) -> None:
         progress.say(
             f"{len(results.study.left_out)} cells cannot be and are left out; study.json says why"
         )
+
+
+def _check_folder(place: Path) -> None:
+    """Refuses a folder of other things before anything is written to it."""
+    if (place / STUDY).is_file() or not place.is_dir():
+        return
+    if any(item.name != LOCK for item in place.iterdir()):
+        raise InputError(
+            f"{place} holds something else than a study", received="a folder with other files",
+            remedy="name another folder with --out",
+        )  # fmt: skip
 
 
 @contextmanager
@@ -156,11 +138,6 @@ def _begun(study: Study, found: Cells, place: Path) -> StudyResults:
     if (place / STUDY).is_file():
         then = records.read(StudyRecord, place / STUDY)
         _same(then, now, place)
-    elif any(item.name != LOCK for item in place.iterdir()):
-        raise InputError(
-            f"{place} holds something else than a study", received="a folder with other files",
-            remedy="name another folder with --out",
-        )  # fmt: skip
     records.write(now, place / STUDY)
     return StudyResults.open(place)
 

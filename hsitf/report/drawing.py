@@ -1,0 +1,216 @@
+"""Charts of a report: drawn once, shown in the colors of the page that they stand in."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, dress
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, PINK, SKY, GRID = "#1b1f24", "#cc79a7", "#56b4e9", "#d8dce1"
+COLORS = (BLUE, VERMILION, GREEN, ORANGE, PINK, SKY, GRAY)
+MARKERS = "osD^vP*X"
+# What the page calls a color; in the dark it has another value for each.
+VARIABLES = {
+    BLUE: "blue", VERMILION: "vermilion", GREEN: "green", ORANGE: "orange", PINK: "pink",
+    SKY: "sky", GRAY: "muted", INK: "ink", GRID: "grid",
+}  # fmt: skip
+# Inches; a column of the page is about as wide, so that text keeps its size.
+WIDTH, HEIGHT = 5.2, 3.5
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart.
+
+    Attributes:
+        label: For the legend.
+        x: Places; `y` values, and `half` how far each may be off (0 for not known).
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    half: Sequence[float] = ()
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Charts that are made inside take the page's ink and font."""
+    import matplotlib
+
+    settings: dict[Any, Any] = {
+        "svg.fonttype": "none", "svg.hashsalt": "hsitf", "font.family": "sans-serif",
+        "font.size": 9, "legend.fontsize": 8, "grid.color": GRID, "text.color": INK,
+        "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
+        "savefig.facecolor": "none", "figure.facecolor": "none", "axes.facecolor": "none",
+    }  # fmt: skip
+    with matplotlib.rc_context(settings):
+        yield
+
+
+def canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
+    """An empty figure with its axes."""
+    from hsitf.figures import page
+
+    figure = page(width, height)
+    return figure, figure.subplots()
+
+
+def lines(
+    found: Sequence[Line], xlabel: str, ylabel: str, reference: Sequence[tuple[str, float]] = ()
+) -> Figure:
+    """Lines with markers, their intervals shaded, and dashed lines of reference.
+
+    Args:
+        found: One or more; a line and the reference of the same label share a color.
+        xlabel: With its unit.
+        ylabel: With its unit.
+        reference: Labels with their value.
+    """
+    figure, axes = canvas()
+    colors = {line.label: COLORS[n % len(COLORS)] for n, line in enumerate(found)}
+    for number, line in enumerate(found):
+        color = colors[line.label]
+        axes.plot(
+            line.x, line.y, color=color, marker=MARKERS[number % len(MARKERS)], markersize=4,
+            linewidth=1.4, label=line.label,
+        )  # fmt: skip
+        if any(line.half):
+            low, high = (
+                [value + sign * half for value, half in zip(line.y, line.half, strict=True)]
+                for sign in (-1, 1)
+            )
+            axes.fill_between(line.x, low, high, color=color, alpha=0.15, linewidth=0)
+    for label, value in reference:
+        color = colors.get(label, GRAY)
+        name = None if label in colors else label
+        axes.axhline(value, color=color, linestyle="--", linewidth=1, label=name)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    dress(axes)
+    if len(found) + len(reference) > 1:
+        axes.legend(frameon=False, ncols=2 if len(found) > 4 else 1)
+    return figure
+
+
+def scatter(
+    groups: Sequence[tuple[str, Sequence[tuple[float, float, str]]]],
+    xlabel: str,
+    ylabel: str,
+) -> Figure:
+    """Points on a logarithmic axis, and the line that no other point is better than.
+
+    Args:
+        groups: Names with points (x, y, label): less x and more y is better.
+        xlabel: With its unit.
+        ylabel: With its unit.
+    """
+    figure, axes = canvas()
+    every = [point for _, points in groups for point in points]
+    for number, (name, points) in enumerate(groups):
+        axes.plot(
+            [x for x, _, _ in points], [y for _, y, _ in points], linestyle="none", markersize=5,
+            color=COLORS[number % len(COLORS)], marker=MARKERS[number % len(MARKERS)], label=name,
+        )  # fmt: skip
+    best = front([(x, y) for x, y, _ in every])
+    axes.step([x for x, _ in best], [y for _, y in best], where="post", color=GRAY, linewidth=1)
+    for x, y, label in apart([point for point in every if point[:2] in best]):
+        axes.annotate(
+            label, (x, y), xytext=(4, -9), textcoords="offset points", fontsize=6.5, color=GRAY
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    dress(axes)
+    axes.legend(frameon=False)
+    return figure
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points that no other one is better than: less of the first, more of the second."""
+    found: list[tuple[float, float]] = []
+    for point in sorted(set(points), key=lambda one: (one[0], -one[1])):
+        if not found or point[1] > found[-1][1]:
+            found.append(point)
+    return found
+
+
+def apart(points: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+    """Points (x, y, label) whose labels do not run into each other, the best of them first.
+
+    Args:
+        points: On a logarithmic x, a linear y.
+    """
+    places = {point: (math.log(point[0]), point[1]) for point in points}
+    spans = [
+        max((place[axis] for place in places.values()), default=0)
+        - min((place[axis] for place in places.values()), default=0)
+        for axis in (0, 1)
+    ]
+    kept: list[tuple[float, float, str]] = []
+    for point in sorted(points, key=lambda one: -one[1]):
+        near = any(
+            all(
+                abs(places[point][axis] - places[other][axis]) < share * spans[axis]
+                for axis, share in enumerate((0.35, 0.06))
+            )
+            for other in kept
+        )
+        if not near:
+            kept.append(point)
+    return kept
+
+
+def svg(figure: Figure) -> str:
+    """A figure as SVG."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def inline(text: str, name: str, caption: str) -> str:
+    """A figure's SVG for a page: its own identifiers, the page's colors, any width.
+
+    Args:
+        text: As `svg` gives it.
+        name: Which no other figure of the page has.
+        caption: For those who cannot see it, without characters that HTML marks up with.
+    """
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)
+    text = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', text)
+    for color, variable in VARIABLES.items():
+        text = re.sub(re.escape(color), f"var(--{variable})", text, flags=re.IGNORECASE)
+    head = re.match(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', text)
+    if head is None:
+        raise ValueError("matplotlib's SVG has no view box")
+    opening = f'<svg viewBox="{head[1]}" role="img" aria-label="{caption}" '
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    return opening + names + text[head.end() :]
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as PNG on white."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=150, facecolor="white")
+    return stream.getvalue()
+
+
+def image(pixels: Any) -> bytes:
+    """(rows, cols, 3) uint8 as PNG, pixel by pixel."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, format="PNG", optimize=True)
+    return stream.getvalue()

@@ -1,0 +1,60 @@
+"""From records to a page."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from hsitf import records
+from hsitf.progress import Progress
+from hsitf.report.material import Ask, gather
+from hsitf.report.page import Head, write
+from hsitf.report.sections import SECTIONS
+
+REPORTS = Path("reports")
+
+
+def report(ask: Ask, out: Path | None, progress: Progress) -> Path:
+    """Writes a report.
+
+    Args:
+        ask: Of what.
+        out: Folder to write to; `reports/<name of the first path>` where None.
+        progress: Told what happens.
+
+    Returns:
+        The page.
+
+    Raises:
+        InputError: There is nothing to report.
+        DataError: What was named is damaged.
+        OutputError: The page cannot be written.
+    """
+    progress.start("reading records", 1)
+    material = gather(ask)
+    progress.advance(1)
+    progress.start("drawing", len(SECTIONS))
+    made = []
+    for module in SECTIONS:
+        found = module.section(material)
+        if found is not None:
+            made.append(found)
+        progress.advance(1, module.__name__.rpartition(".")[2])
+    described = material.described
+    rows, cols, bands = described.shape
+    head = Head(
+        material.title,
+        f"{described.name}, {rows} x {cols} pixels, {bands} bands, "
+        f"{len(described.class_names)} classes.",
+        described.synthetic,
+        f"Made from records by hsitf {records.versions()['hsitf']} on {date.today()}: "
+        f"{records.command()}",
+    )
+    return write(head, made, out or REPORTS / _name(ask.paths[0]))
+
+
+def _name(path: Path) -> str:
+    """Of the folder: the last parts of the path that tell runs apart."""
+    return "-".join(path.resolve().parts[-3:]) if (path / "record.json").is_file() else (
+        path.resolve().name
+    )  # fmt: skip

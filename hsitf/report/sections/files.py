@@ -1,0 +1,90 @@
+"""Exported files: what they weigh, what they are worth, and how fast they are."""
+
+from __future__ import annotations
+
+from hsitf.report import drawing
+from hsitf.report.document import Block, Chart, Gallery, Section, Table
+from hsitf.report.material import Material
+from hsitf.report.words import percent, points, size
+
+Points = dict[str, list[tuple[float, float, str]]]
+
+
+def section(material: Material) -> Section | None:
+    """Files, their benchmark, and accuracy against bytes and time."""
+    blocks: list[Block] = []
+    by_bytes, by_time = _tradeoffs(material)
+    if by_bytes:
+        with drawing.style():
+            charts = [
+                Chart("pareto-bytes", "Accuracy against size; nothing is better than what lies on "
+                      "the line.", drawing.scatter([*by_bytes.items()], "bytes of the file",
+                                                   "overall accuracy (%)"))
+            ]  # fmt: skip
+            if by_time:
+                charts.append(
+                    Chart("pareto-time", "Accuracy against the time of one patch.",
+                          drawing.scatter([*by_time.items()], "milliseconds a patch",
+                                          "overall accuracy (%)"))
+                )  # fmt: skip
+        blocks.append(Gallery(tuple(charts)))
+    if material.bundles and material.study is None:
+        blocks.append(_bundles(material))
+    if material.bench:
+        blocks.append(_bench(material))
+    return Section("files", "Files", tuple(blocks)) if blocks else None
+
+
+def _tradeoffs(material: Material) -> tuple[Points, Points]:
+    """Points by network: bytes or milliseconds, accuracy in percent, and a label."""
+    by_bytes: Points = {}
+    by_time: Points = {}
+    if material.study is not None:
+        for one in material.study.means:
+            own, values = one.settings, one.values
+            if "file_bytes" not in values:
+                continue
+            name = ", ".join(filter(None, [own.reduction, own.pruning, own.variant]))
+            accuracy = 100 * values["oa"].mean
+            by_bytes.setdefault(own.network, []).append((values["file_bytes"].mean, accuracy, name))
+            if "ms" in values:
+                by_time.setdefault(own.network, []).append((values["ms"].mean, accuracy, name))
+        return by_bytes, by_time
+    for bundle in material.bundles:
+        record = bundle.record
+        accuracy = 100 * record.oa
+        by_bytes.setdefault(record.model, []).append((record.bytes, accuracy, record.variant))
+        # Files of tiles and batches have another unit of time.
+        if record.batch == 1 and not record.tile:
+            by_time.setdefault(record.model, []).append(
+                (record.latency_ms.p50, accuracy, record.variant)
+            )
+    return by_bytes, by_time
+
+
+def _bundles(material: Material) -> Table:
+    head = ("file", "variant", "size", "of float32", "OA", "change", "agreement", "integer share",
+            "ms a patch", "engine", "needed")  # fmt: skip
+    rows = tuple(
+        (record.model, record.variant + (f", tile {record.tile}" if record.tile else ""),
+         size(record.bytes), percent(record.bytes / record.bytes_float32, 1), percent(record.oa),
+         points(-record.oa_drop / 100), percent(record.agreement), f"{record.integer_share:.2f}",
+         "-" if record.tile else f"{record.latency_ms.p50 / record.batch:.3g}",
+         record.latency_ms.engine, "; ".join(record.means) or "-")
+        for record in (bundle.record for bundle in material.bundles)
+    )  # fmt: skip
+    return Table("files", "Exported files against the network they were made from, on all test "
+                 "pixels.", head, rows, left=2)  # fmt: skip
+
+
+def _bench(material: Material) -> Table:
+    head = ("file", "engine", "threads", "size", "zipped", "OA", "first, ms", "p50, ms", "p90, ms",
+            "p99, ms", "pixels/s", "memory")  # fmt: skip
+    rows = tuple(
+        (row.name, row.engine_name, str(row.threads), size(row.bytes), size(row.zipped),
+         "-" if row.oa is None else percent(row.oa), f"{row.first_ms:.3f}", f"{row.p50_ms:.3f}",
+         f"{row.p90_ms:.3f}", f"{row.p99_ms:.3f}", f"{row.pixels_per_second:,.0f}",
+         size(row.memory))
+        for row in material.bench
+    )  # fmt: skip
+    return Table("bench", f"Engines in turns on {material.bench[0].processor}.", head, rows, left=2)

@@ -1,0 +1,66 @@
+"""What networks make of the scene, beside its ground truth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hsitf.report.document import Gallery, Image, Prose, Section
+from hsitf.report.material import Material
+from hsitf.report.sections.scene import colored, legend, thinned
+from hsitf.report.words import percent
+from hsitf.scenes.scene import Scene
+
+MOST = 6
+WRONG, RIGHT, REST = (213, 94, 0), (60, 140, 110), (40, 44, 50)
+
+
+def section(material: Material) -> Section | None:
+    """Maps of the whole scene where they were given, and of the test pixels of each run."""
+    scene = material.scene
+    if scene is None or not material.runs:
+        return None
+    images = [
+        Image("truth", "Ground truth.", thinned(colored(scene.labels, scene.classes)),
+              legend(scene.class_names))
+    ]  # fmt: skip
+    for number, (name, classes) in enumerate(material.maps, start=1):
+        images.append(
+            Image(f"map-{number}", f"{name}: {_right(scene, classes)}",
+                  thinned(colored(np.minimum(classes, scene.classes), scene.classes)))
+        )  # fmt: skip
+    ranked = sorted(material.runs, key=lambda run: -run.record.scores.oa)[:MOST]
+    for number, run in enumerate(ranked, start=1):
+        predicted = run.predicted()
+        if predicted is None:
+            continue
+        name, test = material.names[str(run.folder)], run.split().test
+        called = np.zeros(scene.labels.size, np.int64)
+        called[test] = predicted + 1
+        right = scene.labels.ravel()[test] == called[test]
+        marks = np.full((scene.labels.size, 3), REST, np.uint8)
+        marks[test] = np.where(right[:, None], RIGHT, WRONG)
+        shape = scene.labels.shape
+        images += [
+            Image(f"test-{number}", f"{name}: what it names the test pixels "
+                  f"({percent(right.mean())} right).",
+                  thinned(colored(called.reshape(shape), scene.classes))),
+            Image(f"errors-{number}", f"{name}: right and wrong on the test pixels.",
+                  thinned(marks.reshape(*shape, 3)),
+                  ((RIGHT, "right"), (WRONG, "wrong"), (REST, "no test pixel"))),
+        ]  # fmt: skip
+    if len(images) == 1:
+        return None
+    lead = "Where networks are right and where they are not."
+    if not material.maps:
+        lead += " Maps of whole scenes, made by hsitf classify, are shown where --map names them."
+    return Section("maps", "Maps", (Prose(lead), Gallery(tuple(images))))
+
+
+def _right(scene: Scene, classes: np.ndarray) -> str:
+    known = (scene.labels > 0) & (classes > 0)
+    if not known.any():
+        return "the whole scene."
+    share = (scene.labels == classes)[known].mean()
+    return (
+        f"the whole scene; {percent(share)} of all labelled pixels right, training pixels included."
+    )

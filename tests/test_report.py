@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import csv
+import math
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from hsitf import records
+from hsitf.errors import DataError, InputError
+from hsitf.metrics import Interval
+from hsitf.records import SceneRecord
+from hsitf.report import drawing, words
+from hsitf.report.document import Chart, Commands, Confusion, Image, Prose, Section, Table
+from hsitf.report.material import Ask, gather
+from hsitf.report.page import Head, write
+from hsitf.report.sections import sections
+from hsitf.runs import Run
+from hsitf.sweep.record import (
+    STUDY,
+    Cell,
+    CellRecord,
+    Places,
+    Settings,
+    StudyRecord,
+    Values,
+    cell_path,
+)
+
+HEAD = Head("A <title>", "About it.", True, "Made by hand.")
+
+
+# --- words and charts ------------------------------------------------------------------------
+
+
+def test_numbers_are_spelled_for_people():
+    assert words.percent(0.12345) == "12.35 %"
+    assert words.points(-0.00001) == "+0.00"
+    assert words.points(-0.0123) == "-1.23"
+    assert [words.size(n) for n in (999, 1_500, 2.5e6, 3.2e9)] == [
+        "999 B", "1.5 kB", "2.5 MB", "3.2 GB",
+    ]  # fmt: skip
+    assert words.mean(Interval(0.9, 0.012)) == "90.00 ± 1.20"
+    assert words.mean(Interval(0.9, math.nan)) == "90.00"
+
+
+def test_nothing_is_better_than_the_front():
+    points = [(3.0, 80.0), (1.0, 70.0), (2.0, 70.0), (4.0, 79.0), (5.0, 90.0), (1.0, 60.0)]
+    assert drawing.front(points) == [(1.0, 70.0), (3.0, 80.0), (5.0, 90.0)]
+
+
+def test_labels_keep_apart():
+    points = [(1.0, 70.0, "a"), (1.1, 70.5, "b"), (100.0, 90.0, "c")]
+    assert [label for _, _, label in drawing.apart(points)] == ["c", "b"]
+
+
+def test_a_chart_takes_the_colors_of_its_page():
+    with drawing.style():
+        figure = drawing.lines(
+            [drawing.Line("a", [1, 2], [3, 4], [0.5, 0.5])], "x", "y", [("all", 3.5)]
+        )
+        text = drawing.inline(drawing.svg(figure), "one", "A line")
+    assert text.startswith("<svg viewBox=")
+    assert "var(--blue)" in text
+    assert "var(--ink)" in text
+    assert "#0072b2" not in text.lower()
+    ids = re.findall(r'id="([^"]+)"', text)
+    assert ids
+    assert all(name.startswith("one-") for name in ids)
+    assert set(re.findall(r"(?:url\(|href=\")#([^\")]+)", text)) <= set(ids)
+
+
+# --- the page --------------------------------------------------------------------------------
+
+
+def test_what_is_shown_is_also_written_beside(tmp_path):
+    with drawing.style():
+        figure = drawing.lines([drawing.Line("a", [1, 2], [3, 4])], "x", "y")
+    section = Section(
+        "all", "All",
+        (
+            Prose("Words & <b>more</b>."), Commands(("echo 1",)),
+            Table("numbers", "Numbers.", ("name", "value"), (("a", "1"), ("b", "2"))),
+            Confusion("who", "Whose.", ("x", "y"), ((3, 1), (0, 0))),
+            Chart("line", "A <line>.", figure),
+            Image("dots", "Dots.", np.zeros((2, 3, 3), np.uint8), (((1, 2, 3), "<i>"),)),
+        ),
+    )  # fmt: skip
+    page = write(HEAD, [section], tmp_path)
+    text = page.read_text()
+    assert "A &lt;title&gt;" in text
+    assert "Words &amp; &lt;b&gt;more&lt;/b&gt;." in text
+    assert "&lt;i&gt;" in text
+    assert "<line>" not in text
+    assert list(csv.reader((tmp_path / "tables/numbers.csv").open())) == [
+        ["name", "value"], ["a", "1"], ["b", "2"],
+    ]  # fmt: skip
+    assert "--share: 0.750" in text
+    assert {p.name for p in (tmp_path / "figures").iterdir()} == {
+        "line.svg", "line.png", "dots.png",
+    }  # fmt: skip
+
+
+def test_a_page_needs_nothing_from_elsewhere(tmp_path):
+    with drawing.style():
+        figure = drawing.lines([drawing.Line("a", [1, 2], [3, 4])], "x", "y")
+    text = write(HEAD, [Section("a", "A", (Chart("c", "C", figure),))], tmp_path).read_text()
+    # Namespaces are names, not addresses.
+    bare = re.sub(r'xmlns(:xlink)?="[^"]*"', "", text)
+    assert "http://" not in bare
+    assert "https://" not in bare
+    assert "<script" not in bare
+
+
+# --- studies ---------------------------------------------------------------------------------
+
+
+def settings(**given: object) -> Settings:
+    plain = Settings(
+        "tiny", "disjoint", "", "hu", "", 0, "", 0.0, "", "", "", "", 0, "short", 3, 0, 0
+    )
+    return replace(plain, **given)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study written by hand: one network, a curve of channels, a file, a failure."""
+    grids = {
+        "coarse": [settings(measure="ratio", criterion="l1", target=t) for t in (0.25, 0.5)],
+        "files": [settings(variant="int8"), settings(bits="4,4,4")],
+    }
+    made = [Cell(settings(), ("reference", "coarse", "files"))]
+    made += [Cell(one, (grid,)) for grid, cells in grids.items() for one in cells]
+    scene = SceneRecord("tiny", (40, 40, 24), ("a", "b"), True, {})
+    folder = tmp_path / "a-tiny"
+    records.write(
+        StudyRecord(
+            records.SCHEMA, "a", "By hand", 'title = "By hand"', {"tiny": scene},
+            ("reference", "coarse", "files"), tuple(made), (), {"python": "3"}, "a processor",
+            "python -m hsitf.sweep a",
+        ),
+        folder / STUDY,
+    )  # fmt: skip
+    accuracies = (0.9, 0.895, 0.8, 0.89)
+    for cell, oa in zip(made, accuracies, strict=False):
+        values = Values(
+            oa, oa, oa, 0.0, bands=24, parameters=1000,
+            file_bytes=500 if cell.settings.variant else None,
+            ms=0.5 if cell.settings.variant else None,
+            integer_share=1.0 if cell.settings.variant else None,
+        )  # fmt: skip
+        keep(folder, cell.settings, values, "")
+    keep(folder, made[-1].settings, None, "it diverged")
+    return folder
+
+
+def keep(folder, own, values, message):
+    status = "done" if values else "failed"
+    record = CellRecord(
+        records.SCHEMA, own, status, message, values, Places(), 1.0, 2.0, "2026", "a processor"
+    )
+    records.write(record, cell_path(folder, own))
+
+
+def test_a_study_is_told_from_its_records(study):
+    found = {one.key: one for one in sections(gather(Ask((study,))))}
+    assert "training" not in found
+    charts = [c for b in found["study"].blocks for c in getattr(b, "items", ())]
+    assert [chart.name for chart in charts] == ["grid-coarse"]
+    line = charts[0].figure.axes[0].lines[0]
+    # The network that is not pruned is the first point.
+    assert list(line.get_xdata()) == [0, 0.25, 0.5]
+    np.testing.assert_allclose(line.get_ydata(), [90, 89.5, 80])
+    failed = next(b for b in found["study"].blocks if getattr(b, "name", "") == "failed")
+    assert failed.rows[0][1] == "it diverged"
+    files = next(b for b in found["study"].blocks if getattr(b, "name", "") == "grid-files")
+    assert ("-1.00" in row for row in files.rows)
+    facts = found["summary"].blocks[1].items
+    assert [fact.value for fact in facts][:3] == ["4 of 5", "90.00 %", "500 B"]
+
+
+def test_a_study_without_a_finished_cell(study):
+    for path in (study / "cells").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="nothing of the study a is finished"):
+        gather(Ask((study,)))
+
+
+def test_places_of_a_study_stay_inside_it(study):
+    record = records.read(CellRecord, cell_path(study, settings()))
+    away = replace(record, places=Places("../elsewhere", "../elsewhere"))
+    records.write(away, cell_path(study, settings()))
+    with pytest.raises(DataError, match="names a place outside itself"):
+        gather(Ask((study,)))
+
+
+# --- journeys --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(shell):
+    done = shell("train", "-m", "hu", *shell.SCENE, "--epochs", "4", "--run", "a")
+    assert done.returncode == 0, done.stderr
+    return Run.open(shell.folder / "models/tiny/hu/a")
+
+
+def test_a_run_becomes_a_page(run, shell):
+    done = shell("report", "models/tiny/hu/a", "--out", "told")
+    assert done.returncode == 0, done.stderr
+    assert "Wrote told/report.html" in done.stdout
+    text = (shell.folder / "told/report.html").read_text()
+    assert words.percent(run.record.scores.oa) in text
+    assert run.record.command in text.replace("&#39;", "'")
+    assert "<script" not in text
+    rows = list(csv.reader((shell.folder / "told/tables/confusion-1.csv").open()))
+    assert [[int(n) for n in row[1:]] for row in rows[1:]] == [
+        list(row) for row in run.record.scores.matrix
+    ]
+    names = {path.stem for path in (shell.folder / "told/figures").iterdir()}
+    assert {"rgb", "ground-truth", "split", "spectra", "loss", "test-1", "errors-1"} <= names
+
+
+def test_tensorflow_is_not_loaded(run, shell):
+    code = (
+        "import sys; from pathlib import Path; from hsitf.progress import Silent; "
+        "from hsitf.report.make import report; from hsitf.report.material import Ask; "
+        "report(Ask((Path('models/tiny/hu/a'),)), Path('quiet'), Silent()); "
+        "sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
+    )
+    environment = {**__import__("os").environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=shell.folder, env=environment, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words_", "status", "said"),
+    [
+        (["nowhere"], 2, ["nothing to report at nowhere", "no such folder", "hsitf.train"]),
+        (["models/tiny/hu/a", "--map", "labels.npy"], 0, ["Wrote"]),
+        (["models/tiny/hu/a", "--map", "tiny.npy"], 3, ["tiny.npy is no map of tiny", "(40, 40)"]),
+    ],
+)
+def test_what_is_named_has_to_be_there(run, shell, words_, status, said):
+    done = shell("report", *words_, "--out", "other")
+    assert done.returncode == status, done.stderr
+    for part in said:
+        assert part in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_its_scene_the_rest_is_told(run, shell):
+    cube = shell.folder / "tiny.npy"
+    cube.rename(shell.folder / "moved.npy")
+    try:
+        done = shell("report", "models/tiny/hu/a", "--out", "without")
+    finally:
+        (shell.folder / "moved.npy").rename(cube)
+    assert done.returncode == 0, done.stderr
+    text = (shell.folder / "without/report.html").read_text()
+    assert "Not shown:" in text
+    assert words.percent(run.record.scores.oa) in text
+
+
+def test_what_a_run_calls_the_test_pixels_may_be_damaged(run, shell):
+    path = run.folder / "predicted.npz"
+    content = path.read_bytes()
+    path.write_bytes(content[:-30])
+    try:
+        with pytest.raises(DataError, match="classes of the test pixels"):
+            run.predicted()
+    finally:
+        path.write_bytes(content)
