@@ -15,10 +15,10 @@ BUNDLE ?= export/fields/cao/android-int8.zip
 demo: $(VENV)/demo
 	$(BIN)/python -m hsitf.export --model cao --int8
 
-apk: $(BUNDLE)
+apk: $(BUNDLE) | $(VENV)/demo
 	$(BIN)/python android_demo/build.py $(BUNDLE) build/hsitf-demo.apk
 
-export/fields/cao/android-int8.zip: $(VENV)/demo
+export/fields/cao/android-int8.zip: | $(VENV)/demo
 	$(BIN)/python -m hsitf.export --model cao --int8 --dense 32 --android
 
 test: lint

@@ -200,7 +200,12 @@ public final class MainActivity extends Activity implements Session.Listener {
     @Override
     public void changed() {
         if (session.bundle() != null && session.bundle() != shown) {
-            fill();
+            try {
+                fill();
+            } catch (OutOfMemoryError error) {
+                shown = null;
+                session.refuse("There is not enough memory to show this scene; open another one.");
+            }
         }
         boolean idle = session.busy() == null;
         boolean there = session.bundle() != null;

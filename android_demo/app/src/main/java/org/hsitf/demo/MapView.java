@@ -20,6 +20,8 @@ public final class MapView extends View {
         // Classes are not to be blended into colors of others.
         picture.setFilterBitmap(false);
         Palette.prepare(text, context);
+        // Graphics processors refuse pictures of more pixels than their textures have.
+        setLayerType(LAYER_TYPE_SOFTWARE, null);
     }
 
     /** Shows a picture; one that is changed in place has to be shown again. */

@@ -73,6 +73,13 @@ final class Session {
         news = null;
     }
 
+    /** Closes a bundle that cannot be shown, with the reason. */
+    void refuse(String reason) {
+        bundle = null;
+        run = null;
+        problem = reason;
+    }
+
     /** Opens the bundle that was chosen last, or the app's own. */
     void open(String doing) {
         start(
@@ -168,6 +175,7 @@ final class Session {
 
     /** Runs the benchmark and writes its result; see {@link Benchmark}. */
     void benchmark(final Benchmark benchmark, String doing) {
+        final boolean empty = bundle == null;
         start(
                 doing,
                 new Work() {
@@ -181,7 +189,7 @@ final class Session {
                                         news = text;
                                     }
                                 });
-                        if (bundle == null) {
+                        if (empty) {
                             show(store.builtIn());
                         }
                     }

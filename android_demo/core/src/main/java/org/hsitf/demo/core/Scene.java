@@ -6,6 +6,8 @@ import java.io.File;
 public final class Scene {
     /** In {@link #sets}: a pixel that judges. */
     public static final byte TEST = 3;
+    /** Three pictures of so many pixels take 200 MB. */
+    private static final int MOST_PIXELS = 1 << 24;
 
     public final String name;
     /** Whether it was generated, not measured. */
@@ -34,8 +36,14 @@ public final class Scene {
         exact = manifest.flag("exact");
         classNames = manifest.classNames();
         colors = manifest.colors();
-        if (rows < 1 || cols < 1 || (long) rows * cols > 1 << 28) {
+        if (rows < 1 || cols < 1) {
             throw BundleException.damaged(Manifest.NAME, rows + " x " + cols + " pixels");
+        }
+        if ((long) rows * cols > MOST_PIXELS) {
+            throw new BundleException(
+                    "the scene is too large to be shown whole",
+                    rows + " x " + cols + " pixels",
+                    "export a part of it, of " + MOST_PIXELS + " pixels at most");
         }
         truth = manifest.bytes("truth", rows * cols);
         sets = manifest.bytes("sets", rows * cols);

@@ -79,6 +79,8 @@ public class BundleTest {
         refused("1600 bytes for 1640");
         rewrite(path, text, "rows", -1);
         refused("damaged");
+        rewrite(path, text, "rows", 1 << 20);
+        refused("too large to be shown");
         rewrite(path, text, "bands", 25);
         refused("another size than the bundle says");
         rewrite(path, text, "cube", "../cube.bil");
