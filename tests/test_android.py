@@ -52,11 +52,10 @@ def script(name: str, *words: object) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def archives(shell):
     """Archives of tiny networks; accuracy is not asked for."""
-    for words, more in ((CAO, ("--dense", "16")), (HE, ("--float32",))):
+    for words, more in ((CAO, ("--dense", "8")), (HE, ("--float32",))):
         assert (done := shell("train", *words, *shell.SCENE)).returncode == 0, done.stderr
-        done = shell(
-            "export", *words[:-2], *shell.SCENE, "--int8", *more, "--android", "--max-drop", "100"
-        )
+        done = shell("export", *words[:-2], *shell.SCENE, "--int8", *more, "--android",
+                     "--max-drop", "100", timeout=600)  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert "For the Android demo: export/tiny/" in done.stdout
     folder = shell.folder / "export/tiny"
@@ -146,7 +145,7 @@ def test_the_cube_is_the_scene_to_the_bit(archives, tiny):
 
 def test_forms_are_the_bundles(archives, shell):
     forms = {form["kind"]: form for form in manifest(archives["cao"])["forms"]}
-    for kind, name in (("patches", "int8"), ("tiles", "int8-dense16")):
+    for kind, name in (("patches", "int8"), ("tiles", "int8-dense8")):
         bundle = Bundle.open(shell.folder / "export/tiny/cao" / name)
         assert content(archives["cao"], forms[kind]["model"]) == bundle.file.read_bytes()
         assert json.loads(content(archives["cao"], forms[kind]["record"]))["tile"] == (
