@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import android_fixtures
 import numpy as np
@@ -19,8 +20,10 @@ from conftest import ROOT
 
 import hsitf
 from hsitf.errors import InputError
-from hsitf.export.android import CUBE, DELTA, HEADER, MANIFEST, Counts, preview
+from hsitf.export.android import CUBE, DELTA, HEADER, MANIFEST, Counts, check, preview
 from hsitf.export.bundle import Bundle
+from hsitf.export.request import Request
+from hsitf.export.variants import variant
 from hsitf.figures import palette
 from hsitf.runtimes import LiteRT, scan
 from hsitf.scenes.patches import PatchSource
@@ -173,18 +176,27 @@ def test_the_preview_is_a_picture(tiny):
     assert preview(tiny).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--onnx",), "this is for .tflite files"),
-        (("--int8", "--bands", "pca:5"), "add --fuse, or leave --android out"),
-    ],
-)
-def test_what_the_demo_cannot_run_is_said(shell, words, message):
-    done = shell("export", "--model", "hu", *shell.SCENE, *words, "--android", "--out", "none")
+def test_other_files_than_tflite_are_refused(shell):
+    done = shell("export", "--model", "hu", *shell.SCENE, "--onnx", "--android", "--out", "none")
     assert done.returncode == InputError.status, done.stderr
-    assert message in done.stderr
+    assert "this is for .tflite files" in done.stderr
     assert not (shell.folder / "none").exists()
+
+
+def test_bands_that_are_reduced_outside_of_the_file_are_refused():
+    run = SimpleNamespace(
+        reducer=lambda: SimpleNamespace(fusable=True, text="pca:5"),
+        record=SimpleNamespace(scene=SimpleNamespace(class_names=("a", "b"))),
+    )
+    # By default floats are fused and integers are not.
+    check(run, Request((variant("float32"),), android=True))
+    for request in (
+        Request((variant("int8"),), android=True),
+        Request((variant("float32"),), fuse=False, android=True),
+    ):
+        with pytest.raises(InputError, match="add --fuse, or leave --android out"):
+            check(run, request)
+    check(run, Request((variant("int8"),), fuse=True, android=True))
 
 
 def test_fused_files_take_counts_as_they_are(archives, shell):
