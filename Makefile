@@ -1,15 +1,25 @@
 # make demo   a scene becomes a verified int8 file
 # make test   lint, types and tests
+# make apk    the Android demo with the demo's file and scene (android_demo/README.md)
 # make clean  removes what these two made, trained networks and exported files included
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint slow clean
+.PHONY: demo apk test lint slow clean
+
+# What the app brings with it; another archive of export --android does as well.
+BUNDLE ?= export/fields/cao/android-int8.zip
 
 demo: $(VENV)/demo
 	$(BIN)/python -m hsitf.export --model cao --int8
+
+apk: $(BUNDLE) | $(VENV)/demo
+	$(BIN)/python android_demo/build.py $(BUNDLE) build/hsitf-demo.apk
+
+export/fields/cao/android-int8.zip: | $(VENV)/demo
+	$(BIN)/python -m hsitf.export --model cao --int8 --dense 32 --android
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m "not slow"

@@ -507,17 +507,26 @@ def read(kind: type[T], path: Path) -> T:
     Raises:
         DataError: The file is missing, is not such a record, or is of another schema.
     """
-    from pydantic import ValidationError
-
     if not path.is_file():
         raise DataError(
             "no record", received=str(path), remedy="name a folder that hsitf wrote, or make it"
         )
     with explained(path):
         text = path.read_bytes()
+    return parse(kind, text, str(path))
+
+
+def parse(kind: type[T], text: bytes, name: str) -> T:
+    """Reads a record of type `kind` from the text of a file, called `name` in messages.
+
+    Raises:
+        DataError: The text is not such a record, or is of another schema.
+    """
+    from pydantic import ValidationError
+
     if (schema := _schema(text)) != SCHEMA:
         raise DataError(
-            f"{path} is of another version of hsitf",
+            f"{name} is of another version of hsitf",
             received=f"schema {schema}",
             allowed=f"schema {SCHEMA}",
             remedy="make it again with this version",
@@ -527,10 +536,10 @@ def read(kind: type[T], path: Path) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise _damaged(path, kind, f"{place}: {first['msg']}") from error
+        raise _damaged(name, kind, f"{place}: {first['msg']}") from error
     # What a class refuses of its own values is a damaged record here, not a wrong option.
     except HsitfError as error:
-        raise _damaged(path, kind, error.what) from error
+        raise _damaged(name, kind, error.what) from error
     return found
 
 
@@ -543,9 +552,9 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
     return _ADAPTERS[kind]
 
 
-def _damaged(path: Path, kind: type, reason: str) -> DataError:
+def _damaged(name: str, kind: type, reason: str) -> DataError:
     return DataError(
-        f"{path} is not a {kind.__name__}",
+        f"{name} is not a {kind.__name__}",
         received=reason,
         remedy="make it again with this version of hsitf",
     )

@@ -15,9 +15,10 @@ from rasterio.transform import from_origin
 from spectral.io import envi
 
 from hsitf.classify.mapping import LABELS, STATE, VALUES, classify, finish
-from hsitf.classify.outputs import check, palette
+from hsitf.classify.outputs import check
 from hsitf.classify.source import of_run
 from hsitf.errors import InputError
+from hsitf.figures import palette
 from hsitf.progress import Silent
 from hsitf.records import SceneChoice
 from hsitf.runs import Run

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hsitf import cli
+
+if TYPE_CHECKING:
+    from hsitf.bench.measured import Bench
+    from hsitf.errors import InputError
 
 app = cli.app("Measures exported files.")
 
@@ -62,6 +66,19 @@ def bench(
     labels: cli.Labels = None,
     variable: cli.Variable = None,
     labels_variable: cli.LabelsVariable = None,
+    android: Annotated[
+        bool, typer.Option("--android", help="Measure archives of export --android on a phone.")
+    ] = False,
+    apk: Annotated[Path, typer.Option("--apk", help="Of the demo, for --android.")] = Path(
+        "build/hsitf-demo.apk"
+    ),
+    serial: Annotated[
+        str | None, typer.Option("--serial", help="Which device, for --android.")
+    ] = None,
+    delegate: Annotated[
+        list[str] | None,
+        typer.Option("--delegate", help="XNNPACK, CPU, GPU or NNAPI, for --android; repeatable."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the results.")] = Path(
         "export/results"
     ),
@@ -71,6 +88,18 @@ def bench(
     With --models, the files of these networks are exported first where they are not there yet,
     and networks trained where there are none.
     """
+    if android:
+        from hsitf.bench import android as phone
+
+        if models or variants or scene or engine or arm:
+            raise _of_this_machine()
+        how = phone.Wanted(
+            apk, serial, tuple(delegate or phone.DELEGATES[:1]), tuple(threads or [1])
+        )
+        with cli.Terminal() as progress:
+            measured = phone.measure(phone.archives(paths or [Path("export")]), how, progress)
+        _told(measured, out, lines)
+        return
     from dataclasses import replace
 
     from hsitf.bench.arm.cores import core
@@ -102,8 +131,7 @@ def bench(
         cli.load_keras()
     from hsitf.bench.arm.emulated import emulate
     from hsitf.bench.fitness import fitness as fitting
-    from hsitf.bench.report import lines as statistics
-    from hsitf.bench.report import table, write
+    from hsitf.bench.report import write
     from hsitf.bench.subject import subjects
 
     with cli.Terminal() as progress:
@@ -127,11 +155,30 @@ def bench(
             fitness=tuple(fitting(files, progress)) if fitness else (),
             notes=(*found.notes, *failed),
         )
+    _told(found, out, lines)
+
+
+def _told(found: Bench, out: Path, lines: bool) -> None:
+    """Prints a bench and keeps it."""
+    from hsitf.bench.report import lines as statistics
+    from hsitf.bench.report import table, write
+
     print(table(found))
     for line in statistics(found) if lines else ():
         print(line)
     for path in write(found, out):
         print(f"Wrote {path}.")
+
+
+def _of_this_machine() -> InputError:
+    from hsitf.errors import InputError
+
+    return InputError(
+        "a device measures archives",
+        received="--android with --models, --variants, --scene, --engine or --arm",
+        allowed="archives that export --android writes, --delegate and --threads",
+        remedy="leave these out",
+    )
 
 
 def _names(text: str | None) -> list[str]:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError
+from hsitf.figures import Color, palette
 from hsitf.files import explained, replacing
 
 Labels = NDArray[np.uint8]
-Color = tuple[int, int, int]
 
 # Pixels of no class.
 NODATA = 0
@@ -44,17 +44,6 @@ class Map:
     def colors(self) -> list[Color]:
         """One color a class, the first for none: black."""
         return [(0, 0, 0), *palette(len(self.class_names))]
-
-
-def palette(count: int) -> list[Color]:
-    """Colors that are told apart as well as so many can be: hues in golden steps, three shades."""
-    from matplotlib.colors import hsv_to_rgb
-
-    hues = (np.arange(count) * 0.618033988749895 + 0.58) % 1
-    values = np.array([0.95, 0.70, 0.85])[np.arange(count) % 3]
-    saturations = np.array([0.85, 0.60, 0.40])[np.arange(count) // 3 % 3]
-    rgb = hsv_to_rgb(np.stack([hues, saturations, values], axis=1))
-    return [tuple(color) for color in np.rint(255 * rgb).astype(int).tolist()]
 
 
 def place_of(path: Path) -> dict[str, Any]:

@@ -85,6 +85,10 @@ def export(
     micro: Annotated[
         bool, typer.Option("--micro", help="Run .tflite files as microcontrollers do.")
     ] = False,
+    android: Annotated[
+        bool,
+        typer.Option("--android", help="Pack for the Android demo, both forms with --dense."),
+    ] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundles.")] = Path("export"),
 ) -> None:
     """Lowers, converts and verifies a network; writes export/<scene>/<network>/<variant>/.
@@ -124,6 +128,7 @@ def export(
         calibration,
         c_array,
         micro,
+        android,
     )
     if not {kind.name for kind in request.variants} <= {"onnx"}:
         trained_by_gradients(known(model), "exported but to ONNX")
@@ -135,6 +140,7 @@ def export(
     chosen = SplitChoice(split, train_share, guard, patch, seed)
     check_origin(origin, choice, chosen, bands)
     cli.load_keras()
+    from hsitf.export.android import check, package
     from hsitf.export.pipeline import export
     from hsitf.export.table import table
 
@@ -142,9 +148,17 @@ def export(
         for name in left_out:
             progress.say(f"leaving {name} out, which needs {EXTRA}")
         run, now = trained_for(model, choice, chosen, origin, progress, bands)
-        bundles, refused = export(run, request, progress, now)
-    if bundles:
-        print(table(bundles))
+        if android:
+            check(run, request)
+        found = [export(run, one, progress, now) for one in request.forms()]
+        bundles = [bundle for published, _ in found for bundle in published]
+        archives = package(run, bundles, progress, now) if android else []
+    for published, _ in found:
+        if published:
+            print(table(published))
+    for path in archives:
+        print(f"For the Android demo: {path}.")
+    refused = [error for _, kept_back in found for error in kept_back]
     for error in refused:
         print(f"hsitf: {error}", file=sys.stderr)
     if refused:

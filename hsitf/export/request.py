@@ -34,6 +34,7 @@ class Request:
         calibration: What chooses ranges (see `ranges.METHODS`); None for each converter's own.
         c_array: Whether C sources of .tflite files are written beside them.
         micro: Whether .tflite files are run as microcontrollers do.
+        android: Whether .tflite files are packed for the Android demo.
     """
 
     variants: tuple[Variant, ...]
@@ -48,6 +49,7 @@ class Request:
     calibration: str | None = None
     c_array: bool = False
     micro: bool = False
+    android: bool = False
 
     def __post_init__(self) -> None:
         if not self.variants:
@@ -70,7 +72,9 @@ class Request:
                     received=f"--calibration {self.calibration}",
                     remedy="add --int8 or --onnx-int8, or leave --calibration out",
                 )
-        for option, given in (("--c-array", self.c_array), ("--micro", self.micro)):
+        for option, given in (
+            ("--c-array", self.c_array), ("--micro", self.micro), ("--android", self.android),
+        ):  # fmt: skip
             if given and not any(map(_is_tflite, self.variants)):
                 raise InputError(
                     "this is for .tflite files", received=f"{option} without one",
@@ -91,6 +95,12 @@ class Request:
                 "the accuracy drop is out of range",
                 received=self.max_drop, allowed="0 to 100 percentage points",
             )  # fmt: skip
+
+    def forms(self) -> tuple[Request, ...]:
+        """One request a form: the Android demo compares patches with tiles."""
+        if self.android and self.tile:
+            return replace(self, tile=0), self
+        return (self,)
 
     def fuses(self, variant: Variant, reducer: Reducer | None) -> bool:
         """Whether what comes before the network goes into a file of this kind.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.classify.outputs import palette
-from hsitf.figures import dress
+from hsitf.figures import dress, palette
 from hsitf.report import drawing
 from hsitf.report.document import Block, Chart, Gallery, Image, Prose, Section, Table
 from hsitf.report.material import Material
