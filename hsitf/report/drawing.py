@@ -175,6 +175,8 @@ def svg(figure: Figure) -> str:
     """A figure as SVG."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
+    # Its parts have their places now; finding them again would take as long as drawing.
+    figure.set_layout_engine("none")
     return stream.getvalue()
 
 

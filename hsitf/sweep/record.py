@@ -33,6 +33,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 from hsitf import records
@@ -358,7 +359,7 @@ class StudyResults:
         own = {cell.settings.id for cell in self.study.cells if grid in cell.grids}
         return tuple(record for record in self.done if record.settings.id in own)
 
-    @property
+    @cached_property
     def means(self) -> tuple[Mean, ...]:
         """Finished cells over their seeds, in the order of the study."""
         groups: dict[Settings, list[CellRecord]] = {}

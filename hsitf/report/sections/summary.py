@@ -120,17 +120,20 @@ def is_changed(settings: Settings) -> bool:
 
 
 def _trust(material: Material) -> str:
-    leaks = {run.record.split.leakage_patch for run in material.runs}
+    leaks = {run.record.split.kind: run.record.split.leakage_patch for run in material.runs}
+    leaking = [kind for kind, share in leaks.items() if share > 0]
     told = ""
     if material.described.synthetic:
         told = (
             "This scene is generated: its numbers say that the chain works, and how one setting "
             "compares with another, nothing of a real scene. "
         )
-    if leaks and max(leaks) > 0:
+    if leaking:
+        others = "The others have" if len(leaks) > len(leaking) else "A disjoint split has"
         return told + (
-            f"The patches of up to {percent(max(leaks), 1)} of the test pixels share pixels with "
-            "training patches: these accuracies are too good. A disjoint split has none of that."
+            f"With the {' and '.join(leaking)} split, the patches of up to "
+            f"{percent(max(leaks.values()), 1)} of the test pixels share pixels with training "
+            f"patches: these accuracies are too good. {others} none of that."
         )
     return told + (
         "Training and test patches share no pixel. Normalization, reduction of bands and ranges "
