@@ -209,7 +209,8 @@ def fit(
             state.best = network.get_weights()
         unsaved = time.monotonic() - saved > SAVE_EVERY
         if unsaved and not over(state.history, state.best_epoch, plan):
-            state.variables = [np.asarray(variable) for variable in _variables(model)]
+            # Copies: views would share their memory with the steps to come.
+            state.variables = [np.array(variable) for variable in _variables(model)]
             _write_state(state, state_file)
             saved = time.monotonic()
     network.set_weights(state.best)
