@@ -1,7 +1,8 @@
 """All networks on one scene: accuracy with its interval, size and int8, as one Markdown table.
 
     PYTHONPATH=. python benchmarks/zoo.py --scene Samson --data-dir DIR [--runs 3]
-        [--schedule short] [--most EPOCHS] [NETWORK ...]
+        [--schedule short] [--most EPOCHS] [--train SHARE] [--optimizer adam --lr 0.001]
+        [NETWORK ...]
 
 Trains each network so often (disjoint splits of seeds that follow each other), exports the first
 run to float32 and int8, and prints the table. Runs lie in models/ and files in export/ under the
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from hsitf import zoo
@@ -36,14 +38,15 @@ HEAD = (
 
 def row(name: str, given: argparse.Namespace) -> tuple[str, ...]:
     """A network's line; what failed says why."""
-    changes, epochs = RecipeOptions(), "-"
+    changes, epochs = RecipeOptions(given.optimizer, given.lr), "-"
     if name not in zoo.BASELINES:
         count = scheduled(zoo.network(name), given.schedule).epochs
         bounded = min(count, given.most or count)
-        changes = RecipeOptions(epochs=bounded if bounded < count else None)
+        changes = replace(changes, epochs=bounded if bounded < count else None)
         epochs = f"{bounded} of {zoo.network(name).recipe.epochs}"
     plan = training_plan(
-        name, SceneChoice(given.scene, given.data_dir), SplitChoice(), given.schedule, changes,
+        name, SceneChoice(given.scene, given.data_dir), SplitChoice(train=given.train),
+        given.schedule, changes,
         bands="pca:30" if name == "roy" else None,
     )  # fmt: skip
     summary, _ = repeat(plan, given.runs, None, Silent())
@@ -76,6 +79,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--schedule", default="short")
     parser.add_argument("--most", type=int)
+    parser.add_argument("--train")
+    parser.add_argument("--optimizer")
+    parser.add_argument("--lr", type=float)
     given = parser.parse_args()
     every = [name for name in zoo.names() if name not in PICTURES]
     print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))

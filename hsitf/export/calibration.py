@@ -1,4 +1,4 @@
-"""What ranges of activations are taken from."""
+"""What an integer file's scales are taken from."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ class Calibration:
     Attributes:
         patches: What the file takes, (n, ...) float32; n a multiple of its batch.
         method: See `ranges.METHODS`; None for the converter's own, which is everything seen.
+        coarse: Whether the weights of a dense layer share one scale instead of having one a unit.
+            Runtimes before 2024 compute dense layers of many scales apart from all others, and
+            round them differently.
 
     Raises:
         InputError: There is no such method.
@@ -22,6 +25,7 @@ class Calibration:
 
     patches: Floats
     method: str | None = None
+    coarse: bool = False
 
     def __post_init__(self) -> None:
         if self.method is not None:

@@ -313,10 +313,11 @@ def _attempts(
     """
     lowered = source.lowered[request.target(variant)].model
     method = request.method(variant)
-    calibration = Calibration(source.calibration, method)
+    calibration = Calibration(source.calibration, method, request.coarse(variant))
+    own = ("one scale a dense layer",) if calibration.coarse else ()
     if not variant.mended or request.max_drop is None:
         variant.convert(lowered, calibration, file)
-        yield () if method is None else (f"ranges by {method}",)
+        yield own if method is None else (f"ranges by {method}",)
         return
     data, pixels = source.data, source.data.split.validation
 
@@ -335,7 +336,7 @@ def _attempts(
         )  # fmt: skip
         for attempt in attempts(bench):
             shutil.copyfile(attempt.file, file)
-            yield attempt.means
+            yield attempt.means or own
 
 
 def _verified(

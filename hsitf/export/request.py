@@ -125,6 +125,15 @@ class Request:
         """What chooses the ranges of this kind of file; None for its converter's own."""
         return self.calibration if variant.methods else None
 
+    def coarse(self, variant: Variant) -> bool:
+        """Whether dense layers of this kind of file have one scale (see `Calibration`).
+
+        The demo's runtime is of 2024, and is to name every pixel as Python does. What chooses
+        ranges by a method has one scale a unit in any case, and a dense form no dense layers.
+        """
+        integer = variant.calibrated and _is_tflite(variant)
+        return self.android and not self.tile and integer and self.method(variant) is None
+
     def teaches(self, variant: Variant) -> bool:
         """Whether the network of this kind of file learns with its numbers rounded before."""
         return self.qat and variant.mended

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     import keras
 
 
-def _float32(converter: Any, calibration: Floats, batch: int) -> None:
+def _float32(converter: Any, calibration: Calibration, batch: int) -> None:
     """The converter's own default."""
 
 
-def _float16(converter: Any, calibration: Floats, batch: int) -> None:
+def _float16(converter: Any, calibration: Calibration, batch: int) -> None:
     """Weights of 16 bits; arithmetic in 32, or in 16 where a delegate offers it."""
     import tensorflow as tf
 
@@ -33,21 +33,21 @@ def _float16(converter: Any, calibration: Floats, batch: int) -> None:
     converter.target_spec.supported_types = [tf.float16]
 
 
-def _dynamic(converter: Any, calibration: Floats, batch: int) -> None:
+def _dynamic(converter: Any, calibration: Calibration, batch: int) -> None:
     """Weights of 8 bits; the range of each activation is measured while running."""
     import tensorflow as tf
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
 
-def _int8(converter: Any, calibration: Floats, batch: int) -> None:
+def _int8(converter: Any, calibration: Calibration, batch: int) -> None:
     """Integers from input to output; ranges measured on calibration patches beforehand."""
     import tensorflow as tf
 
     _static(converter, calibration, batch, tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8)
 
 
-def _int16(converter: Any, calibration: Floats, batch: int) -> None:
+def _int16(converter: Any, calibration: Calibration, batch: int) -> None:
     """Activations of 16 bits, weights of 8, integers from input to output."""
     import tensorflow as tf
 
@@ -57,30 +57,35 @@ def _int16(converter: Any, calibration: Floats, batch: int) -> None:
     _static(converter, calibration, batch, operators, tf.int16)
 
 
-def _static(converter: Any, calibration: Floats, batch: int, operators: Any, kind: Any) -> None:
+def _static(
+    converter: Any, calibration: Calibration, batch: int, operators: Any, kind: Any
+) -> None:
     import tensorflow as tf
 
     def patches() -> Iterator[list[Floats]]:
-        for start in range(0, len(calibration) - batch + 1, batch):
-            yield [calibration[start : start + batch]]
+        seen = calibration.patches
+        for start in range(0, len(seen) - batch + 1, batch):
+            yield [seen[start : start + batch]]
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = patches
     converter.target_spec.supported_ops = [operators]
     converter.inference_input_type = converter.inference_output_type = kind
+    if calibration.coarse:
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
 
 
 # How the converter says so; it has no error of its own for it.
 _UNSUPPORTED = r"16x8-bit not yet supported for op: '(\w+)'"
 
 
-def _converter(configure: Callable[[Any, Floats, int], None]) -> Convert:
+def _converter(configure: Callable[[Any, Calibration, int], None]) -> Convert:
     def convert(model: keras.Model, calibration: Calibration, path: Path) -> None:
         import tensorflow as tf
 
         with quietly():
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
-            configure(converter, calibration.patches, int(model.inputs[0].shape[0] or 1))
+            configure(converter, calibration, int(model.inputs[0].shape[0] or 1))
             try:
                 content = converter.convert()
             except RuntimeError as error:
