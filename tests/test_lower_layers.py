@@ -319,6 +319,23 @@ def test_normalization_of_a_residual_sum_is_depthwise():
     assert kinds(assert_exact(built(IMAGE, build))).count("DepthwiseConv2D") == 1
 
 
+def test_normalization_of_more_channels_than_kernels_take_is_in_pieces(tmp_path):
+    # LiteRT's own kernels, which measure the ranges of an integer file, do not come back from more.
+    inputs = keras.Input((1, 1, 5000))
+    model = randomized(keras.Model(inputs, layers.BatchNormalization()(ops.tanh(inputs))))
+    lowered = assert_exact(model)
+    made = [layer for layer in lowered.layers if isinstance(layer, layers.DepthwiseConv2D)]
+    assert [layer.output.shape[-1] for layer in made] == [2048, 2048, 904]
+    file = tmp_path / "wide.tflite"
+    patches = RNG.normal(size=(8, 1, 1, 5000)).astype(np.float32)
+    CONVERTERS["int8"](lowered, Calibration(patches), file)
+    assert contents.tflite(file).integer_share == 1
+    plain = LiteRT(file, delegate=False)
+    received = dequantize(plain.infer(quantize(patches[:1], plain.input)), plain.output)
+    expected = answers(model, patches[:1])
+    assert np.sqrt(np.mean((received - expected) ** 2)) < 0.05 * np.std(expected)
+
+
 def test_normalization_leaves_other_users_alone():
     def build(x):
         x = layers.Conv2D(4, 3)(x)

@@ -15,6 +15,9 @@ from hsitf.lower.value import Floats, Value, positions, solid
 from hsitf.lower.volume import sliding
 
 _STILL = (Axis(), Axis())
+# LiteRT's own kernels collect outputs of 8 bits in a buffer of so many (of 32 bits: 4,832), and
+# where one pixel has more channels they turn for ever without filling it.
+LARGEST = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,11 @@ def filtered(
     """A depthwise convolution of an image: the arguments are those of `Filtered`.
 
     Returns:
-        (down, across, channels * multiplier), in memory as it is.
+        (down, across, channels * multiplier), in memory as it is; of more channels than kernels
+        take, in pieces laid side by side.
     """
+    if len(bias) > LARGEST and kernel.shape[2] > 1:
+        return _pieces(image, kernel, bias, slides, name)
     around, options = sliding(image, kernel.shape[:2], slides, name)
     layer = layers.DepthwiseConv2D(
         kernel.shape[:2], depth_multiplier=kernel.shape[3], name=name, **options
@@ -58,6 +64,22 @@ def filtered(
     layer.set_weights([kernel, bias])
     index = positions(tuple(tensor.shape[1:]), (0, 1, 2))
     return Value(tensor, index, Filtered(image, kernel, bias, slides))
+
+
+def _pieces(
+    image: KerasTensor, kernel: Floats, bias: Floats, slides: tuple[Axis, Axis], name: str
+) -> Value:
+    """The same, so many channels at a time."""
+    multiplier = kernel.shape[3]
+    step = max(1, LARGEST // multiplier)
+    made = []
+    for start in range(0, kernel.shape[2], step):
+        part = slice(start, start + step)
+        terms = bias[start * multiplier : (start + step) * multiplier]
+        seen = image[:, :, :, part]
+        made.append(filtered(seen, kernel[:, :, part], terms, slides, f"{name}_{start}").tensor)
+    tensor = layers.Concatenate(name=name)(made)
+    return Value(tensor, positions(tuple(tensor.shape[1:]), (0, 1, 2)))
 
 
 def affine(value: Value, scale: Any, shift: Any, name: str) -> Value:
