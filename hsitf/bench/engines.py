@@ -68,7 +68,7 @@ ENGINES = {
         Engine("onnxruntime", (".onnx",), OnnxRuntime, "onnxruntime", "onnxruntime"),
         Engine(
             "openvino", (".onnx", ".tflite"), OpenVino, "openvino", "openvino",
-            pip="pip install 'hsitf[openvino]'",
+            pip="pip install '.[openvino]' in hsitf's folder",
         ),
         Engine("tensorflow", ("",), SavedModel, "tensorflow", "tensorflow", threaded=False),
         Engine("keras", (".keras",), _keras, "keras", "keras", threaded=False),

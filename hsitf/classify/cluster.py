@@ -24,7 +24,7 @@ from hsitf.progress import Silent
 from hsitf.records import SceneChoice
 from hsitf.scenes import Site
 
-EXTRA = "pip install 'hsitf[dask]'"
+EXTRA = "pip install '.[dask]' in hsitf's folder"
 # Seconds that a scheduler has to answer.
 PATIENCE = 10
 # Strips that wait for each worker.

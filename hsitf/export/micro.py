@@ -21,7 +21,7 @@ from hsitf.export.bundle import Golden
 from hsitf.quiet import redirected
 from hsitf.records import Micro
 
-EXTRA = "pip install 'hsitf[micro]'"
+EXTRA = "pip install '.[micro]' in hsitf's folder"
 # More than any board has: an arena that is too small would hide what it should have been.
 _ARENA = 1 << 30
 

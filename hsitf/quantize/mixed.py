@@ -24,7 +24,7 @@ from hsitf.quantize.schemes import Floats
 from hsitf.quiet import quietly
 from hsitf.runtimes import LiteRT, predict
 
-EXTRA = "pip install 'hsitf[mixed]'"
+EXTRA = "pip install '.[mixed]' in hsitf's folder"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from hsitf.errors import InputError
 
-EXTRA = "pip install 'hsitf[dask]'"
+EXTRA = "pip install '.[dask]' in hsitf's folder"
 # Bytes that a process takes at least: TensorFlow, a scene and a network with its conversion.
 ROOM = 4 * 10**9
 # Seconds that a scheduler has to answer.

@@ -19,7 +19,7 @@ from hsitf.sweep.record import (
     value_names,
 )
 
-EXTRA = "pip install 'hsitf[spreadsheet]'"
+EXTRA = "pip install '.[spreadsheet]' in hsitf's folder"
 
 Row = Sequence[object]
 # Columns of results.csv between the settings and the values, and behind them.
