@@ -15,7 +15,6 @@ from typing import IO
 def hush() -> None:
     """Keeps warnings and the log of libraries that are imported later to themselves."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     warnings.filterwarnings("ignore", module="(keras|tensorflow|tf2onnx|google|jax)")
     # Several networks in one process make TensorFlow warn of tracing them one by one.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 
 # The one direction of the house: a module imports only from those above it.
 ORDER = [
@@ -102,3 +105,15 @@ def test_help_loads_no_tensorflow(verb):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0
     assert "Usage" in done.stdout
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "1"), ("0", "0")])
+@pytest.mark.parametrize("module", ["hsitf", "hsitf.train.loop"])
+def test_whatever_is_imported_first_computes_with_the_same_kernels(module, given, kept):
+    # On processors without AVX-512 VNNI TensorFlow would decide otherwise, and train differently.
+    outside = {name: value for name, value in os.environ.items() if name != KERNELS}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {module}, os; print(os.environ[{KERNELS!r}])"],
+        cwd=ROOT, env=outside | ({KERNELS: given} if given else {}), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == kept, done.stderr
