@@ -78,6 +78,17 @@ def manifest(archive: Path) -> dict:
     return json.loads(content(archive, MANIFEST))
 
 
+def test_dense_layers_have_one_scale_where_the_demos_runtime_wants_it():
+    def coarse(name: str, **options: object) -> bool:
+        return Request((variant(name),), **options).coarse(variant(name))
+
+    assert coarse("int8", android=True)
+    assert not coarse("int8")
+    assert not coarse("int8", android=True, tile=8)
+    assert not coarse("int8", android=True, calibration="mse")
+    assert not coarse("float32", android=True)
+
+
 # --- the archive
 
 

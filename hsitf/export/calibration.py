@@ -16,8 +16,8 @@ class Calibration:
         patches: What the file takes, (n, ...) float32; n a multiple of its batch.
         method: See `ranges.METHODS`; None for the converter's own, which is everything seen.
         coarse: Whether the weights of a dense layer share one scale instead of having one a unit.
-            Runtimes before 2024 compute dense layers of many scales apart from all others, and
-            round them differently.
+            TensorFlow Lite up to 2.16 leaves dense layers of many scales to kernels that round
+            differently from today's.
 
     Raises:
         InputError: There is no such method.

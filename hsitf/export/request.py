@@ -128,8 +128,9 @@ class Request:
     def coarse(self, variant: Variant) -> bool:
         """Whether dense layers of this kind of file have one scale (see `Calibration`).
 
-        The demo's runtime is of 2024, and is to name every pixel as Python does. What chooses
-        ranges by a method has one scale a unit in any case, and a dense form no dense layers.
+        The demo's runtime is TensorFlow Lite 2.16, and is to name every pixel as Python does. What
+        chooses ranges by a method has one scale a unit in any case, and a dense form no dense
+        layers.
         """
         integer = variant.calibrated and _is_tflite(variant)
         return self.android and not self.tile and integer and self.method(variant) is None
