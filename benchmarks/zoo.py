@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python benchmarks/zoo.py --scene Samson --data-dir DIR [--runs 3]
         [--schedule short] [--most EPOCHS] [--train SHARE] [--optimizer adam --lr 0.001]
-        [NETWORK ...]
+        [--batch SIZE] [NETWORK ...]
 
 Trains each network so often (disjoint splits of seeds that follow each other), exports the first
 run to float32 and int8, and prints the table. Runs lie in models/ and files in export/ under the
@@ -38,7 +38,7 @@ HEAD = (
 
 def row(name: str, given: argparse.Namespace) -> tuple[str, ...]:
     """A network's line; what failed says why."""
-    changes, epochs = RecipeOptions(given.optimizer, given.lr), "-"
+    changes, epochs = RecipeOptions(given.optimizer, given.lr, given.batch), "-"
     if name not in zoo.BASELINES:
         count = scheduled(zoo.network(name), given.schedule).epochs
         bounded = min(count, given.most or count)
@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--train")
     parser.add_argument("--optimizer")
     parser.add_argument("--lr", type=float)
+    parser.add_argument("--batch", type=int)
     given = parser.parse_args()
     every = [name for name in zoo.names() if name not in PICTURES]
     print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD))

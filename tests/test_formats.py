@@ -105,6 +105,28 @@ def test_files_say_what_the_network_says(files, network, name):
     assert np.abs(found - expected).max() < 0.05 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("name", ["onnx", "onnx-float16", "onnx-int8"])
+def test_what_looks_like_a_second_bias_is_added(name, tmp_path):
+    """A sum of one pixel's channels reads as bias to Keras, and tf2onnx gave it to the convolution.
+
+    ONNX Runtime refused the file: a convolution takes one bias.
+    """
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input(batch_shape=(1, 3, 3, 8), name="patch")
+    biased = {"padding": "valid", "bias_initializer": "random_normal"}
+    first = layers.Conv2D(6, 3, **biased)(inputs)
+    second = layers.Conv2D(6, 1, **biased)(layers.ReLU()(first))
+    outputs = layers.Conv2D(3, 1)(layers.Add()([second, first]))
+    model = keras.Model(inputs, layers.Flatten()(outputs))
+    path = tmp_path / "sum.onnx"
+    kind = variant(name)
+    kind.convert(model, Calibration(PATCHES), path)
+    expected = model.predict(PATCHES, batch_size=1, verbose=0)
+    tolerance = {"onnx": 1e-5, "onnx-float16": 5e-3, "onnx-int8": 5e-2}[name]
+    found = predict(kind.runtime(path, 1), PATCHES)
+    assert found == pytest.approx(expected, abs=tolerance * float(np.ptp(expected)))
+
+
 def test_sixteen_bits_err_less_than_eight(files, network):
     expected = network.predict(PATCHES, batch_size=1, verbose=0)
     errors = {}

@@ -16,6 +16,7 @@ from hsitf.quiet import quietly
 
 if TYPE_CHECKING:
     import keras
+    import onnx
 
 
 Convert = Callable[["keras.Model", Calibration, Path], None]
@@ -30,8 +31,38 @@ def static(model: keras.Model) -> list[keras.InputSpec]:
 
 def convert(model: keras.Model, calibration: Calibration, path: Path) -> None:
     """Writes a float32 .onnx file through tf2onnx, which Keras calls."""
+    import onnx
+
     with quietly():
         model.export(path, format="onnx", verbose=False, input_signature=static(model))
+    whole = onnx.load(path)
+    if _one_bias_each(whole.graph):
+        onnx.save(whole, path)
+
+
+def _one_bias_each(graph: onnx.GraphProto) -> bool:
+    """Makes second biases of convolutions the sums that they are; says whether there were any.
+
+    What is added to a convolution's single pixel has the shape of a bias, so Keras adds it as one,
+    and tf2onnx hands it to the convolution even if that has a bias, as a fourth input, which ONNX
+    does not know.
+    """
+    from onnx import helper, numpy_helper
+
+    crowded = [node for node in graph.node if node.op_type == "Conv" and len(node.input) > 3]
+    for node in crowded:
+        (output,), second = node.output, node.input.pop()
+        alone, channels, axes = (f"{output}/{part}" for part in ("alone", "channels", "axes"))
+        node.output[:] = [alone]
+        graph.initializer.append(numpy_helper.from_array(np.array([0, 2, 3]), axes))
+        added = [
+            helper.make_node("Unsqueeze", [second, axes], [channels], name=channels),
+            helper.make_node("Add", [alone, channels], [output], name=f"{output}/sum"),
+        ]
+        place = list(graph.node).index(node) + 1
+        for offset, following in enumerate(added):
+            graph.node.insert(place + offset, following)
+    return bool(crowded)
 
 
 def half(model: keras.Model, calibration: Calibration, path: Path) -> None:
