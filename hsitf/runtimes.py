@@ -192,7 +192,7 @@ class LiteRT:
         self.delegated_share = _delegated_share(nodes)
         self.engine = "LiteRT (XNNPACK)" if delegate else "LiteRT"
         self.threads = threads
-        self.input, self.output = _litert_tensor(source), _litert_tensor(sink)
+        self.input, self.output = litert_tensor(source), litert_tensor(sink)
         self.batch = self.input.shape[0]
 
     def infer(self, stored: Stored) -> Stored:
@@ -382,7 +382,8 @@ def _delegated_share(nodes: Sequence[Mapping[str, Any]]) -> float:
     return len(taken) / len(own) if own else 0.0
 
 
-def _litert_tensor(details: dict[str, Any]) -> Tensor:
+def litert_tensor(details: dict[str, Any]) -> Tensor:
+    """A tensor of the LiteRT interpreter's own account; scales by channel are left out."""
     scale, zero_point = details["quantization"]
     shape = tuple(int(size) for size in details["shape"])
     dtype = np.dtype(details["dtype"]).name

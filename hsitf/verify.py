@@ -56,8 +56,13 @@ class Verification:
         """Overall accuracy lost, in percentage points; negative where the file is better."""
         return 100 * (self.reference.oa - self.scores.oa)
 
-    def check(self, bounds: Bounds, name: str) -> None:
+    def check(self, bounds: Bounds, name: str, hint: str = "") -> None:
         """Refuses a file that is not worth what its network is worth.
+
+        Args:
+            bounds: How far it may be from its network.
+            name: Of the file, as a user reads it.
+            hint: What may help before another variant is chosen.
 
         Raises:
             VerificationError: A bound is broken; says which and by how much.
@@ -82,7 +87,8 @@ class Verification:
                 f"{name} is not worth what its network is worth, so it was not published",
                 received=", ".join(received for received, _ in broken),
                 allowed=", ".join(allowed for _, allowed in broken),
-                remedy="choose another variant"
+                remedy=(f"{hint}, or " if hint else "")
+                + "choose another variant"
                 + (", or allow more with --max-drop" if self.oa_drop > bounds.oa_drop else ""),
             )
 

@@ -294,11 +294,28 @@ def test_rounding_can_be_learned(shell, exported):
         assert golden["stored_outputs"].dtype == np.int8
 
 
+def test_channels_and_biases_are_mended_when_asked(shell, exported):
+    options = ("--int8", "--onnx-int8", "--equalize", "--correct-bias", "--out", "mended")
+    done = shell("export", *HU, *shell.SCENE, *options)
+    assert done.returncode == 0, done.stderr
+    records = {
+        name: Bundle.open(shell.folder / "mended/tiny/hu" / name).record
+        for name in ("int8", "onnx-int8")
+    }
+    assert records["int8"].means == ("channels equalized", "biases corrected")
+    assert records["onnx-int8"].means == ("channels equalized",)
+    assert records["int8"].integer_share == 1
+    plain = Bundle.open(exported[1] / "int8").record
+    assert records["int8"].bytes == pytest.approx(plain.bytes, abs=4096)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--int8", "--calibration", "entropy"), "method of calibration"),
         (("--onnx", "--qat"), "--qat without --int8"),
+        (("--onnx-int8", "--correct-bias"), "--correct-bias without --int8"),
+        (("--float16", "--equalize"), "leave --equalize out"),
         (("--onnx", "--micro"), "--micro without one"),
     ],
 )

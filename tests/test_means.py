@@ -9,7 +9,7 @@ from keras import layers
 
 from hsitf.errors import InputError
 from hsitf.export.calibration import Calibration
-from hsitf.export.means import Bench, attempts
+from hsitf.export.means import CORRECTED, EQUALIZED, Bench, Form, attempts
 from hsitf.export.variants import VARIANTS
 from hsitf.progress import Silent
 from hsitf.quantize import mixed
@@ -44,16 +44,24 @@ def source(network, tmp_path_factory):
     return path
 
 
-def bench(network, source, folder, judge, methods=tuple(METHODS)):
+def bench(
+    network, source, folder, judge, methods=tuple(METHODS), corrections=(False,), twice=False
+):
     def plain(path):
         VARIANTS["int8"].convert(network, Calibration(PATCHES), path)
 
-    return Bench(folder, source, plain, PATCHES, methods, judge, 0.5, Silent())
+    forms = [Form((), source, plain), *[Form((EQUALIZED,), source, plain)] * twice]
+    return Bench(folder, (), forms, PATCHES, methods, corrections, judge, 0.5, Silent())
+
+
+def kind(path):
+    """How a file was made: by which ranges, with how many operators of 16 bits."""
+    return path.stem.rsplit("-", 1)[0]
 
 
 def wide(path):
     """Operators that a recipe's file was made with of 16 bits."""
-    return 0 if path.stem == "plain" else int(path.stem.rsplit("-", 1)[1])
+    return 0 if kind(path).startswith("plain") else int(kind(path).rsplit("-", 1)[1])
 
 
 def test_the_converter_is_enough_where_it_is(network, source, tmp_path):
@@ -64,9 +72,41 @@ def test_the_converter_is_enough_where_it_is(network, source, tmp_path):
 
 
 def test_the_best_ranges_come_next(network, source, tmp_path):
-    losses = {"plain": 3, "min-max-0": 2, "percentile-0": 0.4, "mse-0": 0.1, "kl-0": 5}
-    found = attempts(bench(network, source, tmp_path, lambda path: losses[path.stem]))
+    losses = {"plain0": 3, "min-max-0": 2, "percentile-0": 0.4, "mse-0": 0.1, "kl-0": 5}
+    found = attempts(bench(network, source, tmp_path, lambda path: losses[kind(path)]))
     assert next(found).means == ("ranges by mse",)
+
+
+def test_what_costs_nothing_comes_before_other_ranges(network, source, tmp_path):
+    """The converter's files first, which need no extra: corrected, equalized, both."""
+    losses = iter([9.0, 8.0, 7.0, 6.0, *[0.0] * 99])
+    wanted = bench(
+        network, source, tmp_path, lambda path: next(losses), ("kl",), (False, True), twice=True
+    )
+    tried = []
+    wanted.progress.say = tried.append
+    assert next(attempts(wanted)).means == ("ranges by kl",)
+    assert [line.split(":")[0] for line in tried] == [
+        "int8 with the converter's own ranges",
+        "int8 with biases corrected",
+        "int8 with channels equalized",
+        "int8 with channels equalized, biases corrected",
+        "int8 with ranges by kl",
+    ]
+
+
+def test_corrected_files_have_names_of_their_own(network, source, tmp_path):
+    files = []
+
+    def judge(path):
+        files.append(path)
+        return 1.0 if len(files) < 4 else 0.0
+
+    wanted = bench(network, source, tmp_path, judge, ("kl",), (False, True), twice=True)
+    found = next(attempts(wanted))
+    assert found.means == (EQUALIZED, CORRECTED)
+    contents = [path.read_bytes() for path in files[:4]]
+    assert contents[0] == contents[2] != contents[1] == contents[3]
 
 
 @pytest.mark.parametrize("enough", [1, 2, 3])

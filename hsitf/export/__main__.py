@@ -75,6 +75,12 @@ def export(
     qat: Annotated[
         bool, typer.Option("--qat", help="Train on with rounded numbers before --int8.")
     ] = False,
+    equalize: Annotated[
+        bool, typer.Option("--equalize", help="Bring channels that share a scale to one range.")
+    ] = False,
+    correct_bias: Annotated[
+        bool, typer.Option("--correct-bias", help="Let int8 biases undo the shifts of rounding.")
+    ] = False,
     calibration: Annotated[
         str | None,
         typer.Option("--calibration", help="Ranges by min-max, percentile, mse or kl."),
@@ -129,6 +135,8 @@ def export(
         c_array,
         micro,
         android,
+        equalize,
+        correct_bias,
     )
     if not {kind.name for kind in request.variants} <= {"onnx"}:
         trained_by_gradients(known(model), "exported but to ONNX")

@@ -1,13 +1,15 @@
 """Integer files that keep their accuracy: one means after the other until the loss is bearable.
 
-First the converter's own file; then other ranges; then activations of 16 bits in the operators
-whose rounding costs most. What is chosen is chosen on validation pixels; the test pixels judge
-the file afterwards as they judge any other.
+First the converter's own file; then what costs nothing in use: biases corrected, channels
+equalized, other ranges; then activations of 16 bits in the operators whose rounding costs most.
+What is chosen is chosen on validation pixels; the test pixels judge the file afterwards as they
+judge any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import numpy as np
 from hsitf import contents
 from hsitf.progress import Progress
 from hsitf.quantize import mixed
+from hsitf.quantize.corrected import correct
 from hsitf.quantize.mixed import Operator, Recipe
 from hsitf.quantize.observed import observe
 from hsitf.quantize.ranges import Histogram
@@ -24,11 +27,17 @@ from hsitf.quantize.sensitivity import decibels
 
 # Patches on which operators are put in order; noise needs fewer than ranges.
 _SENSING = 64
+# A file is written for each, which takes seconds where they are many: `mou` has 2,000.
+MOST_WIDENED = 256
 # What a 16-bit recipe can widen: these have 16-bit kernels in every interpreter.
 _WIDENED = frozenset(
     {"ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "LOGISTIC"}
     | {"MEAN", "MUL", "SUB", "TANH"}
 )
+
+# As records say it.
+EQUALIZED = "channels equalized"
+CORRECTED = "biases corrected"
 
 Judge = Callable[[Path], float]
 Convert = Callable[[Path], None]
@@ -50,25 +59,42 @@ class Attempt:
 
 
 @dataclass(frozen=True, eq=False)
+class Form:
+    """A network of floats that integer files are made of.
+
+    Attributes:
+        means: What was done to it, in words.
+        source: Its float file.
+        plain: Makes the converter's own integer file of it; not tried where None.
+    """
+
+    means: tuple[str, ...]
+    source: Path
+    plain: Convert | None
+
+
+@dataclass(frozen=True, eq=False)
 class Bench:
     """What attempts are made with.
 
     Attributes:
         folder: To put them in.
-        source: The float file of the same network, with the same inputs.
-        plain: Makes the converter's own integer file; not tried where None.
+        own: What the converter's own files take, in words.
+        forms: The network, and what else computes the same; made when they are needed.
         calibration: What the file takes, (n, ...) float32.
         methods: What may choose ranges.
+        corrections: Whether biases are corrected: what to try, in order.
         judge: Points of overall accuracy that a file loses on validation pixels.
         bound: How many it may.
         progress: Told of every attempt.
     """
 
     folder: Path
-    source: Path
-    plain: Convert | None
+    own: tuple[str, ...]
+    forms: Iterable[Form]
     calibration: Floats
     methods: Sequence[str]
+    corrections: Sequence[bool]
     judge: Judge
     bound: float
     progress: Progress
@@ -91,33 +117,55 @@ def attempts(bench: Bench) -> Iterator[Attempt]:
 
 
 def _all(bench: Bench) -> Iterator[Attempt]:
-    if bench.plain is not None:
-        plain = bench.folder / "plain.tflite"
-        bench.plain(plain)
-        yield Attempt((), bench.judge(plain), plain)
-    seen = observe(bench.source, bench.calibration)
-    by_method = {name: _attempt(bench, seen, Recipe(name)) for name in bench.methods}
-    known = {name: attempt for name, attempt in by_method.items() if attempt is not None}
-    if not known:
-        bench.progress.say("the network has operators that no recipe makes integer")
-        return
-    best, *others = sorted(known, key=lambda name: known[name].drop)
-    yield known[best]
-    yield from (known[name] for name in others)
-    order = _costliest(bench, seen)
-    yield from _widened(bench, seen, best, order)
+    forms = []
+    for number, form in enumerate(bench.forms):
+        forms.append(form)
+        if form.plain is None:
+            continue
+        plain = bench.folder / f"plain{number}.tflite"
+        form.plain(plain)
+        for correction in bench.corrections:
+            yield _judged(bench, form, plain, bench.own, correction)
+    orders = []
+    for form in forms:
+        seen = observe(form.source, bench.calibration)
+        first = bench.corrections[0]
+        known = {name: _attempt(bench, form, seen, Recipe(name), first) for name in bench.methods}
+        found = {name: attempt for name, attempt in known.items() if attempt is not None}
+        if not found:
+            bench.progress.say("the network has operators that no recipe makes integer")
+            return
+        best, *others = sorted(found, key=lambda name: found[name].drop)
+        orders.append((form, seen, best))
+        yield found[best]
+        yield from (found[name] for name in others)
+        for correction in bench.corrections[1:]:
+            mended = _attempt(bench, form, seen, Recipe(best), correction)
+            if mended is not None:
+                yield mended
+    yield from _widened(bench, *orders[-1])
 
 
 def _widened(
-    bench: Bench, seen: Mapping[str, Histogram], method: str, order: Sequence[Operator]
+    bench: Bench, form: Form, seen: Mapping[str, Histogram], method: str
 ) -> Iterator[Attempt]:
     """More and more operators of 16 bits until they suffice, then as few as do."""
+    candidates = [one for one in mixed.operators(form.source) if one.kind in _WIDENED]
+    if len(candidates) > MOST_WIDENED:
+        bench.progress.say(
+            f"16-bit activations are not tried: {len(candidates)} operators are too many to try "
+            "each by itself"
+        )
+        return
+    order = _costliest(bench, form, seen, candidates)
     found: dict[int, Attempt] = {}
 
     def suffices(count: int) -> bool:
         if count not in found:
             wide = tuple(operator.output for operator in order[:count])
-            attempt = _attempt(bench, seen, Recipe(method, wide), order[:count])
+            attempt = _attempt(
+                bench, form, seen, Recipe(method, wide), bench.corrections[0], order[:count]
+            )
             # An operator that the recipe leaves in floats is no way out.
             if attempt is None:
                 return False
@@ -138,13 +186,15 @@ def _widened(
 
 def _attempt(
     bench: Bench,
+    form: Form,
     seen: Mapping[str, Histogram],
     recipe: Recipe,
+    correction: bool,
     wide: Sequence[Operator] = (),
 ) -> Attempt | None:
     """A file of a recipe, judged; None where it is not integer throughout."""
     path = bench.folder / f"{recipe.method}-{len(recipe.wide)}.tflite"
-    mixed.write(bench.source, seen, recipe, path)
+    mixed.write(form.source, seen, recipe, path)
     if contents.tflite(path).integer_share < 1:
         return None
     means = [f"ranges by {recipe.method}"]
@@ -153,20 +203,35 @@ def _attempt(
         means.append(
             f"16-bit activations in {len(wide)} operator{'s' if len(wide) > 1 else ''}: {names}"
         )
-    return Attempt(tuple(means), bench.judge(path), path)
+    return _judged(bench, form, path, means, correction)
 
 
-def _costliest(bench: Bench, seen: Mapping[str, Histogram]) -> list[Operator]:
+def _judged(
+    bench: Bench, form: Form, made: Path, means: Sequence[str], correction: bool
+) -> Attempt:
+    """An integer file under a name of its own, its biases corrected or not, judged."""
+    number = len(list(bench.folder.iterdir()))
+    path = bench.folder / f"{made.stem}-{number}.tflite"
+    if correction:
+        correct(form.source, made, bench.calibration, path, bench.progress)
+    else:
+        shutil.copyfile(made, path)
+    told = (*form.means, *means, *([CORRECTED] if correction else []))
+    return Attempt(told, bench.judge(path), path)
+
+
+def _costliest(
+    bench: Bench, form: Form, seen: Mapping[str, Histogram], found: Sequence[Operator]
+) -> list[Operator]:
     """The operators that can be widened, those first whose rounding alone costs logits most."""
     patches = bench.calibration[:_SENSING]
-    expected = mixed.logits(bench.source, patches)
+    expected = mixed.logits(form.source, patches)
     signal = float((expected.astype(np.float64) ** 2).sum())
-    found = [one for one in mixed.operators(bench.source) if one.kind in _WIDENED]
     bench.progress.start("finding what rounding costs most", len(found))
     path = bench.folder / "alone.tflite"
     costs = {}
     for operator in found:
-        mixed.write(bench.source, seen, Recipe(only=(operator.output,)), path)
+        mixed.write(form.source, seen, Recipe(only=(operator.output,)), path)
         noise = (mixed.logits(path, patches) - expected).astype(np.float64)
         costs[operator] = decibels(signal, float((noise**2).sum()))
         bench.progress.advance(1, f"{operator.name} {costs[operator]:.1f} dB")

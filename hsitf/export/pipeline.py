@@ -30,7 +30,7 @@ from hsitf.export.convert import (
     plain_size,
     weight_bytes,
 )
-from hsitf.export.means import Bench, attempts
+from hsitf.export.means import CORRECTED, EQUALIZED, Bench, Form, attempts
 from hsitf.export.micro import rehearse
 from hsitf.export.request import Request
 from hsitf.export.variants import VARIANTS, Variant
@@ -39,6 +39,8 @@ from hsitf.lower.fused import fused
 from hsitf.measure import Timing, interleaved, processor
 from hsitf.progress import Progress
 from hsitf.quantize.aware import EPOCHS, taught
+from hsitf.quantize.corrected import correct
+from hsitf.quantize.equalized import equalize
 from hsitf.quantize.ranges import METHODS
 from hsitf.quiet import quietly
 from hsitf.records import ExportRecord, Latency, Micro, RunRecord, SceneChoice
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     import keras
 
 GOLDEN_PATCHES = 16
+_HELP = "add --equalize and --correct-bias, or --max-drop 0.5, which tries what helps"
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,28 +318,81 @@ def _attempts(
     method = request.method(variant)
     calibration = Calibration(source.calibration, method, request.coarse(variant))
     own = ("one scale a dense layer",) if calibration.coarse else ()
-    if not variant.mended or request.max_drop is None:
-        variant.convert(lowered, calibration, file)
-        yield own if method is None else (f"ranges by {method}",)
-        return
-    data, pixels = source.data, source.data.split.validation
+    with tempfile.TemporaryDirectory(dir=file.parent) as place:
+        folder = Path(place)
+        if not variant.mended or request.max_drop is None:
+            yield own + _made(lowered, calibration, variant, request, file, folder, progress)
+            return
+        data, pixels = source.data, source.data.split.validation
 
-    def judge(path: Path) -> float:
-        runtime = variant.runtime(path, request.threads)
-        return verify.verify(runtime, source.validation, data, pixels).oa_drop
+        def judge(path: Path) -> float:
+            runtime = variant.runtime(path, request.threads)
+            return verify.verify(runtime, source.validation, data, pixels).oa_drop
 
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        plain = Path(folder) / "float32.tflite"
-        VARIANTS["float32"].convert(lowered, calibration, plain)
+        tries = folder / "tries"
+        tries.mkdir()
         bench = Bench(
-            Path(folder), plain,
-            None if method else lambda path: variant.convert(lowered, calibration, path),
-            source.calibration, [method] if method else list(METHODS), judge, request.max_drop,
-            progress,
+            tries, own, _forms(lowered, calibration, variant, request, folder),
+            source.calibration, [method] if method else list(METHODS),
+            (True,) if request.corrects(variant) else (False, True),
+            judge, request.max_drop, progress,
         )  # fmt: skip
         for attempt in attempts(bench):
             shutil.copyfile(attempt.file, file)
-            yield attempt.means or own
+            yield attempt.means
+
+
+def _made(
+    lowered: keras.Model,
+    calibration: Calibration,
+    variant: Variant,
+    request: Request,
+    file: Path,
+    folder: Path,
+    progress: Progress,
+) -> tuple[str, ...]:
+    """Writes a file by exactly the means that were asked for, and says which."""
+    means = () if calibration.method is None else (f"ranges by {calibration.method}",)
+    if request.equalizes(variant):
+        lowered, _ = equalize(lowered, calibration.patches)
+        means = (EQUALIZED, *means)
+    variant.convert(lowered, calibration, file)
+    if request.corrects(variant):
+        plain = folder / "float32.tflite"
+        VARIANTS["float32"].convert(lowered, calibration, plain)
+        correct(plain, file, calibration.patches, file, progress)
+        means = (*means, CORRECTED)
+    return means
+
+
+def _forms(
+    lowered: keras.Model,
+    calibration: Calibration,
+    variant: Variant,
+    request: Request,
+    folder: Path,
+) -> Iterator[Form]:
+    """The lowered network as it is, and with its channels equalized where that changes any."""
+    if not request.equalizes(variant):
+        yield _form(lowered, (), calibration, variant, folder / "float32.tflite")
+    equal, scaled = equalize(lowered, calibration.patches)
+    if scaled or request.equalizes(variant):
+        yield _form(equal, (EQUALIZED,), calibration, variant, folder / "equalized.tflite")
+
+
+def _form(
+    network: keras.Model,
+    means: tuple[str, ...],
+    calibration: Calibration,
+    variant: Variant,
+    path: Path,
+) -> Form:
+    VARIANTS["float32"].convert(network, calibration, path)
+
+    def plain(path: Path) -> None:
+        variant.convert(network, calibration, path)
+
+    return Form(means, path, None if calibration.method else plain)
 
 
 def _verified(
@@ -365,7 +421,8 @@ def _verified(
         )
     runtime = variant.runtime(file, request.threads)
     verification = verify.verify(runtime, source.reference, source.data, progress=progress)
-    verification.check(bounds, name)
+    helps = variant.mended and request.max_drop is None
+    verification.check(bounds, name, _HELP if helps else "")
     golden = _golden(source, runtime)
     micro = rehearse(file, golden) if request.rehearses(variant) else None
     return Exported(

@@ -31,6 +31,10 @@ class Request:
         tile: Side of the tile in pixels that an inference takes (see `lower.dense`); 0 for
             patches.
         qat: Whether the network of an integer file learns what rounding does to it before.
+        equalize: Whether channels are brought to comparable ranges before ranges are measured (see
+            `quantize.equalized`).
+        correct: Whether the biases of an int8 file take back what rounding shifts (see
+            `quantize.corrected`).
         calibration: What chooses ranges (see `ranges.METHODS`); None for each converter's own.
         c_array: Whether C sources of .tflite files are written beside them.
         micro: Whether .tflite files are run as microcontrollers do.
@@ -50,6 +54,8 @@ class Request:
     c_array: bool = False
     micro: bool = False
     android: bool = False
+    equalize: bool = False
+    correct: bool = False
 
     def __post_init__(self) -> None:
         if not self.variants:
@@ -59,11 +65,22 @@ class Request:
                 raise InputError(
                     f"{name} is out of range", received=getattr(self, name), allowed="1 or more"
                 )
-        if self.qat and not any(variant.mended for variant in self.variants):
+        integer = any(variant.mended for variant in self.variants)
+        for option, given, what in (
+            ("--qat", self.qat, "training with rounded numbers"),
+            ("--correct-bias", self.correct, "correcting biases"),
+        ):
+            if given and not integer:
+                raise InputError(
+                    f"{what} is for integer files", received=f"{option} without --int8",
+                    remedy=f"add --int8, or leave {option} out",
+                )  # fmt: skip
+        if self.equalize and not any(variant.calibrated for variant in self.variants):
             raise InputError(
-                "training with rounded numbers is for integer files",
-                received="--qat without --int8", remedy="add --int8, or leave --qat out",
-            )  # fmt: skip
+                "no file of these has ranges that channels share",
+                received="--equalize",
+                remedy="add --int8, --int16 or --onnx-int8, or leave --equalize out",
+            )
         if self.calibration is not None:
             known(self.calibration)
             if not any(variant.methods for variant in self.variants):
@@ -138,6 +155,14 @@ class Request:
     def teaches(self, variant: Variant) -> bool:
         """Whether the network of this kind of file learns with its numbers rounded before."""
         return self.qat and variant.mended
+
+    def equalizes(self, variant: Variant) -> bool:
+        """Whether channels of the network of this kind of file are equalized."""
+        return self.equalize and variant.calibrated
+
+    def corrects(self, variant: Variant) -> bool:
+        """Whether the biases of this kind of file are corrected."""
+        return self.correct and variant.mended
 
     def target(self, variant: Variant) -> Target:
         """What a variant is lowered for."""

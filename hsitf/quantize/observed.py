@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,8 @@ import numpy as np
 from hsitf.quantize.ranges import Histogram, histogram
 from hsitf.quantize.schemes import Floats
 from hsitf.quiet import quietly
+from hsitf.records import Tensor
+from hsitf.runtimes import dequantize, litert_tensor, quantize
 
 
 def observe(path: Path, patches: Floats) -> dict[str, Histogram]:
@@ -61,38 +64,54 @@ def _batches(running: _Running, patches: Floats) -> list[Floats]:
     return [patches[at : at + size] for at in range(0, len(patches) - size + 1, size)]
 
 
-class _LiteRT:
-    def __init__(self, path: Path) -> None:
+class Stepping:
+    """A .tflite file, of floats or integers, that shows what every operator makes.
+
+    Args:
+        file: Where it lies, or its bytes.
+        names: Of the tensors to show; None for all.
+
+    Attributes:
+        batch: Patches an inference takes.
+    """
+
+    def __init__(self, file: Path | bytes, names: Collection[str] | None = None) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+        given = {"model_content": file} if isinstance(file, bytes) else {"model_path": str(file)}
         # A delegate would compute without ever filling the tensors between its operators.
         with quietly():
             self._interpreter = Interpreter(
-                model_path=str(path), experimental_preserve_all_tensors=True,
+                **given, experimental_preserve_all_tensors=True,
                 experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             )  # fmt: skip
             self._interpreter.allocate_tensors()
         (source,) = self._interpreter.get_input_details()
-        self._source, self.batch = source["index"], int(source["shape"][0])
-        self._tensors = _variable(self._interpreter, path)
+        self._source, self._grid = source["index"], litert_tensor(source)
+        self.batch = int(source["shape"][0])
+        made = _real(self._interpreter)
+        self._made = {at: t for at, t in made.items() if names is None or t.name in names}
 
     def __call__(self, batch: Floats) -> dict[str, Floats]:
-        self._interpreter.set_tensor(self._source, batch)
+        """Runs (batch, ...) float32; values by name of the tensor, integers as what they mean."""
+        self._interpreter.set_tensor(self._source, quantize(batch, self._grid))
         self._interpreter.invoke()
-        return {name: self._interpreter.get_tensor(at) for name, at in self._tensors.items()}
+        return {
+            grid.name: dequantize(self._interpreter.get_tensor(at), grid)
+            for at, grid in self._made.items()
+        }
 
 
-def _variable(interpreter: Any, path: Path) -> dict[str, int]:
-    """Number by name of the float tensors that are not constants."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes())).subgraphs[0]
-    made = {int(at) for operator in graph.operators for at in operator.outputs}
-    made |= {int(at) for at in graph.inputs}
+def _real(interpreter: Any) -> dict[int, Tensor]:
+    """By number, the tensors that stand for real numbers and are not constants."""
+    made = {int(at) for node in interpreter._get_ops_details() for at in node["outputs"]}
+    made |= {details["index"] for details in interpreter.get_input_details()}
+    told = {details["index"]: details for details in interpreter.get_tensor_details()}
+    tensors = {at: litert_tensor(told[at]) for at in sorted(made)}
     return {
-        graph.tensors[at].name.decode(): at
-        for at in sorted(made)
-        if graph.tensors[at].type == schema.TensorType.FLOAT32
+        at: tensor
+        for at, tensor in tensors.items()
+        if tensor.dtype == "float32" or tensor.scale is not None
     }
 
 
@@ -129,6 +148,6 @@ def _is_float(value: Any) -> bool:
     return value is not None and value.type.tensor_type.elem_type == TensorProto.FLOAT
 
 
-_RUNNING: dict[str, type[_LiteRT] | type[_OnnxRuntime]] = {
-    ".tflite": _LiteRT, ".onnx": _OnnxRuntime,
+_RUNNING: dict[str, type[Stepping] | type[_OnnxRuntime]] = {
+    ".tflite": Stepping, ".onnx": _OnnxRuntime,
 }  # fmt: skip

@@ -1,0 +1,163 @@
+"""Bias correction: the means of an integer file's channels become those of the float file."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from hsitf.contents import tflite
+from hsitf.export.calibration import Calibration
+from hsitf.export.variants import VARIANTS
+from hsitf.files import size
+from hsitf.quantize import corrected, mixed
+from hsitf.quantize.corrected import correct
+from hsitf.quantize.mixed import Recipe
+from hsitf.quantize.observed import Stepping, observe
+from hsitf.runtimes import LiteRT, predict
+
+RNG = np.random.default_rng(0)
+# All positive, so that rounded weights shift what they sum up.
+PATCHES = RNG.uniform(0.5, 1, size=(96, 3, 3, 8)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(2)
+    inputs = x = keras.Input(batch_shape=(1, 3, 3, 8), name="patch")
+    # A layer whose biases are all zero has none in a .tflite file.
+    rest = {"bias_initializer": "random_normal"}
+    for layer in (
+        layers.Conv2D(16, 1, activation="relu", name="first", **rest),
+        layers.DepthwiseConv2D(3, activation="relu", name="second", **rest),
+        layers.Conv2D(16, 1, activation="relu", name="third", **rest),
+        layers.Flatten(),
+        layers.Dense(3, name="fourth", **rest),
+    ):
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+@pytest.fixture(scope="module")
+def files(network, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corrected")
+    for name in ("float32", "int8"):
+        VARIANTS[name].convert(network, Calibration(PATCHES), folder / f"{name}.tflite")
+    return folder
+
+
+def means(path):
+    running = Stepping(path)
+    found = [running(patch[None]) for patch in PATCHES]
+    return {
+        name: np.mean([one[name].reshape(-1, one[name].shape[-1]).mean(0) for one in found], 0)
+        for name in found[0]
+    }
+
+
+def shifts(files, path):
+    """Root mean squares, by tensor that both files make, of what its channels' means differ by."""
+    expected, found = means(files / "float32.tflite"), means(path)
+    names = [name for name in expected if name in found and "patch" not in name]
+    assert len(names) >= 4
+    return [float(np.sqrt(np.square(expected[name] - found[name]).mean())) for name in names]
+
+
+def test_means_are_those_of_the_float_file(files, tmp_path):
+    path = tmp_path / "corrected.tflite"
+    assert correct(files / "float32.tflite", files / "int8.tflite", PATCHES, path) == 4
+    before, after = shifts(files, files / "int8.tflite"), shifts(files, path)
+    assert np.mean(after) < 0.5 * np.mean(before)
+    made_of = tflite(path)
+    assert made_of.integer_share == 1
+    assert made_of.operators == tflite(files / "int8.tflite").operators
+
+
+def test_a_bias_by_hand(tmp_path):
+    """A bias off by 4,000 of its steps gets them back."""
+    inputs = keras.Input(batch_shape=(1, 4), name="patch")
+    model = keras.Model(inputs, layers.Dense(2, name="only", bias_initializer="ones")(inputs))
+    patches = RNG.uniform(-1, 1, size=(64, 4)).astype(np.float32)
+    for name in ("float32", "int8"):
+        VARIANTS[name].convert(model, Calibration(patches), tmp_path / f"{name}.tflite")
+    whole = corrected._read(tmp_path / "int8.tflite")
+    (one,) = corrected._biased(whole)
+    right = bias(whole)
+    corrected._add(whole, one.operator, np.array([4000.0, 0.0]))
+    (tmp_path / "off.tflite").write_bytes(corrected._bytes(whole))
+    correct(tmp_path / "float32.tflite", tmp_path / "off.tflite", patches, tmp_path / "back.tflite")
+    back = bias(corrected._read(tmp_path / "back.tflite"))
+    # An output's step is some 250 of a bias's, and some outputs saturated: that hides a little.
+    assert np.abs(back - right).max() <= 200
+
+
+def bias(model):
+    graph = model.subgraphs[0]
+    (at,) = [operator.inputs[2] for operator in graph.operators]
+    return np.frombuffer(bytes(model.buffers[graph.tensors[at].buffer].data), np.int32)
+
+
+def test_layers_with_one_bias_get_their_own(tmp_path):
+    """A file may keep equal biases once; each layer's correction is its own."""
+    keras.utils.set_random_seed(0)
+    inputs = x = keras.Input(batch_shape=(1, 8), name="patch")
+    small = {"bias_initializer": keras.initializers.Constant(0.01)}
+    for number in range(3):
+        x = layers.Dense(8, activation="relu", name=f"layer{number}", **small)(x)
+    model = keras.Model(inputs, x)
+    patches = RNG.uniform(0.5, 1, size=(64, 8)).astype(np.float32)
+    for name in ("float32", "int8"):
+        VARIANTS[name].convert(model, Calibration(patches), tmp_path / f"{name}.tflite")
+    path = tmp_path / "int8.tflite"
+    whole = corrected._read(path)
+    graph = whole.subgraphs[0]
+    # As other converters do: one tensor for all.
+    first = graph.operators[0].inputs[2]
+    for operator in graph.operators:
+        operator.inputs = np.array(operator.inputs)
+        operator.inputs[2] = first
+    path.write_bytes(corrected._bytes(whole))
+    correct(tmp_path / "float32.tflite", path, patches, path)
+    after = corrected._read(path).subgraphs[0]
+    assert len({int(operator.inputs[2]) for operator in after.operators}) == 3
+    found, expected = predict(LiteRT(path), patches), model.predict(patches, 1, verbose=0)
+    assert np.abs((found - expected).mean(0)).max() < 0.01 * np.abs(expected).max()
+
+
+def test_constants_behind_the_flatbuffer_are_read(files, tmp_path):
+    """ai-edge-quantizer lays the constants of larger files there."""
+    source = files / "float32.tflite"
+    quantized = tmp_path / "recipe.tflite"
+    mixed.write(source, observe(source, PATCHES), Recipe("min-max"), quantized)
+    whole = quantized.read_bytes()
+    model = corrected._read(quantized)
+    kept = bytearray()
+    for buffer in model.buffers:
+        if buffer.data is not None and len(buffer.data):
+            data, buffer.data = bytes(buffer.data), None
+            buffer.offset, buffer.size = 2**30 + len(kept), len(data)
+            kept += data + bytes(-len(data) % 16)
+    # The offsets count from the start of the file, whose length their digits do not change.
+    start = -(-len(corrected._bytes(model)) // 16) * 16
+    for buffer in model.buffers:
+        if buffer.offset:
+            buffer.offset += start - 2**30
+    head = corrected._bytes(model)
+    moved = tmp_path / "moved.tflite"
+    moved.write_bytes(head + bytes(start - len(head)) + bytes(kept))
+    assert len(whole) > 1000
+    plain, behind = tmp_path / "plain-c.tflite", tmp_path / "moved-c.tflite"
+    assert correct(source, quantized, PATCHES, plain) == correct(source, moved, PATCHES, behind)
+    assert np.array_equal(predict(LiteRT(plain), PATCHES), predict(LiteRT(behind), PATCHES))
+    assert size(behind) == size(plain)
+
+
+def test_steps_are_bounded(files, monkeypatch, tmp_path):
+    runs = []
+    real = corrected._means
+    monkeypatch.setattr(corrected, "_means", lambda *given: runs.append(1) or real(*given))
+    monkeypatch.setattr(corrected, "STEPS", 2)
+    correct(files / "float32.tflite", files / "int8.tflite", PATCHES, tmp_path / "c.tflite")
+    # Once the float file, twice the integer one, whose four layers are corrected two at a time.
+    assert len(runs) == 3
