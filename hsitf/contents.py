@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hsitf import flat
 from hsitf.records import Operator
 
 # Operators that move or convert numbers and compute nothing. All others count as arithmetic.
@@ -82,21 +83,21 @@ def nodes(path: Path) -> tuple[Node, ...]:
     """The operators of a .tflite file, in the order they are computed in."""
     from ai_edge_litert import schema_py_generated as schema
 
-    types, codes = _names(schema.TensorType), _names(schema.BuiltinOperator)
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
-    found = []
+    # As NumPy has them.
+    types = {value: name.lower() for value, name in flat.named(schema.TensorType).items()}
+    model = flat.read(path)
+    found: list[Node] = []
     for graph in model.subgraphs:
         seen = [_operand(tensor, model.buffers, types) for tensor in graph.tensors]
-        for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            found.append(
-                Node(
-                    codes[max(code.builtinCode, code.deprecatedBuiltinCode)],
-                    tuple(seen[index] for index in operator.inputs if index >= 0),
-                    tuple(seen[index] for index in operator.outputs),
-                    operator.builtinOptions,
-                )
+        found += [
+            Node(
+                flat.kind(model, operator),
+                tuple(seen[index] for index in operator.inputs if index >= 0),
+                tuple(seen[index] for index in operator.outputs),
+                operator.builtinOptions,
             )
+            for operator in graph.operators
+        ]
     return tuple(found)
 
 
@@ -208,13 +209,3 @@ def _counted(found: Iterable[tuple[str, str]]) -> tuple[Operator, ...]:
         Operator(op, kind, count)
         for (op, kind), count in sorted(Counter(found).items(), key=lambda item: (-item[1], item))
     )
-
-
-def _names(enumeration: Any) -> dict[int, str]:
-    """Names of a flatbuffer enumeration by value; types lower-case as NumPy has them."""
-    lower = enumeration.__name__ == "TensorType"
-    return {
-        value: name.lower() if lower else name
-        for name, value in vars(enumeration).items()
-        if isinstance(value, int)
-    }

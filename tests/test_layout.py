@@ -13,10 +13,11 @@ KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 
 # The one direction of the house: a module imports only from those above it.
 ORDER = [
-    "errors", "files", "quiet", "progress", "measure", "tables", "figures", "scenes", "metrics",
-    "layers", "zoo", "bands", "records", "data", "runs", "graph", "cost", "train", "options",
-    "reduction", "targets", "lower", "contents", "runtimes", "verify", "quantize", "export",
-    "prune", "smoothing", "classify", "draw", "bench", "explain", "sweep", "report", "cli",
+    "errors", "files", "flat", "quiet", "progress", "measure", "tables", "figures", "scenes",
+    "metrics", "layers", "zoo", "bands", "records", "data", "runs", "graph", "cost", "train",
+    "options", "reduction", "targets", "lower", "contents", "runtimes", "verify", "quantize",
+    "export", "prune", "smoothing", "classify", "draw", "bench", "explain", "sweep", "report",
+    "cli",
 ]  # fmt: skip
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf import flat
 from hsitf.files import replacing
 from hsitf.progress import Progress, Silent
 from hsitf.quantize.observed import Stepping
@@ -67,7 +68,7 @@ def correct(
     progress = progress or Silent()
     batch = Stepping(source).batch
     patches = patches[: max(_PATCHES // batch, 1) * batch]
-    model = _read(quantized)
+    model = flat.read(quantized)
     named = _biased(model)
     expected = _means(source, patches, {one.output for one in named})
     biased = [one for one in named if one.output in expected]
@@ -80,7 +81,7 @@ def correct(
         for one in now:
             shift = (expected[one.output] - found[one.output]) / one.scale
             _add(model, one.operator, np.round(shift))
-        whole = _bytes(model)
+        whole = flat.written(model)
         progress.advance(1)
     with replacing(path) as temporary:
         temporary.write_bytes(whole)
@@ -100,38 +101,16 @@ def _means(file: Path | bytes, patches: Floats, names: set[str]) -> dict[str, ND
     return {name: total / len(batches) for name, total in sums.items()}
 
 
-def _read(path: Path) -> Any:
-    from ai_edge_litert import schema_py_generated as schema
-
-    whole = path.read_bytes()
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(whole))
-    for buffer in model.buffers:
-        # A file may keep its constants behind the flatbuffer; 0 and 1 say that it does not.
-        if buffer.offset > 1:
-            kept = whole[buffer.offset : buffer.offset + buffer.size]
-            buffer.data, buffer.offset, buffer.size = np.frombuffer(kept, np.uint8), 0, 0
-    return model
-
-
-def _bytes(model: Any) -> bytes:
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
 def _biased(model: Any) -> list[_Biased]:
     """The operators with a bias of 32 bits, in their order."""
     from ai_edge_litert import schema_py_generated as schema
 
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
     graph = model.subgraphs[0]
     found = []
     for number, operator in enumerate(graph.operators):
-        code = model.operatorCodes[operator.opcodeIndex]
-        kind = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        if kind not in _KERNELS or len(operator.inputs) < 3 or operator.inputs[2] < 0:
+        if flat.kind(model, operator) not in _KERNELS:
+            continue
+        if len(operator.inputs) < 3 or operator.inputs[2] < 0:
             continue
         bias = graph.tensors[operator.inputs[2]]
         if bias.type != schema.TensorType.INT32:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hsitf import flat
 from hsitf.contents import MOVING
 from hsitf.errors import InputError, unknown
 from hsitf.files import replacing
@@ -67,15 +68,11 @@ class Recipe:
 
 def operators(path: Path) -> list[Operator]:
     """The operators of a float .tflite file that compute, in their order."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    model = flat.read(path)
     graph = model.subgraphs[0]
     found = []
     for operator in graph.operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        kind = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        kind = flat.kind(model, operator)
         if kind not in MOVING:
             found.append(Operator(kind, graph.tensors[operator.outputs[0]].name.decode()))
     return found
@@ -182,9 +179,7 @@ def _limits(
 
 def _touching(source: Path, outputs: Sequence[str]) -> set[str]:
     """Names of the tensors that these operators read and make."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph = schema.ModelT.InitFromObj(schema.Model.GetRootAs(source.read_bytes())).subgraphs[0]
+    graph = flat.read(source).subgraphs[0]
     names = [tensor.name.decode() for tensor in graph.tensors]
     return {
         names[at]
