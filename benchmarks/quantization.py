@@ -1,12 +1,15 @@
 """What quantization costs and saves, for trained networks, as Markdown tables.
 
     PYTHONPATH=. python benchmarks/quantization.py drops RUN ... [--data-dir DIR] [--bound 0.5]
+    PYTHONPATH=. python benchmarks/quantization.py means RUN ... [--data-dir DIR]
     PYTHONPATH=. python benchmarks/quantization.py sizes RUN ... [--data-dir DIR]
     PYTHONPATH=. python benchmarks/quantization.py triples RUN ... [--data-dir DIR] [--most 2000]
 
 `drops`: overall accuracy lost by the converter's own int8 file, and by the one that keeps a bound,
-with the means that it took. `sizes`: bytes of every kind of file over those of the float file of
-its format. `triples`: loss in few bits of activations, weights and accumulators, simulated.
+with the means that it took. `means`: the loss, and the agreement with the float network, as
+converted, with biases corrected, with channels equalized, and with both. `sizes`: bytes of every
+kind of file over those of the float file of its format. `triples`: loss in few bits of activations,
+weights and accumulators, simulated.
 A RUN is a folder that `python -m hsitf.train` wrote.
 """
 
@@ -58,6 +61,20 @@ def drops(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str
     return run.record.scene.name, float_oa, *cells
 
 
+def means(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
+    """Of one network: change of accuracy and agreement in percent, by what costs nothing in use."""
+    cells = []
+    for equalize, correct in ((False, False), (False, True), (True, False), (True, True)):
+        options = {"equalize": equalize, "correct": correct}
+        bundles, refused = exported(run, ("int8",), choice, 100.0, **options)
+        if refused:
+            cells.append(str(refused[0].received))
+            continue
+        record = bundles[0].record
+        cells.append(f"{0 - record.oa_drop:+.2f} / {100 * record.agreement:.2f}")
+    return run.record.scene.name, *cells
+
+
 def sizes(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
     """Of one network: bytes over the float file, by variant."""
     bundles, _ = exported(run, ("float32", "onnx", *FLOAT_OF), choice, 100.0)
@@ -80,11 +97,12 @@ def bits(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str,
 
 
 def exported(
-    run: Run, names: Sequence[str], choice: SceneChoice, bound: float | None
+    run: Run, names: Sequence[str], choice: SceneChoice, bound: float | None, **options: bool
 ) -> tuple[list[Bundle], list[HsitfError]]:
     """Files of a network, in a folder that goes."""
     with tempfile.TemporaryDirectory() as folder:
-        request = Request(tuple(map(variant, names)), max_drop=bound, root=Path(folder))
+        kinds = tuple(map(variant, names))
+        request = Request(kinds, max_drop=bound, root=Path(folder), **options)
         bundles, refused = export(run, request, Silent(), choice)
     return bundles, list(refused)
 
@@ -92,6 +110,7 @@ def exported(
 Row = Callable[[Run, SceneChoice, argparse.Namespace], tuple[str, ...]]
 TABLES: dict[str, tuple[Row, tuple[str, ...]]] = {
     "drops": (drops, ("scene", "float OA", "int8 change", "with the bound", "by")),
+    "means": (means, ("scene", "as converted", "--correct-bias", "--equalize", "both")),
     "sizes": (sizes, ("scene", "float32, bytes", *FLOAT_OF)),
     "triples": (bits, ("scene", "float OA", *TRIPLES)),
 }
