@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from hsitf.errors import InputError
+from hsitf.errors import InputError, VerificationError
+from hsitf.export import pipeline
 from hsitf.export.calibration import Calibration
 from hsitf.export.means import CORRECTED, EQUALIZED, Bench, Form, attempts
-from hsitf.export.variants import VARIANTS
+from hsitf.export.request import Request
+from hsitf.export.variants import VARIANTS, variant
 from hsitf.progress import Silent
 from hsitf.quantize import mixed
 from hsitf.quantize.mixed import Recipe
@@ -124,6 +128,23 @@ def test_where_nothing_suffices_the_best_is_judged(network, source, tmp_path):
     found = list(attempts(bench(network, source, tmp_path, lambda path: next(losses, 10.0))))
     assert len(found) == 1
     assert found[0].drop == 7.0
+
+
+def test_what_the_network_itself_lacks_is_told(monkeypatch, tmp_path):
+    """Where training with rounding does not help either, its own shortfall is no one's matter."""
+    errors = iter([VerificationError("of the network"), VerificationError("of the taught one")])
+
+    def refused(*given):
+        raise next(errors)
+
+    monkeypatch.setattr(pipeline, "_convert", refused)
+    monkeypatch.setattr(pipeline, "_source", lambda *given: None)
+    kind = variant("int8")
+    origin = SimpleNamespace(data=SimpleNamespace(reducer=None))
+    request = Request((kind,), max_drop=0.5)
+    with pytest.raises(VerificationError, match="of the network"):
+        pipeline._passing(origin, {"int8": None}, kind, request, tmp_path, Silent())
+    assert not list(errors)
 
 
 def test_a_wide_operator_errs_less(source, tmp_path):

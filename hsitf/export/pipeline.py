@@ -264,14 +264,19 @@ def _passing(
     """
     try:
         return _convert(sources[variant.name], variant, request, folder, progress)
-    except VerificationError:
+    except VerificationError as error:
         if not variant.mended or request.max_drop is None or request.teaches(variant):
             raise
+        refused = error
         progress.say(f"{variant.name} loses too much by any ranges: training it with rounding")
     way = replace(Way.of(request, variant, origin.data.reducer), teach=True)
     # What is written down of the file is of this source from now on.
     sources[variant.name] = _source(origin, request, {request.target(variant)}, way, progress)
-    return _convert(sources[variant.name], variant, request, folder, progress)
+    try:
+        return _convert(sources[variant.name], variant, request, folder, progress)
+    except VerificationError:
+        # What the network as it was trained lacks is what a user should read.
+        raise refused from None
 
 
 def _convert(
