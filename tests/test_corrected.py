@@ -159,5 +159,53 @@ def test_steps_are_bounded(files, monkeypatch, tmp_path):
     monkeypatch.setattr(corrected, "_means", lambda *given: runs.append(1) or real(*given))
     monkeypatch.setattr(corrected, "STEPS", 2)
     correct(files / "float32.tflite", files / "int8.tflite", PATCHES, tmp_path / "c.tflite")
-    # Once the float file, twice the integer one, whose four layers are corrected two at a time.
-    assert len(runs) == 3
+    # The float file; the integer one before and after each of two steps, and at the very ends.
+    assert len(runs) == 1 + 2 * 2 + 2
+
+
+def test_deep_networks_come_nearer(tmp_path):
+    """Forty layers, each corrected with those before it corrected."""
+    keras.utils.set_random_seed(0)
+    inputs = x = keras.Input(batch_shape=(1, 16), name="patch")
+    rest = {"kernel_initializer": "he_normal", "bias_initializer": "random_normal"}
+    for number in range(40):
+        x = layers.Dense(16, activation="relu", name=f"layer{number}", **rest)(x)
+    model = keras.Model(inputs, layers.Dense(3, name="last", **rest)(x))
+    patches = RNG.uniform(0.2, 1, size=(64, 16)).astype(np.float32)
+    for name in ("float32", "int8"):
+        VARIANTS[name].convert(model, Calibration(patches), tmp_path / f"{name}.tflite")
+    expected = model.predict(patches, 1, verbose=0)
+    path = tmp_path / "corrected.tflite"
+    assert correct(tmp_path / "float32.tflite", tmp_path / "int8.tflite", patches, path) == 41
+    before, after = (
+        np.square(predict(LiteRT(file), patches) - expected).mean()
+        for file in (tmp_path / "int8.tflite", path)
+    )
+    assert after < before
+
+
+def test_what_comes_no_nearer_is_left(files, monkeypatch, tmp_path):
+    """A correction of the wrong sign is taken back, bias by bias."""
+    real = corrected._shift
+    monkeypatch.setattr(corrected, "_shift", lambda *given: -real(*given))
+    path = tmp_path / "same.tflite"
+    correct(files / "float32.tflite", files / "int8.tflite", PATCHES, path)
+    expected = predict(LiteRT(files / "int8.tflite"), PATCHES)
+    assert np.array_equal(predict(LiteRT(path), PATCHES), expected)
+
+
+def test_patches_that_are_no_numbers_change_nothing(files, tmp_path):
+    path = tmp_path / "same.tflite"
+    spoiled = PATCHES.copy()
+    spoiled[3] = np.nan
+    assert correct(files / "float32.tflite", files / "int8.tflite", spoiled, path) == 0
+    assert path.read_bytes() == (files / "int8.tflite").read_bytes()
+
+
+def test_biases_keep_room_for_their_sum(files):
+    model = flat.read(files / "int8.tflite")
+    one = corrected._biased(model)[0]
+    corrected._add(model, one.operator, np.full(16, 2.0**40))
+    at = model.subgraphs[0].operators[one.operator].inputs[2]
+    buffer = model.buffers[model.subgraphs[0].tensors[at].buffer]
+    assert np.frombuffer(bytes(buffer.data), np.int32).tolist() == [2**30] * 16

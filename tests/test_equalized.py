@@ -99,6 +99,58 @@ def test_a_layer_used_twice_keeps_its_weights():
     assert equalize(model, np.ones((1, 2), np.float32))[1] == 0
 
 
+def unlike(model):
+    """Random weights whose channels differ by up to ten octaves."""
+    for layer in model.layers:
+        given = [RNG.normal(size=one.shape) for one in layer.get_weights()]
+        layer.set_weights([one * 2.0 ** RNG.integers(-5, 6, one.shape[-1]) for one in given])
+    return model
+
+
+def test_a_layer_used_again_keeps_what_it_read_first():
+    inputs = keras.Input(batch_shape=(1, 3), name="patch")
+    shared, first = layers.Dense(3), layers.Dense(3)
+    x = layers.Concatenate()([shared(first(inputs)), shared(inputs)])
+    model = unlike(keras.Model(inputs, layers.Dense(2)(x)))
+    patches = RNG.normal(size=(8, 3)).astype(np.float32)
+    same(model, equalize(model, patches)[0], patches)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_axes_folded_into_the_batch_keep_their_channels(batch):
+    """Lowering counts leading axes as batch where it moves others."""
+    inputs = keras.Input((4, 3, 2), name="patch")
+    x = layers.Conv2D(4, 3, groups=2, padding="same")(layers.Conv2D(6, 1)(inputs))
+    x = layers.Permute((3, 2, 1))(x)[:, :, :, 1::2]
+    x = layers.Flatten()(layers.Conv2D(2, (3, 2))(x))
+    model = lower(unlike(keras.Model(inputs, x)), batch=batch, target=INTEGER)
+    patches = RNG.normal(size=(8, 4, 3, 2)).astype(np.float32)
+    expected = model.predict(patches, batch_size=batch, verbose=0)
+    found = equalize(model, patches)[0].predict(patches, batch_size=batch, verbose=0)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_a_value_beside_a_channel_is_no_padding(pooled):
+    inputs = keras.Input(batch_shape=(1, 4, 4, 3), name="patch")
+    x = layers.Concatenate(axis=1)([layers.Conv2D(3, 1)(inputs), inputs])
+    if pooled:
+        x = layers.MaxPooling2D(2, 1)(x)
+    x = layers.Flatten()(layers.Conv2D(4, 2)(x))
+    model = unlike(keras.Model(inputs, layers.Dense(3)(x)))
+    patches = RNG.normal(size=(8, 4, 4, 3)).astype(np.float32)
+    same(model, equalize(model, patches)[0], patches)
+
+
+def test_a_weight_that_is_no_number_stays_alone():
+    model = chain(layers.Dense(3, activation="relu", name="first"), layers.Dense(2), shape=(2,))
+    kernel, bias = weights(unlike(model), "first")
+    kernel[:, 1] = np.nan
+    model.get_layer("first").set_weights([kernel, bias])
+    equal, _ = equalize(model, RNG.normal(size=(8, 2)).astype(np.float32))
+    assert np.isfinite(weights(equal, "first")[0][:, [0, 2]]).all()
+
+
 def test_channels_side_by_side_stay_their_own():
     inputs = keras.Input(batch_shape=(1, 2, 2, 2), name="patch")
     parts = [layers.Conv2D(2, 1, name=name)(inputs) for name in ("one", "two")]

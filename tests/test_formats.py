@@ -294,19 +294,30 @@ def test_rounding_can_be_learned(shell, exported):
         assert golden["stored_outputs"].dtype == np.int8
 
 
-def test_channels_and_biases_are_mended_when_asked(shell, exported):
+def test_biases_are_mended_when_asked(shell, exported):
+    """And where a tangent keeps no factor, no channel is called equalized."""
     options = ("--int8", "--onnx-int8", "--equalize", "--correct-bias", "--out", "mended")
     done = shell("export", *HU, *shell.SCENE, *options)
     assert done.returncode == 0, done.stderr
+    assert "int8: no channel can be equalized" in done.stderr
     records = {
         name: Bundle.open(shell.folder / "mended/tiny/hu" / name).record
         for name in ("int8", "onnx-int8")
     }
-    assert records["int8"].means == ("channels equalized", "biases corrected")
-    assert records["onnx-int8"].means == ("channels equalized",)
+    assert records["int8"].means == ("biases corrected",)
+    assert records["onnx-int8"].means == ()
     assert records["int8"].integer_share == 1
     plain = Bundle.open(exported[1] / "int8").record
     assert records["int8"].bytes == pytest.approx(plain.bytes, abs=4096)
+
+
+def test_channels_are_equalized_when_asked(shell):
+    options = ("--int8", "--onnx-int8", "--equalize", "--out", "equal")
+    done = shell("export", "--model", "li", *shell.SCENE, *options)
+    assert done.returncode == 0, done.stderr
+    for name in ("int8", "onnx-int8"):
+        record = Bundle.open(shell.folder / "equal/tiny/li" / name).record
+        assert record.means == ("channels equalized",)
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,21 @@ def test_what_the_network_itself_lacks_is_told(monkeypatch, tmp_path):
     assert not list(errors)
 
 
+def test_a_network_that_no_recipe_makes_integer_is_refused(tmp_path):
+    inputs = keras.Input(batch_shape=(1, 4), name="patch")
+    model = keras.Model(inputs, layers.Dense(2)(layers.ELU()(layers.Dense(4)(inputs))))
+    path = tmp_path / "float32.tflite"
+    patches = RNG.normal(size=(8, 4)).astype(np.float32)
+    VARIANTS["float32"].convert(model, Calibration(patches), path)
+    (tmp_path / "tries").mkdir()
+    wanted = Bench(
+        tmp_path / "tries", (), [Form((), path, None)], patches, ("mse",), (False,),
+        lambda path: 0.0, 0.5, Silent(),
+    )  # fmt: skip
+    with pytest.raises(VerificationError, match="leave --calibration out"):
+        list(attempts(wanted))
+
+
 def test_a_wide_operator_errs_less(source, tmp_path):
     seen = observe(source, PATCHES)
     known = [operator.output for operator in mixed.operators(source)]

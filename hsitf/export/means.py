@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from hsitf import contents
+from hsitf.errors import VerificationError
 from hsitf.progress import Progress
 from hsitf.quantize import mixed
 from hsitf.quantize.corrected import correct
@@ -104,6 +105,9 @@ def attempts(bench: Bench) -> Iterator[Attempt]:
     """Integer files that keep the bound on validation pixels, the simplest first.
 
     Where none does, the best one: what judges it afterwards says what is wrong with it.
+
+    Raises:
+        VerificationError: No file is integer throughout.
     """
     made: list[Attempt] = []
     for attempt in _all(bench):
@@ -112,6 +116,12 @@ def attempts(bench: Bench) -> Iterator[Attempt]:
         bench.progress.say(f"int8 with {told}: {attempt.drop:+.2f} points lost in validation")
         if attempt.drop <= bench.bound:
             yield attempt
+    if not made:
+        raise VerificationError(
+            "no integer file can be made of this network with ranges by choice",
+            received="operators that ai-edge-quantizer leaves in floats",
+            remedy="leave --calibration out",
+        )
     if not any(attempt.drop <= bench.bound for attempt in made):
         yield min(made, key=lambda attempt: attempt.drop)
 
@@ -136,14 +146,15 @@ def _all(bench: Bench) -> Iterator[Attempt]:
             bench.progress.say("the network has operators that no recipe makes integer")
             return
         best, *others = sorted(found, key=lambda name: found[name].drop)
-        orders.append((form, seen, best))
+        orders.append((form, seen, best, found[best].drop))
         yield found[best]
         yield from (found[name] for name in others)
         for correction in bench.corrections[1:]:
             mended = _attempt(bench, form, seen, Recipe(best), correction)
             if mended is not None:
                 yield mended
-    yield from _widened(bench, *orders[-1])
+    form, seen, best, _ = min(orders, key=lambda order: order[-1])
+    yield from _widened(bench, form, seen, best)
 
 
 def _widened(
@@ -212,12 +223,12 @@ def _judged(
     """An integer file under a name of its own, its biases corrected or not, judged."""
     number = len(list(bench.folder.iterdir()))
     path = bench.folder / f"{made.stem}-{number}.tflite"
-    if correction:
-        correct(form.source, made, bench.calibration, path, bench.progress)
-    else:
+    told = [*form.means, *means]
+    if not correction:
         shutil.copyfile(made, path)
-    told = (*form.means, *means, *([CORRECTED] if correction else []))
-    return Attempt(told, bench.judge(path), path)
+    elif correct(form.source, made, bench.calibration, path, bench.progress):
+        told.append(CORRECTED)
+    return Attempt(tuple(told), bench.judge(path), path)
 
 
 def _costliest(

@@ -359,14 +359,19 @@ def _made(
     """Writes a file by exactly the means that were asked for, and says which."""
     means = () if calibration.method is None else (f"ranges by {calibration.method}",)
     if request.equalizes(variant):
-        lowered, _ = equalize(lowered, calibration.patches)
-        means = (EQUALIZED, *means)
+        lowered, scaled = equalize(lowered, calibration.patches)
+        if scaled:
+            means = (EQUALIZED, *means)
+        else:
+            progress.say(f"{variant.name}: no channel can be equalized")
     variant.convert(lowered, calibration, file)
     if request.corrects(variant):
         plain = folder / "float32.tflite"
         VARIANTS["float32"].convert(lowered, calibration, plain)
-        correct(plain, file, calibration.patches, file, progress)
-        means = (*means, CORRECTED)
+        if correct(plain, file, calibration.patches, file, progress):
+            means = (*means, CORRECTED)
+        else:
+            progress.say(f"{variant.name}: no bias can be corrected")
     return means
 
 
@@ -382,7 +387,8 @@ def _forms(
         yield _form(lowered, (), calibration, variant, folder / "float32.tflite")
     equal, scaled = equalize(lowered, calibration.patches)
     if scaled or request.equalizes(variant):
-        yield _form(equal, (EQUALIZED,), calibration, variant, folder / "equalized.tflite")
+        means = (EQUALIZED,) if scaled else ()
+        yield _form(equal, means, calibration, variant, folder / "equalized.tflite")
 
 
 def _form(

@@ -72,7 +72,7 @@ class Request:
         ):
             if given and not integer:
                 raise InputError(
-                    f"{what} is for integer files", received=f"{option} without --int8",
+                    f"{what} is for int8 .tflite files", received=f"{option} without --int8",
                     remedy=f"add --int8, or leave {option} out",
                 )  # fmt: skip
         if self.equalize and not any(variant.calibrated for variant in self.variants):

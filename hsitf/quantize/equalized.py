@@ -34,20 +34,22 @@ Numbers = NDArray[np.int64]
 
 @dataclass(eq=False)
 class _Network:
-    """Channels of all layers that make some, numbered from 1, and who reads them.
+    """Channels of all layers that make some, numbered from 2, and who reads them.
+
+    0 is a zero of padding, which any factor leaves, 1 a number that has to stay as it is.
 
     Attributes:
         makers: By layer, the numbers of its channels, (channels,).
         readers: Layers with the tensor that each reads and the number of the channel at each
-            position of it, without batch; 0 where no channel is.
+            position of it, batch included: what is lowered may fold other axes into the batch.
         fixed: Numbers of channels that are read by what keeps no factor.
-        count: Channels so far.
+        count: Numbers so far.
     """
 
     makers: dict[Any, Numbers] = field(default_factory=dict)
     readers: list[tuple[Any, Any, Numbers]] = field(default_factory=list)
-    fixed: set[int] = field(default_factory=set)
-    count: int = 0
+    fixed: set[int] = field(default_factory=lambda: {0, 1})
+    count: int = 1
 
     def fix(self, numbers: Numbers) -> None:
         self.fixed.update(np.unique(numbers).tolist())
@@ -57,7 +59,7 @@ def equalize(model: keras.Model, patches: Floats) -> tuple[keras.Model, int]:
     """Brings channels that share a scale to comparable ranges.
 
     Args:
-        model: A lowered network; left as it is.
+        model: A lowered network of one input; left as it is.
         patches: What it takes, (n, ...) float32, n a multiple of its batch.
 
     Returns:
@@ -65,7 +67,7 @@ def equalize(model: keras.Model, patches: Floats) -> tuple[keras.Model, int]:
         range; and how many of its channels were scaled.
     """
     network = _Network()
-    entering = [np.zeros(tensor.shape[1:], np.int64) for tensor in model.inputs]
+    entering = [np.ones(_sizes(tensor.shape), np.int64) for tensor in model.inputs]
     for leaving in walk(model, entering, lambda call, values: _through(network, call, values)):
         network.fix(leaving)
     factors = _factors(network, model, patches)
@@ -76,7 +78,7 @@ def equalize(model: keras.Model, patches: Floats) -> tuple[keras.Model, int]:
         _divide(twins[id(layer)], factors[numbers])
     for layer, _, numbers in network.readers:
         _multiply(twins[id(layer)], factors[_by_channel(numbers)])
-    return copy, int((factors[1:] != 1).sum())
+    return copy, int((factors != 1).sum())
 
 
 def _layers(model: keras.Model) -> list[Any]:
@@ -90,9 +92,9 @@ def _layers(model: keras.Model) -> list[Any]:
     return found
 
 
-def _shape(call: Call) -> tuple[int, ...]:
-    """Of the first tensor that leaves a call, without batch; a lowered network's are fixed."""
-    return tuple(int(size or 0) for size in call.shapes[0][1:])
+def _sizes(shape: tuple[int | None, ...]) -> tuple[int, ...]:
+    """A shape with an open batch as one of 1."""
+    return tuple(int(size or 1) for size in shape)
 
 
 def _through(network: _Network, call: Call, values: list[Numbers]) -> list[Numbers]:
@@ -104,12 +106,12 @@ def _through(network: _Network, call: Call, values: list[Numbers]) -> list[Numbe
         return [values[0]]
     if isinstance(operation, _POOLING) and _is_uniform(values[0]):
         last = values[0].reshape(-1, values[0].shape[-1]).max(0)
-        return [np.broadcast_to(last, _shape(call))]
+        return [np.broadcast_to(last, _sizes(call.shapes[0]))]
     if _rearranges(operation):
         return _rearranged(call, values)
     for value in values:
         network.fix(value)
-    return [np.zeros(tensor.shape[1:], np.int64) for tensor in call.node.outputs]
+    return [np.ones(_sizes(tensor.shape), np.int64) for tensor in call.node.outputs]
 
 
 _KERNELS = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
@@ -140,12 +142,10 @@ def _rearranges(operation: Any) -> bool:
 def _rearranged(call: Call, values: list[Numbers]) -> list[Numbers]:
     """What an operation does to numbers it does to the numbers of their channels."""
     # Exact: float32 counts to 2^24, and no network here has so many channels.
-    given = [ops.convert_to_tensor(value[None].astype(np.float32)) for value in values]
-    batch = call.node.arguments.keras_tensors[0].shape[0] or 1
-    given = [ops.repeat(value, batch, 0) for value in given]
+    given = [ops.convert_to_tensor(value.astype(np.float32)) for value in values]
     leaving = call.repeated(call.operation, given)
     found = leaving if isinstance(leaving, list | tuple) else [leaving]
-    return [np.asarray(ops.convert_to_numpy(one)[0], np.int64) for one in found]
+    return [np.asarray(ops.convert_to_numpy(one), np.int64) for one in found]
 
 
 def _is_uniform(numbers: Numbers) -> bool:
@@ -166,11 +166,14 @@ def _kernel(network: _Network, call: Call, entering: Numbers) -> Numbers:
         network.fix(entering)
     else:
         network.readers.append((layer, call.node.arguments.keras_tensors[0], entering))
-    shape = _shape(call)
+    shape = _sizes(call.shapes[0])
     made = np.arange(network.count + 1, network.count + shape[-1] + 1)
     network.count += shape[-1]
     if again:
         network.fix(network.makers.get(layer, made[:0]))
+        for other, _, numbers in network.readers:
+            if other is layer:
+                network.fix(numbers)
     network.makers[layer] = made
     if again or layer.activation not in _STRAIGHT:
         network.fix(made)
@@ -178,7 +181,7 @@ def _kernel(network: _Network, call: Call, entering: Numbers) -> Numbers:
 
 
 def _factors(network: _Network, model: keras.Model, patches: Floats) -> Floats:
-    """By number of a channel, what it is divided by: a power of two; number 0 stays as it is."""
+    """By number of a channel, what it is divided by: a power of two."""
     widths, weights = np.zeros(network.count + 1), np.zeros(network.count + 1)
     tensors = [tensor for _, tensor, _ in network.readers]
     if not tensors:
@@ -192,7 +195,7 @@ def _factors(network: _Network, model: keras.Model, patches: Floats) -> Floats:
             np.maximum.at(widths, _by_channel(numbers), largest)
     for layer, _, numbers in network.readers:
         np.maximum.at(weights, _by_channel(numbers), _reading(layer))
-    dead = (widths == 0) | (weights == 0)
+    dead = (widths == 0) | (weights == 0) | ~np.isfinite(widths) | ~np.isfinite(weights)
     octaves = 0.5 * np.log2(np.where(dead, 1, widths) / np.where(dead, 1, weights))
     for numbers in network.makers.values():
         own = numbers[~dead[numbers]]
@@ -200,7 +203,7 @@ def _factors(network: _Network, model: keras.Model, patches: Floats) -> Floats:
         octaves[numbers] -= np.median(octaves[own]) if len(own) else 0
     powers = np.exp2(np.rint(np.clip(octaves, -_MOST, _MOST)))
     powers[dead] = 1
-    powers[[0, *network.fixed]] = 1
+    powers[list(network.fixed)] = 1
     return np.asarray(powers, np.float32)
 
 

@@ -28,12 +28,12 @@ def observe(path: Path, patches: Floats) -> dict[str, Histogram]:
     lows: dict[str, float] = {}
     highs: dict[str, float] = {}
     running = _RUNNING[path.suffix](path)
-    for batch in _batches(running, patches):
+    for batch in batches(running, patches):
         for name, values in running(batch).items():
             lows[name] = min(lows.get(name, np.inf), float(values.min()))
             highs[name] = max(highs.get(name, -np.inf), float(values.max()))
     counts: dict[str, Histogram] = {}
-    for batch in _batches(running, patches):
+    for batch in batches(running, patches):
         for name, values in running(batch).items():
             part = histogram(values, lows[name], highs[name])
             known = counts.get(name)
@@ -45,7 +45,7 @@ def observe(path: Path, patches: Floats) -> dict[str, Histogram]:
     return counts
 
 
-class _Running(Protocol):
+class Running(Protocol):
     """A file whose tensors can all be looked at after each inference.
 
     Attributes:
@@ -58,8 +58,8 @@ class _Running(Protocol):
         """Values by name of the tensor."""
 
 
-def _batches(running: _Running, patches: Floats) -> list[Floats]:
-    """Patches as the file takes them."""
+def batches(running: Running, patches: Floats) -> list[Floats]:
+    """Patches as the file takes them; what fills no batch is left out."""
     size = running.batch
     return [patches[at : at + size] for at in range(0, len(patches) - size + 1, size)]
 
