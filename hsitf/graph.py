@@ -89,6 +89,18 @@ def walk(
     return [values[id(tensor)] for tensor in model.outputs]
 
 
+def operations(model: keras.Model) -> list[Any]:
+    """The operations of a functional model in the order of the forward pass, one for each call."""
+    found = []
+
+    def visit(call: Call, values: list[None]) -> list[None]:
+        found.append(call.operation)
+        return [None] * len(call.node.outputs)
+
+    walk(model, [None] * len(model.inputs), visit)
+    return found
+
+
 def alone(values: Sequence[V]) -> V | list[V]:
     """What Keras takes for one or several inputs or outputs."""
     return values[0] if len(values) == 1 else list(values)

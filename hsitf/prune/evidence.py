@@ -12,7 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError
-from hsitf.graph import Call, alone, functional, input_names, walk
+from hsitf.graph import Call, alone, functional, input_names, operations, walk
 from hsitf.prune.criteria import Criterion, Evidence, Floats
 from hsitf.prune.rules import rule
 from hsitf.prune.tracing import Trace
@@ -87,7 +87,7 @@ def gather(
             yield {name: Evidence(maps=found) for name, found in maps.items()}
     else:
         recorder, free = _Recorder(), _freed(model)
-        twins = dict(zip(map(id, _operations(model)), _operations(free), strict=True))
+        twins = dict(zip(map(id, operations(model)), operations(free), strict=True))
         watched = _watched(free, recorder)
         for batch in _batches(criterion, samples, seed):
             watched.train_on_batch(alone(list(batch.inputs)), batch.classes)
@@ -284,24 +284,12 @@ def _freed(model: keras.Model) -> keras.Model:
     """
     copy = keras.models.clone_model(functional(model))
     copy.set_weights(model.get_weights())
-    for layer in _operations(copy):
+    for layer in operations(copy):
         if isinstance(layer, keras.Layer):
             layer.trainable, layer.activity_regularizer = True, None
     for variable in copy.weights:
         variable.regularizer = variable.constraint = None
     return copy
-
-
-def _operations(model: keras.Model) -> list[Any]:
-    """In the order of the forward pass, once for each place."""
-    found = []
-
-    def visit(call: Call, values: list[None]) -> list[None]:
-        found.append(call.operation)
-        return [None] * len(call.node.outputs)
-
-    walk(model, [None] * len(model.inputs), visit)
-    return found
 
 
 class _Inferring(keras.Model):  # type: ignore[misc]

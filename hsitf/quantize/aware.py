@@ -12,7 +12,6 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +19,7 @@ from keras import ops
 
 from hsitf.data import Data
 from hsitf.errors import InputError
-from hsitf.graph import Call, walk
+from hsitf.graph import operations
 from hsitf.progress import Progress
 from hsitf.quantize.request import CALIBRATION_PATCHES
 from hsitf.quantize.rounding import AwareRounding, AwareSumming
@@ -91,7 +90,7 @@ def _check(aware: Rebuilt) -> None:
 
 def _hand_back(aware: Rebuilt, network: keras.Model, copy: keras.Model) -> None:
     """Gives a copy of the network what its roundings taught."""
-    twins = dict(zip(map(id, _operations(network)), _operations(copy), strict=True))
+    twins = dict(zip(map(id, operations(network)), operations(copy), strict=True))
     for place in aware.places:
         if place.summing is None:
             twin = twins[id(place.layer)]
@@ -112,15 +111,3 @@ def _hand_back(aware: Rebuilt, network: keras.Model, copy: keras.Model) -> None:
                 beta.assign(ops.convert_to_numpy(beta) + bias - behind.shift)
         kernel = summing.layout.back(rows, summing.shape)
         layer.set_weights([kernel, bias] if layer.use_bias else [kernel])
-
-
-def _operations(model: keras.Model) -> list[Any]:
-    """In the order of the forward pass, once for each place."""
-    found = []
-
-    def visit(call: Call, values: list[None]) -> list[None]:
-        found.append(call.operation)
-        return [None] * len(call.node.outputs)
-
-    walk(model, [None] * len(model.inputs), visit)
-    return found

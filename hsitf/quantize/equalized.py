@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from hsitf.graph import Call, functional, walk
+from hsitf.graph import Call, functional, operations, walk
 from hsitf.quantize.schemes import Floats
 from hsitf.quantize.stages import moves
 
@@ -73,23 +73,12 @@ def equalize(model: keras.Model, patches: Floats) -> tuple[keras.Model, int]:
     factors = _factors(network, model, patches)
     copy = keras.models.clone_model(functional(model))
     copy.set_weights(model.get_weights())
-    twins = dict(zip(map(id, _layers(model)), _layers(copy), strict=True))
+    twins = dict(zip(map(id, operations(model)), operations(copy), strict=True))
     for layer, numbers in network.makers.items():
         _divide(twins[id(layer)], factors[numbers])
     for layer, _, numbers in network.readers:
         _multiply(twins[id(layer)], factors[_by_channel(numbers)])
     return copy, int((factors != 1).sum())
-
-
-def _layers(model: keras.Model) -> list[Any]:
-    found: list[Any] = []
-
-    def visit(call: Call, values: list[None]) -> list[None]:
-        found.append(call.operation)
-        return [None] * len(call.node.outputs)
-
-    walk(model, [None] * len(model.inputs), visit)
-    return found
 
 
 def _sizes(shape: tuple[int | None, ...]) -> tuple[int, ...]:
