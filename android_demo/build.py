@@ -17,9 +17,11 @@ from tools import BUILD, DEMO, HERE, BuildError, classpath, compiled, finish, ja
 APP = HERE / "app" / "src" / "main"
 CORE = HERE / "core" / "src" / "main" / "java"
 AARS = (
-    "tensorflow-lite-2.16.1", "tensorflow-lite-api-2.16.1", "tensorflow-lite-gpu-2.16.1",
+    "tensorflow-lite-2.16.1",
+    "tensorflow-lite-api-2.16.1",
+    "tensorflow-lite-gpu-2.16.1",
     "tensorflow-lite-gpu-api-2.14.0",
-)  # fmt: skip
+)
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 ANDROID = "android-all-7.0.0_r1-robolectric-r1.jar"
 RESOURCES = "android-all-14-robolectric-10818077.jar"
@@ -63,10 +65,23 @@ def apk(bundle: Path, out: Path) -> None:
     dex(libraries, [work / "classes", *jars], work / "classes.dex")
     pack(work, bundle, libraries)
     run("zipalign", "-f", "-p", "4", work / "packed.apk", work / "aligned.apk")
-    run("apksigner", "sign", "--ks", HERE / "debug.keystore", "--ks-pass", "pass:android",
-        "--min-sdk-version", str(MIN_SDK), "--v1-signing-enabled", "false",
-        "--v4-signing-enabled", "false", "--out", work / "signed.apk",
-        work / "aligned.apk")  # fmt: skip
+    run(
+        "apksigner",
+        "sign",
+        "--ks",
+        HERE / "debug.keystore",
+        "--ks-pass",
+        "pass:android",
+        "--min-sdk-version",
+        str(MIN_SDK),
+        "--v1-signing-enabled",
+        "false",
+        "--v4-signing-enabled",
+        "false",
+        "--out",
+        work / "signed.apk",
+        work / "aligned.apk",
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(work / "signed.apk", out)
     print(f"{out}: {out.stat().st_size:,} bytes")
@@ -76,9 +91,21 @@ def resources(libraries: Path, work: Path) -> None:
     """Compiles layouts and strings; writes R.java and an APK without code."""
     run("aapt2", "compile", "--dir", APP / "res", "-o", work / "res.zip")
     # This aapt2 is older than <uses-native-library>, which it passes on with a warning.
-    run("aapt2", "link", "--warn-manifest-validation", "--debug-mode", "-I", libraries / RESOURCES,
-        "--manifest", APP / "AndroidManifest.xml", "--java", work / "gen",
-        "-o", work / "resources.apk", work / "res.zip")  # fmt: skip
+    run(
+        "aapt2",
+        "link",
+        "--warn-manifest-validation",
+        "--debug-mode",
+        "-I",
+        libraries / RESOURCES,
+        "--manifest",
+        APP / "AndroidManifest.xml",
+        "--java",
+        work / "gen",
+        "-o",
+        work / "resources.apk",
+        work / "res.zip",
+    )
 
 
 def unpacked(libraries: Path, work: Path) -> list[Path]:
@@ -97,8 +124,16 @@ def dex(libraries: Path, classes: list[Path], out: Path) -> None:
     Raises:
         BuildError: The dexer refused one, or had something to say of it.
     """
-    said = run("java", "-cp", libraries / DEXER, "com.android.dx.command.Main", "--dex",
-               f"--min-sdk-version={MIN_SDK}", f"--output={out}", *classes)  # fmt: skip
+    said = run(
+        "java",
+        "-cp",
+        libraries / DEXER,
+        "com.android.dx.command.Main",
+        "--dex",
+        f"--min-sdk-version={MIN_SDK}",
+        f"--output={out}",
+        *classes,
+    )
     if said.strip():
         raise BuildError(f"the dexer is not content:\n{said.strip()}")
 

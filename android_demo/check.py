@@ -65,16 +65,26 @@ def check(fixtures: Path) -> str:
     tests = [*java(HERE / "core" / "src" / "test"), *java(HERE / "app" / "src" / "test")]
     plain = [APP / "java" / "org" / "hsitf" / "demo" / name for name in PLAIN]
     path = classpath(
-        work / "classes", *jars, libraries / "junit-4.13.2.jar",
-        libraries / "hamcrest-core-1.3.jar", libraries / ANDROID,
-    )  # fmt: skip
+        work / "classes",
+        *jars,
+        libraries / "junit-4.13.2.jar",
+        libraries / "hamcrest-core-1.3.jar",
+        libraries / ANDROID,
+    )
     compiled([*java(CORE), *plain, *tests], path, work / "classes")
     preload = hosted(libraries, work)
     names = [test_class(test) for test in tests if test.stem.endswith("Test")]
     return run(
-        "java", f"-Xmx{HEAP}", f"-Djava.library.path={work}", f"-Dfixtures={fixtures.resolve()}",
-        "-cp", path, "org.junit.runner.JUnitCore", *names, env={"LD_PRELOAD": str(preload)},
-    )  # fmt: skip
+        "java",
+        f"-Xmx{HEAP}",
+        f"-Djava.library.path={work}",
+        f"-Dfixtures={fixtures.resolve()}",
+        "-cp",
+        path,
+        "org.junit.runner.JUnitCore",
+        *names,
+        env={"LD_PRELOAD": str(preload)},
+    )
 
 
 def test_class(source: Path) -> str:
@@ -98,9 +108,21 @@ def hosted(libraries: Path, work: Path) -> Path:
         library = unversioned(aar.read(f"jni/x86_64/{LIBRARY}"))
     (work / LIBRARY).write_bytes(library.replace(b"\0dlsym\0", b"\0dlsxm\0"))
     shim = work / "libbionic.so"
-    run("gcc", "-shared", "-fPIC", "-O1", "-fno-builtin", "-w", "-o", shim,
+    run(
+        "gcc",
+        "-shared",
+        "-fPIC",
+        "-O1",
+        "-fno-builtin",
+        "-w",
+        "-o",
+        shim,
         HERE / "app" / "src" / "test" / "c" / "bionic.c",
-        "-Wl,--no-as-needed", "-lm", "-ldl", "-lpthread")  # fmt: skip
+        "-Wl,--no-as-needed",
+        "-lm",
+        "-ldl",
+        "-lpthread",
+    )
     return shim
 
 

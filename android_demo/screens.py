@@ -60,17 +60,37 @@ def screens(fixtures: Path, apk: Path, pictures: Path) -> str:
     jars += [libraries / "junit-4.13.2.jar", libraries / "hamcrest-core-1.3.jar"]
     path = classpath(work / "classes", work, *jars, libraries / RESOURCES)
     sources = [CORE, APP / "java", BUILD / "apk/gen", HERE / "screens/src"]
-    run("javac", "--release", "8", "-nowarn", "-encoding", "UTF-8", "-cp", path, "-d",
-        work / "classes", *(file for folder in sources for file in java(folder)),
-        FIXTURES)  # fmt: skip
+    run(
+        "javac",
+        "--release",
+        "8",
+        "-nowarn",
+        "-encoding",
+        "UTF-8",
+        "-cp",
+        path,
+        "-d",
+        work / "classes",
+        *(file for folder in sources for file in java(folder)),
+        FIXTURES,
+    )
     preload = hosted(libraries, work)
     return run(
-        "java", f"-Xmx{HEAP}", "--add-opens", "java.base/java.lang=ALL-UNNAMED",
-        "-Drobolectric.offline=true", f"-Drobolectric.dependency.dir={work / 'android'}",
-        f"-Djava.library.path={work}", f"-Dfixtures={fixtures.resolve()}",
-        f"-Dresults={pictures.resolve()}", "-cp", path, "org.junit.runner.JUnitCore", TEST,
+        "java",
+        f"-Xmx{HEAP}",
+        "--add-opens",
+        "java.base/java.lang=ALL-UNNAMED",
+        "-Drobolectric.offline=true",
+        f"-Drobolectric.dependency.dir={work / 'android'}",
+        f"-Djava.library.path={work}",
+        f"-Dfixtures={fixtures.resolve()}",
+        f"-Dresults={pictures.resolve()}",
+        "-cp",
+        path,
+        "org.junit.runner.JUnitCore",
+        TEST,
         env={"LD_PRELOAD": str(preload)},
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

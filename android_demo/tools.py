@@ -14,9 +14,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build" / "android"
 PACKAGES = {
-    "javac": "openjdk-17-jdk-headless", "java": "openjdk-17-jdk-headless", "mvn": "maven",
-    "aapt2": "aapt", "zipalign": "zipalign", "apksigner": "apksigner", "gcc": "gcc",
-}  # fmt: skip
+    "javac": "openjdk-17-jdk-headless",
+    "java": "openjdk-17-jdk-headless",
+    "mvn": "maven",
+    "aapt2": "aapt",
+    "zipalign": "zipalign",
+    "apksigner": "apksigner",
+    "gcc": "gcc",
+}
 
 
 class BuildError(Exception):
@@ -46,9 +51,12 @@ def run(*words: str | Path, env: dict[str, str] | None = None) -> str:
         BuildError: It failed; with what it printed.
     """
     done = subprocess.run(
-        [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [str(word) for word in words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         env={**os.environ, **(env or {})},
-    )  # fmt: skip
+    )
     if done.returncode:
         raise BuildError(f"{Path(words[0]).name} failed:\n{done.stdout.strip()}")
     return done.stdout
@@ -80,8 +88,15 @@ class Artifacts:
         if not all((self.folder / name).is_file() for name in expected):
             need("mvn")
             try:
-                run("mvn", "-B", "-q", "-f", self.pom, f"dependency:{self.goal}",
-                    f"-Dartifacts={self.folder}")  # fmt: skip
+                run(
+                    "mvn",
+                    "-B",
+                    "-q",
+                    "-f",
+                    self.pom,
+                    f"dependency:{self.goal}",
+                    f"-Dartifacts={self.folder}",
+                )
             except BuildError as error:
                 raise MissingError(f"Maven Central cannot be reached: {error}") from error
         for name, digest in expected.items():
@@ -117,8 +132,21 @@ def compiled(sources: Sequence[Path], path: str, into: Path) -> None:
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     # Java 8 is what the dexer takes; that it is old is no news. Artifacts carry what is not ours.
-    run("javac", "--release", "8", "-Xlint:all,-options,-path,-classfile", "-Werror", "-g",
-        "-encoding", "UTF-8", "-cp", path, "-d", into, *sources)  # fmt: skip
+    run(
+        "javac",
+        "--release",
+        "8",
+        "-Xlint:all,-options,-path,-classfile",
+        "-Werror",
+        "-g",
+        "-encoding",
+        "UTF-8",
+        "-cp",
+        path,
+        "-d",
+        into,
+        *sources,
+    )
 
 
 def java(folder: Path) -> list[Path]:

@@ -57,9 +57,7 @@ def pca() -> None:
     )
 
 
-FORMS = (
-    ("float32", False), ("float32", True), ("int8", False), ("int8", True), ("int16", True),
-)  # fmt: skip
+FORMS = (("float32", False), ("float32", True), ("int8", False), ("int8", True), ("int16", True))
 
 
 def files(runs: list[Path], data_dir: str | None) -> None:
@@ -77,9 +75,11 @@ def files(runs: list[Path], data_dir: str | None) -> None:
                 key = f"{run.record.plan.network} {run.record.plan.bands or 'all'} {name} {fuse}"
                 root = Path(folder) / f"{number}-{name}-{fuse}"
                 request = Request(
-                    (variant(name),), max_drop=100.0 if name != "int8" else 0.5, fuse=fuse,
+                    (variant(name),),
+                    max_drop=100.0 if name != "int8" else 0.5,
+                    fuse=fuse,
                     root=root,
-                )  # fmt: skip
+                )
                 try:
                     (found,), _ = export(run, request, Silent(), choice)
                 except (HsitfError, ValueError) as error:
@@ -89,9 +89,16 @@ def files(runs: list[Path], data_dir: str | None) -> None:
                 with np.load(found.folder / GOLDEN, allow_pickle=False) as golden:
                     actions[key] = runtime.action(golden["stored_inputs"][:1])
                 record = found.record
-                rows.append([key, f"{record.bytes:,}", f"{100 * record.oa_keras:.2f}",
-                             f"{0 - record.oa_drop:+.2f}", _macs(run, choice, fuse),
-                             "; ".join(record.means)])  # fmt: skip
+                rows.append(
+                    [
+                        key,
+                        f"{record.bytes:,}",
+                        f"{100 * record.oa_keras:.2f}",
+                        f"{0 - record.oa_drop:+.2f}",
+                        _macs(run, choice, fuse),
+                        "; ".join(record.means),
+                    ]
+                )
         times = interleaved(actions)
     for row in rows:
         if row[0] in times:

@@ -19,9 +19,19 @@ from hsitf.files import replacing
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 # Of the columns of the table, those that fit on a page.
 SHOWN = (
-    "file", "engine", "bytes", "OA", "agreement", "delegated", "first ms", "p50 ms", "p99 ms",
-    "spread", "pixels/s", "memory MB",
-)  # fmt: skip
+    "file",
+    "engine",
+    "bytes",
+    "OA",
+    "agreement",
+    "delegated",
+    "first ms",
+    "p50 ms",
+    "p99 ms",
+    "spread",
+    "pixels/s",
+    "memory MB",
+)
 
 
 def tables(found: Bench) -> str:

@@ -71,9 +71,21 @@ def pruned(model: str, scene: Sequence[str], origin: Run, ratio: float) -> Run:
     folder = _folder(model, scene, name)
     if not (folder / RECORD).is_file():
         verb(
-            "prune", "--model", model, *scene, "--from", str(origin.folder), "--criterion", "apoz",
-            "--ratio", str(ratio), "--epochs", str(EPOCHS), "--run", name,
-        )  # fmt: skip
+            "prune",
+            "--model",
+            model,
+            *scene,
+            "--from",
+            str(origin.folder),
+            "--criterion",
+            "apoz",
+            "--ratio",
+            str(ratio),
+            "--epochs",
+            str(EPOCHS),
+            "--run",
+            name,
+        )
     return Run.open(folder)
 
 
@@ -103,7 +115,7 @@ def pruning(model: str, scene: Sequence[str], reductions: Sequence[str]) -> None
                 for variant in record.variants
             ]
             for kind in ("rank", "structure")
-        ]  # fmt: skip
+        ]
         for row in zip(ratios, runs, *alike, strict=True):
             ratio, run, *numbers = row
             print(
@@ -120,10 +132,22 @@ def pruning(model: str, scene: Sequence[str], reductions: Sequence[str]) -> None
 def _draw(axes, ratios, accuracies, alike) -> None:
     percent = [100 * ratio for ratio in ratios]
     axes.plot(percent, accuracies, color=BLUE, marker="o", label="OA")
-    axes.plot(percent, alike[0], color=VERMILION, marker="s", linestyle="--",
-              label="importance of bands (rank correlation)")  # fmt: skip
-    axes.plot(percent, alike[1], color=VERMILION, marker="^", linestyle=":",
-              label="maps (structural similarity)")  # fmt: skip
+    axes.plot(
+        percent,
+        alike[0],
+        color=VERMILION,
+        marker="s",
+        linestyle="--",
+        label="importance of bands (rank correlation)",
+    )
+    axes.plot(
+        percent,
+        alike[1],
+        color=VERMILION,
+        marker="^",
+        linestyle=":",
+        label="maps (structural similarity)",
+    )
     axes.set_xlabel("channels removed (%)")
     axes.set_ylim(0, 1.02)
     dress(axes)
@@ -137,9 +161,15 @@ def bands(model: str, scene: Sequence[str], epochs: int) -> None:
     total = whole.record.components
     for count in COUNTS:
         told = verb(
-            "explain", "--from", str(whole.folder), *scene[2:], "--top", str(count), "--apart",
+            "explain",
+            "--from",
+            str(whole.folder),
+            *scene[2:],
+            "--top",
+            str(count),
+            "--apart",
             str(APART[count]),
-        )  # fmt: skip
+        )
         chosen = re.findall(r"select:[\d,]+", told)[-1]
         even = np.linspace(0, total - 1, count).round().astype(int)
         evenly = "select:" + ",".join(map(str, even))

@@ -58,13 +58,15 @@ ROWS = [
     Row("resnet20", 100, [0.0] + [0.3] * 2 + [0.3] * 3 + [0.4] * 3 + [0.5] * 3, 43.4, 52.3, None),
     Row("resnet50", 1000, [0.0] + [0.1] * 3 + [0.35] * 16, 40.8, 46.7, 4),
     Row("resnet50", 1000, [0.0] + [0.5] * 3 + [0.6] * 16, 68.5, 76.3, 4),
-]  # fmt: skip
+]
 
 # Blocks of each stage.
 BLOCKS = {
-    "resnet20": (3, 3, 3), "resnet56": (9, 9, 9), "resnet110": (18, 18, 18),
+    "resnet20": (3, 3, 3),
+    "resnet56": (9, 9, 9),
+    "resnet110": (18, 18, 18),
     "resnet50": (3, 4, 6, 3),
-}  # fmt: skip
+}
 VGG = [(1, 2), (2, 2), (3, 3), (4, 3), (5, 3)]
 
 
@@ -97,11 +99,18 @@ def line(row: Row) -> tuple[tuple[str, ...], bool]:
     differences = [ours[0] - row.parameters, ours[1] - row.flops]
     near = row.within is None or max(map(abs, differences)) <= row.within
     cells = (
-        row.network, f"{counts[1]:,}", f"{ours[0]:.1f}", f"{row.parameters:.1f}",
-        f"{differences[0]:+.1f}", f"{after.macs / 1e6:.2f}", f"{ours[1]:.1f}", f"{row.flops:.1f}",
-        f"{differences[1]:+.1f}", "shown" if row.within is None else "yes" if near else "NO",
+        row.network,
+        f"{counts[1]:,}",
+        f"{ours[0]:.1f}",
+        f"{row.parameters:.1f}",
+        f"{differences[0]:+.1f}",
+        f"{after.macs / 1e6:.2f}",
+        f"{ours[1]:.1f}",
+        f"{row.flops:.1f}",
+        f"{differences[1]:+.1f}",
+        "shown" if row.within is None else "yes" if near else "NO",
         f"{seconds:.1f}",
-    )  # fmt: skip
+    )
     return cells, near
 
 
@@ -114,9 +123,18 @@ def main() -> None:
     """Prints the table; fails where a network is too far from the paper."""
     chosen = [row for row in ROWS if not sys.argv[1:] or row.network in sys.argv[1:]]
     head = (
-        "network", "parameters", "less %", "paper", "diff", "MACs (M)", "less %", "paper", "diff",
-        "near", "s",
-    )  # fmt: skip
+        "network",
+        "parameters",
+        "less %",
+        "paper",
+        "diff",
+        "MACs (M)",
+        "less %",
+        "paper",
+        "diff",
+        "near",
+        "s",
+    )
     lines, near = zip(*map(line, chosen), strict=True)
     print(aligned(head, lines))
     print(f"s: seconds to plan and thin. Peak memory {peak_memory() / 1e9:.2f} GB.")

@@ -24,9 +24,12 @@ def row(name: str) -> tuple[str, ...]:
     found = [cost(zoo.build(name, bands=bands, classes=count)) for count in counts]
     patch = zoo.network(name).patch
     return (
-        name, f"{patch} x {patch} x {bands}", " / ".join(map(str, counts)),
-        " / ".join(f"{one.parameters:,}" for one in found), f"{found[0].macs:,}",
-    )  # fmt: skip
+        name,
+        f"{patch} x {patch} x {bands}",
+        " / ".join(map(str, counts)),
+        " / ".join(f"{one.parameters:,}" for one in found),
+        f"{found[0].macs:,}",
+    )
 
 
 def main() -> None:

@@ -36,13 +36,31 @@ from hsitf.records import SceneChoice
 from hsitf.runs import Run
 
 FLOAT_OF = {
-    "float16": "float32", "dynamic": "float32", "weight-only": "float32", "int8": "float32",
-    "int16": "float32", "onnx-float16": "onnx", "onnx-int8": "onnx",
-}  # fmt: skip
+    "float16": "float32",
+    "dynamic": "float32",
+    "weight-only": "float32",
+    "int8": "float32",
+    "int16": "float32",
+    "onnx-float16": "onnx",
+    "onnx-int8": "onnx",
+}
 TRIPLES = (
-    "16,16,32", "8,16,32", "16,8,32", "8,8,32", "8,4,32", "4,8,32", "4,4,32", "8,16,16", "8,8,16",
-    "8,4,16", "4,4,16", "2,8,32", "8,2,32", "1,8,32", "8,1,32",
-)  # fmt: skip
+    "16,16,32",
+    "8,16,32",
+    "16,8,32",
+    "8,8,32",
+    "8,4,32",
+    "4,8,32",
+    "4,4,32",
+    "8,16,16",
+    "8,8,16",
+    "8,4,16",
+    "4,4,16",
+    "2,8,32",
+    "8,2,32",
+    "1,8,32",
+    "8,1,32",
+)
 
 
 def drops(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:

@@ -21,12 +21,23 @@ from hsitf.sweep.record import Mean, StudyResults
 Table = list[Sequence[str]]
 # What a fine curve is along: cells of these grids differ in one setting.
 CURVES = (
-    ("Fewer bands", ("extraction", "extraction-curve", "extraction-nmf", "extraction-others",
-                     "extraction-lda", "few", "least", "selection")),
+    (
+        "Fewer bands",
+        (
+            "extraction",
+            "extraction-curve",
+            "extraction-nmf",
+            "extraction-others",
+            "extraction-lda",
+            "few",
+            "least",
+            "selection",
+        ),
+    ),
     ("Single weights go", ("fine",)),
     ("Channels go", ("coarse",)),
     ("Bands, then weights, then bits", ("pipelines",)),
-)  # fmt: skip
+)
 
 
 def main() -> None:
@@ -43,15 +54,21 @@ def main() -> None:
 def page(studies: Sequence[StudyResults]) -> list[str]:
     """The lines of the page."""
     lines = [
-        "# Results of the quick studies", "",
-        "Generated from records, not written by hand:", "",
+        "# Results of the quick studies",
+        "",
+        "Generated from records, not written by hand:",
+        "",
         "```sh",
         *dict.fromkeys(_typed(results) for results in studies),
-        shlex.join(["PYTHONPATH=.", "python", "benchmarks/results.py", *map(_tail, studies)])
-        .replace("'PYTHONPATH=.'", "PYTHONPATH=.") + " > docs/results.md",
-        "```", "",
-        *_scenes(studies), "",
-    ]  # fmt: skip
+        shlex.join(
+            ["PYTHONPATH=.", "python", "benchmarks/results.py", *map(_tail, studies)]
+        ).replace("'PYTHONPATH=.'", "PYTHONPATH=.")
+        + " > docs/results.md",
+        "```",
+        "",
+        *_scenes(studies),
+        "",
+    ]
     by_name: dict[str, list[StudyResults]] = {}
     for results in studies:
         by_name.setdefault(results.study.name, []).append(results)
@@ -89,10 +106,11 @@ def _scenes(studies: Sequence[StudyResults]) -> list[str]:
             f"classes, {kind}."
         )
     lines += [
-        "", "Quick studies train for fewer epochs than the papers and once, so that figures have "
+        "",
+        "Quick studies train for fewer epochs than the papers and once, so that figures have "
         "no intervals; splits are disjoint unless said otherwise. They say what minutes give, and "
         "which statements of the literature show already then.",
-    ]  # fmt: skip
+    ]
     return lines
 
 
@@ -106,10 +124,11 @@ def _literature(group: Sequence[StudyResults]) -> list[str]:
         for results, found in zip(group, verdicts, strict=True)
     ]
     lines += [
-        "", "The literature's figures are of Indian Pines with a random split of 80 %, in which "
+        "",
+        "The literature's figures are of Indian Pines with a random split of 80 %, in which "
         "most test patches share pixels with training patches, and of six runs of full length.",
         "",
-    ]  # fmt: skip
+    ]
     head = ["", "statement", "literature", "checked", *map(_name, group)]
     rows: Table = []
     for number, statement in enumerate(STATEMENTS):
@@ -133,12 +152,14 @@ def _study(results: StudyResults) -> list[str]:
     name = _name(results)
     seconds = sum(record.cpu_seconds for record in results.records)
     lines = [
-        f"### `{name}`", "",
+        f"### `{name}`",
+        "",
         f"{len(results.done)} cells, {seconds / 60:.0f} minutes of processor time "
         f"({results.study.processor}); {len(results.failed)} failed, "
         f"{len(results.study.left_out)} cannot be"
-        + (f", {len(results.pending)} have not been run." if results.pending else "."), "",
-    ]  # fmt: skip
+        + (f", {len(results.pending)} have not been run." if results.pending else "."),
+        "",
+    ]
     lines += [f"- failed: {one.settings.text}: {one.message}" for one in results.failed]
     lines += [f"- cannot be: {one.settings.text}: {one.reason}" for one in results.study.left_out]
     plain = [m for m in results.means if not m.settings.variant and not m.settings.bits]
@@ -146,18 +167,23 @@ def _study(results: StudyResults) -> list[str]:
     lines += ["", "Networks as they are:", "", *_networks(networks), ""]
     if files := [m for m in results.means if m.settings.variant]:
         lines += ["Files:", "", *_files(files), ""]
-    if bits := [m for m in results.means if m.settings.bits and not m.settings.measure
-                and not m.settings.bands]:  # fmt: skip
+    if bits := [
+        m
+        for m in results.means
+        if m.settings.bits and not m.settings.measure and not m.settings.bands
+    ]:
         lines += ["Few bits, OA in % (change in points on the same pixels):", "", *_bits(bits), ""]
     for title, grids in CURVES:
         means = [m for m in plain if set(grids) & set(m.grids) and m not in networks]
         if means:
             lines += [f"{title}:", "", *_changes(means, networks), ""]
     rest = [
-        m for m in plain
-        if m not in networks and not any(set(grids) & set(m.grids) for _, grids in CURVES)
+        m
+        for m in plain
+        if m not in networks
+        and not any(set(grids) & set(m.grids) for _, grids in CURVES)
         and "cao" not in " ".join(m.grids)
-    ]  # fmt: skip
+    ]
     if rest:
         lines += ["Others:", "", *_changes(rest, networks), ""]
     return lines
@@ -174,36 +200,69 @@ def _value(mean: Mean, name: str, spell: str, scale: float = 1.0) -> str:
 
 def _networks(means: Sequence[Mean]) -> list[str]:
     head = (
-        "network", "split", "leakage", "epochs", "OA, %", "AA, %", "kappa", "weights", "MACs",
-        "float32, bytes", "training, s", "inference, us a pixel", "peak memory, MB",
-    )  # fmt: skip
+        "network",
+        "split",
+        "leakage",
+        "epochs",
+        "OA, %",
+        "AA, %",
+        "kappa",
+        "weights",
+        "MACs",
+        "float32, bytes",
+        "training, s",
+        "inference, us a pixel",
+        "peak memory, MB",
+    )
     rows = [
         (
-            f"`{m.settings.network}`", m.settings.split, _value(m, "leakage", ".1%"),
-            str(m.settings.epochs), _oa(m), _value(m, "aa", ".2f", 100), _value(m, "kappa", ".3f"),
-            _value(m, "parameters", ",.0f"), _value(m, "macs", ",.0f"),
-            _value(m, "weight_bytes", ",.0f"), _value(m, "train_seconds", ".0f"),
-            _value(m, "predict_us", ".0f"), _value(m, "peak_memory", ".0f", 1e-6),
+            f"`{m.settings.network}`",
+            m.settings.split,
+            _value(m, "leakage", ".1%"),
+            str(m.settings.epochs),
+            _oa(m),
+            _value(m, "aa", ".2f", 100),
+            _value(m, "kappa", ".3f"),
+            _value(m, "parameters", ",.0f"),
+            _value(m, "macs", ",.0f"),
+            _value(m, "weight_bytes", ",.0f"),
+            _value(m, "train_seconds", ".0f"),
+            _value(m, "predict_us", ".0f"),
+            _value(m, "peak_memory", ".0f", 1e-6),
         )
         for m in means
-    ]  # fmt: skip
+    ]
     return _markdown(head, rows)
 
 
 def _files(means: Sequence[Mean]) -> list[str]:
     head = (
-        "network", "bands", "pruned", "file", "bytes", "OA, %", "change", "agreement", "integer",
+        "network",
+        "bands",
+        "pruned",
+        "file",
+        "bytes",
+        "OA, %",
+        "change",
+        "agreement",
+        "integer",
         "p50, ms",
-    )  # fmt: skip
+    )
     rows = [
         (
-            f"`{m.settings.network}`", m.settings.reduction or "all", m.settings.pruning,
-            m.settings.variant, _value(m, "file_bytes", ",.0f"), _oa(m), _change(m),
-            _value(m, "agreement", ".2%"), _value(m, "integer_share", ".2f"),
+            f"`{m.settings.network}`",
+            m.settings.reduction or "all",
+            m.settings.pruning,
+            m.settings.variant,
+            _value(m, "file_bytes", ",.0f"),
+            _oa(m),
+            _change(m),
+            _value(m, "agreement", ".2%"),
+            _value(m, "integer_share", ".2f"),
             _value(m, "ms", ".3f"),
         )
         for m in means
-    ]  # fmt: skip
+    ]
     return _markdown(head, rows)
 
 
@@ -227,23 +286,35 @@ def _bits(means: Sequence[Mean]) -> list[str]:
 def _changes(means: Sequence[Mean], networks: Sequence[Mean]) -> list[str]:
     reference = {(m.settings.network, m.settings.split): m for m in networks}
     head = (
-        "network", "bands", "pruned", "weights gone", "weights left", "MACs", "OA, %", "kappa",
+        "network",
+        "bands",
+        "pruned",
+        "weights gone",
+        "weights left",
+        "MACs",
+        "OA, %",
+        "kappa",
         "to all bands and weights",
-    )  # fmt: skip
+    )
     rows = []
     for m in means:
         own, whole = m.settings, reference.get((m.settings.network, m.settings.split))
         change = (
-            "" if whole is None
-            else f"{100 * (m.values['oa'].mean - whole.values['oa'].mean):+.2f}"
-        )  # fmt: skip
+            "" if whole is None else f"{100 * (m.values['oa'].mean - whole.values['oa'].mean):+.2f}"
+        )
         rows.append(
             (
-                f"`{own.network}`", own.reduction or "all", own.pruning,
-                _value(m, "zeros", ".1%") if own.measure else "", _value(m, "nonzero", ",.0f"),
-                _value(m, "macs", ",.0f"), _oa(m), _value(m, "kappa", ".3f"), change,
+                f"`{own.network}`",
+                own.reduction or "all",
+                own.pruning,
+                _value(m, "zeros", ".1%") if own.measure else "",
+                _value(m, "nonzero", ",.0f"),
+                _value(m, "macs", ",.0f"),
+                _oa(m),
+                _value(m, "kappa", ".3f"),
+                change,
             )
-        )  # fmt: skip
+        )
     return _markdown(head, rows)
 
 

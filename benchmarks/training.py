@@ -97,12 +97,16 @@ def measured(name: str, rounds: int, samples: int) -> list[tuple[str, ...]]:
     kept = {"gathered": data.patches.corners.nbytes, "stored": patches.nbytes, "sliced": 0}
     return [
         (
-            name if way == "gathered" else "", way, f"{samples / fitted[way]:,.0f}",
-            f"{fitted[way] / fitted['gathered']:.2f}", f"{kept[way] / 1e6:,.1f}",
-            f"{cube / 1e6:,.1f}", f"{samples / predicted[way]:,.0f}",
+            name if way == "gathered" else "",
+            way,
+            f"{samples / fitted[way]:,.0f}",
+            f"{fitted[way] / fitted['gathered']:.2f}",
+            f"{kept[way] / 1e6:,.1f}",
+            f"{cube / 1e6:,.1f}",
+            f"{samples / predicted[way]:,.0f}",
         )
         for way in WAYS
-    ]  # fmt: skip
+    ]
 
 
 def in_turns(actions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -124,15 +128,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=2000)
     given = parser.parse_args()
-    head = (
-        "network", "patches", "samples/s", "time", "patch MB", "cube MB", "predicted pixels/s",
-    )  # fmt: skip
+    head = ("network", "patches", "samples/s", "time", "patch MB", "cube MB", "predicted pixels/s")
     rows = [line for name in given.networks for line in measured(name, given.rounds, given.samples)]
     print(aligned(head, rows, left=2))
     backend = keras.backend.backend()
     where = ", ".join(devices("gpu")) or processor()
-    print(f"Keras {keras.__version__}, {backend}; {where}; time: of gathered. "
-          f"{given.samples} samples, medians of {given.rounds} interleaved rounds.")  # fmt: skip
+    print(
+        f"Keras {keras.__version__}, {backend}; {where}; time: of gathered. "
+        f"{given.samples} samples, medians of {given.rounds} interleaved rounds."
+    )
     if devices("gpu"):
         print(f"Peak GPU memory {gpu_memory() / 1e9:.2f} GB.")
 

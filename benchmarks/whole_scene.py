@@ -75,9 +75,10 @@ def loops(name: str, folder: Path) -> list[list[str]]:
     matrix = keras.Model(wide, keras.layers.Dense(MATRIX)(wide))
     forms = {kind: dense(model, TILE, VARIANTS[kind].target) for kind in ("float32", "int8")}
     runtimes = {
-        "loop keras": Keras(old), "loop litert": file(old, "float32", folder, f"{name}-loop"),
+        "loop keras": Keras(old),
+        "loop litert": file(old, "float32", folder, f"{name}-loop"),
         "loop onnx": file(old, "onnx", folder, f"{name}-loop"),
-    }  # fmt: skip
+    }
     for kind, form in forms.items():
         runtimes[f"dense {kind}"] = file(form, kind, folder, f"{name}-dense")
         runtimes[f"peak {kind}"] = file(matrix, kind, folder, "matrix")
@@ -107,8 +108,9 @@ def spectra(folder: Path) -> list[list[str]]:
         model = zoo.build(name, bands=BANDS, classes=CLASSES)
         runtimes = {
             f"{kind} {size}": (size, file(lower(model, size), kind, folder, f"{name}-{size}"))
-            for size in (64, 256) for kind in ("float32", "onnx")
-        }  # fmt: skip
+            for size in (64, 256)
+            for kind in ("float32", "onnx")
+        }
         timings = interleaved(
             {
                 key: runtime.action(np.zeros(runtime.input.shape, np.float32))
@@ -120,9 +122,13 @@ def spectra(folder: Path) -> list[list[str]]:
             kind: max(speed[f"{kind} {size}"] for size in (64, 256)) for kind in ("float32", "onnx")
         }
         rows.append(
-            [name, f"{best['float32']:,.0f}", f"{best['onnx']:,.0f}",
-             f"{best['float32'] / best['onnx']:.2f}"]
-        )  # fmt: skip
+            [
+                name,
+                f"{best['float32']:,.0f}",
+                f"{best['onnx']:,.0f}",
+                f"{best['float32'] / best['onnx']:.2f}",
+            ]
+        )
     return rows
 
 
@@ -144,8 +150,10 @@ def big(bundle: Path, cube: Path, folder: Path) -> None:
         out = folder / f"map{turn}.tif"
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, *words, "--out", str(out)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         wall = time.perf_counter() - start
         told = done.stdout.splitlines()[0]
         speed = float(told.split(" pixels/s")[0].split()[-1].replace(",", ""))

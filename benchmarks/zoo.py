@@ -31,9 +31,18 @@ from hsitf.train.run import scheduled
 
 PICTURES = {"resnet20", "resnet56", "resnet110", "resnet50", "vgg16"}
 HEAD = (
-    "network", "epochs", "OA", "AA", "kappa", "training, s", "float32, bytes", "int8, bytes",
-    "int8 OA change", "int8 agreement", "integer share",
-)  # fmt: skip
+    "network",
+    "epochs",
+    "OA",
+    "AA",
+    "kappa",
+    "training, s",
+    "float32, bytes",
+    "int8, bytes",
+    "int8 OA change",
+    "int8 agreement",
+    "integer share",
+)
 
 
 def row(name: str, given: argparse.Namespace) -> tuple[str, ...]:
@@ -45,10 +54,13 @@ def row(name: str, given: argparse.Namespace) -> tuple[str, ...]:
         changes = replace(changes, epochs=bounded if bounded < count else None)
         epochs = f"{bounded} of {zoo.network(name).recipe.epochs}"
     plan = training_plan(
-        name, SceneChoice(given.scene, given.data_dir), SplitChoice(train=given.train),
-        given.schedule, changes,
+        name,
+        SceneChoice(given.scene, given.data_dir),
+        SplitChoice(train=given.train),
+        given.schedule,
+        changes,
         bands="pca:30" if name == "roy" else None,
-    )  # fmt: skip
+    )
     summary, _ = repeat(plan, given.runs, None, Silent())
     accuracies = [
         f"{100 * one.mean:.2f} ± {100 * one.half:.2f}" for one in (summary.oa, summary.aa)
@@ -65,9 +77,13 @@ def row(name: str, given: argparse.Namespace) -> tuple[str, ...]:
         return (*line, size, *["-" if name in zoo.BASELINES else str(refused[0])] * 1, "", "", "")
     int8 = found["int8"]
     return (
-        *line, size, f"{int8.bytes:,}", f"{0 - int8.oa_drop:+.2f}", f"{100 * int8.agreement:.2f} %",
+        *line,
+        size,
+        f"{int8.bytes:,}",
+        f"{0 - int8.oa_drop:+.2f}",
+        f"{100 * int8.agreement:.2f} %",
         f"{int8.integer_share:.2f}",
-    )  # fmt: skip
+    )
 
 
 def main() -> None:

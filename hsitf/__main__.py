@@ -18,9 +18,7 @@ from hsitf.train.__main__ import train
 
 app = cli.app("Hyperspectral image classification on edge devices.")
 app.add_typer(scenes, name="scenes")
-VERBS = (
-    bands, train, prune, quantize, export, classify, bench, explain, draw, sweep, report,
-)  # fmt: skip
+VERBS = (bands, train, prune, quantize, export, classify, bench, explain, draw, sweep, report)
 for verb in VERBS:
     app.command()(verb)
 

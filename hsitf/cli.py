@@ -82,8 +82,9 @@ def run(application: typer.Typer) -> None:
         path = str(error.filename)
         _complain(
             f"{path if len(path) < 200 else path[:200] + '...'} cannot be used; "
-            f"received: {error.strerror}; correct the path or its permissions.", 4,
-        )  # fmt: skip
+            f"received: {error.strerror}; correct the path or its permissions.",
+            4,
+        )
     except MemoryError as error:
         _complain(f"out of memory: {error}; close other programs or give a smaller --batch.", 1)
 
@@ -139,10 +140,14 @@ class Terminal:
 
         self._console = Console(stderr=True, highlight=False)
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.percentage:>3.0f}%"),
-            Remaining(), TextColumn("{task.fields[note]}"),
-            console=self._console, transient=True,
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            Remaining(),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            transient=True,
+        )
         self._task: Any = None
         self._told = 0.0
 

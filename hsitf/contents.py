@@ -187,9 +187,7 @@ def _between_integers(graph: Any) -> set[str]:
 def saved_model(path: Path) -> Contents:
     """Reads a TensorFlow SavedModel folder, its `serve` function with the weights frozen in."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     loaded = tf.saved_model.load(str(path))
     frozen = convert_variables_to_constants_v2(loaded.signatures["serving_default"])

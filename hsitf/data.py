@@ -213,11 +213,7 @@ def sample(scene: Scene, parts: Split, normalizer: Normalizer) -> Sample:
 
 
 def restore(
-    scene: Scene,
-    parts: Split,
-    normalizer: Normalizer,
-    patch: int,
-    reducer: Reducer | None = None,
+    scene: Scene, parts: Split, normalizer: Normalizer, patch: int, reducer: Reducer | None = None
 ) -> Data:
     """The data of an earlier run: its own split, normalization and bands on the same scene."""
     if len(normalizer.offset) != scene.bands:
@@ -298,9 +294,15 @@ def load_split(path: Path, record: SplitRecord) -> Split:
         ) from error
     train, validation, test = sets
     found = Split(
-        record.kind, train, validation, test, record.guard, record.seed, (rows, cols),
+        record.kind,
+        train,
+        validation,
+        test,
+        record.guard,
+        record.seed,
+        (rows, cols),
         unused=record.left_out,
-    )  # fmt: skip
+    )
     if found.digest() != record.sha256:
         raise DataError(
             f"{path} is not the split that its record describes",

@@ -28,12 +28,7 @@ class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]
     """
 
     def __init__(
-        self,
-        size: int,
-        alpha: float = 1e-4,
-        beta: float = 0.75,
-        bias: float = 1.0,
-        **options: Any,
+        self, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0, **options: Any
     ) -> None:
         super().__init__(**options)
         self.size, self.alpha, self.beta, self.bias = size, alpha, beta, bias

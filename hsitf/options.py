@@ -116,7 +116,10 @@ def training_plan(
         network=network,
         scene=scene,
         split=SplitOptions(
-            kind=split.kind, train=_amount(split.train), patch=patch, guard=split.guard,
+            kind=split.kind,
+            train=_amount(split.train),
+            patch=patch,
+            guard=split.guard,
             seed=split.seed,
         ),
         recipe=recipe,
@@ -124,7 +127,7 @@ def training_plan(
         seed=split.seed,
         bands=parse(bands).text if bands else "",
         **vars(teaching),
-    )  # fmt: skip
+    )
 
 
 def changed_recipe(recipe: Recipe, changes: RecipeOptions) -> Recipe:

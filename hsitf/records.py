@@ -173,9 +173,13 @@ class BandsRecord:
     def of(cls, reducer: Reducer, path: Path) -> BandsRecord:
         """The record of a reducer saved at `path`."""
         return cls(
-            reducer.text, reducer.components, reducer.chosen, reducer.fusable,
-            reducer.remark, sha256(path),
-        )  # fmt: skip
+            reducer.text,
+            reducer.components,
+            reducer.chosen,
+            reducer.fusable,
+            reducer.remark,
+            sha256(path),
+        )
 
 
 @dataclass(frozen=True)

@@ -175,15 +175,17 @@ class LiteRT:
         try:
             with quietly():
                 self._interpreter = Interpreter(
-                    model_path=str(path), num_threads=threads,
+                    model_path=str(path),
+                    num_threads=threads,
                     experimental_op_resolver_type=resolver,
-                )  # fmt: skip
+                )
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise DataError(
-                f"LiteRT cannot run {path}", received=str(error).splitlines()[0],
+                f"LiteRT cannot run {path}",
+                received=str(error).splitlines()[0],
                 remedy="export it again",
-            ) from error  # fmt: skip
+            ) from error
         (source,) = self._interpreter.get_input_details()
         (sink,) = self._interpreter.get_output_details()
         self._source, self._sink = source["index"], sink["index"]
@@ -232,9 +234,10 @@ class OnnxRuntime:
         # ONNX Runtime's errors have no common base below Exception.
         except Exception as error:
             raise DataError(
-                f"ONNX Runtime cannot run {path}", received=str(error).splitlines()[0],
+                f"ONNX Runtime cannot run {path}",
+                received=str(error).splitlines()[0],
                 remedy="export it again",
-            ) from error  # fmt: skip
+            ) from error
         (source,), (sink,) = self._session.get_inputs(), self._session.get_outputs()
         self.engine = "ONNX Runtime (CPU)"
         self.threads = threads
@@ -271,17 +274,17 @@ class OpenVino:
         try:
             model = ov.Core().read_model(path)
             compiled = ov.Core().compile_model(
-                model, "CPU",
+                model,
+                "CPU",
                 {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"},
-            )  # fmt: skip
+            )
         # OpenVINO's errors have no common base below Exception.
         except Exception as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = lines[-1] if lines else type(error).__name__
             raise DataError(
-                f"OpenVINO cannot run {path}", received=reason,
-                remedy="take another engine",
-            ) from error  # fmt: skip
+                f"OpenVINO cannot run {path}", received=reason, remedy="take another engine"
+            ) from error
         self._request = compiled.create_infer_request()
         (source,), (sink,) = model.inputs, model.outputs
         self.engine = "OpenVINO (CPU)"
@@ -324,9 +327,10 @@ class SavedModel:
         # What TensorFlow raises on a damaged folder has no common base below Exception.
         except Exception as error:
             raise DataError(
-                f"TensorFlow cannot load {path}", received=str(error).splitlines()[0],
+                f"TensorFlow cannot load {path}",
+                received=str(error).splitlines()[0],
                 remedy="export it again",
-            ) from error  # fmt: skip
+            ) from error
         ((self._name, source),) = serve.structured_input_signature[1].items()
         ((self._result, sink),) = serve.structured_outputs.items()
         self._serve = serve

@@ -40,9 +40,15 @@ def _quantized(folder: Path, rng: np.random.Generator) -> None:
     real = np.concatenate([*beside, sizes]).astype(np.float32)
     (folder / "real.bin").write_bytes(real.astype("<f4").tobytes())
     cases = [
-        {"shape": [1], "dtype": t.dtype, "scale": t.scale, "zero_point": t.zero_point,
-         "stored": quantize(real, t).tolist()} for t in TENSORS
-    ]  # fmt: skip
+        {
+            "shape": [1],
+            "dtype": t.dtype,
+            "scale": t.scale,
+            "zero_point": t.zero_point,
+            "stored": quantize(real, t).tolist(),
+        }
+        for t in TENSORS
+    ]
     (folder / "quantized.json").write_text(json.dumps(cases))
 
 
@@ -91,8 +97,9 @@ def _case(
     if tile:
         corners = [
             (min(top, max(rows - tile, 0)), min(left, max(cols - tile, 0)))
-            for top in range(0, rows, tile) for left in range(0, cols, tile)
-        ]  # fmt: skip
+            for top in range(0, rows, tile)
+            for left in range(0, cols, tile)
+        ]
         windows = np.stack([window for window, _, _ in source.tiles(pixels, tile)])
     else:
         corners = [divmod(int(pixel), cols) for pixel in pixels]
@@ -101,10 +108,18 @@ def _case(
     side = windows.shape[1]
     output = [1, tile, tile, 4] if tile else [1, 4]
     record = {
-        "model": "made", "variant": tensor.dtype, "bytes": 1, "sha256": "", "batch": 1,
-        "tile": tile, "patch": source.patch, "bands": bands, "oa": 1.0,
+        "model": "made",
+        "variant": tensor.dtype,
+        "bytes": 1,
+        "sha256": "",
+        "batch": 1,
+        "tile": tile,
+        "patch": source.patch,
+        "bands": bands,
+        "oa": 1.0,
         "input": {**asdict(tensor), "shape": [1, side, side, bands]},
-        "output": {"shape": output, "dtype": "float32"}, "normalizer": asdict(normalizer),
-    }  # fmt: skip
+        "output": {"shape": output, "dtype": "float32"},
+        "normalizer": asdict(normalizer),
+    }
     content = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
     return {"cube": f"{name}.bil", "record": record, "corners": corners, "bytes": content}

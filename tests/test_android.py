@@ -57,8 +57,17 @@ def archives(shell):
     """Archives of tiny networks; accuracy is not asked for."""
     for words, more in ((CAO, ("--dense", "8")), (HE, ("--float32",))):
         assert (done := shell("train", *words, *shell.SCENE)).returncode == 0, done.stderr
-        done = shell("export", *words[:-2], *shell.SCENE, "--int8", *more, "--android",
-                     "--max-drop", "100", timeout=600)  # fmt: skip
+        done = shell(
+            "export",
+            *words[:-2],
+            *shell.SCENE,
+            "--int8",
+            *more,
+            "--android",
+            "--max-drop",
+            "100",
+            timeout=600,
+        )
         assert done.returncode == 0, done.stderr
         assert "For the Android demo: export/tiny/" in done.stdout
     folder = shell.folder / "export/tiny"
@@ -211,8 +220,9 @@ def test_bands_that_are_reduced_outside_of_the_file_are_refused():
 
 
 def test_fused_files_take_counts_as_they_are(archives, shell):
-    done = shell("export", *HE[:-2], *shell.SCENE, "--float32", "--fuse", "--android",
-                 "--out", "fused")  # fmt: skip
+    done = shell(
+        "export", *HE[:-2], *shell.SCENE, "--float32", "--fuse", "--android", "--out", "fused"
+    )
     assert done.returncode == 0, done.stderr
     archive = shell.folder / "fused/tiny/he/android-float32.zip"
     record = json.loads(content(archive, "patches-record.json"))

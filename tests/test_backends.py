@@ -28,9 +28,24 @@ def backend(request):
 def test_a_step_with_everything_on_it(shell, backend):
     """A 3-D network: gather, sides, light, mixture, class weights, decay; then a file of it."""
     done = shell(
-        "train", "--model", "he", *shell.SCENE, "--patch", "5", "--epochs", "3", "--batch", "40",
-        "--radiation", "--mixture", "--balanced", "--backend", backend, "--run", backend,
-    )  # fmt: skip
+        "train",
+        "--model",
+        "he",
+        *shell.SCENE,
+        "--patch",
+        "5",
+        "--epochs",
+        "3",
+        "--batch",
+        "40",
+        "--radiation",
+        "--mixture",
+        "--balanced",
+        "--backend",
+        backend,
+        "--run",
+        backend,
+    )
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / "models/tiny/he" / backend)
     assert run.record.backend == backend
@@ -42,9 +57,17 @@ def test_a_step_with_everything_on_it(shell, backend):
 
 def test_a_decoder_learns_on_every_backend(shell, backend):
     done = shell(
-        "train", "--model", "liu", *shell.SCENE, "--epochs", "2", "--backend", backend,
-        "--run", backend,
-    )  # fmt: skip
+        "train",
+        "--model",
+        "liu",
+        *shell.SCENE,
+        "--epochs",
+        "2",
+        "--backend",
+        backend,
+        "--run",
+        backend,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -75,13 +98,15 @@ assert len(found.history) == 2 and np.isfinite(found.history[-1].loss)
         [sys.executable, "-c", program],
         cwd=tmp_path,
         env={
-            **os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "jax",
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "KERAS_BACKEND": "jax",
             "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         },
         capture_output=True,
         text=True,
         timeout=240,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
 
 

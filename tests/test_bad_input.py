@@ -218,8 +218,12 @@ def test_missing_files(refused):
     refused((*HU[:-1], "nope.npy"), 2, "there is no file nope.npy", "correct the path")
     refused((*HU, "--split", "fixed", "--train-map", "nope.npy"), 2, "there is no file nope.npy")
     refused((*HU[:4], "PaviaU", "--data-dir", "nope"), 2, "there is no folder nope", "PaviaU.mat")
-    refused(("scenes", "show", "PaviaU", "--data-dir", "."), 2, "files of PaviaU are missing",
-            "--data-dir")  # fmt: skip
+    refused(
+        ("scenes", "show", "PaviaU", "--data-dir", "."),
+        2,
+        "files of PaviaU are missing",
+        "--data-dir",
+    )
 
 
 def test_name_that_no_file_can_have(refused):
@@ -357,15 +361,31 @@ def test_from_a_run_of_another_network(refused, runs):
 
 def test_run_on_another_scene(refused, runs, folder, tiny):
     name = saved(folder, "other.npy", tiny.cube + 1)
-    command = ("export", "-m", "hu", "--int8", "--from", str(runs), "-s", name, "--labels",
-               "labels.npy")  # fmt: skip
+    command = (
+        "export",
+        "-m",
+        "hu",
+        "--int8",
+        "--from",
+        str(runs),
+        "-s",
+        name,
+        "--labels",
+        "labels.npy",
+    )
     refused(command, 3, "not the scene that the network was trained on", "train again")
 
 
 def test_name_of_another_run(refused, runs):
     command = (*HU, "--epochs", "2", "--run", "a")
-    refused(command, 2, "differs in recipe.epochs", "received: recipe.epochs 2", "allowed: "
-            "recipe.epochs 1", "--run")  # fmt: skip
+    refused(
+        command,
+        2,
+        "differs in recipe.epochs",
+        "received: recipe.epochs 2",
+        "allowed: recipe.epochs 1",
+        "--run",
+    )
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,10 @@ def test_components_are_standard_and_survive_a_file(name, tmp_path):
     new = RNG.normal(size=(9, 10)).astype(np.float32)
     np.testing.assert_allclose(again.apply(new), reducer.apply(new), atol=1e-4)
     assert (again.text, again.components, again.chosen) == (
-        reducer.text, reducer.components, reducer.chosen,
-    )  # fmt: skip
+        reducer.text,
+        reducer.components,
+        reducer.chosen,
+    )
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -276,8 +278,18 @@ def test_a_network_of_components_goes_the_whole_way(shell):
     assert "20 components (pca:20 of the bands)" in (run.folder / "README.md").read_text()
 
     # The run of 20 components is found by its bands, and not without them.
-    done = shell("prune", "--model", "hu", *shell.SCENE, "--bands", "pca:20", "--ratio", "0.5",
-                 "--epochs", "2")  # fmt: skip
+    done = shell(
+        "prune",
+        "--model",
+        "hu",
+        *shell.SCENE,
+        "--bands",
+        "pca:20",
+        "--ratio",
+        "0.5",
+        "--epochs",
+        "2",
+    )
     assert done.returncode == 0, done.stderr
     smaller = Run.open(run.folder.parent / f"{run.folder.name}-l2-ratio0.5")
     assert smaller.record.bands == run.record.bands

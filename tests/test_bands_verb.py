@@ -18,8 +18,13 @@ PLACE = "models/tiny/bands/disjoint-short-runs1-from0"
 
 def test_every_technique_with_every_number():
     assert spread(["pca", "nmf"], "10:30:10") == (
-        "pca:10", "pca:20", "pca:30", "nmf:10", "nmf:20", "nmf:30",
-    )  # fmt: skip
+        "pca:10",
+        "pca:20",
+        "pca:30",
+        "nmf:10",
+        "nmf:20",
+        "nmf:30",
+    )
     assert spread(["pca", "select:1,2"], "4,8") == ("pca:4", "pca:8", "select:1,2")
     assert spread(["pca:3", "nmf:3", "pca:3"], None) == ("pca:3", "nmf:3")
 

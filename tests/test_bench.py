@@ -45,9 +45,16 @@ def measured(shell, exported):
 def test_a_row_for_each_file_engine_and_number_of_threads(measured):
     rows = json.loads(measured[1].read_text())["rows"]
     found = {(row["name"], row["engine"], row["threads"]) for row in rows}
-    files = [("hu int8", "litert"), ("hu int8", "litert-plain"), ("hu int8", "openvino"),
-             ("hu int16", "litert"), ("hu int16", "litert-plain"), ("hu int16", "openvino"),
-             ("hu onnx", "onnxruntime"), ("hu onnx", "openvino")]  # fmt: skip
+    files = [
+        ("hu int8", "litert"),
+        ("hu int8", "litert-plain"),
+        ("hu int8", "openvino"),
+        ("hu int16", "litert"),
+        ("hu int16", "litert-plain"),
+        ("hu int16", "openvino"),
+        ("hu onnx", "onnxruntime"),
+        ("hu onnx", "openvino"),
+    ]
     assert found == {(*pair, threads) for pair in files for threads in (1, 2)} | {
         ("hu saved-model", "tensorflow", 0)
     }
@@ -76,8 +83,12 @@ def test_rows_are_what_the_records_say(measured, exported):
         assert 0 < row["zipped"] < 2 * row["bytes"]
         assert (row["parameters"], row["macs"]) == (record.parameters, record.macs)
         assert row["min_ms"] <= row["p50_ms"] <= row["max_ms"]
-        assert row["version"].split()[0] in ("ai-edge-litert", "onnxruntime", "openvino",
-                                             "tensorflow")  # fmt: skip
+        assert row["version"].split()[0] in (
+            "ai-edge-litert",
+            "onnxruntime",
+            "openvino",
+            "tensorflow",
+        )
 
 
 def test_the_delegate_is_told(measured):
@@ -158,9 +169,24 @@ def test_an_absent_engine_is_named_with_its_pip_line(monkeypatch):
 def test_networks_by_name_are_exported_where_they_are_not(shell, exported):
     before = (exported / "int8/record.json").stat().st_mtime_ns
     done = shell(
-        "bench", "--models", "hu", *shell.SCENE, "--variants", "int8,float32", "--engine",
-        "litert", "--engine", "keras", "--rounds", "2", "--runs", "3", "--lines", "--out", "named",
-    )  # fmt: skip
+        "bench",
+        "--models",
+        "hu",
+        *shell.SCENE,
+        "--variants",
+        "int8,float32",
+        "--engine",
+        "litert",
+        "--engine",
+        "keras",
+        "--rounds",
+        "2",
+        "--runs",
+        "3",
+        "--lines",
+        "--out",
+        "named",
+    )
     assert done.returncode == 0, done.stderr
     assert (exported / "int8/record.json").stat().st_mtime_ns == before
     (record,) = (shell.folder / "named").glob("bench-*.json")
@@ -174,8 +200,9 @@ def test_networks_by_name_are_exported_where_they_are_not(shell, exported):
     for line in lines:
         assert re.search(
             rf"count=6 first={number} curr={number} min={number} max={number} avg={number} "
-            rf"std={number}$", line,
-        )  # fmt: skip
+            rf"std={number}$",
+            line,
+        )
     assert len(lines) == 3
 
 
@@ -211,22 +238,34 @@ def node(op: str, *shapes: tuple[int, ...], dtype: str = "int8", **options: int)
         (gpu, node("CONV_2D", (1, 5, 5, 8), (1, 3, 3, 8)), ""),
         (gpu, node("CONV_3D", (1, 5, 5, 8, 1), (1, 5, 5, 8, 1)), "no CONV_3D"),
         (gpu, node("RESHAPE", (1, 50), (1, 5, 5, 2, 1)), "RESHAPE has a tensor of 5 axes"),
-        (gpu, node("CONV_2D", (1, 5, 5, 8), (1, 3, 3, 8), dtype="int16"),
-         "CONV_2D computes in int16"),
+        (
+            gpu,
+            node("CONV_2D", (1, 5, 5, 8), (1, 3, 3, 8), dtype="int16"),
+            "CONV_2D computes in int16",
+        ),
         (gpu, node("STRIDED_SLICE", (4, 8), (2, 8)), "STRIDED_SLICE of 2 axes"),
         (nnapi, node("EXP", (1, 9), (1, 9)), "EXP computes in int8"),
         (nnapi, node("EXP", (1, 9), (1, 9), dtype="float32"), ""),
         (nnapi, node("CONV_2D", (1, 5, 5, 8), (1, 3, 3, 8)), "CONV_2D without a bias"),
         (nnapi, node("SPLIT_V", (1, 9), (1, 3)), "no SPLIT_V"),
         (edgetpu, node("CONV_2D", (1, 5, 5, 8), (1, 3, 3, 8)), ""),
-        (edgetpu, node("CONV_2D", (3, 5, 5, 8), (3, 3, 3, 8)),
-         "CONV_2D of 3 x 5 x 5 x 8: only the last 3 axes may be larger than 1"),
-        (edgetpu, node("CONV_2D", (1, 5, 5, 8), (1, 3, 3, 8), dtype="float32"),
-         "CONV_2D computes in float32"),
-        (edgetpu, node("FULLY_CONNECTED", (1, 4, 9), (1, 4, 3)),
-         "FULLY_CONNECTED of more than one sample"),
+        (
+            edgetpu,
+            node("CONV_2D", (3, 5, 5, 8), (3, 3, 3, 8)),
+            "CONV_2D of 3 x 5 x 5 x 8: only the last 3 axes may be larger than 1",
+        ),
+        (
+            edgetpu,
+            node("CONV_2D", (1, 5, 5, 8), (1, 3, 3, 8), dtype="float32"),
+            "CONV_2D computes in float32",
+        ),
+        (
+            edgetpu,
+            node("FULLY_CONNECTED", (1, 4, 9), (1, 4, 3)),
+            "FULLY_CONNECTED of more than one sample",
+        ),
     ],
-)  # fmt: skip
+)
 def test_rules_of_delegates(delegate, given, reason):
     assert delegate.refuses(given) == reason
 

@@ -63,18 +63,43 @@ def answer(record: dict) -> dict:
         [f"p{q}_ms" for q in (0, 25, 75, 90, 99, 100)] + ["mean_ms", "begin_ms", "last_ms"], 0.5
     )
     row = {
-        "form": "patches", "model": "hu", "variant": "int8", "sha256": record["sha256"],
-        "delegate": "XNNPACK", "threads": 2, "bytes": record["bytes"], "runs": 1599,
-        "first_ms": 3.5, **times, "p50_ms": 0.25, "p90_ms": 0.75, "std_ms": 0.1, "seconds": 2.0,
-        "pixels": 1600, "pixels_per_second": 800.0, "peak_memory": 90_000_000, "oa": 0.75,
-        "alike": 1599, "golden_outputs": 64, "golden_differing": 1, "golden_largest": 1,
+        "form": "patches",
+        "model": "hu",
+        "variant": "int8",
+        "sha256": record["sha256"],
+        "delegate": "XNNPACK",
+        "threads": 2,
+        "bytes": record["bytes"],
+        "runs": 1599,
+        "first_ms": 3.5,
+        **times,
+        "p50_ms": 0.25,
+        "p90_ms": 0.75,
+        "std_ms": 0.1,
+        "seconds": 2.0,
+        "pixels": 1600,
+        "pixels_per_second": 800.0,
+        "peak_memory": 90_000_000,
+        "oa": 0.75,
+        "alike": 1599,
+        "golden_outputs": 64,
+        "golden_differing": 1,
+        "golden_largest": 1,
         "golden_cut_differing": 0,
-    }  # fmt: skip
+    }
     return {
-        "format": 1, "device": "Maker Phone", "hardware": "soc", "android": "15 (API 35)",
-        "abi": "arm64-v8a", "cores": 8, "runtime": "2.16.1", "scene": "tiny", "synthetic": False,
-        "rows": [row], "refused": [],
-    }  # fmt: skip
+        "format": 1,
+        "device": "Maker Phone",
+        "hardware": "soc",
+        "android": "15 (API 35)",
+        "abi": "arm64-v8a",
+        "cores": 8,
+        "runtime": "2.16.1",
+        "scene": "tiny",
+        "synthetic": False,
+        "rows": [row],
+        "refused": [],
+    }
 
 
 @pytest.fixture
@@ -92,10 +117,23 @@ def phone(shell, archive, tmp_path):
         env = {**os.environ, "PYTHONPATH": str(ROOT), "PHONE": str(tmp_path), **mood}
         env["PATH"] = path if path is not None else f"{adb.parent}:{os.environ['PATH']}"
         return subprocess.run(
-            [sys.executable, "-m", "hsitf.bench", "--android", "--apk", tmp_path / "demo.apk",
-             "--out", tmp_path / "results", *words],
-            cwd=shell.folder, env=env, capture_output=True, text=True, timeout=240,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "hsitf.bench",
+                "--android",
+                "--apk",
+                tmp_path / "demo.apk",
+                "--out",
+                tmp_path / "results",
+                *words,
+            ],
+            cwd=shell.folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
 
     return bench
 

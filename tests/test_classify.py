@@ -31,8 +31,9 @@ warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarni
 
 @pytest.fixture(scope="module")
 def run(shell):
-    done = shell("train", "--model", "hu", "--epochs", "12", "--batch", "20", "--lr", "0.05",
-                 *shell.SCENE)  # fmt: skip
+    done = shell(
+        "train", "--model", "hu", "--epochs", "12", "--batch", "20", "--lr", "0.05", *shell.SCENE
+    )
     assert done.returncode == 0, done.stderr
     return Run.open(shell.folder / RUN)
 
@@ -47,8 +48,21 @@ def site_of(shell) -> Site:
 
 @pytest.fixture(scope="module")
 def mapped(shell, run):
-    done = shell("classify", "--from", RUN, "--out", "map.tif", "--out", "map.hdr", "--out",
-                 "map.png", "--probabilities", "p.tif", "--confidence", "c.tif")  # fmt: skip
+    done = shell(
+        "classify",
+        "--from",
+        RUN,
+        "--out",
+        "map.tif",
+        "--out",
+        "map.hdr",
+        "--out",
+        "map.png",
+        "--probabilities",
+        "p.tif",
+        "--confidence",
+        "c.tif",
+    )
     assert done.returncode == 0, done.stderr
     return done
 
@@ -97,9 +111,15 @@ def test_the_place_on_earth_is_kept(shell, run, tiny):
     cube = np.moveaxis(tiny.cube, 2, 0)
     place = {"crs": "EPSG:32633", "transform": from_origin(500000, 4500000, 30, 30)}
     with rasterio.open(
-        shell.folder / "placed.tif", "w", driver="GTiff", height=40, width=40, count=24,
-        dtype="float32", **place,
-    ) as file:  # fmt: skip
+        shell.folder / "placed.tif",
+        "w",
+        driver="GTiff",
+        height=40,
+        width=40,
+        count=24,
+        dtype="float32",
+        **place,
+    ) as file:
         file.write(cube)
     done = shell("classify", "--from", RUN, "--scene", "placed.tif", "--out", "placed-map.tif")
     assert done.returncode == 0, done.stderr
@@ -212,9 +232,12 @@ def test_help_loads_nothing_heavy():
         "assert not {'tensorflow', 'keras', 'numpy', 'rasterio'} & set(sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
 
 

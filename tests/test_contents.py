@@ -124,8 +124,11 @@ def test_saved_model(image, tmp_path):
 
 
 def test_share_by_hand():
-    operators = (Operator("CONV_2D", "int8", 3), Operator("CONV_3D", "float32", 1),
-                 Operator("RESHAPE", "float32", 9))  # fmt: skip
+    operators = (
+        Operator("CONV_2D", "int8", 3),
+        Operator("CONV_3D", "float32", 1),
+        Operator("RESHAPE", "float32", 9),
+    )
     found = Contents(operators, 5, False)
     assert found.arithmetic == operators[:2]
     assert found.floating == operators[1:2]

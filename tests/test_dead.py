@@ -131,9 +131,12 @@ def test_a_normalization_that_says_nothing_of_zeros():
 
 def test_death_spreads_both_ways():
     model = stack(
-        (4,), layers.Dense(3, name="a"), layers.Dense(3, name="b"), layers.Dense(3, name="c"),
+        (4,),
+        layers.Dense(3, name="a"),
+        layers.Dense(3, name="b"),
+        layers.Dense(3, name="c"),
         layers.Dense(2, name="out"),
-    )  # fmt: skip
+    )
     # c0 is not read; b0 is read by c0 only, a0 by b0 only.
     unread(model, "out", 0)
     for name, reader in (("b", 0), ("c", 0)):
@@ -240,9 +243,11 @@ def test_mixed_layers_lose_whole_channels():
 
 def test_both_directions_hear_their_own_units():
     model = stack(
-        (5, 3), layers.Dense(4, name="dense"), layers.Bidirectional(layers.GRU(3), name="both"),
+        (5, 3),
+        layers.Dense(4, name="dense"),
+        layers.Bidirectional(layers.GRU(3), name="both"),
         layers.Dense(2, name="out"),
-    )  # fmt: skip
+    )
     unread(model, "out", 1, 4)
     forward, recurrent, *rest = model.get_layer("both").get_weights()
     forward[2] = 0

@@ -32,10 +32,22 @@ RNG = np.random.default_rng(0)
 
 # Bands, patch and scene that are small and suit the network.
 GEOMETRY = {
-    "cao": (6, 9), "he": (17, 7), "hamida": (12, 5), "li": (12, 5), "lee": (6, 5),
-    "santara": (20, 3), "luo": (42, 3), "roy": (13, 9), "liu": (6, 9), "sharma": (4, 56),
-    "chen": (94, 25), "hu": (24, 1), "nn": (12, 1), "mou": (12, 1), "boulch": (12, 1),
-}  # fmt: skip
+    "cao": (6, 9),
+    "he": (17, 7),
+    "hamida": (12, 5),
+    "li": (12, 5),
+    "lee": (6, 5),
+    "santara": (20, 3),
+    "luo": (42, 3),
+    "roy": (13, 9),
+    "liu": (6, 9),
+    "sharma": (4, 56),
+    "chen": (94, 25),
+    "hu": (24, 1),
+    "nn": (12, 1),
+    "mou": (12, 1),
+    "boulch": (12, 1),
+}
 # Their tiles: wide patches reach far around a tile, and small ones save nothing.
 HEAVY = {"chen": 2, "sharma": 32}
 NETWORKS = [
@@ -91,13 +103,19 @@ def test_tiles_of_any_side(name, side):
         ((6, 6, 4), (layers.SeparableConv2D(6, 3, 2, padding="same"), layers.ReLU())),
         ((5, 5, 4), (layers.Conv2D(8, 3), layers.GlobalAveragePooling2D())),
         ((5, 5, 4), (layers.Conv2D(8, 3), layers.GlobalMaxPooling2D(keepdims=True))),
-        ((6, 6, 9), (layers.Reshape((6, 6, 9, 1)), layers.MaxPooling3D((2, 2, 2)),
-                     layers.Conv3D(3, (2, 2, 3), (1, 1, 2), padding="same"))),
+        (
+            (6, 6, 9),
+            (
+                layers.Reshape((6, 6, 9, 1)),
+                layers.MaxPooling3D((2, 2, 2)),
+                layers.Conv3D(3, (2, 2, 3), (1, 1, 2), padding="same"),
+            ),
+        ),
         ((5, 5, 4), (layers.ZeroPadding2D(1), layers.Conv2D(6, 3), layers.MaxPooling2D(5))),
         ((5, 5, 4), (layers.Conv2D(6, 4), layers.Dense(7, "relu"), layers.Permute((3, 1, 2)))),
     ],
     ids=range(12),
-)  # fmt: skip
+)
 def test_layers_by_the_stack(shape, stack):
     assert_dense(model_of(shape, *stack, layers.Flatten(), layers.Dense(3)))
 

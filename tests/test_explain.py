@@ -242,9 +242,11 @@ def test_differences_through_a_reduction_are_those_of_the_bands():
     inner = view(linear(generator.standard_normal((3, 3, 2)).astype(np.float32)))
     patches = PatchSource.of(generator.standard_normal((5, 5, 4)).astype(np.float32), 3)
     through = View(
-        patches, lambda x: inner.answers(x @ affine.matrix + affine.offset), step=0.5,
+        patches,
+        lambda x: inner.answers(x @ affine.matrix + affine.offset),
+        step=0.5,
         through=Projected(affine, inner),
-    )  # fmt: skip
+    )
     plain = View(patches, through.answers, step=0.5)
     some = patches.cut(np.arange(2))
     np.testing.assert_allclose(

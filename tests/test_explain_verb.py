@@ -25,24 +25,37 @@ EXPLAINED = f"{RUN}-explained"
 
 @pytest.fixture(scope="module")
 def run(shell):
-    done = shell("train", "--model", "cao", *shell.SCENE, "--patch", "7", "--epochs", "3",
-                 "--lr", "0.003")  # fmt: skip
+    done = shell(
+        "train", "--model", "cao", *shell.SCENE, "--patch", "7", "--epochs", "3", "--lr", "0.003"
+    )
     assert done.returncode == 0, done.stderr
     return Run.open(shell.folder / RUN)
 
 
 @pytest.fixture(scope="module")
 def pruned(shell, run):
-    done = shell("prune", "--model", "cao", "--from", RUN, "--criterion", "l1", "--ratio", "0.5",
-                 "--epochs", "1")  # fmt: skip
+    done = shell(
+        "prune",
+        "--model",
+        "cao",
+        "--from",
+        RUN,
+        "--criterion",
+        "l1",
+        "--ratio",
+        "0.5",
+        "--epochs",
+        "1",
+    )
     assert done.returncode == 0, done.stderr
     return PRUNED
 
 
 @pytest.fixture(scope="module")
 def files(shell, run):
-    done = shell("export", "--model", "cao", "--from", RUN, "--float32", "--int8", "--max-drop",
-                 "50")  # fmt: skip
+    done = shell(
+        "export", "--model", "cao", "--from", RUN, "--float32", "--int8", "--max-drop", "50"
+    )
     assert done.returncode == 0, done.stderr
     return f"{FILES}/float32", f"{FILES}/int8"
 
@@ -84,13 +97,14 @@ def test_every_class_is_explained(shell, run):
 
 
 def test_a_pixel_is_explained_as_the_network_calls_it(shell, explain, run):
-    explain("--from", RUN, "--pixel", "3,4", "--method", "integrated-gradients",
-                 "--show", "0,5")  # fmt: skip
+    explain("--from", RUN, "--pixel", "3,4", "--method", "integrated-gradients", "--show", "0,5")
     path = shell.folder / EXPLAINED / "integrated-gradients-row3-col4"
     record = read(ExplanationRecord, path.with_suffix(".json"))
-    patch = run.data(run.record.plan.scene.__class__(
-        str(shell.folder / "tiny.npy"), labels=str(shell.folder / "labels.npy")
-    )).patches.cut(np.array([3 * 40 + 4]))  # fmt: skip
+    patch = run.data(
+        run.record.plan.scene.__class__(
+            str(shell.folder / "tiny.npy"), labels=str(shell.folder / "labels.npy")
+        )
+    ).patches.cut(np.array([3 * 40 + 4]))
     logits = run.network().predict(np.concatenate([patch, 0 * patch]), verbose=0)
     (subject,) = record.subjects
     assert subject.output == logits[0].argmax()
@@ -101,9 +115,22 @@ def test_a_pixel_is_explained_as_the_network_calls_it(shell, explain, run):
 
 
 def test_a_pruned_network_is_guided_too(shell, explain, run, pruned):
-    told = explain("--from", RUN, "--from", pruned, "--method", "guided-backpropagation",
-                 "--class", run.record.scene.class_names[0], "--most", "6", "--out", "looks",
-                 "--name", "guided")  # fmt: skip
+    told = explain(
+        "--from",
+        RUN,
+        "--from",
+        pruned,
+        "--method",
+        "guided-backpropagation",
+        "--class",
+        run.record.scene.class_names[0],
+        "--most",
+        "6",
+        "--out",
+        "looks",
+        "--name",
+        "guided",
+    )
     record = read(ExplanationRecord, shell.folder / "looks/guided.json")
     first, second = record.variants
     assert first.similarity[0].rank == pytest.approx(1)
@@ -129,8 +156,9 @@ def test_a_file_is_explained_by_hiding_bands(shell, explain, run, files):
 
 
 def test_components_are_followed_back_to_bands(shell, explain, run):
-    done = shell("train", "--model", "cao", *shell.SCENE, "--patch", "7", "--epochs", "1",
-                 "--bands", "pca:6")  # fmt: skip
+    done = shell(
+        "train", "--model", "cao", *shell.SCENE, "--patch", "7", "--epochs", "1", "--bands", "pca:6"
+    )
     assert done.returncode == 0, done.stderr
     origin = "models/tiny/cao/disjoint-custom-pca-6-seed0"
     explain("--from", origin, "--most", "3")
@@ -145,15 +173,24 @@ def test_components_are_followed_back_to_bands(shell, explain, run):
 
 
 def test_filters_and_weights_are_explained(shell, explain, run):
-    explain("--from", RUN, "--method", "activation", "--layer", "conv1",
-                 "--filter", "0,7", "--iterations", "5")  # fmt: skip
+    explain(
+        "--from",
+        RUN,
+        "--method",
+        "activation",
+        "--layer",
+        "conv1",
+        "--filter",
+        "0,7",
+        "--iterations",
+        "5",
+    )
     record = json.loads(
         (shell.folder / EXPLAINED / "activation-conv1-filter0-filter7.json").read_text()
     )
     assert [one["name"] for one in record["subjects"]] == ["conv1, filter 0", "conv1, filter 7"]
     assert record["top"] == ""
-    explain("--from", RUN, "--method", "weight", "--weight", "dense1/bias",
-                 "--most", "2")  # fmt: skip
+    explain("--from", RUN, "--method", "weight", "--weight", "dense1/bias", "--most", "2")
     with np.load(shell.folder / EXPLAINED / "weight-dense1-bias.npz", allow_pickle=False) as arrays:
         assert arrays["weight_gradient0"].shape == (4, 200)
 
@@ -166,8 +203,20 @@ def test_every_backend_gives_the_same(shell, run, backend):
     for method, *words in ways:
         found = []
         for name in ("tensorflow", backend):
-            done = shell("explain", "--from", RUN, "--most", "2", "--backend", name, "--name",
-                         f"{method}-{name}", "--method", method, *words)  # fmt: skip
+            done = shell(
+                "explain",
+                "--from",
+                RUN,
+                "--most",
+                "2",
+                "--backend",
+                name,
+                "--name",
+                f"{method}-{name}",
+                "--method",
+                method,
+                *words,
+            )
             assert done.returncode == 0, done.stderr
             with np.load(shell.folder / EXPLAINED / f"{method}-{name}.npz") as arrays:
                 found.append(arrays["signed0"])
@@ -184,8 +233,10 @@ def test_every_backend_gives_the_same(shell, run, backend):
         (("--from", RUN, "--show", "24"), "allowed: 0 to 23"),
         (("--from", RUN, "--top", "0"), "--top is out of range"),
         (("--from", RUN, "--method", "activation", "--layer", "conv"), "did you mean conv"),
-        (("--from", RUN, "--method", "activation", "--layer", "conv1", "--filter", "300"),
-         "allowed: 0 to 299"),
+        (
+            ("--from", RUN, "--method", "activation", "--layer", "conv1", "--filter", "300"),
+            "allowed: 0 to 299",
+        ),
         (("--from", RUN, "--method", "weight", "--weight", "dense1/biases"), "did you mean bias"),
         (("--from", RUN, "--method", "weight"), "--weight LAYER/WEIGHT"),
         (("--from", RUN, "--model", "he"), "is of another network"),
@@ -193,7 +244,7 @@ def test_every_backend_gives_the_same(shell, run, backend):
         (("--from", f"{FILES}/int8", "--method", "smoothgrad"), "allowed: saliency, occlusion"),
         ((), "neither --model nor --from"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_explained_is_said(shell, explain, files, words, message):
     with pytest.raises(HsitfError) as raised:
         explain(*words, "--name", "never")

@@ -13,12 +13,44 @@ KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 
 # The one direction of the house: a module imports only from those above it.
 ORDER = [
-    "errors", "files", "flat", "quiet", "progress", "measure", "tables", "figures", "scenes",
-    "metrics", "layers", "zoo", "bands", "records", "data", "runs", "graph", "cost", "train",
-    "options", "reduction", "targets", "lower", "contents", "runtimes", "verify", "quantize",
-    "export", "prune", "smoothing", "classify", "draw", "bench", "explain", "sweep", "report",
+    "errors",
+    "files",
+    "flat",
+    "quiet",
+    "progress",
+    "measure",
+    "tables",
+    "figures",
+    "scenes",
+    "metrics",
+    "layers",
+    "zoo",
+    "bands",
+    "records",
+    "data",
+    "runs",
+    "graph",
+    "cost",
+    "train",
+    "options",
+    "reduction",
+    "targets",
+    "lower",
+    "contents",
+    "runtimes",
+    "verify",
+    "quantize",
+    "export",
+    "prune",
+    "smoothing",
+    "classify",
+    "draw",
+    "bench",
+    "explain",
+    "sweep",
+    "report",
     "cli",
-]  # fmt: skip
+]
 # The command line stands above all: verbs import it, nothing below a verb does.
 FRONT = {"__main__"}
 
@@ -92,8 +124,7 @@ def test_importing_a_verb_loads_nothing_heavy(module):
 
 
 @pytest.mark.parametrize(
-    "verb",
-    ["", ".train", ".prune", ".export", ".scenes", ".bench", ".draw", ".sweep", ".report"],
+    "verb", ["", ".train", ".prune", ".export", ".scenes", ".bench", ".draw", ".sweep", ".report"]
 )
 def test_help_loads_no_tensorflow(verb):
     code = (
@@ -115,6 +146,9 @@ def test_whatever_is_imported_first_computes_with_the_same_kernels(module, given
     outside = {name: value for name, value in os.environ.items() if name != KERNELS}
     done = subprocess.run(
         [sys.executable, "-c", f"import {module}, os; print(os.environ[{KERNELS!r}])"],
-        cwd=ROOT, env=outside | ({KERNELS: given} if given else {}), capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=outside | ({KERNELS: given} if given else {}),
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.strip() == kept, done.stderr

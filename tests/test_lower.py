@@ -45,9 +45,17 @@ def model_of(shape: tuple[int, ...], *stack: layers.Layer) -> keras.Model:
 
 # Bands and patches that are small and suit the network; 62 bands and its own patch elsewhere.
 GEOMETRY = {
-    "chen": (94, 25), "luo": (42, 3), "mou": (12, 1), "resnet110": (3, 8), "resnet20": (3, 8),
-    "resnet50": (3, 32), "resnet56": (3, 8), "roy": (13, 9), "sharma": (6, 56), "vgg16": (3, 32),
-}  # fmt: skip
+    "chen": (94, 25),
+    "luo": (42, 3),
+    "mou": (12, 1),
+    "resnet110": (3, 8),
+    "resnet20": (3, 8),
+    "resnet50": (3, 32),
+    "resnet56": (3, 8),
+    "roy": (13, 9),
+    "sharma": (6, 56),
+    "vgg16": (3, 32),
+}
 SLOW = {"resnet110", "resnet50", "resnet56"}
 SETTINGS = [(1, 1), (3, 1), (1, 32), (2, 100)]
 
@@ -238,8 +246,9 @@ def test_grouped_kernel_by_hand():
 
 
 def test_groups_that_do_not_fit_are_refused():
-    conv = Convolution(np.ones((1, 1, 3, 1, 1), np.float32), np.zeros(1, np.float32),
-                       (Axis(), Axis(), Axis(3)))  # fmt: skip
+    conv = Convolution(
+        np.ones((1, 1, 3, 1, 1), np.float32), np.zeros(1, np.float32), (Axis(), Axis(), Axis(3))
+    )
     assert grouped(conv, 9, 2, 1) is None  # nine is odd
     assert grouped(conv, 12, 2, 1) is None  # a step of three is no whole number of pairs
     assert grouped(conv, 9, 3, 2) is None  # three outputs do not pair
@@ -276,10 +285,16 @@ def test_merged_kernels_by_hand():
 
 
 def test_kernels_that_would_grow_are_not_merged():
-    long = Convolution(np.ones((1, 1, 9, 1, 1), np.float32), np.zeros(1, np.float32),
-                       (Axis(), Axis(), Axis(1, 1, 4, 4)))  # fmt: skip
-    wide = Convolution(np.ones((1, 9, 1, 1, 1), np.float32), np.zeros(1, np.float32),
-                       (Axis(), Axis(1, 1, 4, 4), Axis()))  # fmt: skip
+    long = Convolution(
+        np.ones((1, 1, 9, 1, 1), np.float32),
+        np.zeros(1, np.float32),
+        (Axis(), Axis(), Axis(1, 1, 4, 4)),
+    )
+    wide = Convolution(
+        np.ones((1, 9, 1, 1, 1), np.float32),
+        np.zeros(1, np.float32),
+        (Axis(), Axis(1, 1, 4, 4), Axis()),
+    )
     assert merged([long, wide]) is None
 
 

@@ -150,7 +150,9 @@ IMAGE_USES = {
     "softmax_of_rows": chain(layers.Softmax(axis=1)),
     "softmax_of_pixels": chain(layers.Softmax(axis=[1, 2])),
     "nothing": chain(
-        layers.SpatialDropout2D(0.5), layers.GaussianDropout(0.5), layers.GaussianNoise(1.0),
+        layers.SpatialDropout2D(0.5),
+        layers.GaussianDropout(0.5),
+        layers.GaussianNoise(1.0),
         layers.ReLU(),
     ),
     "reshape": chain(layers.Permute((3, 1, 2)), layers.Reshape((2, -1)), layers.Conv1D(3, 1)),
@@ -163,16 +165,12 @@ IMAGE_USES = {
         layers.ZeroPadding2D(1), layers.Activation("sigmoid"), layers.ZeroPadding2D(1)
     ),
     "upsampling": chain(layers.UpSampling2D((2, 3)), layers.ReLU(), layers.Conv2D(2, 2)),
-}  # fmt: skip
+}
 VOLUME_USES = {
     "conv_groups": chain(layers.Conv3D(4, (2, 3, 3), groups=2, activation="tanh")),
     "dense": chain(layers.Dense(3, activation="relu")),
-    "norm": chain(
-        layers.ReLU(), layers.BatchNormalization(center=False), layers.Conv3D(2, 2)
-    ),
-    "response": chain(
-        layers.Conv3D(6, 2), LocalResponseNormalization(6, alpha=1.0, beta=0.5)
-    ),
+    "norm": chain(layers.ReLU(), layers.BatchNormalization(center=False), layers.Conv3D(2, 2)),
+    "response": chain(layers.Conv3D(6, 2), LocalResponseNormalization(6, alpha=1.0, beta=0.5)),
     "max": chain(layers.MaxPooling3D(2, padding="same")),
     "average": chain(layers.AveragePooling3D(2, padding="same")),
     "global_average": chain(layers.Conv3D(4, (1, 1, 2)), layers.GlobalAveragePooling3D()),
@@ -186,7 +184,7 @@ VOLUME_USES = {
     "cropping": chain(layers.Cropping3D(1), layers.Conv3D(3, 2)),
     "padding": chain(layers.ZeroPadding3D((0, 1, 2)), layers.Conv3D(3, 3, (1, 1, 2))),
     "upsampling": chain(layers.UpSampling3D(2), layers.MaxPooling3D(3)),
-}  # fmt: skip
+}
 USES = {
     f"{what}_{use}": (shape, build)
     for what, shape, uses in (
@@ -253,7 +251,7 @@ OPERATION_USES = {
     "Transpose": lambda x: ops.transpose(x, (0, 3, 1, 2)),
     "TrueDivide": lambda x: x / 3 + 2 / (1 + ops.abs(x)) + x / (1 + ops.abs(x)),
     "Unstack": lambda x: ops.unstack(x, axis=2)[1:4],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("use", USES)
@@ -280,12 +278,21 @@ def test_every_row_is_used():
 
 def test_normalization_goes_into_the_weights():
     stack = chain(
-        layers.Conv2D(5, 3, padding="same", use_bias=False), layers.BatchNormalization(),
-        layers.ReLU(), layers.DepthwiseConv2D(2), layers.BatchNormalization(),
-        layers.SeparableConv2D(6, 2), layers.BatchNormalization(), layers.BatchNormalization(),
-        layers.Conv2D(6, 1, groups=3), layers.BatchNormalization(), layers.ReLU(),
-        layers.Flatten(), layers.Dense(7), layers.BatchNormalization(),
-    )  # fmt: skip
+        layers.Conv2D(5, 3, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.DepthwiseConv2D(2),
+        layers.BatchNormalization(),
+        layers.SeparableConv2D(6, 2),
+        layers.BatchNormalization(),
+        layers.BatchNormalization(),
+        layers.Conv2D(6, 1, groups=3),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.Flatten(),
+        layers.Dense(7),
+        layers.BatchNormalization(),
+    )
     made = kinds(assert_exact(built(IMAGE, stack), 2))
     # The two depthwise convolutions of the network and none besides.
     assert made.count("DepthwiseConv2D") == 2

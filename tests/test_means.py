@@ -155,9 +155,16 @@ def test_a_network_that_no_recipe_makes_integer_is_refused(tmp_path):
     VARIANTS["float32"].convert(model, Calibration(patches), path)
     (tmp_path / "tries").mkdir()
     wanted = Bench(
-        tmp_path / "tries", (), [Form((), path, None)], patches, ("mse",), (False,),
-        lambda path: 0.0, 0.5, Silent(),
-    )  # fmt: skip
+        tmp_path / "tries",
+        (),
+        [Form((), path, None)],
+        patches,
+        ("mse",),
+        (False,),
+        lambda path: 0.0,
+        0.5,
+        Silent(),
+    )
     with pytest.raises(VerificationError, match="leave --calibration out"):
         list(attempts(wanted))
 
@@ -177,8 +184,10 @@ def test_a_wide_operator_errs_less(source, tmp_path):
 def test_operators_are_called_by_their_layers(source):
     names = [operator.name for operator in mixed.operators(source)]
     assert [name for name in ("first", "second", "third") if any(name in n for n in names)] == [
-        "first", "second", "third",
-    ]  # fmt: skip
+        "first",
+        "second",
+        "third",
+    ]
 
 
 def test_one_operator_alone_leaves_the_rest_in_floats(source, tmp_path):

@@ -93,9 +93,12 @@ def spectrum():
 def chen(bands):
     pool = nn.MaxPool3d((1, 2, 2))
     return [
-        *relu(conv(1, 32, 32, 4)), pool, *relu(conv(32, 32, 32, 4)), pool,
+        *relu(conv(1, 32, 32, 4)),
+        pool,
         *relu(conv(32, 32, 32, 4)),
-    ]  # fmt: skip
+        pool,
+        *relu(conv(32, 32, 32, 4)),
+    ]
 
 
 def lee(bands):
@@ -103,68 +106,107 @@ def lee(bands):
         Beside(
             nn.Conv3d(1, 128, (bands, 3, 3), padding=(0, 1, 1)), nn.Conv3d(1, 128, (bands, 1, 1))
         ),
-        image(), nn.LocalResponseNorm(256), nn.ReLU(), nn.Conv2d(256, 128, 1),
-        nn.LocalResponseNorm(128), nn.ReLU(),
+        image(),
+        nn.LocalResponseNorm(256),
+        nn.ReLU(),
+        nn.Conv2d(256, 128, 1),
+        nn.LocalResponseNorm(128),
+        nn.ReLU(),
         *(
             Residual(nn.Conv2d(128, 128, 1), nn.ReLU(), nn.Conv2d(128, 128, 1), last=nn.ReLU())
             for _ in range(2)
         ),
         *relu(nn.Conv2d(128, 128, 1), nn.Conv2d(128, 128, 1)),
         Does(lambda x: x[:, :, 2:3, 2:3]),
-    ]  # fmt: skip
+    ]
 
 
 # By network, what comes before its last layer, which is dense; of bands.
 BODIES = {
     "nn": lambda bands: [
-        spectrum(), nn.Flatten(), *relu(nn.Linear(bands, 2048), nn.Linear(2048, 4096),
-                                        nn.Linear(4096, 2048)),
+        spectrum(),
+        nn.Flatten(),
+        *relu(nn.Linear(bands, 2048), nn.Linear(2048, 4096), nn.Linear(4096, 2048)),
     ],
     "hu": lambda bands: [
-        spectrum(), nn.Conv1d(1, 20, -(-bands // 9)), 
+        spectrum(),
+        nn.Conv1d(1, 20, -(-bands // 9)),
         nn.MaxPool1d(math.ceil(math.ceil(bands / 9) / 5)),
-        nn.Tanh(), nn.Flatten(), nn.LazyLinear(100), nn.Tanh(),
+        nn.Tanh(),
+        nn.Flatten(),
+        nn.LazyLinear(100),
+        nn.Tanh(),
     ],
     "hamida": lambda bands: [
-        *relu(conv(1, 20, 3, 3)), conv(20, 20, 3, stride=2, zeros=1),
-        *relu(conv(20, 35, 3, 3, zeros=1)), conv(35, 35, 3, stride=2, zeros=1),
+        *relu(conv(1, 20, 3, 3)),
+        conv(20, 20, 3, stride=2, zeros=1),
+        *relu(conv(20, 35, 3, 3, zeros=1)),
+        conv(35, 35, 3, stride=2, zeros=1),
         *relu(conv(35, 35, 3, zeros=1), conv(35, 35, 2, stride=2, zeros=1)),
     ],
     "lee": lee,
     "chen": chen,
     "li": lambda bands: relu(conv(1, 16, 7, 3, zeros=1), conv(16, 32, 3, 3, zeros=1)),
     "he": lambda bands: [
-        *relu(conv(1, 16, 11, 3, stride=3)), *scales(), *scales(), *relu(conv(16, 16, 3, 2)),
+        *relu(conv(1, 16, 11, 3, stride=3)),
+        *scales(),
+        *scales(),
+        *relu(conv(16, 16, 3, 2)),
     ],
     "luo": lambda bands: [
         *relu(conv(1, 90, 24, 3, stride=9)),
         # Rows are positions along the spectrum, columns are filters.
         Does(lambda x: x[:, None, :, :, 0, 0].transpose(2, 3)),
-        *relu(nn.Conv2d(1, 64, 3)), nn.Flatten(), *relu(nn.LazyLinear(1024)),
+        *relu(nn.Conv2d(1, 64, 3)),
+        nn.Flatten(),
+        *relu(nn.LazyLinear(1024)),
     ],
     "sharma": lambda bands: [
-        image(), nn.Conv2d(bands, 96, 6, 2), nn.BatchNorm2d(96), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(96, 256, 3, 2), nn.BatchNorm2d(256), nn.ReLU(), nn.MaxPool2d(2),
-        *relu(nn.Conv2d(256, 512, 3)), nn.Flatten(), nn.LazyLinear(1024),
+        image(),
+        nn.Conv2d(bands, 96, 6, 2),
+        nn.BatchNorm2d(96),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(96, 256, 3, 2),
+        nn.BatchNorm2d(256),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        *relu(nn.Conv2d(256, 512, 3)),
+        nn.Flatten(),
+        nn.LazyLinear(1024),
     ],
     "liu": lambda bands: [
-        image(), nn.Conv2d(bands, 80, 3), nn.BatchNorm2d(80), nn.MaxPool2d(2), nn.ReLU(),
+        image(),
+        nn.Conv2d(bands, 80, 3),
+        nn.BatchNorm2d(80),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
     ],
     "mou": lambda bands: [
-        spectrum(), States(), nn.Flatten(), nn.BatchNorm1d(64 * bands), nn.Tanh(),
+        spectrum(),
+        States(),
+        nn.Flatten(),
+        nn.BatchNorm1d(64 * bands),
+        nn.Tanh(),
     ],
     "roy": lambda bands: [
         *relu(conv(1, 8, 7, 3), conv(8, 16, 5, 3), conv(16, 32, 3, 3)),
         # Ours lays the filters of a band side by side.
-        Does(lambda x: x.transpose(1, 2).flatten(1, 2)), *relu(nn.Conv2d(32 * (bands - 12), 64, 3)),
-        nn.Flatten(), *relu(nn.LazyLinear(256), nn.Linear(256, 128)),
+        Does(lambda x: x.transpose(1, 2).flatten(1, 2)),
+        *relu(nn.Conv2d(32 * (bands - 12), 64, 3)),
+        nn.Flatten(),
+        *relu(nn.LazyLinear(256), nn.Linear(256, 128)),
     ],
     "cao": lambda bands: [
-        image(), *relu(nn.Conv2d(bands, 300, 3)), nn.MaxPool2d(2, ceil_mode=True),
-        *relu(nn.Conv2d(300, 200, 3)), nn.MaxPool2d(2, ceil_mode=True), nn.Flatten(),
+        image(),
+        *relu(nn.Conv2d(bands, 300, 3)),
+        nn.MaxPool2d(2, ceil_mode=True),
+        *relu(nn.Conv2d(300, 200, 3)),
+        nn.MaxPool2d(2, ceil_mode=True),
+        nn.Flatten(),
         *relu(nn.LazyLinear(200), nn.Linear(200, 100)),
     ],
-}  # fmt: skip
+}
 SIZES = {"chen": 94, "roy": 15}
 
 

@@ -65,9 +65,7 @@ def assert_exact(model: keras.Model, chosen: Plan) -> keras.Model:
 
 # Bands of a network where few do not suffice, and networks that take minutes.
 BANDS = {"luo": 42, "santara": 110, "chen": 94, "roy": 13}
-SLOW = {
-    "chen", "nn", "resnet110", "resnet20", "resnet50", "resnet56", "roy", "sharma", "vgg16",
-}  # fmt: skip
+SLOW = {"chen", "nn", "resnet110", "resnet20", "resnet50", "resnet56", "roy", "sharma", "vgg16"}
 
 
 # Those with a batch normalization whose channels are a layer's: mou's are of time and units both.
@@ -334,8 +332,9 @@ def test_zero_padded_shortcuts_let_stages_go_apart():
     x = layers.GlobalAveragePooling2D()(x)
     model = randomized(keras.Model(inputs, layers.Dense(3, name="out")(x)))
     assert [group.layers for group in groups(model) if not group.protected] == [
-        ("stage1",), ("stage2",),
-    ]  # fmt: skip
+        ("stage1",),
+        ("stage2",),
+    ]
     assert_exact(model, named(trace(model), {"stage1": [0, 3]}))
     assert_exact(model, named(trace(model), {"stage2": [1, 3, 6]}))
     assert_exact(model, named(trace(model), {"stage1": [1], "stage2": [0, 1, 3, 7]}))

@@ -38,9 +38,17 @@ def origin(shell):
 @pytest.fixture(scope="module")
 def pruned(shell, origin):
     done = shell(
-        "prune", "--model", "hu", *shell.SCENE, "--criterion", "lfp", "--macs", "0.5",
-        "--epochs", "3",
-    )  # fmt: skip
+        "prune",
+        "--model",
+        "hu",
+        *shell.SCENE,
+        "--criterion",
+        "lfp",
+        "--macs",
+        "0.5",
+        "--epochs",
+        "3",
+    )
     assert done.returncode == 0, done.stderr
     return done, Run.open(shell.folder / f"{ORIGIN}-lfp-macs0.5")
 
@@ -112,9 +120,21 @@ def test_repeated_it_finds_its_run(shell, pruned):
 
 def test_steps_and_a_curve(shell, origin):
     done = shell(
-        "prune", "--model", "hu", *shell.SCENE, "--cuts", "iterative", "--steps", "2",
-        "--curve", "0.3,0.6", "--epochs", "2", "--run", "steps",
-    )  # fmt: skip
+        "prune",
+        "--model",
+        "hu",
+        *shell.SCENE,
+        "--cuts",
+        "iterative",
+        "--steps",
+        "2",
+        "--curve",
+        "0.3,0.6",
+        "--epochs",
+        "2",
+        "--run",
+        "steps",
+    )
     assert done.returncode == 0, done.stderr
     assert "step 2 of 2" in done.stderr
     folder = shell.folder / "models/tiny/hu/steps"
@@ -138,9 +158,19 @@ def test_steps_and_a_curve(shell, origin):
 
 def test_too_large_a_loss_keeps_nothing(shell, origin):
     done = shell(
-        "prune", "--model", "hu", *shell.SCENE, "--ratio", "0.95", "--max-drop", "0",
-        "--epochs", "1", "--lr", "0.0001",
-    )  # fmt: skip
+        "prune",
+        "--model",
+        "hu",
+        *shell.SCENE,
+        "--ratio",
+        "0.95",
+        "--max-drop",
+        "0",
+        "--epochs",
+        "1",
+        "--lr",
+        "0.0001",
+    )
     assert done.returncode == 6
     assert "pruning cost more accuracy than it may" in done.stderr
     assert "Traceback" not in done.stderr
@@ -156,14 +186,28 @@ def test_groups_are_printed(shell, origin):
 
 def test_an_interrupted_run_goes_on(shell, origin):
     words = [
-        "--model", "hu", *shell.SCENE, "--ratio", "0.2", "--epochs", "60", "--cuts", "iterative",
-        "--steps", "60", "--run", "long",
-    ]  # fmt: skip
+        "--model",
+        "hu",
+        *shell.SCENE,
+        "--ratio",
+        "0.2",
+        "--epochs",
+        "60",
+        "--cuts",
+        "iterative",
+        "--steps",
+        "60",
+        "--run",
+        "long",
+    ]
     place = shell.folder / "models/tiny/hu/long"
     started = subprocess.Popen(
-        [sys.executable, "-m", "hsitf.prune", *words], cwd=shell.folder, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "hsitf.prune", *words],
+        cwd=shell.folder,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+    )
     deadline = time.monotonic() + 120
     while not (place / "step.json").is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -175,9 +219,12 @@ def test_an_interrupted_run_goes_on(shell, origin):
     assert done.returncode == 2
     assert "belongs to another run" in done.stderr
     again = subprocess.Popen(
-        [sys.executable, "-m", "hsitf.prune", *words], cwd=shell.folder, stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "hsitf.prune", *words],
+        cwd=shell.folder,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+    )
     while json.loads((place / "step.json").read_text())["number"] <= before:
         assert time.monotonic() < deadline + 120
         time.sleep(0.05)
@@ -241,9 +288,19 @@ def test_a_run_that_was_not_pruned_says_so(origin):
 
 def test_single_weights_go_and_what_died_of_it(shell, origin):
     done = shell(
-        "prune", "--model", "hu", *shell.SCENE, "--alpha", "1.2", "--epochs", "2",
-        "--cuts", "iterative", "--steps", "2",
-    )  # fmt: skip
+        "prune",
+        "--model",
+        "hu",
+        *shell.SCENE,
+        "--alpha",
+        "1.2",
+        "--epochs",
+        "2",
+        "--cuts",
+        "iterative",
+        "--steps",
+        "2",
+    )
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / f"{ORIGIN}-magnitude-alpha1.2-iterative2")
     then = run.record.pruning
@@ -256,9 +313,19 @@ def test_single_weights_go_and_what_died_of_it(shell, origin):
 
 def test_a_curve_of_alphas(shell, origin):
     done = shell(
-        "prune", "--model", "hu", *shell.SCENE, "--curve", "0.5,1", "--alpha", "1", "--epochs",
-        "1", "--run", "alphas",
-    )  # fmt: skip
+        "prune",
+        "--model",
+        "hu",
+        *shell.SCENE,
+        "--curve",
+        "0.5,1",
+        "--alpha",
+        "1",
+        "--epochs",
+        "1",
+        "--run",
+        "alphas",
+    )
     assert done.returncode == 0, done.stderr
     folder = shell.folder / "models/tiny/hu/alphas"
     assert {path.name for path in folder.iterdir()} == {
@@ -271,9 +338,19 @@ def test_a_curve_of_alphas(shell, origin):
     assert [point["thresholds"]["alpha"] for point in points] == [0.5, 1]
     assert f"{points[1]['sparse']['nonzero']:,}" in done.stdout
     done = shell(
-        "prune", "--model", "hu", *shell.SCENE, "--curve", "0.5,1.5", "--alpha", "1", "--epochs",
-        "1", "--run", "alphas",
-    )  # fmt: skip
+        "prune",
+        "--model",
+        "hu",
+        *shell.SCENE,
+        "--curve",
+        "0.5,1.5",
+        "--alpha",
+        "1",
+        "--epochs",
+        "1",
+        "--run",
+        "alphas",
+    )
     assert done.returncode == 2
     assert "belongs to another run or curve" in done.stderr
 

@@ -37,21 +37,62 @@ TENSOR = Tensor("patch", (1, 9, 9, 6), "int8", 0.0123, -3)
 OPERATOR = Operator("CONV_2D", "int8", 4)
 LATENCY = Latency(0.1, 0.2, 0.3, 5.0, 200, 1, "LiteRT (XNNPACK)", "some processor, 2 cores")
 RUN = RunRecord(
-    schema=SCHEMA, plan=PLAN, paper="A paper", parameters=123, scene=SCENE, split=SPLIT,
-    normalizer=NORMALIZER, history=(EPOCH, EPOCH), best_epoch=2, scores=SCORES, seconds=1.0,
-    peak_memory=1 << 33, sha256="cd34", versions={"keras": "3"}, command="python -m hsitf.train",
-)  # fmt: skip
+    schema=SCHEMA,
+    plan=PLAN,
+    paper="A paper",
+    parameters=123,
+    scene=SCENE,
+    split=SPLIT,
+    normalizer=NORMALIZER,
+    history=(EPOCH, EPOCH),
+    best_epoch=2,
+    scores=SCORES,
+    seconds=1.0,
+    peak_memory=1 << 33,
+    sha256="cd34",
+    versions={"keras": "3"},
+    command="python -m hsitf.train",
+)
 EXPORT = ExportRecord(
-    schema=SCHEMA, model="hu", scene="cube", synthetic=True, split=SPLIT, leakage=0.0,
-    variant="int8", file="hu.tflite", bytes=10, bytes_float32=40, sha256="ef56", batch=1,
-    oa_keras=0.9, oa=0.91, aa=0.8, kappa=0.7, oa_drop=-1.0, agreement=0.99,
-    max_abs_logit_error=0.1, relative_logit_error=0.01, test_pixels=8, lowering_error=1e-6,
+    schema=SCHEMA,
+    model="hu",
+    scene="cube",
+    synthetic=True,
+    split=SPLIT,
+    leakage=0.0,
+    variant="int8",
+    file="hu.tflite",
+    bytes=10,
+    bytes_float32=40,
+    sha256="ef56",
+    batch=1,
+    oa_keras=0.9,
+    oa=0.91,
+    aa=0.8,
+    kappa=0.7,
+    oa_drop=-1.0,
+    agreement=0.99,
+    max_abs_logit_error=0.1,
+    relative_logit_error=0.01,
+    test_pixels=8,
+    lowering_error=1e-6,
     width=32,
-    operators=(OPERATOR,), integer_share=1.0, max_rank=4, latency_ms=LATENCY, input=TENSOR,
-    output=Tensor("logits", (1, 2), "float32"), class_names=("corn", "wheat"),
-    normalizer=NORMALIZER, patch=9, bands=6, calibration=512, versions={}, run="models/cube/hu/a",
-    run_sha256="cd34", command="python -m hsitf.export",
-)  # fmt: skip
+    operators=(OPERATOR,),
+    integer_share=1.0,
+    max_rank=4,
+    latency_ms=LATENCY,
+    input=TENSOR,
+    output=Tensor("logits", (1, 2), "float32"),
+    class_names=("corn", "wheat"),
+    normalizer=NORMALIZER,
+    patch=9,
+    bands=6,
+    calibration=512,
+    versions={},
+    run="models/cube/hu/a",
+    run_sha256="cd34",
+    command="python -m hsitf.export",
+)
 ALL = [CHOICE, PLAN, SCENE, SPLIT, EPOCH, RUN, OPERATOR, TENSOR, LATENCY, EXPORT]
 
 
@@ -171,11 +212,13 @@ def test_versions_name_what_decides():
     ("argv", "expected"),
     [
         (["/x/hsitf/train/__main__.py", "-m", "hu"], "python -m hsitf.train -m hu"),
-        (["/x/hsitf/__main__.py", "train", "--scene", "my cube.npy"],
-         "python -m hsitf train --scene 'my cube.npy'"),
+        (
+            ["/x/hsitf/__main__.py", "train", "--scene", "my cube.npy"],
+            "python -m hsitf train --scene 'my cube.npy'",
+        ),
         (["/usr/bin/hsitf", "export", "--int8"], "hsitf export --int8"),
     ],
-)  # fmt: skip
+)
 def test_command_can_be_typed_again(monkeypatch, argv, expected):
     monkeypatch.setattr("sys.argv", argv)
     assert records.command() == expected

@@ -68,9 +68,19 @@ def test_options_that_cannot_be_followed(shell, words, message):
 
 def test_training_ends_with_its_patience(shell):
     done = shell(
-        "train", "--model", "hu", "--epochs", "40", *shell.SCENE, "--lr", "1e-9",
-        "--patience", "2", "--run", "patient",
-    )  # fmt: skip
+        "train",
+        "--model",
+        "hu",
+        "--epochs",
+        "40",
+        *shell.SCENE,
+        "--lr",
+        "1e-9",
+        "--patience",
+        "2",
+        "--run",
+        "patient",
+    )
     assert done.returncode == 0, done.stderr
     record = json.loads((shell.folder / "models/tiny/hu/patient/record.json").read_text())
     assert len(record["history"]) == record["best_epoch"] + 2 < 40
@@ -78,9 +88,17 @@ def test_training_ends_with_its_patience(shell):
 
 def test_half_precision_leaves_a_network_of_whole(shell):
     done = shell(
-        "train", "--model", "hu", "--epochs", "3", *shell.SCENE, "--precision", "mixed_bfloat16",
-        "--run", "half",
-    )  # fmt: skip
+        "train",
+        "--model",
+        "hu",
+        "--epochs",
+        "3",
+        *shell.SCENE,
+        "--precision",
+        "mixed_bfloat16",
+        "--run",
+        "half",
+    )
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / "models/tiny/hu/half")
     assert {layer.compute_dtype for layer in run.network().layers} == {"float32"}

@@ -43,8 +43,11 @@ def test_numbers_are_spelled_for_people():
     assert words.points(-0.00001) == "+0.00"
     assert words.points(-0.0123) == "-1.23"
     assert [words.size(n) for n in (999, 1_500, 2.5e6, 3.2e9)] == [
-        "999 B", "1.5 kB", "2.5 MB", "3.2 GB",
-    ]  # fmt: skip
+        "999 B",
+        "1.5 kB",
+        "2.5 MB",
+        "3.2 GB",
+    ]
     assert words.mean(Interval(0.9, 0.012)) == "90.00 ± 1.20"
     assert words.mean(Interval(0.9, math.nan)) == "90.00"
 
@@ -82,15 +85,17 @@ def test_what_is_shown_is_also_written_beside(tmp_path):
     with drawing.style():
         figure = drawing.lines([drawing.Line("a", [1, 2], [3, 4])], "x", "y")
     section = Section(
-        "all", "All",
+        "all",
+        "All",
         (
-            Prose("Words & <b>more</b>."), Commands(("echo 1",)),
+            Prose("Words & <b>more</b>."),
+            Commands(("echo 1",)),
             Table("numbers", "Numbers.", ("name", "value"), (("a", "1"), ("b", "2"))),
             Confusion("who", "Whose.", ("x", "y"), ((3, 1), (0, 0))),
             Chart("line", "A <line>.", figure),
             Image("dots", "Dots.", np.zeros((2, 3, 3), np.uint8), (((1, 2, 3), "<i>"),)),
         ),
-    )  # fmt: skip
+    )
     page = write(HEAD, [section], tmp_path)
     text = page.read_text()
     assert "A &lt;title&gt;" in text
@@ -98,12 +103,16 @@ def test_what_is_shown_is_also_written_beside(tmp_path):
     assert "&lt;i&gt;" in text
     assert "<line>" not in text
     assert list(csv.reader((tmp_path / "tables/numbers.csv").open())) == [
-        ["name", "value"], ["a", "1"], ["b", "2"],
-    ]  # fmt: skip
+        ["name", "value"],
+        ["a", "1"],
+        ["b", "2"],
+    ]
     assert "--share: 0.750" in text
     assert {p.name for p in (tmp_path / "figures").iterdir()} == {
-        "line.svg", "line.png", "dots.png",
-    }  # fmt: skip
+        "line.svg",
+        "line.png",
+        "dots.png",
+    }
 
 
 def test_a_page_needs_nothing_from_elsewhere(tmp_path):
@@ -140,20 +149,33 @@ def study(tmp_path):
     folder = tmp_path / "a-tiny"
     records.write(
         StudyRecord(
-            records.SCHEMA, "a", "By hand", 'title = "By hand"', {"tiny": scene},
-            ("reference", "coarse", "files"), tuple(made), (), {"python": "3"}, "a processor",
+            records.SCHEMA,
+            "a",
+            "By hand",
+            'title = "By hand"',
+            {"tiny": scene},
+            ("reference", "coarse", "files"),
+            tuple(made),
+            (),
+            {"python": "3"},
+            "a processor",
             "python -m hsitf.sweep a",
         ),
         folder / STUDY,
-    )  # fmt: skip
+    )
     accuracies = (0.9, 0.895, 0.8, 0.89)
     for cell, oa in zip(made, accuracies, strict=False):
         values = Values(
-            oa, oa, oa, 0.0, bands=24, parameters=1000,
+            oa,
+            oa,
+            oa,
+            0.0,
+            bands=24,
+            parameters=1000,
             file_bytes=500 if cell.settings.variant else None,
             ms=0.5 if cell.settings.variant else None,
             integer_share=1.0 if cell.settings.variant else None,
-        )  # fmt: skip
+        )
         keep(folder, cell.settings, values, "")
     keep(folder, made[-1].settings, None, "it diverged")
     return folder

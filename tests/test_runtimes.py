@@ -9,15 +9,7 @@ from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
 from hsitf.records import Tensor
-from hsitf.runtimes import (
-    Keras,
-    LiteRT,
-    OnnxRuntime,
-    SavedModel,
-    dequantize,
-    predict,
-    quantize,
-)
+from hsitf.runtimes import Keras, LiteRT, OnnxRuntime, SavedModel, dequantize, predict, quantize
 
 BYTES = Tensor("x", (1, 4), "int8", scale=0.5, zero_point=10)
 FLOATS = Tensor("x", (1, 4), "float32")
@@ -105,8 +97,7 @@ def test_predict_fills_the_last_batch_and_drops_the_surplus():
 
 
 @pytest.mark.parametrize(
-    ("name", "engine"),
-    [("float32", LiteRT), ("onnx", OnnxRuntime), ("saved-model", SavedModel)],
+    ("name", "engine"), [("float32", LiteRT), ("onnx", OnnxRuntime), ("saved-model", SavedModel)]
 )
 def test_engines_agree_with_keras(network, files, name, engine):
     runtime = engine(files[name])

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from hsitf.errors import DataError, InputError
-from hsitf.scenes.splits import (
-    INDIAN_PINES_DISJOINT,
-    Split,
-    SplitOptions,
-    leakage,
-    remap,
-    split,
-)
+from hsitf.scenes.splits import INDIAN_PINES_DISJOINT, Split, SplitOptions, leakage, remap, split
 
 DATA = Path(__file__).parents[1] / "../shared/data"
 
@@ -147,10 +140,7 @@ def test_fixed_takes_the_map_and_tests_on_the_rest():
 
 def test_fixed_with_a_test_map():
     labels = np.array([[1, 1, 1, 2, 2, 2]])
-    maps = {
-        "train_map": np.array([[1, 0, 0, 2, 0, 0]]),
-        "test_map": np.array([[0, 1, 0, 0, 2, 0]]),
-    }
+    maps = {"train_map": np.array([[1, 0, 0, 2, 0, 0]]), "test_map": np.array([[0, 1, 0, 0, 2, 0]])}
     result = split(labels, SplitOptions("fixed", validation=0), **maps)
     assert (result.test.tolist(), result.unused) == ([1, 4], 2)
     maps["test_map"][0, 0] = 1

@@ -129,9 +129,16 @@ def test_gaps_get_no_class_and_are_counted(shell, run, tiny):
     cube[20:22, 30] = np.inf
     np.save(shell.folder / "gaps.npy", cube)
     done = shell(
-        "classify", "--from", RUN, "--scene", "gaps.npy", "--labels", "labels.npy", "--out",
+        "classify",
+        "--from",
+        RUN,
+        "--scene",
+        "gaps.npy",
+        "--labels",
+        "labels.npy",
+        "--out",
         "gaps.tif",
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     labels = labels_of(shell.folder / "gaps.tif")
     assert set(zip(*np.nonzero(labels == 0), strict=True)) == {(3, 5), (20, 30), (21, 30)}
@@ -143,10 +150,15 @@ def test_other_wavelengths_are_named(shell, tiny):
     bands = tiny.bands
     for name, shift in (("own", 0), ("other", 40)):
         envi.save_image(
-            str(shell.folder / f"{name}.hdr"), tiny.cube, dtype=np.float32, ext=".img",
-            metadata={"wavelength": [500 + 10 * k + shift * (k > 4) for k in range(bands)],
-                      "wavelength units": "nm"},
-        )  # fmt: skip
+            str(shell.folder / f"{name}.hdr"),
+            tiny.cube,
+            dtype=np.float32,
+            ext=".img",
+            metadata={
+                "wavelength": [500 + 10 * k + shift * (k > 4) for k in range(bands)],
+                "wavelength units": "nm",
+            },
+        )
     words = ("--model", "hu", "--epochs", "1", "--scene", "own.hdr", "--labels", "labels.npy")
     done = shell("train", *words)
     assert done.returncode == 0, done.stderr
@@ -304,9 +316,12 @@ def test_a_killed_map_goes_on(shell, run, mapped, tiny):
         f"cli.run(lambda: app(['--from', '{RUN}', '--out', 'cut.tif']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=shell.folder, capture_output=True, text=True,
+        [sys.executable, "-c", program],
+        cwd=shell.folder,
+        capture_output=True,
+        text=True,
         env={**__import__("os").environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     assert done.returncode == 9, done.stderr
     assert (shell.folder / ".cut.tif.parts").is_dir()
     assert not (shell.folder / "cut.tif").exists()
@@ -318,9 +333,15 @@ def test_a_killed_map_goes_on(shell, run, mapped, tiny):
 def test_the_place_of_a_streamed_cube_is_kept(shell, run, tiny, mapped):
     place = {"crs": "EPSG:32633", "transform": from_origin(500000, 4500000, 30, 30)}
     with rasterio.open(
-        shell.folder / "placed.tif", "w", driver="GTiff", height=40, width=40, count=24,
-        dtype="float32", **place,
-    ) as file:  # fmt: skip
+        shell.folder / "placed.tif",
+        "w",
+        driver="GTiff",
+        height=40,
+        width=40,
+        count=24,
+        dtype="float32",
+        **place,
+    ) as file:
         file.write(np.moveaxis(tiny.cube, 2, 0))
     done = shell("classify", "--from", RUN, "--scene", "placed.tif", "--out", "placed-map.tif")
     assert done.returncode == 0, done.stderr

@@ -216,8 +216,10 @@ def test_units_that_nobody_hears_are_units_deleted():
 def test_partners_go_too():
     small = delete_channels(randomized(pixels()), "partner", [0, 3])
     assert {name: small.get_layer(name).filters for name in ("target", "partner", "beside")} == {
-        "target": 4, "partner": 4, "beside": 3,
-    }  # fmt: skip
+        "target": 4,
+        "partner": 4,
+        "beside": 3,
+    }
     assert small.get_layer("norm").gamma.shape == (4,)
     assert small.get_layer("out").kernel.shape == (25 * (3 + 4), 3)
 
@@ -314,8 +316,11 @@ def test_deleted_inserted_and_replaced_by_hand():
     assert of_one(insert_layer(model, "five", plus_one, where="after")) == 31
     assert of_one(replace_layer(model, "three", plus_one)) == 5 * (2 + 1)
     assert [layer.name for layer in replace_layer(model, "three", plus_one).layers] == [
-        "in", "two", "plus_one", "five",
-    ]  # fmt: skip
+        "in",
+        "two",
+        "plus_one",
+        "five",
+    ]
     assert of_one(model) == 30
     assert [layer.name for layer in model.layers] == ["in", "two", "three", "five"]
 

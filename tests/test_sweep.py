@@ -34,7 +34,7 @@ from hsitf.sweep.study import parse, shipped, text_of
 
 PLAIN = Settings(
     "fields", "disjoint", "", "cao", "", 0, "", 0.0, "", "", "", "", 0, "short", 12, 0, 0
-)  # fmt: skip
+)
 
 
 def grid(text: str) -> str:
@@ -83,10 +83,18 @@ def test_all_faults_of_a_study_file_are_listed():
         )
     message = str(told.value)
     for fault in (
-        "netwrok", "did you mean network", "needs components", "ratio and alpha and layers",
-        "bits are three whole numbers", "seeds is 0.5", "split is 3", "schedule is 'long'",
-        "epochs is 0", "impossible is 'maybe'", "train is True",
-    ):  # fmt: skip
+        "netwrok",
+        "did you mean network",
+        "needs components",
+        "ratio and alpha and layers",
+        "bits are three whole numbers",
+        "seeds is 0.5",
+        "split is 3",
+        "schedule is 'long'",
+        "epochs is 0",
+        "impossible is 'maybe'",
+        "train is True",
+    ):
         assert fault in message, fault
 
 
@@ -99,14 +107,14 @@ def test_all_faults_of_a_study_file_are_listed():
         ('title = "x"\ngrid = 3', "there is no [[grid]]"),
         ('[[grid]]\nname = "a"\nnetwork = "hu"', "no title"),
         (grid("") + '\n[[grid]]\nname = "one"\nnetwork = "hu"', "two grids are called 'one'"),
-        (grid('components = 10'), "no technique in bands takes them"),
+        (grid("components = 10"), "no technique in bands takes them"),
         (grid('bands = "pka:10"'), "did you mean pca"),
         (grid('criterion = "l1"'), "nothing to prune to"),
         (grid('alpha = 1\ncriterion = "l1"'), "takes no criterion"),
         (grid('alpha = "0:1e9:1e-9"'), "alpha is"),
         (grid("ratio = nan"), "ratio is"),
     ],
-)  # fmt: skip
+)
 def test_a_study_file_that_cannot_be_followed(text, fault):
     with pytest.raises(InputError, match="study") as told:
         parse("study", text)
@@ -144,11 +152,16 @@ def test_cells_that_cannot_be_are_all_listed():
         cells(parse("study", text), {"fields": SceneChoice("fields")})
     message = str(told.value)
     for reason in (
-        "pca cannot make so many components", "lda cannot make so many components",
-        "unknown criterion 'l3'", "the ratio to prune to is out of range",
-        "unknown variant 'int7'", "unknown network 'caoo'", "he cannot run with so few bands",
-        "svm is no network: it cannot be pruned", "impossible = 'leave out'",
-    ):  # fmt: skip
+        "pca cannot make so many components",
+        "lda cannot make so many components",
+        "unknown criterion 'l3'",
+        "the ratio to prune to is out of range",
+        "unknown variant 'int7'",
+        "unknown network 'caoo'",
+        "he cannot run with so few bands",
+        "svm is no network: it cannot be pruned",
+        "impossible = 'leave out'",
+    ):
         assert reason in message, reason
 
 
@@ -164,19 +177,32 @@ def test_what_cannot_be_is_left_out_where_a_study_says_so():
 def test_stages_are_shared():
     pruned = replace(PLAIN, measure="ratio", target=0.5, criterion="l1", tuning_epochs=3)
     wanted = [
-        replace(pruned, bits="8,8,32"), replace(pruned, bits="4,4,16"), pruned,
-        replace(PLAIN, variant="int8"), replace(PLAIN, variant="float32"),
+        replace(pruned, bits="8,8,32"),
+        replace(pruned, bits="4,4,16"),
+        pruned,
+        replace(PLAIN, variant="int8"),
+        replace(PLAIN, variant="float32"),
         replace(pruned, seed=1),
-    ]  # fmt: skip
+    ]
     found = stages(wanted)
     assert [(s.kind, len(s.cells)) for s in found] == [
-        (TRAIN, 0), (PRUNE, 1), (BITS, 2), (FILES, 2), (TRAIN, 0), (PRUNE, 1),
-    ]  # fmt: skip
+        (TRAIN, 0),
+        (PRUNE, 1),
+        (BITS, 2),
+        (FILES, 2),
+        (TRAIN, 0),
+        (PRUNE, 1),
+    ]
     by_name = {stage.name: stage for stage in found}
     assert len(by_name) == 6
     assert [by_name[s.after].kind if s.after else "" for s in found] == [
-        "", TRAIN, PRUNE, TRAIN, "", TRAIN,
-    ]  # fmt: skip
+        "",
+        TRAIN,
+        PRUNE,
+        TRAIN,
+        "",
+        TRAIN,
+    ]
 
 
 def test_time_left_follows_what_others_took():
@@ -205,17 +231,34 @@ def study_of(folder: Path, outcomes: dict[Settings, Values | str]) -> StudyResul
     """A study's folder as a sweep leaves it."""
     records.write(
         StudyRecord(
-            records.SCHEMA, "study", "A study", "", {"fields": SCENE}, ("one",),
-            tuple(Cell(one, ("one",)) for one in outcomes), (), {}, "a processor", "sweep",
+            records.SCHEMA,
+            "study",
+            "A study",
+            "",
+            {"fields": SCENE},
+            ("one",),
+            tuple(Cell(one, ("one",)) for one in outcomes),
+            (),
+            {},
+            "a processor",
+            "sweep",
         ),
         folder / "study.json",
-    )  # fmt: skip
+    )
     for settings, outcome in outcomes.items():
         values = outcome if isinstance(outcome, Values) else None
         record = CellRecord(
-            records.SCHEMA, settings, DONE if values else FAILED, "" if values else str(outcome),
-            values, Places(), 1.0, 1.0, "", "a processor",
-        )  # fmt: skip
+            records.SCHEMA,
+            settings,
+            DONE if values else FAILED,
+            "" if values else str(outcome),
+            values,
+            Places(),
+            1.0,
+            1.0,
+            "",
+            "a processor",
+        )
         records.write(record, cell_path(folder, settings))
     return StudyResults.open(folder)
 
@@ -262,11 +305,13 @@ def test_a_single_run_has_no_interval(tmp_path):
 def test_lines_are_points_along_one_setting(tmp_path):
     made = {
         replace(PLAIN, network=network, bands="pca", components=count): worth(count / 100)
-        for network in ("hu", "cao") for count in (40, 10)
-    }  # fmt: skip
+        for network in ("hu", "cao")
+        for count in (40, 10)
+    }
     lines = study_of(tmp_path, made).lines("one", "components")
-    assert {first.network: [p.settings.components for p in points]
-            for first, points in lines.items()} == {"hu": [10, 40], "cao": [10, 40]}  # fmt: skip
+    assert {
+        first.network: [p.settings.components for p in points] for first, points in lines.items()
+    } == {"hu": [10, 40], "cao": [10, 40]}
 
 
 def test_records_that_are_not_what_they_say_are_refused(tmp_path):

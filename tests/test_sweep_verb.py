@@ -159,9 +159,12 @@ def begun(shell: Shell) -> subprocess.Popen:
     (shell.folder / "killed.toml").write_text(KILLED)
     return subprocess.Popen(
         [sys.executable, "-m", "hsitf.sweep", "killed.toml", *WORDS[1:]],
-        cwd=shell.folder, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=shell.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def finished(folder: Path, count: int) -> dict[str, bytes]:

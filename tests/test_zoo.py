@@ -168,10 +168,18 @@ def test_saves_and_loads_bit_equal(name, tmp_path):
 @pytest.mark.parametrize(
     ("bands", "channels", "groups"),
     [
-        (200, 200, 10), (220, 220, 10), (204, 204, 12), (176, 176, 11), (156, 156, 12),
-        (103, 110, 10), (40, 110, 10), (111, 120, 10), (139, 140, 10), (1, 110, 10),
+        (200, 200, 10),
+        (220, 220, 10),
+        (204, 204, 12),
+        (176, 176, 11),
+        (156, 156, 12),
+        (103, 110, 10),
+        (40, 110, 10),
+        (111, 120, 10),
+        (139, 140, 10),
+        (1, 110, 10),
     ],
-)  # fmt: skip
+)
 def test_groups_of_santara(bands, channels, groups):
     model = zoo.build("santara", bands=bands, classes=2)
     assert model.get_layer("select").output.shape == (None, 3, 3, channels)

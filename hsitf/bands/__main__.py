@@ -67,9 +67,14 @@ def bands(
         scene, data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
     )
     ask = Ask(
-        texts, models, runs, choice, SplitChoice(split, train_share, guard, patch, seed), schedule,
+        texts,
+        models,
+        runs,
+        choice,
+        SplitChoice(split, train_share, guard, patch, seed),
+        schedule,
         RecipeOptions(epochs=epochs),
-    )  # fmt: skip
+    )
     name = run or f"{split}-{schedule if epochs is None else 'custom'}-runs{runs}-from{seed}"
     check_name(name)
     cli.load_keras()

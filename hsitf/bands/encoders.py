@@ -96,7 +96,9 @@ def _learn(network: Any, spectra: Floats, target: Floats, epochs: int) -> None:
 ENCODERS = {
     "autoencoder": Technique(_autoencoder),
     "boulch": Technique(
-        _boulch, lambda sample: _CODE, "three, by its paper",
+        _boulch,
+        lambda sample: _CODE,
+        "three, by its paper",
         remark="the code of the zoo's boulch, trained to reconstruct the training spectra",
     ),
-}  # fmt: skip
+}

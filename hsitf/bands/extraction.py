@@ -149,10 +149,12 @@ EXTRACTIONS = {
     "ica": Technique(_ica, _ranks, _RANKS),
     "factor_analysis": Technique(_factor_analysis, _ranks, _RANKS),
     "nmf": Technique(
-        _nmf, _ranks, _RANKS,
+        _nmf,
+        _ranks,
+        _RANKS,
         remark="spectra are shifted until none is negative; transformed by linear projection",
     ),
     "grp": Technique(_projection("GaussianRandomProjection")),
     "srp": Technique(_projection("SparseRandomProjection")),
     "feature_agglomeration": Technique(_agglomeration),
-}  # fmt: skip
+}

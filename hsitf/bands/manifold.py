@@ -45,9 +45,13 @@ def _refitted(name: str, make: Callable[[int, int, Floats], Any]) -> Technique:
         return Refitted(name, components, sample.seed, spectra, answers, refit)
 
     return Technique(
-        fit, _most, f"below the number of training spectra, of which {MOST_SPECTRA} are taken",
-        fusable=False, remark=f"fitted to at most {MOST_SPECTRA} training spectra", refit=refit,
-    )  # fmt: skip
+        fit,
+        _most,
+        f"below the number of training spectra, of which {MOST_SPECTRA} are taken",
+        fusable=False,
+        remark=f"fitted to at most {MOST_SPECTRA} training spectra",
+        refit=refit,
+    )
 
 
 def _most(sample: Sample) -> int:
@@ -81,9 +85,13 @@ def _dictionary(components: int, seed: int, spectra: Floats) -> Any:
     from sklearn.decomposition import MiniBatchDictionaryLearning
 
     return MiniBatchDictionaryLearning(
-        components, alpha=1.0, transform_algorithm="omp", random_state=seed, max_iter=200,
+        components,
+        alpha=1.0,
+        transform_algorithm="omp",
+        random_state=seed,
+        max_iter=200,
         transform_n_nonzero_coefs=max(1, components // 3),
-    )  # fmt: skip
+    )
 
 
 def _umap(components: int, seed: int, spectra: Floats) -> Any:
@@ -91,8 +99,7 @@ def _umap(components: int, seed: int, spectra: Floats) -> Any:
         from umap import UMAP
     except ImportError:
         raise InputError(
-            "umap is not installed",
-            remedy="pip install umap-learn, or reduce the bands otherwise",
+            "umap is not installed", remedy="pip install umap-learn, or reduce the bands otherwise"
         ) from None
     return UMAP(n_components=components, random_state=seed)
 
@@ -111,10 +118,13 @@ def _embedded(name: str, make: Callable[[int, int], Any]) -> Technique:
 
     most: Callable[[Sample], int] = (lambda sample: 3) if name == "tsne" else _most
     return Technique(
-        fit, most, "three" if name == "tsne" else "below the number of pixels",
-        fusable=False, study=True,
+        fit,
+        most,
+        "three" if name == "tsne" else "below the number of pixels",
+        fusable=False,
+        study=True,
         remark="for study only: fitted to the whole scene, test pixels included",
-    )  # fmt: skip
+    )
 
 
 def _mds(components: int, seed: int) -> Any:

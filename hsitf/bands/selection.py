@@ -34,8 +34,10 @@ def _forest(seed: int) -> Any:
 
 
 _JUDGES: dict[str, Callable[[int], Any]] = {
-    "linear": _linear, "logistic": _logistic, "forest": _forest,
-}  # fmt: skip
+    "linear": _linear,
+    "logistic": _logistic,
+    "forest": _forest,
+}
 
 
 def _importances(judge: Any) -> NDArray[np.float64]:

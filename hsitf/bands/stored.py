@@ -42,12 +42,25 @@ def read(path: Path) -> Reducer:
         own = {name[4:]: array for name, array in arrays.items() if name.startswith("map_")}
         scale, shift = (np.asarray(arrays[name], np.float32) for name in ("scale", "shift"))
         reducer = Reducer(
-            str(arrays["text"]), int(arrays["bands"]), len(scale),
-            MAPS[str(arrays["kind"])](own), scale, shift, str(arrays["remark"]),
-        )  # fmt: skip
+            str(arrays["text"]),
+            int(arrays["bands"]),
+            len(scale),
+            MAPS[str(arrays["kind"])](own),
+            scale,
+            shift,
+            str(arrays["remark"]),
+        )
         _check(reducer)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, BadZipFile,
-            zlib.error) as error:  # fmt: skip
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        EOFError,
+        BadZipFile,
+        zlib.error,
+    ) as error:
         raise DataError(
             f"{path} does not hold a reduction of bands",
             received=type(error).__name__,

@@ -56,9 +56,10 @@ class Wanted:
         for delegate in self.delegates:
             if delegate not in DELEGATES:
                 raise InputError(
-                    f"unknown delegate {delegate!r}", allowed=", ".join(DELEGATES),
+                    f"unknown delegate {delegate!r}",
+                    allowed=", ".join(DELEGATES),
                     remedy="name one of these",
-                )  # fmt: skip
+                )
         if bad := [count for count in self.threads if not 1 <= count <= 64]:
             raise InputError("threads are out of range", received=bad[0], allowed="1 to 64")
         if not self.apk.is_file():
@@ -149,9 +150,10 @@ def archives(paths: Sequence[Path]) -> list[Path]:
         if path.is_file():
             if not zipfile.is_zipfile(path):
                 raise DataError(
-                    f"{path} is no archive for the Android demo", received="no zip file",
+                    f"{path} is no archive for the Android demo",
+                    received="no zip file",
                     remedy="write one: python -m hsitf.export --model cao --int8 --android",
-                )  # fmt: skip
+                )
             found.append(path)
         else:
             found += sorted(path.rglob("android-*.zip"))
@@ -192,9 +194,10 @@ def measure(found: Sequence[Path], wanted: Wanted, progress: Progress) -> Bench:
         progress.advance(1, path.name)
     if not rows:
         raise DataError(
-            "the device measured nothing", received="see above",
+            "the device measured nothing",
+            received="see above",
             remedy="name other delegates, or open the app and run its self-test",
-        )  # fmt: skip
+        )
     # The app warms up once, and one form is done before the next.
     return Bench.of(rows, Schedule(1, max(row.runs for row in rows), 1))
 
@@ -222,15 +225,17 @@ class Device:
             done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
         except subprocess.TimeoutExpired as error:
             raise InputError(
-                f"adb {words[0]} did not end", received=f"{timeout:.0f} s",
+                f"adb {words[0]} did not end",
+                received=f"{timeout:.0f} s",
                 remedy="look at the device, which may ask for something",
-            ) from error  # fmt: skip
+            ) from error
         if done.returncode:
             said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
             raise InputError(
-                f"adb {words[0]} failed", received=said,
+                f"adb {words[0]} failed",
+                received=said,
                 remedy="look at the device, which may ask for something",
-            )  # fmt: skip
+            )
         return done.stdout
 
     def benchmark(self, path: Path, wanted: Wanted, forms: int) -> DeviceResult:
@@ -248,11 +253,32 @@ class Device:
             f"cat {_REMOTE} | run-as {PACKAGE} sh -c 'cat > files/{_BUNDLE}'; rm -f {_REMOTE}",
         )
         self.run(
-            "shell", "am", "start", "-S", "-W", "-n", f"{PACKAGE}/.MainActivity",
-            "--ez", "benchmark", "true", "--es", "id", name, "--es", "bundle", _BUNDLE,
-            "--es", "delegates", ",".join(wanted.delegates),
-            "--es", "threads", ",".join(map(str, wanted.threads)), "--ei", "seconds", str(SECONDS),
-        )  # fmt: skip
+            "shell",
+            "am",
+            "start",
+            "-S",
+            "-W",
+            "-n",
+            f"{PACKAGE}/.MainActivity",
+            "--ez",
+            "benchmark",
+            "true",
+            "--es",
+            "id",
+            name,
+            "--es",
+            "bundle",
+            _BUNDLE,
+            "--es",
+            "delegates",
+            ",".join(wanted.delegates),
+            "--es",
+            "threads",
+            ",".join(map(str, wanted.threads)),
+            "--ei",
+            "seconds",
+            str(SECONDS),
+        )
         runs = forms * len(wanted.delegates) * len(wanted.threads)
         until = time.monotonic() + PATIENCE + 2 * SECONDS * runs
         while time.monotonic() < until:
@@ -260,9 +286,10 @@ class Device:
             if (text := self._result()) is not None and f'"id":"{name}"' in text:
                 return records.parse(DeviceResult, text.encode(), "what the device answered")
         raise InputError(
-            "the device does not answer", received="no result of the benchmark",
+            "the device does not answer",
+            received="no result of the benchmark",
             remedy=f"look at its log: adb -s {self.serial} logcat -s hsitf",
-        )  # fmt: skip
+        )
 
     def _result(self) -> str | None:
         """The result that lies on the device, whosever it is; None where there is none."""
@@ -307,9 +334,10 @@ def _records(path: Path) -> dict[str, tuple[ExportRecord, int]]:
                 found[form["kind"]] = record, archive.getinfo(form["model"]).compress_size
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise DataError(
-            f"{path} is no archive for the Android demo", received=str(error),
+            f"{path} is no archive for the Android demo",
+            received=str(error),
             remedy="write one: python -m hsitf.export --model cao --int8 --android",
-        ) from error  # fmt: skip
+        ) from error
     return found
 
 
@@ -332,9 +360,11 @@ def _row(
 ) -> Row:
     if one.form not in forms or forms[one.form][0].sha256 != one.sha256:
         raise DataError(
-            "the device measured another model", received=_title(one), allowed=str(path),
+            "the device measured another model",
+            received=_title(one),
+            allowed=str(path),
             remedy="measure again",
-        )  # fmt: skip
+        )
     record, zipped = forms[one.form]
     pixels = record.tile**2 or record.batch
     form = f"-dense{record.tile}" if record.tile else f"-batch{record.batch}" * (record.batch > 1)

@@ -67,13 +67,17 @@ ENGINES = {
         Engine("litert-plain", (".tflite",), _plain, *_LITERT),
         Engine("onnxruntime", (".onnx",), OnnxRuntime, "onnxruntime", "onnxruntime"),
         Engine(
-            "openvino", (".onnx", ".tflite"), OpenVino, "openvino", "openvino",
+            "openvino",
+            (".onnx", ".tflite"),
+            OpenVino,
+            "openvino",
+            "openvino",
             pip="pip install '.[openvino]' in hsitf's folder",
         ),
         Engine("tensorflow", ("",), SavedModel, "tensorflow", "tensorflow", threaded=False),
         Engine("keras", (".keras",), _keras, "keras", "keras", threaded=False),
     )
-}  # fmt: skip
+}
 
 
 def engine(name: str) -> Engine:
@@ -88,8 +92,9 @@ def engine(name: str) -> Engine:
     if found.missing:
         raise InputError(
             f"the engine {name} is not installed",
-            received=f"--engine {name}", remedy=f"install it: {found.pip}",
-        )  # fmt: skip
+            received=f"--engine {name}",
+            remedy=f"install it: {found.pip}",
+        )
     return found
 
 
@@ -97,6 +102,7 @@ def installed() -> tuple[list[Engine], list[str]]:
     """All engines that are installed, and a line for each that is not."""
     left_out = [
         f"{one.name} is left out, which is not installed: {one.pip}"
-        for one in ENGINES.values() if one.missing
-    ]  # fmt: skip
+        for one in ENGINES.values()
+        if one.missing
+    ]
     return [one for one in ENGINES.values() if not one.missing], left_out

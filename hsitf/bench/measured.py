@@ -127,9 +127,16 @@ class Bench:
         """Rows with what they were measured by, wherever that was."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         return cls(
-            records.SCHEMA, now, schedule.rounds, schedule.runs, schedule.warm_up, tuple(rows),
-            records.versions(), records.command(), notes=tuple(notes),
-        )  # fmt: skip
+            records.SCHEMA,
+            now,
+            schedule.rounds,
+            schedule.runs,
+            schedule.warm_up,
+            tuple(rows),
+            records.versions(),
+            records.command(),
+            notes=tuple(notes),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,9 +173,11 @@ def measure(
     check(threads, schedule)
     wanted = [
         (file, engine, count)
-        for file in files for engine in engines for count in (threads if engine.threaded else [0])
+        for file in files
+        for engine in engines
+        for count in (threads if engine.threaded else [0])
         if engine.takes(file.file)
-    ]  # fmt: skip
+    ]
     if not wanted:
         raise InputError(
             "no engine takes these files",
@@ -178,9 +187,10 @@ def measure(
     trials, notes = _tried(wanted, progress)
     if not trials:
         raise DataError(
-            "no engine can run any of these files", received=notes[0].rstrip("."),
+            "no engine can run any of these files",
+            received=notes[0].rstrip("."),
             remedy="name other files, or another --engine",
-        )  # fmt: skip
+        )
     progress.start("measuring time, in turns", 1)
     timings = interleaved(
         {str(i): trial.runtime.action(trial.file.sample) for i, trial in enumerate(trials)},

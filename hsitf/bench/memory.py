@@ -51,9 +51,12 @@ def peak(file: Subject, engine: Engine, threads: int) -> int:
     words = json.dumps([engine.name, str(file.file.resolve()), threads])
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, words], capture_output=True, text=True,
-            timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
+            [sys.executable, "-c", _PROGRAM, words],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise _refused(file, engine, f"it took longer than {TIMEOUT_S} s") from None
     if done.returncode:

@@ -56,9 +56,10 @@ def prepared(
     """
     if not models:
         raise InputError(
-            "no network to measure", received="--scene or --variants alone",
+            "no network to measure",
+            received="--scene or --variants alone",
             remedy="add --models cao,he",
-        )  # fmt: skip
+        )
     wanted, notes = _variants(variants)
     for name in models:
         known(name)

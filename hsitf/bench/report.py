@@ -16,10 +16,25 @@ from hsitf.files import replacing
 from hsitf.tables import aligned
 
 HEAD = (
-    "file", "engine", "threads", "bytes", "zipped", "parameters", "MACs", "OA", "agreement",
-    "integer", "delegated", "first ms", "p50 ms", "p90 ms", "p99 ms", "spread", "pixels/s",
+    "file",
+    "engine",
+    "threads",
+    "bytes",
+    "zipped",
+    "parameters",
+    "MACs",
+    "OA",
+    "agreement",
+    "integer",
+    "delegated",
+    "first ms",
+    "p50 ms",
+    "p90 ms",
+    "p99 ms",
+    "spread",
+    "pixels/s",
     "memory MB",
-)  # fmt: skip
+)
 FITNESS = ("file", *(delegate.name for delegate in DELEGATES))
 EMULATED = ("file", "core", "instructions", "/ float32", "spread", "bits as on the host")
 
@@ -110,13 +125,25 @@ def grids(found: Bench) -> list[Grid]:
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
-        row.name, row.engine_name, str(row.threads) if row.threads else "its own",
-        f"{row.bytes:,}", f"{row.zipped:,}", _count(row.parameters), _count(row.macs),
-        _share(row.oa, 2), _share(row.agreement, 2), _share(row.integer_share),
-        _share(row.delegated_share), f"{row.first_ms:.3f}", f"{row.p50_ms:.3f}",
-        f"{row.p90_ms:.3f}", f"{row.p99_ms:.3f}", f"{row.spread:.0%}",
-        f"{row.pixels_per_second:,.0f}", "-" if row.memory is None else f"{row.memory / 1e6:.1f}",
-    )  # fmt: skip
+        row.name,
+        row.engine_name,
+        str(row.threads) if row.threads else "its own",
+        f"{row.bytes:,}",
+        f"{row.zipped:,}",
+        _count(row.parameters),
+        _count(row.macs),
+        _share(row.oa, 2),
+        _share(row.agreement, 2),
+        _share(row.integer_share),
+        _share(row.delegated_share),
+        f"{row.first_ms:.3f}",
+        f"{row.p50_ms:.3f}",
+        f"{row.p90_ms:.3f}",
+        f"{row.p99_ms:.3f}",
+        f"{row.spread:.0%}",
+        f"{row.pixels_per_second:,.0f}",
+        "-" if row.memory is None else f"{row.memory / 1e6:.1f}",
+    )
 
 
 def _count(number: int | None) -> str:
@@ -129,16 +156,21 @@ def _share(number: float | None, digits: int = 0) -> str:
 
 def _emulated(one: Emulated, others: Sequence[Emulated]) -> tuple[str, ...]:
     yardsticks = [
-        other.instructions for other in others
+        other.instructions
+        for other in others
         if other.variant == _YARDSTICK
         and (other.core, other.network, other.scene) == (one.core, one.network, one.scene)
-    ]  # fmt: skip
+    ]
     ratio = f"{one.instructions / yardsticks[0]:.3f}" if yardsticks else "-"
     same = "equal" if one.equal else f"differ by {one.difference:.2g}"
     return (
-        one.name, one.core, f"{one.instructions:,}", ratio, f"{one.spread:,}",
+        one.name,
+        one.core,
+        f"{one.instructions:,}",
+        ratio,
+        f"{one.spread:,}",
         f"{same} ({one.inferences} inferences)",
-    )  # fmt: skip
+    )
 
 
 def _fitting(found: Sequence[Fitness]) -> list[tuple[str, ...]]:

@@ -125,17 +125,28 @@ def _of(bundle: Bundle) -> Subject:
     form = f"-dense{record.tile}" if record.tile else f"-batch{record.batch}" * (record.batch > 1)
     label = bundle.folder.parent.name
     return Subject(
-        f"{label} {record.variant}{form}", bundle.file, _worth(record, label, form),
-        READ[bundle.file.suffix](bundle.file), record.tile**2 or record.batch, inputs,
-        1 if record.tile else record.batch, _zipped(bundle.file),
-    )  # fmt: skip
+        f"{label} {record.variant}{form}",
+        bundle.file,
+        _worth(record, label, form),
+        READ[bundle.file.suffix](bundle.file),
+        record.tile**2 or record.batch,
+        inputs,
+        1 if record.tile else record.batch,
+        _zipped(bundle.file),
+    )
 
 
 def _worth(record: ExportRecord, label: str, form: str) -> Worth:
     return Worth(
-        label, record.variant + form, record.scene, record.synthetic, record.oa, record.agreement,
-        record.parameters, record.macs,
-    )  # fmt: skip
+        label,
+        record.variant + form,
+        record.scene,
+        record.synthetic,
+        record.oa,
+        record.agreement,
+        record.parameters,
+        record.macs,
+    )
 
 
 def _of_run(run: Run) -> Subject:
@@ -148,22 +159,39 @@ def _of_run(run: Run) -> Subject:
     side = record.plan.patch
     patch = np.random.default_rng(0).standard_normal((1, side, side, record.components))
     return Subject(
-        f"{run.label} trained", file,
+        f"{run.label} trained",
+        file,
         Worth(
-            run.label, "trained", record.scene.name, record.scene.synthetic, record.scores.oa, 1.0,
-            work.parameters, work.macs,
+            run.label,
+            "trained",
+            record.scene.name,
+            record.scene.synthetic,
+            record.scores.oa,
+            1.0,
+            work.parameters,
+            work.macs,
         ),
-        None, 1, patch.astype(np.float32), 1, _zipped(file),
-    )  # fmt: skip
+        None,
+        1,
+        patch.astype(np.float32),
+        1,
+        _zipped(file),
+    )
 
 
 def _bare(path: Path) -> Subject:
     runtime = runtimes.LiteRT(path) if path.suffix == ".tflite" else runtimes.OnnxRuntime(path)
     shape = runtime.input.shape
     return Subject(
-        path.name, path, Worth(), READ[path.suffix](path), runtimes.tile(runtime) ** 2 or shape[0],
-        np.zeros(shape, runtime.input.dtype), shape[0], _zipped(path),
-    )  # fmt: skip
+        path.name,
+        path,
+        Worth(),
+        READ[path.suffix](path),
+        runtimes.tile(runtime) ** 2 or shape[0],
+        np.zeros(shape, runtime.input.dtype),
+        shape[0],
+        _zipped(path),
+    )
 
 
 def _zipped(path: Path) -> int:

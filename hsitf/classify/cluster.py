@@ -60,24 +60,27 @@ def remotely(address: str, order: Order) -> Compute:
         from distributed import Client
     except ImportError as error:
         raise InputError(
-            "computing on a cluster needs Dask", received="an environment without it",
+            "computing on a cluster needs Dask",
+            received="an environment without it",
             remedy=f"install it: {EXTRA}",
-        ) from error  # fmt: skip
+        ) from error
     try:
         client: Any = Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
-            "no scheduler answers", received=address,
+            "no scheduler answers",
+            received=address,
             allowed="the address of a running one, such as tcp://host:8786",
             remedy="start one with 'dask scheduler', or correct the address",
-        ) from error  # fmt: skip
+        ) from error
     workers = len(client.scheduler_info(n_workers=-1)["workers"])
     if not workers:
         client.close()
         raise InputError(
-            "the scheduler has no workers", received=address,
+            "the scheduler has no workers",
+            received=address,
             remedy=f"start some with 'dask worker {address} --nthreads 1'",
-        )  # fmt: skip
+        )
 
     def work(strips: Sequence[Strip]) -> Iterator[Done]:
         with client:

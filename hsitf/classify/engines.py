@@ -66,9 +66,11 @@ class Engine:
 
 
 ENGINES = {
-    "litert": Engine("float32", False), "litert-tiles": Engine("float32", True),
-    "onnx": Engine("onnx", False), "onnx-tiles": Engine("onnx", True),
-}  # fmt: skip
+    "litert": Engine("float32", False),
+    "litert-tiles": Engine("float32", True),
+    "onnx": Engine("onnx", False),
+    "onnx-tiles": Engine("onnx", True),
+}
 
 
 @contextmanager
@@ -113,9 +115,13 @@ def engine(
 
 
 def _fastest(
-    classifier: Classifier, run: Run, site: Site, request: MapRequest, progress: Progress,
+    classifier: Classifier,
+    run: Run,
+    site: Site,
+    request: MapRequest,
+    progress: Progress,
     folder: Path,
-) -> Classifier:  # fmt: skip
+) -> Classifier:
     rows = max(plan(classifier, site)[0].last, min(TILE, site.shape[0]))
     seconds, expected = _time(classifier, site, rows)
     if seconds * site.shape[0] / rows < PATIENCE:

@@ -99,9 +99,14 @@ def classify(
     strips, classes = plan(classifier, site), len(classifier.class_names)
     height = strips[0].last - strips[0].first
     known = _State(
-        classifier.sha256, site.identity, classifier.runtime.engine, (rows, cols, classes),
-        height, keep, 0,
-    )  # fmt: skip
+        classifier.sha256,
+        site.identity,
+        classifier.runtime.engine,
+        (rows, cols, classes),
+        height,
+        keep,
+        0,
+    )
     done = _done(folder, known)
     begin, first = time.monotonic(), done
     with explained(folder):

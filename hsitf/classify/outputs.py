@@ -71,9 +71,15 @@ def geotiff(found: Map, path: Path) -> None:
 
     rows, cols = found.labels.shape
     profile = {
-        "driver": "GTiff", "dtype": "uint8", "count": 1, "height": rows, "width": cols,
-        "nodata": NODATA, "compress": "deflate", **found.place,
-    }  # fmt: skip
+        "driver": "GTiff",
+        "dtype": "uint8",
+        "count": 1,
+        "height": rows,
+        "width": cols,
+        "nodata": NODATA,
+        "compress": "deflate",
+        **found.place,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as file:
@@ -91,9 +97,14 @@ def probability_tiff(values: NDArray[np.floating], found: Map, path: Path) -> No
     layers = values[:, :, None] if values.ndim == 2 else values
     rows, cols, count = layers.shape
     profile = {
-        "driver": "GTiff", "dtype": "float32", "count": count, "height": rows, "width": cols,
-        "compress": "deflate", **found.place,
-    }  # fmt: skip
+        "driver": "GTiff",
+        "dtype": "float32",
+        "count": count,
+        "height": rows,
+        "width": cols,
+        "compress": "deflate",
+        **found.place,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as file:
@@ -120,9 +131,15 @@ def envi(found: Map, path: Path) -> None:
     from spectral.io import envi as files
 
     files.save_classification(
-        str(path), found.labels, dtype=np.uint8, force=True, ext=".img", interleave="bsq",
-        class_names=["no class", *found.class_names], class_colors=found.colors,
-    )  # fmt: skip
+        str(path),
+        found.labels,
+        dtype=np.uint8,
+        force=True,
+        ext=".img",
+        interleave="bsq",
+        class_names=["no class", *found.class_names],
+        class_colors=found.colors,
+    )
 
 
 def picture(found: Map, path: Path) -> None:
@@ -152,8 +169,11 @@ def picture(found: Map, path: Path) -> None:
 
 # By the suffix of the file that is asked for.
 FORMATS: dict[str, Callable[[Map, Path], None]] = {
-    ".tif": geotiff, ".tiff": geotiff, ".hdr": envi, ".png": picture,
-}  # fmt: skip
+    ".tif": geotiff,
+    ".tiff": geotiff,
+    ".hdr": envi,
+    ".png": picture,
+}
 
 
 def check(paths: Sequence[Path], overwrite: bool) -> None:

@@ -150,9 +150,11 @@ def _absolute(choice: SceneChoice) -> SceneChoice:
 
     named = choice.source.lower() in {name.lower() for name in names()}
     return replace(
-        choice, source=choice.source if named else whole(choice.source) or "",
-        data_dir=whole(choice.data_dir), labels=whole(choice.labels),
-    )  # fmt: skip
+        choice,
+        source=choice.source if named else whole(choice.source) or "",
+        data_dir=whole(choice.data_dir),
+        labels=whole(choice.labels),
+    )
 
 
 def _now(run: Run, choice: SceneChoice) -> SceneChoice:

@@ -87,10 +87,16 @@ def of_run(run: Run) -> Classifier:
     """The classifier of a trained network, through Keras."""
     record: RunRecord = run.record
     return Classifier(
-        record.plan.network, runtimes.Keras(run.network()), record.normalizer, run.reducer(),
-        record.plan.patch, record.scene.class_names, record.scene.name, record.sha256,
+        record.plan.network,
+        runtimes.Keras(run.network()),
+        record.normalizer,
+        run.reducer(),
+        record.plan.patch,
+        record.scene.class_names,
+        record.scene.name,
+        record.sha256,
         record.scene.wavelengths,
-    )  # fmt: skip
+    )
 
 
 def of_bundle(folder: Path, threads: int) -> Classifier:
@@ -113,9 +119,16 @@ def of_bundle(folder: Path, threads: int) -> Classifier:
         reducer = bands.read(path)
     runtime = variant(record.variant).runtime(found.file, threads)
     return Classifier(
-        f"{record.model}, {record.variant}", runtime, record.normalizer, reducer, record.patch,
-        record.class_names, record.scene, record.sha256, record.wavelengths,
-    )  # fmt: skip
+        f"{record.model}, {record.variant}",
+        runtime,
+        record.normalizer,
+        reducer,
+        record.patch,
+        record.class_names,
+        record.scene,
+        record.sha256,
+        record.wavelengths,
+    )
 
 
 def opened(folder: Path, threads: int) -> tuple[Classifier, Run | None]:
@@ -133,9 +146,12 @@ def opened(folder: Path, threads: int) -> tuple[Classifier, Run | None]:
 def site_for(choice: SceneChoice) -> Site:
     """The scene that a user names, ready to be classified."""
     site = open_site(
-        choice.source, choice.data_dir, labels=choice.labels, variable=choice.variable,
+        choice.source,
+        choice.data_dir,
+        labels=choice.labels,
+        variable=choice.variable,
         labels_variable=choice.labels_variable,
-    )  # fmt: skip
+    )
     return site.without(choice.drop)
 
 

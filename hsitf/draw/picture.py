@@ -55,9 +55,7 @@ def _places(plan: Plan) -> list[tuple[float, float]]:
     for row, numbers in rows.items():
         whole = len(numbers) * WIDTH + (len(numbers) - 1) * ACROSS
         for place, number in enumerate(numbers):
-            places[number] = (
-                place * (WIDTH + ACROSS) - whole / 2, -row * (HEIGHT + DOWN) - HEIGHT
-            )  # fmt: skip
+            places[number] = (place * (WIDTH + ACROSS) - whole / 2, -row * (HEIGHT + DOWN) - HEIGHT)
     return [places[number] for number in range(len(plan.boxes))]
 
 
@@ -75,9 +73,11 @@ def _draw_line(
         ys = [start[1] + HEIGHT * 0.25] * 2 + [end[1] + HEIGHT * 0.75] * 2
     axes.plot(xs[:-1], ys[:-1], color=GRAY, linewidth=1, zorder=1)
     axes.annotate(
-        "", xy=(xs[-1], ys[-1]), xytext=(xs[-2], ys[-2]),
+        "",
+        xy=(xs[-1], ys[-1]),
+        xytext=(xs[-2], ys[-2]),
         arrowprops={"arrowstyle": "-|>", "color": GRAY, "linewidth": 1, "shrinkA": 0, "shrinkB": 0},
-    )  # fmt: skip
+    )
 
 
 def _draw_box(axes: Axes, box: Box, place: tuple[float, float]) -> None:
@@ -91,9 +91,17 @@ def _draw_box(axes: Axes, box: Box, place: tuple[float, float]) -> None:
         share = box.width / box.before
         axes.add_patch(Rectangle(place, WIDTH * share, HEIGHT, facecolor=tint, alpha=0.3, zorder=2))
         axes.add_patch(
-            Rectangle((x + WIDTH * share, y), WIDTH * (1 - share), HEIGHT, facecolor="none",
-                      edgecolor="#DDDDDD", hatch="////", linewidth=0, zorder=2)
-        )  # fmt: skip
+            Rectangle(
+                (x + WIDTH * share, y),
+                WIDTH * (1 - share),
+                HEIGHT,
+                facecolor="none",
+                edgecolor="#DDDDDD",
+                hatch="////",
+                linewidth=0,
+                zorder=2,
+            )
+        )
     else:
         alpha = 0.3 if tint != "#FFFFFF" else 1
         axes.add_patch(Rectangle(place, WIDTH, HEIGHT, facecolor=tint, alpha=alpha, zorder=2))

@@ -18,10 +18,18 @@ Shape = tuple[int, ...]
 
 # Layers that leave the shape alone and are written into the box before them.
 _FOLLOWERS = (
-    layers.Activation, layers.BatchNormalization, layers.Dropout, layers.ELU, layers.LeakyReLU,
-    layers.ReLU, layers.Softmax, layers.SpatialDropout1D, layers.SpatialDropout2D,
-    layers.SpatialDropout3D, layers.GaussianNoise,
-)  # fmt: skip
+    layers.Activation,
+    layers.BatchNormalization,
+    layers.Dropout,
+    layers.ELU,
+    layers.LeakyReLU,
+    layers.ReLU,
+    layers.Softmax,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+    layers.GaussianNoise,
+)
 
 
 @dataclass(frozen=True)
@@ -120,26 +128,37 @@ class _Drawing:
         shape = _sizes(call.shapes[0])
         before = self.boxes[takes[0]]
         (entering, *_) = call.node.arguments.keras_tensors
-        if isinstance(layer, _FOLLOWERS) and before.kind != "input" and (
-            self.uses[id(entering)] == 1
-        ):  # fmt: skip
+        if (
+            isinstance(layer, _FOLLOWERS)
+            and before.kind != "input"
+            and (self.uses[id(entering)] == 1)
+        ):
             self.boxes[takes[0]] = replace(
-                before, followers=(*before.followers, _follower(layer)),
+                before,
+                followers=(*before.followers, _follower(layer)),
                 parameters=before.parameters + count,
-            )  # fmt: skip
+            )
             return takes[:1] * len(call.shapes)
         work = macs(
-            layer, [_sizes(weight.shape) for weight in getattr(layer, "weights", [])],
-            before.shape, shape,
-        )  # fmt: skip
+            layer,
+            [_sizes(weight.shape) for weight in getattr(layer, "weights", [])],
+            before.shape,
+            shape,
+        )
         row = 1 + max(self.boxes[number].row for number in takes)
         width = getattr(layer, "filters", getattr(layer, "units", None))
         number = self.add(
             Box(
-                str(getattr(layer, "name", type(layer).__name__)), _kind(layer), shape, count, work,
-                tuple(takes), row, width=width,
+                str(getattr(layer, "name", type(layer).__name__)),
+                _kind(layer),
+                shape,
+                count,
+                work,
+                tuple(takes),
+                row,
+                width=width,
             )
-        )  # fmt: skip
+        )
         return [number] * len(call.shapes)
 
 

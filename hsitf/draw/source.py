@@ -53,13 +53,15 @@ def check(asked: Asked) -> None:
         if asked.model in BASELINES:
             raise InputError(
                 f"{asked.model} is a baseline, whose layers depend on what it is fitted to",
-                received=f"--model {asked.model}", remedy="train it and name its run with --from",
-            )  # fmt: skip
+                received=f"--model {asked.model}",
+                remedy="train it and name its run with --from",
+            )
         if asked.against is not None:
             raise InputError(
-                "widths are compared between runs", received="--model with --against",
+                "widths are compared between runs",
+                received="--model with --against",
                 remedy="give --from in place of --model",
-            )  # fmt: skip
+            )
     for option, value in (("--inputs", asked.inputs), ("--classes", asked.classes)):
         if not 1 <= value <= 100_000:
             raise InputError(f"{option} is out of range", received=value, allowed="1 to 100,000")

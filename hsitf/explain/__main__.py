@@ -54,8 +54,7 @@ def explain(
         str, typer.Option("--weight", help="LAYER/WEIGHT for weight, such as dense1/bias.")
     ] = "",
     shown: Annotated[
-        str | None,
-        typer.Option("--show", help="Bands or components to draw; else 0,10,..,90."),
+        str | None, typer.Option("--show", help="Bands or components to draw; else 0,10,..,90.")
     ] = None,
     top: Annotated[int, typer.Option("--top", help="How many bands to name.")] = 10,
     apart: Annotated[
@@ -122,10 +121,16 @@ def explain(
     ask = Ask(
         known(method),
         Settings(layer, weight, noise, copies, window, iterations, seed),
-        place(pixel) if pixel else None, class_name,
-        numbers(filters, "--filter") if filters else (), most,
-        numbers(shown, "--show") if shown else (), top, apart, name, out,
-    )  # fmt: skip
+        place(pixel) if pixel else None,
+        class_name,
+        numbers(filters, "--filter") if filters else (),
+        most,
+        numbers(shown, "--show") if shown else (),
+        top,
+        apart,
+        name,
+        out,
+    )
     with cli.Terminal() as progress:
         folders = list(origin or [])
         if model and not folders:

@@ -113,9 +113,12 @@ def _draw_subject(axes: Axes, done: Explanation, number: int) -> None:
     places = np.asarray(scene.wavelengths if known else np.arange(scene.bands))
     behind = axes.twinx()
     behind.fill_between(
-        places, importance.mean_reflectance(scene.cube, subject.pixels), color=GRAY, alpha=0.15,
+        places,
+        importance.mean_reflectance(scene.cube, subject.pixels),
+        color=GRAY,
+        alpha=0.15,
         linewidth=0,
-    )  # fmt: skip
+    )
     behind.set_ylim(bottom=0)
     behind.set_ylabel("mean spectrum", color=GRAY, fontsize="small")
     behind.tick_params(labelsize="small", colors=GRAY)
@@ -127,9 +130,13 @@ def _draw_subject(axes: Axes, done: Explanation, number: int) -> None:
         if one.bands is not None:
             shares = 100 * one.bands[number] / (one.bands[number].sum() or 1)
             axes.plot(
-                places, shares, color=COLORS[place % len(COLORS)], linestyle=STYLES[place % 4],
-                linewidth=1.2, label=_title(one),
-            )  # fmt: skip
+                places,
+                shares,
+                color=COLORS[place % len(COLORS)],
+                linestyle=STYLES[place % 4],
+                linewidth=1.2,
+                label=_title(one),
+            )
     axes.plot([], [], color=GRAY, alpha=0.3, linewidth=6, label="mean spectrum of the pixels")
     axes.set_title(subject.name, fontsize="small")
     axes.set_xlabel("wavelength (nm)" if known else "band", fontsize="small")

@@ -47,10 +47,14 @@ class Ask:
     def __post_init__(self) -> None:
         settings = self.settings
         ranges = {
-            "--most": (self.most, 1), "--top": (self.top, 1), "--apart": (self.apart, 1),
-            "--copies": (settings.copies, 1), "--window": (settings.window, 1),
-            "--iterations": (settings.iterations, 1), "--noise": (settings.noise, 0),
-        }  # fmt: skip
+            "--most": (self.most, 1),
+            "--top": (self.top, 1),
+            "--apart": (self.apart, 1),
+            "--copies": (settings.copies, 1),
+            "--window": (settings.window, 1),
+            "--iterations": (settings.iterations, 1),
+            "--noise": (settings.noise, 0),
+        }
         for option, (value, least) in ranges.items():
             if value is not None and not least <= value < 10**6:
                 raise InputError(

@@ -176,11 +176,7 @@ def _arrays(
 
 
 def _record(
-    ask: Ask,
-    scene: Scene,
-    subjects: Sequence[Subject],
-    explained: Sequence[Explained],
-    digest: str,
+    ask: Ask, scene: Scene, subjects: Sequence[Subject], explained: Sequence[Explained], digest: str
 ) -> ExplanationRecord:
     first = explained[0]
     chosen = _chosen(ask, first, len(subjects))
@@ -225,9 +221,17 @@ def _variant(one: Explained, first: Explained) -> VariantRecord:
     for part in one.means:
         figures |= {name: max(n, figures.get(name, n)) for name, n in part.figures.items()}
     return VariantRecord(
-        source.label, source.kind, str(source.folder), source.sha256, source.oa, source.reduction,
-        source.own.patches.bands, one.seconds, figures, _similarities(one, first),
-    )  # fmt: skip
+        source.label,
+        source.kind,
+        str(source.folder),
+        source.sha256,
+        source.oa,
+        source.reduction,
+        source.own.patches.bands,
+        one.seconds,
+        figures,
+        _similarities(one, first),
+    )
 
 
 def _similarities(one: Explained, first: Explained) -> tuple[Similarity, ...]:

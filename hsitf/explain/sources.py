@@ -133,9 +133,17 @@ def _of_run(folder: Path, scene: Scene) -> Source:
             bands = _network_view(whole, patches)
     label = "trained" if record.pruning is None else record.pruning.target
     return Source(
-        label, record.plan.network, "network", folder, record.sha256, record.scores.oa, own, bands,
-        reducer.text if reducer else "", run,
-    )  # fmt: skip
+        label,
+        record.plan.network,
+        "network",
+        folder,
+        record.sha256,
+        record.scores.oa,
+        own,
+        bands,
+        reducer.text if reducer else "",
+        run,
+    )
 
 
 def _network_view(network: keras.Model, patches: PatchSource) -> View:
@@ -169,9 +177,17 @@ def _of_bundle(folder: Path, scene: Scene, threads: int) -> Source:
         )
     reduction = record.reduction.text if record.reduction else ""
     return Source(
-        record.variant, record.model, record.variant, folder, record.sha256, record.oa, own, bands,
-        reduction, run,
-    )  # fmt: skip
+        record.variant,
+        record.model,
+        record.variant,
+        folder,
+        record.sha256,
+        record.oa,
+        own,
+        bands,
+        reduction,
+        run,
+    )
 
 
 def _file_views(

@@ -104,9 +104,7 @@ def of_filters(
     for number in shown:
         if number >= count:
             raise InputError(
-                f"layer {layer!r} has no such filter",
-                received=number,
-                allowed=f"0 to {count - 1}",
+                f"layer {layer!r} has no such filter", received=number, allowed=f"0 to {count - 1}"
             )
     return [
         Subject(names[number] if names else f"{layer}, filter {number}", number, nothing)

@@ -36,8 +36,13 @@ def _row(one: VariantRecord) -> tuple[str, ...]:
     ranks = [found.rank for found in one.similarity]
     structures = [found.structure for found in one.similarity]
     return (
-        one.label, one.kind, f"{one.oa:.2%}", _mean(ranks), _mean(structures), f"{one.seconds:.1f}"
-    )  # fmt: skip
+        one.label,
+        one.kind,
+        f"{one.oa:.2%}",
+        _mean(ranks),
+        _mean(structures),
+        f"{one.seconds:.1f}",
+    )
 
 
 def _mean(values: Sequence[float | None]) -> str:

@@ -82,8 +82,7 @@ def export(
         bool, typer.Option("--correct-bias", help="Let int8 biases undo the shifts of rounding.")
     ] = False,
     calibration: Annotated[
-        str | None,
-        typer.Option("--calibration", help="Ranges by min-max, percentile, mse or kl."),
+        str | None, typer.Option("--calibration", help="Ranges by min-max, percentile, mse or kl.")
     ] = None,
     c_array: Annotated[
         bool, typer.Option("--c-array", help="Write .tflite files as C sources, too.")
@@ -92,8 +91,7 @@ def export(
         bool, typer.Option("--micro", help="Run .tflite files as microcontrollers do.")
     ] = False,
     android: Annotated[
-        bool,
-        typer.Option("--android", help="Pack for the Android demo, both forms with --dense."),
+        bool, typer.Option("--android", help="Pack for the Android demo, both forms with --dense.")
     ] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder of the bundles.")] = Path("export"),
 ) -> None:
@@ -102,10 +100,17 @@ def export(
     Where no trained network is at hand it trains one first, with a short schedule.
     """
     flags = {
-        "float32": float32, "float16": float16, "dynamic": dynamic, "weight-only": weight_only,
-        "int8": int8, "int16": int16, "onnx": onnx, "onnx-float16": onnx_float16,
-        "onnx-int8": onnx_int8, "saved-model": saved_model,
-    }  # fmt: skip
+        "float32": float32,
+        "float16": float16,
+        "dynamic": dynamic,
+        "weight-only": weight_only,
+        "int8": int8,
+        "int16": int16,
+        "onnx": onnx,
+        "onnx-float16": onnx_float16,
+        "onnx-int8": onnx_int8,
+        "saved-model": saved_model,
+    }
     from hsitf.export.request import Request
     from hsitf.export.variants import VARIANTS, missing
     from hsitf.export.variants import variant as named
@@ -142,9 +147,8 @@ def export(
         trained_by_gradients(known(model), "exported but to ONNX")
     known(model)
     choice = SceneChoice(
-        scene or "", data_dir, labels, variable, labels_variable, train_map,
-        tuple(drop_class or ()),
-    )  # fmt: skip
+        scene or "", data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
+    )
     chosen = SplitChoice(split, train_share, guard, patch, seed)
     check_origin(origin, choice, chosen, bands)
     cli.load_keras()

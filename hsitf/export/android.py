@@ -159,9 +159,11 @@ def check(run: Run, request: Request) -> None:
         )
     if classes > _MOST_CLASSES:
         raise InputError(
-            "too many classes for the Android demo", received=classes, allowed=_MOST_CLASSES,
+            "too many classes for the Android demo",
+            received=classes,
+            allowed=_MOST_CLASSES,
             remedy="leave --android out",
-        )  # fmt: skip
+        )
 
 
 def _files(
@@ -190,16 +192,24 @@ def _files(
         sums[name] = sha256(content).hexdigest()
         yield name, content
     manifest = {
-        "format": FORMAT, "scene": scene.name, "synthetic": scene.synthetic,
-        "rows": scene.cube.shape[0], "cols": scene.cube.shape[1], "bands": scene.bands,
+        "format": FORMAT,
+        "scene": scene.name,
+        "synthetic": scene.synthetic,
+        "rows": scene.cube.shape[0],
+        "cols": scene.cube.shape[1],
+        "bands": scene.bands,
         "exact": counts.exact,
         "classes": [
             {"name": name, "color": "#{:02x}{:02x}{:02x}".format(*color)}
             for name, color in zip(scene.class_names, palette(scene.classes), strict=True)
         ],
-        "cube": CUBE, "truth": TRUTH, "sets": SETS, "preview": PREVIEW, "forms": forms,
+        "cube": CUBE,
+        "truth": TRUTH,
+        "sets": SETS,
+        "preview": PREVIEW,
+        "forms": forms,
         "sha256": sums,
-    }  # fmt: skip
+    }
     yield MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 

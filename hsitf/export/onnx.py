@@ -96,11 +96,17 @@ def integer(model: keras.Model, calibration: Calibration, path: Path) -> None:
         limits = _limits(ready, calibration)
         with quietly():
             quantizer = QDQQuantizer(
-                onnx.load(ready), per_channel=True, reduce_range=True,
-                weight_qType=QuantType.QInt8, activation_qType=QuantType.QInt8,
-                tensors_range=limits, nodes_to_quantize=[], nodes_to_exclude=[],
-                op_types_to_quantize=list(QDQRegistry), extra_options={},
-            )  # fmt: skip
+                onnx.load(ready),
+                per_channel=True,
+                reduce_range=True,
+                weight_qType=QuantType.QInt8,
+                activation_qType=QuantType.QInt8,
+                tensors_range=limits,
+                nodes_to_quantize=[],
+                nodes_to_exclude=[],
+                op_types_to_quantize=list(QDQRegistry),
+                extra_options={},
+            )
             quantizer.quantize_model()
             quantizer.model.save_model_to_file(str(path))
 

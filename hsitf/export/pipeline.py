@@ -165,9 +165,13 @@ def export(
         passed = []
         for variant in request.variants:
             place = bundle.folder(
-                origin.data.scene.name, run.label, variant.name, request.batch,
-                request.root, request.tile,
-            )  # fmt: skip
+                origin.data.scene.name,
+                run.label,
+                variant.name,
+                request.batch,
+                request.root,
+                request.tile,
+            )
             _announce(place, run, progress)
             try:
                 with ExitStack() as attempt:
@@ -230,7 +234,7 @@ def _sources(origin: Origin, request: Request, progress: Progress) -> dict[str, 
 
 def _source(
     origin: Origin, request: Request, targets: set[Target], way: Way, progress: Progress
-) -> Source:  # fmt: skip
+) -> Source:
     """The network of one way, rewritten for its targets."""
     run, data, network = origin.run, origin.data, origin.network
     own = taught(network, run.record.plan, data, EPOCHS, progress)[0] if way.teach else network
@@ -245,18 +249,28 @@ def _source(
             for target in targets | {FLOAT}
         }
     return Source(
-        run, seen, whole, lowered, origin.reference, origin.validation,
+        run,
+        seen,
+        whole,
+        lowered,
+        origin.reference,
+        origin.validation,
         plain_size(lowered[FLOAT].model),
-        calibration_tiles(seen, request.tile) if request.tile
+        calibration_tiles(seen, request.tile)
+        if request.tile
         else calibration_patches(seen, request.batch),
         (f"quantization-aware training, {EPOCHS} epochs",) if way.teach else (),
-    )  # fmt: skip
+    )
 
 
 def _passing(
-    origin: Origin, sources: dict[str, Source], variant: Variant, request: Request, folder: Path,
+    origin: Origin,
+    sources: dict[str, Source],
+    variant: Variant,
+    request: Request,
+    folder: Path,
     progress: Progress,
-) -> Exported:  # fmt: skip
+) -> Exported:
     """Converts and verifies a variant; where nothing keeps its bound, of a network taught to.
 
     Raises:
@@ -280,11 +294,7 @@ def _passing(
 
 
 def _convert(
-    source: Source,
-    variant: Variant,
-    request: Request,
-    folder: Path,
-    progress: Progress,
+    source: Source, variant: Variant, request: Request, folder: Path, progress: Progress
 ) -> Exported:
     """Converts and verifies one variant inside `folder`.
 
@@ -337,11 +347,16 @@ def _attempts(
         tries = folder / "tries"
         tries.mkdir()
         bench = Bench(
-            tries, own, _forms(lowered, calibration, variant, request, folder),
-            source.calibration, [method] if method else list(METHODS),
+            tries,
+            own,
+            _forms(lowered, calibration, variant, request, folder),
+            source.calibration,
+            [method] if method else list(METHODS),
             (True,) if request.corrects(variant) else (False, True),
-            judge, request.max_drop, progress,
-        )  # fmt: skip
+            judge,
+            request.max_drop,
+            progress,
+        )
         for attempt in attempts(bench):
             shutil.copyfile(attempt.file, file)
             yield attempt.means
@@ -376,11 +391,7 @@ def _made(
 
 
 def _forms(
-    lowered: keras.Model,
-    calibration: Calibration,
-    variant: Variant,
-    request: Request,
-    folder: Path,
+    lowered: keras.Model, calibration: Calibration, variant: Variant, request: Request, folder: Path
 ) -> Iterator[Form]:
     """The lowered network as it is, and with its channels equalized where that changes any."""
     if not request.equalizes(variant):

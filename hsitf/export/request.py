@@ -72,9 +72,10 @@ class Request:
         ):
             if given and not integer:
                 raise InputError(
-                    f"{what} is for int8 .tflite files", received=f"{option} without --int8",
+                    f"{what} is for int8 .tflite files",
+                    received=f"{option} without --int8",
                     remedy=f"add --int8, or leave {option} out",
-                )  # fmt: skip
+                )
         if self.equalize and not any(variant.calibrated for variant in self.variants):
             raise InputError(
                 "no file of these has ranges that channels share",
@@ -90,28 +91,34 @@ class Request:
                     remedy="add --int8 or --onnx-int8, or leave --calibration out",
                 )
         for option, given in (
-            ("--c-array", self.c_array), ("--micro", self.micro), ("--android", self.android),
-        ):  # fmt: skip
+            ("--c-array", self.c_array),
+            ("--micro", self.micro),
+            ("--android", self.android),
+        ):
             if given and not any(map(_is_tflite, self.variants)):
                 raise InputError(
-                    "this is for .tflite files", received=f"{option} without one",
+                    "this is for .tflite files",
+                    received=f"{option} without one",
                     remedy=f"add --int8, or leave {option} out",
-                )  # fmt: skip
+                )
         if self.tile and self.batch > 1:
             raise InputError(
-                "a dense form takes one tile at a time", received=f"--batch {self.batch}",
+                "a dense form takes one tile at a time",
+                received=f"--batch {self.batch}",
                 remedy="leave --batch out, or --dense",
-            )  # fmt: skip
+            )
         if not 0 <= self.tile <= LARGEST_TILE:
             raise InputError(
-                "the side of the tile is out of range", received=self.tile,
+                "the side of the tile is out of range",
+                received=self.tile,
                 allowed=f"1 to {LARGEST_TILE} pixels",
-            )  # fmt: skip
+            )
         if self.max_drop is not None and not 0 <= self.max_drop <= 100:
             raise InputError(
                 "the accuracy drop is out of range",
-                received=self.max_drop, allowed="0 to 100 percentage points",
-            )  # fmt: skip
+                received=self.max_drop,
+                allowed="0 to 100 percentage points",
+            )
 
     def forms(self) -> tuple[Request, ...]:
         """One request a form: the Android demo compares patches with tiles."""

@@ -9,8 +9,16 @@ from hsitf.records import Micro
 from hsitf.tables import aligned
 
 _HEAD = (
-    "variant", "bytes", "/ float32", "OA", "change", "agreement", "p50 ms", "p99 ms", "integer",
-)  # fmt: skip
+    "variant",
+    "bytes",
+    "/ float32",
+    "OA",
+    "change",
+    "agreement",
+    "p50 ms",
+    "p99 ms",
+    "integer",
+)
 
 
 def table(bundles: Sequence[Bundle]) -> str:

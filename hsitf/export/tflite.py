@@ -51,9 +51,7 @@ def _int16(converter: Any, calibration: Calibration, batch: int) -> None:
     """Activations of 16 bits, weights of 8, integers from input to output."""
     import tensorflow as tf
 
-    operators = (
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    )  # fmt: skip
+    operators = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
     _static(converter, calibration, batch, operators, tf.int16)
 
 
@@ -97,8 +95,9 @@ def _converter(configure: Callable[[Any, Calibration, int], None]) -> Convert:
         if operator:
             raise VerificationError(
                 "the converter has no such integer operator, so no file was made",
-                received=f"{operator} in 16 bits", remedy="choose another variant",
-            )  # fmt: skip
+                received=f"{operator} in 16 bits",
+                remedy="choose another variant",
+            )
         path.write_bytes(content)
 
     return convert

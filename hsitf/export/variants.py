@@ -65,9 +65,15 @@ class Variant:
 
 def _tflite(name: str, bounds: Bounds, target: Target = FLOAT, **features: Any) -> Variant:
     return Variant(
-        name, ".tflite", tflite.CONVERTERS[name], runtimes.LiteRT, contents.tflite, bounds, target,
+        name,
+        ".tflite",
+        tflite.CONVERTERS[name],
+        runtimes.LiteRT,
+        contents.tflite,
+        bounds,
+        target,
         **features,
-    )  # fmt: skip
+    )
 
 
 def _onnx(

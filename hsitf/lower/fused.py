@@ -19,10 +19,7 @@ Doubles = NDArray[np.float64]
 
 
 def fused(
-    network: keras.Model,
-    normalizer: Normalizer,
-    reducer: Reducer | None,
-    apart: bool = False,
+    network: keras.Model, normalizer: Normalizer, reducer: Reducer | None, apart: bool = False
 ) -> keras.Model:
     """A network with what comes before it.
 
@@ -87,10 +84,7 @@ def _projected(
 
 
 def _stacked(
-    x: keras.KerasTensor,
-    reducer: Reducer,
-    scale: Doubles,
-    offset: Doubles,
+    x: keras.KerasTensor, reducer: Reducer, scale: Doubles, offset: Doubles
 ) -> keras.KerasTensor:
     """The dense layers of an encoder, its components' scale in the last."""
     stack = reducer.map
@@ -103,7 +97,6 @@ def _stacked(
         # Only the first layer sees bands.
         own = (scale, offset) if number == 0 else (np.ones(len(kernel)), np.zeros(len(kernel)))
         x = _projected(
-            x, Affine(kernel, bias), *own, f"front{number + 1}",
-            "relu" if number < last else None,
-        )  # fmt: skip
+            x, Affine(kernel, bias), *own, f"front{number + 1}", "relu" if number < last else None
+        )
     return x

@@ -37,14 +37,7 @@ from hsitf.lower.layers_merging import (
     square,
     subtraction,
 )
-from hsitf.lower.layers_moving import (
-    concatenation,
-    moved,
-    nothing,
-    padding,
-    stacking,
-    upsampling,
-)
+from hsitf.lower.layers_moving import concatenation, moved, nothing, padding, stacking, upsampling
 from hsitf.lower.layers_normalization import batch_normalization, response_normalization
 from hsitf.lower.layers_pooling import global_pooling, pooling, reduction
 from hsitf.lower.layers_recurrent import recurrent

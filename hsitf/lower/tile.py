@@ -304,9 +304,11 @@ class Box(NamedTuple):
     def read(self, read: Read) -> Box:
         """What a read of a map takes from its source, where this much of the map is needed."""
         return Box(
-            self.top + read.first[0], self.left + read.first[1],
-            self.rows + read.reach[0], self.cols + read.reach[1],
-        )  # fmt: skip
+            self.top + read.first[0],
+            self.left + read.first[1],
+            self.rows + read.reach[0],
+            self.cols + read.reach[1],
+        )
 
     def around(self, other: Box) -> Box:
         """The least box that holds both."""

@@ -100,9 +100,12 @@ def _split(place: TilePlace, maps: Sequence[Map], shared: Sequence[Pattern]) -> 
         part = uses[0][1]._replace(first=(top, left))
         convolve = _convolution(_named(place, f"part{count}"), part, key in biased, None)
         made[key] = Map(
-            _inner(place), (bottom - top, right - left), (part.read(maps),),
-            partial(_only, convolve), _work(place, part),
-        )  # fmt: skip
+            _inner(place),
+            (bottom - top, right - left),
+            (part.read(maps),),
+            partial(_only, convolve),
+            _work(place, part),
+        )
     summed = []
     for number, (pattern, own) in enumerate(zip(shared, terms, strict=True), 1):
         reads = []
@@ -265,10 +268,15 @@ def _convolution(
             around = same(int(tensor.shape[3]), own[0][0], spectral[0], own[2][0])
             tensor = ops.pad(tensor, [[0, 0]] * 3 + [[around.before, around.after], [0, 0]])
         changed = twin(
-            layer, place.name, kernel_size=(*part.taps, *own[0]), padding="valid",
-            strides=(1, 1, *((1,) if thinned else spectral)), dilation_rate=(*spread, *own[2]),
-            use_bias=bias, activation=None if thinned else activation,
-        )  # fmt: skip
+            layer,
+            place.name,
+            kernel_size=(*part.taps, *own[0]),
+            padding="valid",
+            strides=(1, 1, *((1,) if thinned else spectral)),
+            dilation_rate=(*spread, *own[2]),
+            use_bias=bias,
+            activation=None if thinned else activation,
+        )
         result = changed(tensor)
         changed.set_weights(weights)
         if thinned:
@@ -324,9 +332,9 @@ def _pool(place: TilePlace, maps: Sequence[Map], pattern: Pattern) -> Map:
             _regularly(kind, flat(tensor), part)
             for part, tensor in zip(parts, tensors, strict=True)
         ]
-        return _along_bands(place, ops.reshape(_together(kind, pooled, shares), (
-            *pooled[0].shape[:3], *inner
-        )))  # fmt: skip
+        return _along_bands(
+            place, ops.reshape(_together(kind, pooled, shares), (*pooled[0].shape[:3], *inner))
+        )
 
     reads = tuple(part.read(maps) for part in parts)
     leaving = inner
@@ -415,9 +423,11 @@ def flat_dense(place: TilePlace, inputs: list[Shared]) -> Shared | None:
         summed = []
         for number, (part, kernel, tensor) in enumerate(zip(parts, kernels, tensors, strict=True)):
             conv = layers.Conv2D(
-                layer.units, part.taps, dilation_rate=part.step,
+                layer.units,
+                part.taps,
+                dilation_rate=part.step,
                 name=_named(place, str(number + 1)).name,
-            )  # fmt: skip
+            )
             summed.append(conv(flat(tensor)))
             conv.set_weights([kernel, bias if number == 0 else np.zeros_like(bias)])
         total = (

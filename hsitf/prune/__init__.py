@@ -33,24 +33,39 @@ _HOMES = {
     "identify": ("get_apoz", "high_apoz"),
     "plans": ("Cutting", "Plan", "choose", "compose", "named", "plan"),
     "ranking": ("Ranking", "rank"),
-    "surgeon": (
-        "Surgeon",
-        "delete_channels",
-        "delete_layer",
-        "insert_layer",
-        "replace_layer",
-    ),
+    "surgeon": ("Surgeon", "delete_channels", "delete_layer", "insert_layer", "replace_layer"),
     "target": ("fitting", "left", "reach"),
     "thinning": ("masked", "thin"),
     "tracing": ("Group", "Trace", "groups", "trace"),
 }
 
 __all__ = [
-    "Cutting", "Group", "Plan", "Ranking", "Samples", "Surgeon", "Trace", "choose", "compose",
-    "delete_channels", "delete_layer", "fitting", "get_apoz", "groups", "high_apoz",
-    "insert_layer", "left", "masked", "named", "plan", "rank", "reach", "replace_layer", "thin",
+    "Cutting",
+    "Group",
+    "Plan",
+    "Ranking",
+    "Samples",
+    "Surgeon",
+    "Trace",
+    "choose",
+    "compose",
+    "delete_channels",
+    "delete_layer",
+    "fitting",
+    "get_apoz",
+    "groups",
+    "high_apoz",
+    "insert_layer",
+    "left",
+    "masked",
+    "named",
+    "plan",
+    "rank",
+    "reach",
+    "replace_layer",
+    "thin",
     "trace",
-]  # fmt: skip
+]
 
 
 def __getattr__(name: str) -> object:

@@ -119,15 +119,18 @@ def prune(
 
     trained_by_gradients(known(model), "pruned")
     choice = SceneChoice(
-        scene or "", data_dir, labels, variable, labels_variable, train_map,
-        tuple(drop_class or ()),
-    )  # fmt: skip
+        scene or "", data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
+    )
     chosen = SplitChoice(split, train_share, guard, patch, seed)
     check_origin(origin, choice, chosen, bands)
     given = {
-        "ratio": ratio, "macs": macs, "parameters": parameters, "bytes": size, "alpha": alpha,
+        "ratio": ratio,
+        "macs": macs,
+        "parameters": parameters,
+        "bytes": size,
+        "alpha": alpha,
         "zeros": zeros,
-    }  # fmt: skip
+    }
     ratios = layer_ratios(layer or [])
     measure, targets = ("", ()) if show else asked(given, curve, bool(ratios))
     cli.load_keras()
@@ -145,20 +148,30 @@ def prune(
 
     known_criterion(criterion)
     cutting = Cutting(
-        ratios=ratios, everywhere=everywhere, round_to=round_to, least=least,
-        ignored=tuple(ignore or ()), exact=exact,
-    )  # fmt: skip
+        ratios=ratios,
+        everywhere=everywhere,
+        round_to=round_to,
+        least=least,
+        ignored=tuple(ignore or ()),
+        exact=exact,
+    )
     fitting = RecipeOptions(epochs=epochs, learning_rate=learning_rate)
 
     def orders(recipe: Recipe) -> list[Order]:
         often = STEPS.get(cuts, 1) if steps is None else steps
         return [
             Order(
-                measure, target, changed_recipe(tuning(recipe), fitting), criterion, cutting, cuts,
-                often, max_drop,
+                measure,
+                target,
+                changed_recipe(tuning(recipe), fitting),
+                criterion,
+                cutting,
+                cuts,
+                often,
+                max_drop,
             )
             for target in targets
-        ]  # fmt: skip
+        ]
 
     # What can be refused is refused before a network is trained for it.
     orders(scheduled(network(model), "short"))

@@ -95,10 +95,19 @@ def curve(
         raise ValueError("a curve has points")
     record = origin.record
     found = Curve(
-        records.SCHEMA, record.plan.network, record.scene.name, record.scene.synthetic,
-        str(origin.folder), record.sha256, first.chosen_by, first.measure, first.recipe.epochs,
-        before, tuple(points), processor(),
-    )  # fmt: skip
+        records.SCHEMA,
+        record.plan.network,
+        record.scene.name,
+        record.scene.synthetic,
+        str(origin.folder),
+        record.sha256,
+        first.chosen_by,
+        first.measure,
+        first.recipe.epochs,
+        before,
+        tuple(points),
+        processor(),
+    )
     records.write(found, place / RECORD)
     for figure in FIGURES:
         draw_curve(found, place / figure)
@@ -163,9 +172,17 @@ def _own(place: Path, origin: Run, orders: Sequence[Order]) -> None:
 def table(found: Curve) -> str:
     """One line a target, the original first."""
     head = (
-        found.measure, "parameters", "MACs", "float32", "int8", "float32 ms", "int8 ms",
-        "OA cut", "OA", "change",
-    )  # fmt: skip
+        found.measure,
+        "parameters",
+        "MACs",
+        "float32",
+        "int8",
+        "float32 ms",
+        "int8 ms",
+        "OA cut",
+        "OA",
+        "change",
+    )
     rows = [_row("before", found.before, found.before, found.before)]
     rows += [_row(f"{p.target:g}", p.thinned, p.after, found.before) for p in found.points]
     synthetic = ", a synthetic scene" if found.synthetic else ""

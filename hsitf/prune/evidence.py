@@ -19,13 +19,22 @@ from hsitf.prune.tracing import Trace
 
 # What stands between a layer and those that read its maps.
 _FOLLOWERS = (
-    layers.BatchNormalization, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU,
-    layers.PReLU, layers.Dropout,
-)  # fmt: skip
+    layers.BatchNormalization,
+    layers.Activation,
+    layers.ReLU,
+    layers.LeakyReLU,
+    layers.ELU,
+    layers.PReLU,
+    layers.Dropout,
+)
 _POOLING = (
-    layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D,
-    layers.AveragePooling1D, layers.AveragePooling2D, layers.AveragePooling3D,
-)  # fmt: skip
+    layers.MaxPooling1D,
+    layers.MaxPooling2D,
+    layers.MaxPooling3D,
+    layers.AveragePooling1D,
+    layers.AveragePooling2D,
+    layers.AveragePooling3D,
+)
 _FOLLOWING_OPERATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Gelu", "Silu", "Sigmoid", "Tanh")
 
 Array = NDArray[np.generic]
@@ -44,11 +53,7 @@ class Samples(NamedTuple):
 
 
 def gather(
-    model: keras.Model,
-    trace: Trace,
-    criterion: Criterion,
-    samples: Samples | None,
-    seed: int = 0,
+    model: keras.Model, trace: Trace, criterion: Criterion, samples: Samples | None, seed: int = 0
 ) -> Iterator[dict[str, Evidence]]:
     """The evidence that a criterion asks for, by layer and batch after batch.
 

@@ -68,9 +68,13 @@ def draw_curve(curve: Curve, path: Path) -> None:
     }
     for label, (values, color, marker) in lines.items():
         accuracy.plot(
-            targets, [100 * v for v in values], color=color, marker=marker, markersize=5,
+            targets,
+            [100 * v for v in values],
+            color=color,
+            marker=marker,
+            markersize=5,
             label=label,
-        )  # fmt: skip
+        )
     accuracy.set_ylabel("overall accuracy on the test pixels (%)")
     costs = {
         "parameters": ("parameters", GREEN, "v"),

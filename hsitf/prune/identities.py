@@ -263,9 +263,7 @@ def slim(ids: Ids) -> Ids:
 def varies(ids: Ids) -> list[int]:
     """The axes along which identities differ."""
     thin = slim(ids)
-    return [
-        axis for axis in range(ids.ndim) if (thin != np.take(thin, [0], axis=axis)).any()
-    ]  # fmt: skip
+    return [axis for axis in range(ids.ndim) if (thin != np.take(thin, [0], axis=axis)).any()]
 
 
 def line(ids: Ids, axis: int) -> Ids:

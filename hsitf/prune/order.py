@@ -11,9 +11,13 @@ from hsitf.zoo import Recipe
 
 # What can be asked for, and what kind of pruning reaches it.
 MEASURES = {
-    "ratio": "channels", "parameters": "channels", "macs": "channels", "bytes": "channels",
-    "alpha": "weights", "zeros": "weights",
-}  # fmt: skip
+    "ratio": "channels",
+    "parameters": "channels",
+    "macs": "channels",
+    "bytes": "channels",
+    "alpha": "weights",
+    "zeros": "weights",
+}
 # How often something is cut, unless the user says so.
 STEPS = {"one-shot": 1, "iterative": 4, "gradual": 8}
 

@@ -103,11 +103,12 @@ class Cutting:
         for name, value in {"ratio": self.ratio, **self.ratios}.items():
             if not 0 <= value < 1:
                 raise InputError(
-                    f"the pruning ratio of {name} is out of range" if name != "ratio" else
-                    "the pruning ratio is out of range",
+                    f"the pruning ratio of {name} is out of range"
+                    if name != "ratio"
+                    else "the pruning ratio is out of range",
                     received=value,
                     allowed="0 to below 1, the share of channels to remove",
-                )  # fmt: skip
+                )
         if min(self.round_to, self.least) < 1:
             raise InputError(
                 "a group keeps at least one channel",

@@ -184,12 +184,7 @@ def _begin(folder: Path, work: Work, progress: Progress) -> None:
 
 
 def _steps(
-    network: keras.Model,
-    origin: Run,
-    order: Order,
-    data: Data,
-    folder: Path,
-    progress: Progress,
+    network: keras.Model, origin: Run, order: Order, data: Data, folder: Path, progress: Progress
 ) -> tuple[Step, keras.Model]:
     """Cuts and fine-tunes until all is cut, or until more accuracy is lost than may be.
 
@@ -237,12 +232,7 @@ def _steps(
 
 
 def _sparse(
-    network: keras.Model,
-    origin: Run,
-    order: Order,
-    data: Data,
-    folder: Path,
-    progress: Progress,
+    network: keras.Model, origin: Run, order: Order, data: Data, folder: Path, progress: Progress
 ) -> tuple[Step, keras.Model]:
     """Zeroes and retrains single weights, then removes the channels that died of it.
 
@@ -267,9 +257,15 @@ def _sparse(
         raise _too_much(reached, floor)
     plan = dead(current)
     step = Step(
-        records.SCHEMA, order.steps, plan, cut, fitted.history, fitted.best_epoch, fitted.seconds,
+        records.SCHEMA,
+        order.steps,
+        plan,
+        cut,
+        fitted.history,
+        fitted.best_epoch,
+        fitted.seconds,
         sha256="",
-    )  # fmt: skip
+    )
     return step, thin(current, plan)
 
 

@@ -23,15 +23,7 @@ from hsitf.data import Data
 from hsitf.errors import InputError
 from hsitf.progress import Progress
 from hsitf.prune.thresholds import Thresholds
-from hsitf.prune.weights import (
-    Masks,
-    limits,
-    nonzero,
-    prunable,
-    reaching,
-    to_share,
-    zero,
-)
+from hsitf.prune.weights import Masks, limits, nonzero, prunable, reaching, to_share, zero
 from hsitf.records import TrainingPlan
 from hsitf.train.loop import Between, FitResult, fit
 

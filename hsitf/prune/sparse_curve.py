@@ -109,20 +109,44 @@ def point(
 def table(curve: SparseCurve) -> str:
     """One line a threshold, the trained network first."""
     head = (
-        "alpha", "zeros", "not zero", "deflated", "left without dead", "its bytes", "OA pruned",
-        "OA", "change",
-    )  # fmt: skip
+        "alpha",
+        "zeros",
+        "not zero",
+        "deflated",
+        "left without dead",
+        "its bytes",
+        "OA pruned",
+        "OA",
+        "change",
+    )
     dense = curve.dense
     rows = [
-        ("-", f"{dense.zeros:.1%}", f"{dense.nonzero:,}", f"{dense.bytes_deflated:,}",
-         f"{dense.parameters:,}", f"{dense.bytes:,}", f"{curve.oa:.2%}", f"{curve.oa:.2%}", "")
-    ]  # fmt: skip
+        (
+            "-",
+            f"{dense.zeros:.1%}",
+            f"{dense.nonzero:,}",
+            f"{dense.bytes_deflated:,}",
+            f"{dense.parameters:,}",
+            f"{dense.bytes:,}",
+            f"{curve.oa:.2%}",
+            f"{curve.oa:.2%}",
+            "",
+        )
+    ]
     rows += [
-        (f"{p.thresholds.alpha:g}", f"{p.sparse.zeros:.1%}", f"{p.sparse.nonzero:,}",
-         f"{p.sparse.bytes_deflated:,}", f"{p.thinned.parameters:,}", f"{p.thinned.bytes:,}",
-         f"{p.oa_pruned:.2%}", f"{p.oa:.2%}", f"{100 * (p.oa - curve.oa):+.2f}")
+        (
+            f"{p.thresholds.alpha:g}",
+            f"{p.sparse.zeros:.1%}",
+            f"{p.sparse.nonzero:,}",
+            f"{p.sparse.bytes_deflated:,}",
+            f"{p.thinned.parameters:,}",
+            f"{p.thinned.bytes:,}",
+            f"{p.oa_pruned:.2%}",
+            f"{p.oa:.2%}",
+            f"{100 * (p.oa - curve.oa):+.2f}",
+        )
         for p in curve.points
-    ]  # fmt: skip
+    ]
     synthetic = ", a synthetic scene" if curve.synthetic else ""
     tuned = f"{curve.recipe.epochs} epochs of retraining" if curve.recipe else "no retraining"
     title = f"{curve.network} on {curve.scene}{synthetic}: weights below alpha go, {tuned}"

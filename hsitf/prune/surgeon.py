@@ -137,8 +137,10 @@ class _Job:
         """What stands in the place of the layer afterwards, in the order of the forward pass."""
         both = (self.new_layer, layer) if self.where == "before" else (layer, self.new_layer)
         chains: dict[str, tuple[Any, ...]] = {
-            "delete_layer": (), "replace_layer": (self.new_layer,), "insert_layer": both,
-        }  # fmt: skip
+            "delete_layer": (),
+            "replace_layer": (self.new_layer,),
+            "insert_layer": both,
+        }
         return chains.get(self.kind, (layer,))
 
 
@@ -249,8 +251,7 @@ def _check_job(job: str, given: Mapping[str, Any], where: str) -> None:
         )
     if where not in ("before", "after") or (where == "after" and job != "insert_layer"):
         raise InputError(
-            f"the job {job} cannot be done {where} a layer",
-            allowed="insert_layer before or after",
+            f"the job {job} cannot be done {where} a layer", allowed="insert_layer before or after"
         )
     new_layer = given["new_layer"]
     if new_layer is not None and not isinstance(new_layer, keras.Layer):

@@ -94,9 +94,10 @@ def trace(model: keras.Model, free: Sequence[str] = ()) -> Trace:
         shape = tuple(tensor.shape[1:])
         if None in shape:
             raise InputError(
-                f"input {name!r} has no fixed size", received=shape,
+                f"input {name!r} has no fixed size",
+                received=shape,
                 remedy="build the network with a fixed shape",
-            )  # fmt: skip
+            )
         bands = ledger.make(name, shape[-1])
         if name not in free:
             ledger.protect(bands)

@@ -27,11 +27,17 @@ Masks = Mapping[str, NDArray[np.bool_]]
 PRUNABLE = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "bias")
 
 _CONVOLUTIONS = (
-    layers.Conv1D, layers.Conv2D, layers.Conv3D,
-    layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose,
-    layers.SeparableConv1D, layers.SeparableConv2D,
-    layers.DepthwiseConv1D, layers.DepthwiseConv2D,
-)  # fmt: skip
+    layers.Conv1D,
+    layers.Conv2D,
+    layers.Conv3D,
+    layers.Conv1DTranspose,
+    layers.Conv2DTranspose,
+    layers.Conv3DTranspose,
+    layers.SeparableConv1D,
+    layers.SeparableConv2D,
+    layers.DepthwiseConv1D,
+    layers.DepthwiseConv2D,
+)
 
 
 class Prunable(NamedTuple):

@@ -76,14 +76,14 @@ def quantize(
     if layers and len(wanted) > 1:
         raise InputError(
             "the report of layers is of one triple",
-            received=f"{len(wanted)} triples", remedy="give one --bits with --layers",
-        )  # fmt: skip
+            received=f"{len(wanted)} triples",
+            remedy="give one --bits with --layers",
+        )
     order = Order(Scheme(weights, activations, known_method(calibration)), most, patches)
     trained_by_gradients(known(model), "quantized")
     choice = SceneChoice(
-        scene or "", data_dir, labels, variable, labels_variable, train_map,
-        tuple(drop_class or ()),
-    )  # fmt: skip
+        scene or "", data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
+    )
     chosen = SplitChoice(split, train_share, guard, patch, seed)
     check_origin(origin, choice, chosen, bands)
     cli.load_keras()

@@ -105,9 +105,11 @@ def _through(network: _Network, call: Call, values: list[Numbers]) -> list[Numbe
 
 _KERNELS = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 _POOLING = (
-    layers.MaxPooling2D, layers.AveragePooling2D, layers.GlobalAveragePooling2D,
+    layers.MaxPooling2D,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
     layers.GlobalMaxPooling2D,
-)  # fmt: skip
+)
 _STRAIGHT = (keras.activations.linear, keras.activations.relu)
 
 

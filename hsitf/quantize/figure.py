@@ -54,8 +54,9 @@ def draw_study(study: Study, path: Path) -> None:
 def _squares(axes: Axes, study: Study, width: int) -> None:
     found = {
         (c.bits.activations, c.bits.weights): c.oa
-        for c in study.cells if c.bits.accumulators == width
-    }  # fmt: skip
+        for c in study.cells
+        if c.bits.accumulators == width
+    }
     rows = sorted({one for one, _ in found}, reverse=True)
     cols = sorted({two for _, two in found})
     values = np.array([[100 * found.get((row, col), np.nan) for col in cols] for row in rows])
@@ -117,20 +118,27 @@ def draw_layers(found: Sensitivity, path: Path) -> None:
     noise.legend(frameon=False, fontsize="small")
     for place, layer in zip(places, found.layers, strict=True):
         for (low, high), color, up in (
-            (layer.range, BLUE, 0.12), (layer.weight_range, VERMILION, -0.12),
-        ):  # fmt: skip
+            (layer.range, BLUE, 0.12),
+            (layer.weight_range, VERMILION, -0.12),
+        ):
             ranges.plot([low, high], [place + up] * 2, color=color, linewidth=4)
     ranges.set_xscale("symlog", linthresh=0.1)
     ranges.axvline(0, color=GRAY, linewidth=0.6)
     ranges.set_xlabel("range: upper bars outputs, lower bars weights")
     lost.barh(
-        places + 0.15, [100 * x.clipped for x in found.layers], height=0.28, color=BLUE,
+        places + 0.15,
+        [100 * x.clipped for x in found.layers],
+        height=0.28,
+        color=BLUE,
         label="outputs outside their grid",
-    )  # fmt: skip
+    )
     lost.barh(
-        places - 0.15, [100 * x.saturated for x in found.layers], height=0.28, color=VERMILION,
+        places - 0.15,
+        [100 * x.saturated for x in found.layers],
+        height=0.28,
+        color=VERMILION,
         label="sums saturated",
-    )  # fmt: skip
+    )
     lost.set_xlabel("share (%)")
     lost.set_xlim(0, max(1.0, 105 * max(max(x.clipped, x.saturated) for x in found.layers)))
     lost.legend(frameon=False, fontsize="small")

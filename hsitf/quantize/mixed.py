@@ -117,9 +117,11 @@ def weights_only(source: Path, path: Path) -> None:
     with quietly():
         quantizer = library.quantizer.Quantizer(str(source))
         quantizer.add_weight_only_config(
-            regex=".*", operation_name=library.qtyping.TFLOperationName.ALL_SUPPORTED,
-            num_bits=8, granularity=library.qtyping.QuantGranularity.CHANNELWISE,
-        )  # fmt: skip
+            regex=".*",
+            operation_name=library.qtyping.TFLOperationName.ALL_SUPPORTED,
+            num_bits=8,
+            granularity=library.qtyping.QuantGranularity.CHANNELWISE,
+        )
         result = quantizer.quantize(enable_progress_report=False)
     with replacing(path) as temporary:
         temporary.write_bytes(bytes(result.quantized_model))

@@ -82,9 +82,10 @@ class Stepping:
         # A delegate would compute without ever filling the tensors between its operators.
         with quietly():
             self._interpreter = Interpreter(
-                **given, experimental_preserve_all_tensors=True,
+                **given,
+                experimental_preserve_all_tensors=True,
                 experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            )  # fmt: skip
+            )
             self._interpreter.allocate_tensors()
         (source,) = self._interpreter.get_input_details()
         self._source, self._grid = source["index"], litert_tensor(source)
@@ -149,5 +150,6 @@ def _is_float(value: Any) -> bool:
 
 
 _RUNNING: dict[str, type[Stepping] | type[_OnnxRuntime]] = {
-    ".tflite": Stepping, ".onnx": _OnnxRuntime,
-}  # fmt: skip
+    ".tflite": Stepping,
+    ".onnx": _OnnxRuntime,
+}

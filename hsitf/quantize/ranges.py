@@ -123,8 +123,11 @@ def _kl(seen: Histogram, bits: int, make: Make) -> tuple[float, float]:
 
 
 METHODS: dict[str, Method] = {
-    "min-max": _min_max, "percentile": _percentile, "mse": _mse, "kl": _kl,
-}  # fmt: skip
+    "min-max": _min_max,
+    "percentile": _percentile,
+    "mse": _mse,
+    "kl": _kl,
+}
 
 
 def known(name: str) -> str:

@@ -29,14 +29,16 @@ class Order:
     def __post_init__(self) -> None:
         if self.most < 0:
             raise InputError(
-                "the number of test pixels is out of range", received=self.most,
+                "the number of test pixels is out of range",
+                received=self.most,
                 allowed="1 or more, or 0 for all",
-            )  # fmt: skip
+            )
         if self.calibration < 1:
             raise InputError(
-                "ranges cannot be measured", received=f"{self.calibration} calibration patches",
+                "ranges cannot be measured",
+                received=f"{self.calibration} calibration patches",
                 allowed="1 or more",
-            )  # fmt: skip
+            )
 
 
 def triples(texts: Sequence[str], grid: str | None) -> tuple[Bits, ...]:

@@ -24,10 +24,13 @@ class Rounding(layers.Layer):  # type: ignore[misc]
         self._grid = [
             self.add_weight(shape=(), initializer=start, name=part, trainable=False)
             for part, start in (
-                ("scale", "ones"), ("zero", "zeros"), ("low", "zeros"), ("high", "zeros"),
+                ("scale", "ones"),
+                ("zero", "zeros"),
+                ("low", "zeros"),
+                ("high", "zeros"),
                 ("active", "zeros"),
             )
-        ]  # fmt: skip
+        ]
         # Until a grid is given, sums of what leaves here count in no unit.
         self.unit = 0.0
 

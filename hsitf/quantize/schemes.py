@@ -42,9 +42,10 @@ class Bits:
             if not 1 <= count <= most:
                 raise InputError(
                     f"the bits of {name} are out of range",
-                    received=count, allowed=f"1 to {most}",
+                    received=count,
+                    allowed=f"1 to {most}",
                     remedy="give ACTIVATIONS,WEIGHTS,ACCUMULATORS, such as 8,8,32",
-                )  # fmt: skip
+                )
 
     @classmethod
     def parse(cls, text: str) -> Bits:
@@ -87,8 +88,9 @@ class Scheme:
             if getattr(self, name) not in allowed:
                 raise InputError(
                     f"there is no such scheme for {name}",
-                    received=getattr(self, name), allowed=", ".join(allowed),
-                )  # fmt: skip
+                    received=getattr(self, name),
+                    allowed=", ".join(allowed),
+                )
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,20 @@ def sensitivity(
         progress.advance(1, f"{place.name} {alone.snr:.1f} dB")
     record = run.record
     return Sensitivity(
-        records.SCHEMA, record.plan.network, record.scene.name, record.scene.synthetic,
-        str(run.folder), record.sha256, order, bits, judge.oa, whole.oa, whole.snr, len(pixels),
+        records.SCHEMA,
+        record.plan.network,
+        record.scene.name,
+        record.scene.synthetic,
+        str(run.folder),
+        record.sha256,
+        order,
+        bits,
+        judge.oa,
+        whole.oa,
+        whole.snr,
+        len(pixels),
         tuple(found),
-    )  # fmt: skip
+    )
 
 
 def decibels(signal: float, noise: float) -> float:
@@ -150,12 +160,20 @@ def _layer(
     weights = _weights(place)
     _, units = schemes.rounded(weights, bits.weights, simulation.scheme.weights)
     return Layer(
-        place.name, place.weights, (float(weights.min()), float(weights.max())),
-        (float(units.min()), float(units.max())), (seen.low, seen.high),
-        simulation.grids(bits)[at].scale, snr, alone.snr, alone.agreement, alone.oa,
-        clipped, saturated.get(place.name, 0.0),
+        place.name,
+        place.weights,
+        (float(weights.min()), float(weights.max())),
+        (float(units.min()), float(units.max())),
+        (seen.low, seen.high),
+        simulation.grids(bits)[at].scale,
+        snr,
+        alone.snr,
+        alone.agreement,
+        alone.oa,
+        clipped,
+        saturated.get(place.name, 0.0),
         schemes.needed(bits, place.products) if place.products else 0,
-    )  # fmt: skip
+    )
 
 
 def _weights(place: Place) -> Floats:

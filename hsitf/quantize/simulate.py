@@ -89,8 +89,9 @@ class Simulation:
         if not len(patches):
             raise InputError(
                 "ranges cannot be measured",
-                received="no calibration patches", remedy="give training patches",
-            )  # fmt: skip
+                received="no calibration patches",
+                remedy="give training patches",
+            )
         self._made = Rebuilt(network)
         self.places: tuple[Place, ...] = tuple(self._made.places)
         self.roundings: tuple[Rounding, ...] = tuple(self._made.roundings)

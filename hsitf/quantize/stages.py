@@ -76,9 +76,14 @@ def _by_channel(layer: Any, inputs: Any, kernel: Any) -> Any:
 
 def _transposed(layer: Any, inputs: Any, kernel: Any) -> Any:
     return ops.conv_transpose(
-        inputs, kernel, layer.strides, layer.padding, layer.output_padding, layer.data_format,
+        inputs,
+        kernel,
+        layer.strides,
+        layer.padding,
+        layer.output_padding,
+        layer.data_format,
         layer.dilation_rate,
-    )  # fmt: skip
+    )
 
 
 _DENSE = Kernel(_last, _last_back, (-1,), _product)
@@ -86,20 +91,41 @@ _DIRECT = Kernel(_last, _last_back, (-1,), _convolution)
 _DEPTHWISE = Kernel(_two, _last_back, (-2, -1), _by_channel)
 _TRANSPOSED = Kernel(_turned, _turned_back, (-2,), _transposed)
 KERNELS: dict[type[Any], Kernel] = {
-    layers.Dense: _DENSE, layers.Conv1D: _DIRECT, layers.Conv2D: _DIRECT, layers.Conv3D: _DIRECT,
-    layers.DepthwiseConv1D: _DEPTHWISE, layers.DepthwiseConv2D: _DEPTHWISE,
-    layers.Conv1DTranspose: _TRANSPOSED, layers.Conv2DTranspose: _TRANSPOSED,
+    layers.Dense: _DENSE,
+    layers.Conv1D: _DIRECT,
+    layers.Conv2D: _DIRECT,
+    layers.Conv3D: _DIRECT,
+    layers.DepthwiseConv1D: _DEPTHWISE,
+    layers.DepthwiseConv2D: _DEPTHWISE,
+    layers.Conv1DTranspose: _TRANSPOSED,
+    layers.Conv2DTranspose: _TRANSPOSED,
     layers.Conv3DTranspose: _TRANSPOSED,
-}  # fmt: skip
+}
 
 MOVING = (
-    layers.Reshape, layers.Flatten, layers.Permute, layers.Dropout, layers.RepeatVector,
-    layers.Cropping1D, layers.Cropping2D, layers.Cropping3D, layers.ZeroPadding1D,
-    layers.ZeroPadding2D, layers.ZeroPadding3D, layers.MaxPooling1D, layers.MaxPooling2D,
-    layers.MaxPooling3D, layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D,
-    layers.GlobalMaxPooling3D, layers.UpSampling1D, layers.SpatialDropout1D,
-    layers.SpatialDropout2D, layers.SpatialDropout3D, layers.GaussianNoise,
-)  # fmt: skip
+    layers.Reshape,
+    layers.Flatten,
+    layers.Permute,
+    layers.Dropout,
+    layers.RepeatVector,
+    layers.Cropping1D,
+    layers.Cropping2D,
+    layers.Cropping3D,
+    layers.ZeroPadding1D,
+    layers.ZeroPadding2D,
+    layers.ZeroPadding3D,
+    layers.MaxPooling1D,
+    layers.MaxPooling2D,
+    layers.MaxPooling3D,
+    layers.GlobalMaxPooling1D,
+    layers.GlobalMaxPooling2D,
+    layers.GlobalMaxPooling3D,
+    layers.UpSampling1D,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+    layers.GaussianNoise,
+)
 _MOVING_OPERATIONS = ("Reshape", "Transpose", "GetItem", "Squeeze", "ExpandDims", "Split")
 RECURRENT = (layers.SimpleRNN, layers.GRU, layers.LSTM, layers.Bidirectional)
 # Engines compute these together with a rectifier behind them.

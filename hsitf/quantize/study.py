@@ -61,11 +61,22 @@ def study(
     plain = scores(confusion(truth, expected.argmax(1), classes))
     record = run.record
     found = Study(
-        records.SCHEMA, record.plan.network, record.scene.name, record.scene.synthetic,
-        str(run.folder), record.sha256, order, plain.oa, plain.aa, plain.kappa, len(pixels),
+        records.SCHEMA,
+        record.plan.network,
+        record.scene.name,
+        record.scene.synthetic,
+        str(run.folder),
+        record.sha256,
+        order,
+        plain.oa,
+        plain.aa,
+        plain.kappa,
+        len(pixels),
         {place.name: place.products for place in simulation.places},
-        simulation.float_bytes(), (), records.versions(),
-    )  # fmt: skip
+        simulation.float_bytes(),
+        (),
+        records.versions(),
+    )
     known = {cell.bits: cell for cell in _kept(path, found)}
     progress.start(f"{record.plan.network} in few bits", len(bits))
     for triple in bits:
@@ -75,10 +86,14 @@ def study(
                 logits, shares = predicted(simulation, data, pixels)
             worth = scores(confusion(truth, logits.argmax(1), classes))
             known[triple] = Cell(
-                triple, worth.oa, worth.aa, worth.kappa,
+                triple,
+                worth.oa,
+                worth.aa,
+                worth.kappa,
                 float((logits.argmax(1) == expected.argmax(1)).mean()),
-                simulation.saturated(shares), simulation.weight_bytes(triple),
-            )  # fmt: skip
+                simulation.saturated(shares),
+                simulation.weight_bytes(triple),
+            )
             records.write(_with(found, known), path)
         progress.advance(1, f"({triple}) OA {known[triple].oa:.2%}")
     return _with(found, known)

@@ -10,13 +10,33 @@ from hsitf.tables import aligned
 def table(study: Study) -> str:
     """One line a triple, under the float network."""
     head = (
-        "bits a,w,acc", "OA", "change", "AA", "kappa", "agreement", "saturated", "in layer",
-        "acc needed", "weights", "/ float32",
-    )  # fmt: skip
+        "bits a,w,acc",
+        "OA",
+        "change",
+        "AA",
+        "kappa",
+        "agreement",
+        "saturated",
+        "in layer",
+        "acc needed",
+        "weights",
+        "/ float32",
+    )
     rows: list[tuple[str, ...]] = [
-        ("float", f"{study.oa:.2%}", "", f"{study.aa:.2%}", f"{study.kappa:.4f}", "", "", "", "",
-         f"{study.float_bytes:,}", "1.000")
-    ]  # fmt: skip
+        (
+            "float",
+            f"{study.oa:.2%}",
+            "",
+            f"{study.aa:.2%}",
+            f"{study.kappa:.4f}",
+            "",
+            "",
+            "",
+            "",
+            f"{study.float_bytes:,}",
+            "1.000",
+        )
+    ]
     rows += [_row(study, cell) for cell in study.cells]
     synthetic = ", a synthetic scene" if study.synthetic else ""
     scheme = study.order.scheme
@@ -56,18 +76,38 @@ def _widest(study: Study, bits: Bits) -> int:
 def layer_table(found: Sensitivity) -> str:
     """One line a layer, in the order of the forward pass."""
     head = (
-        "layer", "weights", "weights from", "to", "output from", "to", "step", "its dB",
-        "alone dB", "alone OA", "clipped", "saturated", "acc needed",
-    )  # fmt: skip
+        "layer",
+        "weights",
+        "weights from",
+        "to",
+        "output from",
+        "to",
+        "step",
+        "its dB",
+        "alone dB",
+        "alone OA",
+        "clipped",
+        "saturated",
+        "acc needed",
+    )
     rows = [
         (
-            x.name, f"{x.weights:,}", f"{x.weight_range[0]:.3g}", f"{x.weight_range[1]:.3g}",
-            f"{x.range[0]:.3g}", f"{x.range[1]:.3g}", f"{x.scale:.3g}", _decibels(x.snr),
-            _decibels(x.snr_alone), f"{100 * (x.oa_alone - found.oa_float):+.2f}",
-            f"{x.clipped:.2%}", f"{x.saturated:.2%}", str(x.accumulator or "-"),
+            x.name,
+            f"{x.weights:,}",
+            f"{x.weight_range[0]:.3g}",
+            f"{x.weight_range[1]:.3g}",
+            f"{x.range[0]:.3g}",
+            f"{x.range[1]:.3g}",
+            f"{x.scale:.3g}",
+            _decibels(x.snr),
+            _decibels(x.snr_alone),
+            f"{100 * (x.oa_alone - found.oa_float):+.2f}",
+            f"{x.clipped:.2%}",
+            f"{x.saturated:.2%}",
+            str(x.accumulator or "-"),
         )
         for x in found.layers
-    ]  # fmt: skip
+    ]
     synthetic = ", a synthetic scene" if found.synthetic else ""
     title = (
         f"{found.network} on {found.scene}{synthetic} in ({found.bits}) bits: OA {found.oa:.2%}, "

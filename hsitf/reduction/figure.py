@@ -94,9 +94,13 @@ def _bars(
     places = np.arange(len(cells))[::-1]
     means = np.array([100 * cell.mean.mean for cell in cells])
     axes.barh(
-        places, means, xerr=[100 * cell.mean.half for cell in cells], color=BLUE, height=0.6,
+        places,
+        means,
+        xerr=[100 * cell.mean.half for cell in cells],
+        color=BLUE,
+        height=0.6,
         error_kw={"ecolor": GRAY, "capsize": 2},
-    )  # fmt: skip
+    )
     axes.set_yticks(places, [cell.text for cell in cells], fontsize=8)
     axes.set_xlim(max(0, means.min() - 15), 100)
     _reference(axes.axvline, found, model)

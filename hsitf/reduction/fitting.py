@@ -55,6 +55,11 @@ def measured(text: str, data: Data) -> Fitted:
     front(data.scene.cube, data.normalizer, reducer)
     done = time.perf_counter()
     return Fitted(
-        reducer.text, reducer.components, fitted - start, done - fitted,
-        max(0, peak_memory() - before), reducer.fusable, reducer.remark,
-    )  # fmt: skip
+        reducer.text,
+        reducer.components,
+        fitted - start,
+        done - fitted,
+        max(0, peak_memory() - before),
+        reducer.fusable,
+        reducer.remark,
+    )

@@ -78,14 +78,16 @@ def spread(techniques: Sequence[str], components: str | None) -> tuple[str, ...]
         own = ":" in text
         if not own and not counts:
             raise InputError(
-                "a technique without a number of components", received=text,
+                "a technique without a number of components",
+                received=text,
                 remedy=f"write {text}:30, or give --components 10:190:10",
-            )  # fmt: skip
+            )
         if own and counts and text.partition(":")[0] not in (SELECT, WAVELENGTHS):
             raise InputError(
-                "two numbers of components", received=f"{text} and --components {components}",
+                "two numbers of components",
+                received=f"{text} and --components {components}",
                 remedy="give one of them",
-            )  # fmt: skip
+            )
         found += [text] if own else [f"{text}:{count}" for count in counts]
     return tuple(dict.fromkeys(parse(text).text for text in found))
 
@@ -100,6 +102,7 @@ def _numbers(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise InputError(
-            "the numbers of components cannot be read", received=text,
+            "the numbers of components cannot be read",
+            received=text,
             allowed="a list such as 10,20,30 or from:to:step such as 10:190:10",
-        ) from None  # fmt: skip
+        ) from None

@@ -94,9 +94,18 @@ def compare(ask: Ask, name: str, progress: Progress) -> tuple[Comparison, Path]:
     _check(ask, data)
     place = runs.folder(scene.name, "bands", name).with_suffix(".json")
     found = Comparison(
-        records.SCHEMA, scene.name, scene.synthetic, scene.bands, scene.cube[..., 0].size,
-        len(data.split.train), data.split.digest(), (), (), records.versions(), records.command(),
-    )  # fmt: skip
+        records.SCHEMA,
+        scene.name,
+        scene.synthetic,
+        scene.bands,
+        scene.cube[..., 0].size,
+        len(data.split.train),
+        data.split.digest(),
+        (),
+        (),
+        records.versions(),
+        records.command(),
+    )
     if place.is_file():
         found = _continued(found, records.read(Comparison, place), place)
     known = {one.text for one in found.fitted}
@@ -140,9 +149,11 @@ def _cell(ask: Ask, model: str, text: str, progress: Progress) -> Cell:
         progress.say(f"{model} on {text or 'all bands'}, run {number + 1} of {ask.runs}")
         made.append(train(ask.plan(model, text, number), None, progress))
     return Cell(
-        model, text, tuple(run.record.scores.oa for run in made),
+        model,
+        text,
+        tuple(run.record.scores.oa for run in made),
         tuple(str(run.folder) for run in made),
-    )  # fmt: skip
+    )
 
 
 def _with_cell(found: Comparison, cell: Cell) -> Comparison:

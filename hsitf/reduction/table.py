@@ -33,10 +33,13 @@ def table(found: Comparison, texts: Sequence[str], models: Sequence[str]) -> str
 
 def _row(one: Fitted, found: Comparison, models: Sequence[str]) -> tuple[str, ...]:
     return (
-        one.text, f"{one.fit_seconds:.2f}", f"{one.transform_seconds:.2f}",
-        f"{one.memory / 1e6:.0f}", "yes" if one.fusable else "no",
+        one.text,
+        f"{one.fit_seconds:.2f}",
+        f"{one.transform_seconds:.2f}",
+        f"{one.memory / 1e6:.0f}",
+        "yes" if one.fusable else "no",
         *(_accuracy(found.cell(model, one.text)) for model in models),
-    )  # fmt: skip
+    )
 
 
 def _accuracy(cell: Cell | None) -> str:

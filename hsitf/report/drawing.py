@@ -21,9 +21,16 @@ COLORS = (BLUE, VERMILION, GREEN, ORANGE, PINK, SKY, GRAY)
 MARKERS = "osD^vP*X"
 # What the page calls a color; in the dark it has another value for each.
 VARIABLES = {
-    BLUE: "blue", VERMILION: "vermilion", GREEN: "green", ORANGE: "orange", PINK: "pink",
-    SKY: "sky", GRAY: "muted", INK: "ink", GRID: "grid",
-}  # fmt: skip
+    BLUE: "blue",
+    VERMILION: "vermilion",
+    GREEN: "green",
+    ORANGE: "orange",
+    PINK: "pink",
+    SKY: "sky",
+    GRAY: "muted",
+    INK: "ink",
+    GRID: "grid",
+}
 # Inches; a column of the page is about as wide, so that text keeps its size.
 WIDTH, HEIGHT = 5.2, 3.5
 
@@ -49,11 +56,21 @@ def style() -> Iterator[None]:
     import matplotlib
 
     settings: dict[Any, Any] = {
-        "svg.fonttype": "none", "svg.hashsalt": "hsitf", "font.family": "sans-serif",
-        "font.size": 9, "legend.fontsize": 8, "grid.color": GRID, "text.color": INK,
-        "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
-        "savefig.facecolor": "none", "figure.facecolor": "none", "axes.facecolor": "none",
-    }  # fmt: skip
+        "svg.fonttype": "none",
+        "svg.hashsalt": "hsitf",
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "legend.fontsize": 8,
+        "grid.color": GRID,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "savefig.facecolor": "none",
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+    }
     with matplotlib.rc_context(settings):
         yield
 
@@ -82,9 +99,14 @@ def lines(
     for number, line in enumerate(found):
         color = colors[line.label]
         axes.plot(
-            line.x, line.y, color=color, marker=MARKERS[number % len(MARKERS)], markersize=4,
-            linewidth=1.4, label=line.label,
-        )  # fmt: skip
+            line.x,
+            line.y,
+            color=color,
+            marker=MARKERS[number % len(MARKERS)],
+            markersize=4,
+            linewidth=1.4,
+            label=line.label,
+        )
         if any(line.half):
             low, high = (
                 [value + sign * half for value, half in zip(line.y, line.half, strict=True)]
@@ -104,9 +126,7 @@ def lines(
 
 
 def scatter(
-    groups: Sequence[tuple[str, Sequence[tuple[float, float, str]]]],
-    xlabel: str,
-    ylabel: str,
+    groups: Sequence[tuple[str, Sequence[tuple[float, float, str]]]], xlabel: str, ylabel: str
 ) -> Figure:
     """Points on a logarithmic axis, and the line that no other point is better than.
 
@@ -119,15 +139,20 @@ def scatter(
     every = [point for _, points in groups for point in points]
     for number, (name, points) in enumerate(groups):
         axes.plot(
-            [x for x, _, _ in points], [y for _, y, _ in points], linestyle="none", markersize=5,
-            color=COLORS[number % len(COLORS)], marker=MARKERS[number % len(MARKERS)], label=name,
-        )  # fmt: skip
+            [x for x, _, _ in points],
+            [y for _, y, _ in points],
+            linestyle="none",
+            markersize=5,
+            color=COLORS[number % len(COLORS)],
+            marker=MARKERS[number % len(MARKERS)],
+            label=name,
+        )
     best = front([(x, y) for x, y, _ in every])
     axes.step([x for x, _ in best], [y for _, y in best], where="post", color=GRAY, linewidth=1)
     for x, y, label in apart([point for point in every if point[:2] in best]):
         axes.annotate(
             label, (x, y), xytext=(4, -9), textcoords="offset points", fontsize=6.5, color=GRAY
-        )  # fmt: skip
+        )
     axes.set_xscale("log")
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)

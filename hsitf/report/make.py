@@ -55,6 +55,8 @@ def report(ask: Ask, out: Path | None, progress: Progress) -> Path:
 
 def _name(path: Path) -> str:
     """Of the folder: the last parts of the path that tell runs apart."""
-    return "-".join(path.resolve().parts[-3:]) if (path / "record.json").is_file() else (
-        path.resolve().name
-    )  # fmt: skip
+    return (
+        "-".join(path.resolve().parts[-3:])
+        if (path / "record.json").is_file()
+        else (path.resolve().name)
+    )

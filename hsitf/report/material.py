@@ -182,7 +182,11 @@ def _of_runs(ask: Ask, reader: Reader) -> Material:
     one = found[0].record
     what = one.plan.network if len(networks) == 1 else f"{len(networks)} networks"
     return Material(
-        f"{what} on {described.name}", described, found, scene, without,
+        f"{what} on {described.name}",
+        described,
+        found,
+        scene,
+        without,
         tuple(s for _, s in summaries if folders & set(s.runs)),
         tuple(bundles),
         tuple(c for _, c in reader.read(Curve, coarse) if c.origin_sha256 in digests),
@@ -195,8 +199,9 @@ def _of_runs(ask: Ask, reader: Reader) -> Material:
             for path, record in reader.read(ExplanationRecord, _below(explained, "*.json"))
             if {variant.sha256 for variant in record.variants} & digests
         ),
-        bench, command,
-    )  # fmt: skip
+        bench,
+        command,
+    )
 
 
 def _of_study(study: StudyResults, ask: Ask, reader: Reader) -> Material:
@@ -207,10 +212,12 @@ def _of_study(study: StudyResults, ask: Ask, reader: Reader) -> Material:
             remedy="run it: python -m hsitf.sweep",
         )
     plain = [
-        record for record in study.done
-        if not (record.settings.reduction or record.settings.pruning or
-                record.settings.quantization)
-    ]  # fmt: skip
+        record
+        for record in study.done
+        if not (
+            record.settings.reduction or record.settings.pruning or record.settings.quantization
+        )
+    ]
     shown = sorted(plain or study.done, key=lambda record: record.settings.seed)[:MOST_RUNS]
     places = dict.fromkeys(record.places.trained for record in shown if record.places.trained)
     found = tuple(
@@ -224,10 +231,15 @@ def _of_study(study: StudyResults, ask: Ask, reader: Reader) -> Material:
     bits = {record.places.bits for record in study.done if record.places.bits}
     studied = reader.read(BitStudy, (_inside(study.folder, place) for place in bits))
     return Material(
-        study.study.title, first, found, scene, without,
+        study.study.title,
+        first,
+        found,
+        scene,
+        without,
         bundles=tuple(one for one in bundles if one.record.run_sha256 in digests),
-        bits=_own(studied, digests), study=study,
-    )  # fmt: skip
+        bits=_own(studied, digests),
+        study=study,
+    )
 
 
 def _runs_at(path: Path, reader: Reader) -> list[Run]:
@@ -260,9 +272,10 @@ def _inside(folder: Path, place: str) -> Path:
     found = folder / place
     if not found.resolve().is_relative_to(folder.resolve()):
         raise DataError(
-            f"{folder} names a place outside itself", received=place,
+            f"{folder} names a place outside itself",
+            received=place,
             remedy="run the study again, or do not trust it",
-        )  # fmt: skip
+        )
     return found
 
 

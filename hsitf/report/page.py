@@ -54,11 +54,12 @@ def write(head: Head, sections: Sequence[Section], folder: Path) -> Path:
 
     shown = [
         {
-            "key": section.key, "title": section.title,
+            "key": section.key,
+            "title": section.title,
             "blocks": [_shown(block, folder) for block in section.blocks],
         }
         for section in sections
-    ]  # fmt: skip
+    ]
     source = resources.files("hsitf.report").joinpath("page.html").read_text(encoding="utf-8")
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(source)
     text = template.render(sections=shown, **vars(head))
@@ -110,8 +111,5 @@ def _image(image: Image, folder: Path) -> dict[str, Any]:
 
 
 def _csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    with (
-        replacing(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as stream,
-    ):
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows)

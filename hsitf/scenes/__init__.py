@@ -122,10 +122,13 @@ def open_site(
     if path is None:
         return Site.of(
             load(
-                name_or_path, data_dir, labels=labels, variable=variable,
+                name_or_path,
+                data_dir,
+                labels=labels,
+                variable=variable,
                 labels_variable=labels_variable,
             )
-        )  # fmt: skip
+        )
     site = Site.stored(path, open_array(path, variable))
     if not labels and not labels_variable:
         return site

@@ -40,9 +40,10 @@ def write_big(rows: int, cols: int, path: Path, seed: int, progress: Progress) -
         raise InputError("an ENVI cube is named by its header", received=path.name, allowed=".hdr")
     if rows < 1 or cols < 1 or rows * cols > MOST_PIXELS:
         raise InputError(
-            "the size is out of range", received=f"{rows} x {cols} pixels",
+            "the size is out of range",
+            received=f"{rows} x {cols} pixels",
             allowed=f"1 to {MOST_PIXELS:,} pixels",
-        )  # fmt: skip
+        )
     scene = fields(seed=0)
     data = path.with_suffix(".bil")
     temporary = data.with_name(f".{data.name}.part")
@@ -73,10 +74,18 @@ def _header(rows: int, cols: int, wavelengths: NDArray[np.float64] | None) -> st
     centers = [] if wavelengths is None else wavelengths.tolist()
     return "\n".join(
         [
-            "ENVI", "description = { synthetic: fields laid side by side }",
-            f"samples = {cols}", f"lines = {rows}", f"bands = {len(centers)}",
-            "header offset = 0", "file type = ENVI Standard", "data type = 12",
-            "interleave = bil", "byte order = 0", "wavelength units = nm",
-            "wavelength = { " + ", ".join(f"{center:.2f}" for center in centers) + " }", "",
+            "ENVI",
+            "description = { synthetic: fields laid side by side }",
+            f"samples = {cols}",
+            f"lines = {rows}",
+            f"bands = {len(centers)}",
+            "header offset = 0",
+            "file type = ENVI Standard",
+            "data type = 12",
+            "interleave = bil",
+            "byte order = 0",
+            "wavelength units = nm",
+            "wavelength = { " + ", ".join(f"{center:.2f}" for center in centers) + " }",
+            "",
         ]
-    )  # fmt: skip
+    )

@@ -250,10 +250,7 @@ CATALOG: tuple[Entry, ...] = (
         ),
         rgb_bands=(55, 41, 12),
         layouts=(
-            Layout(
-                File("Pavia.mat", "pavia", "e/e3/"),
-                File("Pavia_gt.mat", "pavia_gt", "5/53/"),
-            ),
+            Layout(File("Pavia.mat", "pavia", "e/e3/"), File("Pavia_gt.mat", "pavia_gt", "5/53/")),
         ),
         # ROSIS' range over the bands kept; which of its 115 were dropped is not published.
         spectrum=Spectrum(((430.0, 860.0, 102),)),
@@ -279,8 +276,7 @@ CATALOG: tuple[Entry, ...] = (
         rgb_bands=(55, 41, 12),
         layouts=(
             Layout(
-                File("PaviaU.mat", "paviaU", "e/ee/"),
-                File("PaviaU_gt.mat", "paviaU_gt", "5/50/"),
+                File("PaviaU.mat", "paviaU", "e/ee/"), File("PaviaU_gt.mat", "paviaU_gt", "5/50/")
             ),
         ),
         spectrum=Spectrum(((430.0, 860.0, 103),)),

@@ -24,15 +24,41 @@ SIDE = 32
 """Rows and cols of a picture in the scene."""
 
 _CIFAR10 = (
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 # Of the land-use set: what its folders are called.
 _LAND_USE = (
-    "agricultural", "airplane", "baseballdiamond", "beach", "buildings", "chaparral",
-    "denseresidential", "forest", "freeway", "golfcourse", "harbor", "intersection",
-    "mediumresidential", "mobilehomepark", "overpass", "parkinglot", "river", "runway",
-    "sparseresidential", "storagetanks", "tenniscourt",
-)  # fmt: skip
+    "agricultural",
+    "airplane",
+    "baseballdiamond",
+    "beach",
+    "buildings",
+    "chaparral",
+    "denseresidential",
+    "forest",
+    "freeway",
+    "golfcourse",
+    "harbor",
+    "intersection",
+    "mediumresidential",
+    "mobilehomepark",
+    "overpass",
+    "parkinglot",
+    "river",
+    "runway",
+    "sparseresidential",
+    "storagetanks",
+    "tenniscourt",
+)
 _SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
 
 
@@ -127,8 +153,9 @@ def _land_use(data_dir: Path | None) -> Scene:
             pictures.append(_picture(path))
             classes.append(label)
     found = np.stack(pictures)
-    return mosaic("ucmerced", found, np.array(classes), _LAND_USE, None,
-                  {folder.name: digest.hexdigest()})  # fmt: skip
+    return mosaic(
+        "ucmerced", found, np.array(classes), _LAND_USE, None, {folder.name: digest.hexdigest()}
+    )
 
 
 def _images(data_dir: Path) -> Path | None:

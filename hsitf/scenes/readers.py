@@ -299,9 +299,13 @@ def _open_envi(path: Path, variable: str | None) -> Stored:
         return values[:, :, 0] if single else values
 
     return Stored(
-        shape[:2] if single else shape, np.dtype(image.dtype), (header, data), kind, rows,
+        shape[:2] if single else shape,
+        np.dtype(image.dtype),
+        (header, data),
+        kind,
+        rows,
         None if single else wavelengths,
-    )  # fmt: skip
+    )
 
 
 def _envi_header(path: Path) -> Path:

@@ -52,11 +52,16 @@ class Site:
         """A scene in memory."""
         rows, cols, bands = scene.cube.shape
         return cls(
-            scene.name, (rows, cols, bands), lambda start, stop: scene.cube[start:stop],
-            hashlib.sha256(np.ascontiguousarray(scene.cube).data).hexdigest(), scene.wavelengths,
-            scene.labels if scene.labels.any() else None, scene.class_names, scene.synthetic,
+            scene.name,
+            (rows, cols, bands),
+            lambda start, stop: scene.cube[start:stop],
+            hashlib.sha256(np.ascontiguousarray(scene.cube).data).hexdigest(),
+            scene.wavelengths,
+            scene.labels if scene.labels.any() else None,
+            scene.class_names,
+            scene.synthetic,
             tuple(scene.sources.items()),
-        )  # fmt: skip
+        )
 
     @classmethod
     def stored(cls, path: Path, cube: Stored) -> Site:
@@ -67,9 +72,11 @@ class Site:
         """
         if len(cube.shape) != 3:
             raise DataError(
-                f"{path} holds no cube", received=f"shape {cube.shape}",
-                allowed="(rows, cols, bands)", remedy="name the variable that holds the cube",
-            )  # fmt: skip
+                f"{path} holds no cube",
+                received=f"shape {cube.shape}",
+                allowed="(rows, cols, bands)",
+                remedy="name the variable that holds the cube",
+            )
 
         def read(start: int, stop: int) -> Floats:
             # What is too large becomes infinite, and infinite pixels get no class.

@@ -430,10 +430,7 @@ def _check_map(name: str, given: NDArray[np.integer], labels: NDArray[np.integer
 
 
 def _with_validation(
-    labels: NDArray[np.integer],
-    zones: NDArray[np.uint8],
-    share: float,
-    rng: np.random.Generator,
+    labels: NDArray[np.integer], zones: NDArray[np.uint8], share: float, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Moves a stratified share of the training zone to validation."""
     if share == 0:
@@ -514,10 +511,7 @@ def _disjoint(
 
 
 def _annealed(
-    labels: NDArray[np.integer],
-    guard: int,
-    shares: NDArray[np.float64],
-    rng: np.random.Generator,
+    labels: NDArray[np.integer], guard: int, shares: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """The best zone map of a fixed number of claims; classes are numbered without gaps."""
     zones: NDArray[np.uint8] = (labels > 0).astype(np.uint8)
@@ -628,10 +622,7 @@ def _within(inner: _Window, outer: _Window) -> _Window:
 
 
 def _change(
-    labels: NDArray[np.integer],
-    before: NDArray[np.uint8],
-    after: NDArray[np.uint8],
-    classes: int,
+    labels: NDArray[np.integer], before: NDArray[np.uint8], after: NDArray[np.uint8], classes: int
 ) -> NDArray[np.int64]:
     """(classes, 3) how many pixels of each class each set gains."""
     offset = labels.ravel().astype(np.int64) * 4

@@ -87,14 +87,25 @@ def _impossible(refused: Mapping[str, list[Settings]]) -> InputError:
 def _settings(grid: Grid) -> list[Settings]:
     return [
         Settings(
-            scene, split, grid.train, network, *_named(text), pruning.measure, pruning.target,
-            pruning.layers, pruning.criterion, bits, kind, seed, grid.schedule,
+            scene,
+            split,
+            grid.train,
+            network,
+            *_named(text),
+            pruning.measure,
+            pruning.target,
+            pruning.layers,
+            pruning.criterion,
+            bits,
+            kind,
+            seed,
+            grid.schedule,
             epochs := _epochs(grid, network),
             (grid.tuning(network) or epochs) if pruning.measure else 0,
             grid.most if bits else 0,
         )
         for scene, split, network, text, pruning, (bits, kind), seed in grid.combinations()
-    ]  # fmt: skip
+    ]
 
 
 def _named(text: str) -> tuple[str, int]:

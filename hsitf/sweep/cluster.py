@@ -27,9 +27,10 @@ def check() -> None:
         import distributed  # noqa: F401
     except ImportError as error:
         raise InputError(
-            "studies run on Dask", received="an environment without it",
+            "studies run on Dask",
+            received="an environment without it",
             remedy=f"install it: {EXTRA}",
-        ) from error  # fmt: skip
+        ) from error
 
 
 @contextmanager
@@ -61,12 +62,16 @@ def local(workers: int | None) -> Iterator[Any]:
     with (
         dask.config.set(settings),
         LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=":0",
-            memory_limit=MEMORY_LIMIT // count, silence_logs=logging.CRITICAL,
+            n_workers=count,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            memory_limit=MEMORY_LIMIT // count,
+            silence_logs=logging.CRITICAL,
             local_directory=tempfile.gettempdir(),
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
-    ):  # fmt: skip
+    ):
         yield client
 
 
@@ -86,14 +91,16 @@ def remote(address: str) -> Iterator[Any]:
         client: Any = Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
-            "no scheduler answers", received=address,
+            "no scheduler answers",
+            received=address,
             allowed="the address of a running one, such as tcp://host:8786",
             remedy="start one with 'dask scheduler', or correct the address",
-        ) from error  # fmt: skip
+        ) from error
     with client:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             raise InputError(
-                "the scheduler has no workers", received=address,
+                "the scheduler has no workers",
+                received=address,
                 remedy=f"start some with 'dask worker {address} --nthreads 1'",
-            )  # fmt: skip
+            )
         yield client

@@ -68,14 +68,22 @@ class Evidence:
     def select(self, **settings: object) -> list[Mean]:
         """Means whose settings are so; what is not named is as for the network as it is."""
         wanted = {
-            "bands": "", "components": 0, "measure": "", "criterion": "", "bits": "", "variant": "",
+            "bands": "",
+            "components": 0,
+            "measure": "",
+            "criterion": "",
+            "bits": "",
+            "variant": "",
             **settings,
-        }  # fmt: skip
+        }
         return [
-            mean for mean in self.means
-            if all(value is ... or getattr(mean.settings, name) == value
-                   for name, value in wanted.items())
-        ]  # fmt: skip
+            mean
+            for mean in self.means
+            if all(
+                value is ... or getattr(mean.settings, name) == value
+                for name, value in wanted.items()
+            )
+        ]
 
     def one(self, **settings: object) -> Mean | None:
         """The first of them, None where there is none."""
@@ -139,9 +147,11 @@ def _all(
 
 
 def _gains(
-    evidence: Evidence, techniques: Sequence[str], networks: Sequence[str] = NETWORKS,
+    evidence: Evidence,
+    techniques: Sequence[str],
+    networks: Sequence[str] = NETWORKS,
     least: int = 10,
-) -> list[tuple[str, float]]:  # fmt: skip
+) -> list[tuple[str, float]]:
     """Points that reduced bands gain on all bands, by network, technique and components."""
     found = []
     for network in networks:
@@ -327,9 +337,10 @@ def _least_bands(evidence: Evidence) -> Finding | None:
     told, right = [], []
     for network, most in (("luo", 40), ("he", 10)):
         refused = [
-            one.settings.components for one in evidence.left_out
+            one.settings.components
+            for one in evidence.left_out
             if one.settings.network == network and "so few bands" in one.reason
-        ]  # fmt: skip
+        ]
         made = [
             mean.settings.components
             for mean in evidence.select(network=network, bands=..., components=...)
@@ -487,9 +498,12 @@ def _accuracies(
 def _survivors(evidence: Evidence) -> Finding | None:
     told, right = [], []
     for bits, survives in (
-        ("4,4,16", True), ("4,8,16", True), ("8,4,16", True),
-        ("8,8,16", False), ("16,16,16", False),
-    ):  # fmt: skip
+        ("4,4,16", True),
+        ("4,8,16", True),
+        ("8,4,16", True),
+        ("8,8,16", False),
+        ("16,16,16", False),
+    ):
         changes = _triples(evidence, bits)
         if changes:
             middle = float(np.median([value for _, value in changes]))
@@ -627,10 +641,12 @@ def _smaller(network: str, percent: float) -> Callable[[Evidence], Finding | Non
 def _cao_near_zero(evidence: Evidence) -> Finding | None:
     before = evidence.one(network="cao", variant="float32")
     after = [
-        m for m in evidence.select(
+        m
+        for m in evidence.select(
             network="cao", variant="float32", measure="ratio", criterion="apoz"
-        ) if m.settings.target >= 0.8
-    ]  # fmt: skip
+        )
+        if m.settings.target >= 0.8
+    ]
     if before is None or not after:
         return None
     sizes = [m.values["file_bytes"].mean / 1e6 for m in (before, after[-1])]
@@ -671,121 +687,212 @@ def _statements() -> Iterable[Statement]:
     bands, fine, coarse = "bands", "single weights", "channels"
     few, files, pipes, keras = "few bits", "files", "pipelines", "cao in Keras"
     yield Statement(
-        "reference", "he and cao classify best, santara follows, hu and luo come last",
+        "reference",
+        "he and cao classify best, santara follows, hu and luo come last",
         "OA: he 94.55, cao 94.81, santara 76.54, hu 47.46, luo 41.41 %",
-        "he and cao above santara, santara above hu and luo", _order,
-    )  # fmt: skip
+        "he and cao above santara, santara above hu and luo",
+        _order,
+    )
     for network, size in (
-        ("he", 1.14), ("hu", 0.31), ("luo", 396.95), ("santara", 10.44), ("cao", 4.56)
-    ):  # fmt: skip
+        ("he", 1.14),
+        ("hu", 0.31),
+        ("luo", 396.95),
+        ("santara", 10.44),
+        ("cao", 4.56),
+    ):
         yield Statement(
-            "reference", f"size of the float32 weights of {network}", f"{size} MB",
-            "4 bytes a weight, within 10 %, on 200 bands", _size(network, size),
-        )  # fmt: skip
+            "reference",
+            f"size of the float32 weights of {network}",
+            f"{size} MB",
+            "4 bytes a weight, within 10 %, on 200 bands",
+            _size(network, size),
+        )
     yield Statement(
-        bands, "PCA is never below the reference", "10 to 190 components",
+        bands,
+        "PCA is never below the reference",
+        "10 to 190 components",
         f"every network and number of components, but for {TOLERANCE:g} point",
         lambda e: _all(_gains(e, ["pca"]), lambda gain: gain >= -TOLERANCE),
-    )  # fmt: skip
+    )
     yield Statement(
-        bands, "PCA lifts weak networks far above the reference",
+        bands,
+        "PCA lifts weak networks far above the reference",
         "santara 76 -> 90, hu 47 -> 75..80, luo 41 -> 80 %",
-        "best number of components, 5 points or more", _weak,
-    )  # fmt: skip
+        "best number of components, 5 points or more",
+        _weak,
+    )
     yield Statement(
-        bands, "PCA lifts strong networks a little", "cao 94.8 -> 95..96, he 94.5 -> 96..97 %",
-        "every number of components, 0 to 3 points", _strong,
-    )  # fmt: skip
+        bands,
+        "PCA lifts strong networks a little",
+        "cao 94.8 -> 95..96, he 94.5 -> 96..97 %",
+        "every number of components, 0 to 3 points",
+        _strong,
+    )
     yield Statement(
-        bands, "two components are enough for santara, one is not", "95.36 and 52.19 %",
-        "two above all bands, and 20 points or more above one", _two,
-    )  # fmt: skip
+        bands,
+        "two components are enough for santara, one is not",
+        "95.36 and 52.19 %",
+        "two above all bands, and 20 points or more above one",
+        _two,
+    )
     yield Statement(
-        bands, "incremental, kernel and sparse PCA and SVD are about as good as PCA", "",
+        bands,
+        "incremental, kernel and sparse PCA and SVD are about as good as PCA",
+        "",
         "the same components, within 2 points",
         _beside_pca(["incremental_pca", "kernel_pca", "sparse_pca", "svd"], 2),
-    )  # fmt: skip
+    )
     yield Statement(
-        bands, "NMF is within 3 % of PCA", "3 %", "the same components, within 3 points",
+        bands,
+        "NMF is within 3 % of PCA",
+        "3 %",
+        "the same components, within 3 points",
         _beside_pca(["nmf"], 3),
-    )  # fmt: skip
+    )
     yield Statement(
-        bands, "LLE is good on santara and cao", "", "kappa above 0.5",
+        bands,
+        "LLE is good on santara and cao",
+        "",
+        "kappa above 0.5",
         _kappas(["lle"], ["santara", "cao"], lambda kappa: kappa > 0.5),
-    )  # fmt: skip
+    )
     yield Statement(
-        bands, "LLE is useless on he, hu and luo", "kappa 0", "kappa below 0.1",
+        bands,
+        "LLE is useless on he, hu and luo",
+        "kappa 0",
+        "kappa below 0.1",
         _kappas(["lle"], ["he", "hu", "luo"], lambda kappa: kappa < 0.1),
-    )  # fmt: skip
+    )
     yield Statement(
-        bands, "LDA gives at most one component less than there are classes", "C - 1",
-        "more were refused", _lda_limit,
-    )  # fmt: skip
+        bands,
+        "LDA gives at most one component less than there are classes",
+        "C - 1",
+        "more were refused",
+        _lda_limit,
+    )
     yield Statement(bands, "LDA reaches about 55 %", "55 %", "best cell, 45 to 65 %", _lda_accuracy)
     yield Statement(
-        bands, "ICA, factor analysis, feature agglomeration, random projections, manifolds and the "
-        "autoencoder are useless", "kappa near 0", "kappa below 0.1, every cell",
+        bands,
+        "ICA, factor analysis, feature agglomeration, random projections, manifolds and the "
+        "autoencoder are useless",
+        "kappa near 0",
+        "kappa below 0.1, every cell",
         _kappas(
-            ["ica", "factor_analysis", "feature_agglomeration", "grp", "srp", "umap", "tsne",
-             "isomap", "mds", "dictionary", "boulch"],
-            NETWORKS, lambda kappa: kappa < 0.1,
+            [
+                "ica",
+                "factor_analysis",
+                "feature_agglomeration",
+                "grp",
+                "srp",
+                "umap",
+                "tsne",
+                "isomap",
+                "mds",
+                "dictionary",
+                "boulch",
+            ],
+            NETWORKS,
+            lambda kappa: kappa < 0.1,
         ),
-    )  # fmt: skip
+    )
     yield Statement(
-        bands, "with selected bands, OA grows about linearly with their number", "",
-        "correlation of 0.9 or more, three numbers or more", _selection_grows,
-    )  # fmt: skip
+        bands,
+        "with selected bands, OA grows about linearly with their number",
+        "",
+        "correlation of 0.9 or more, three numbers or more",
+        _selection_grows,
+    )
     yield Statement(
-        bands, "with selected bands, OA stays under the reference", "", "every cell",
+        bands,
+        "with selected bands, OA stays under the reference",
+        "",
+        "every cell",
         _selection_below,
-    )  # fmt: skip
+    )
     yield Statement(
-        bands, "but for logistic regression on cao", "at 10 and 30 bands", "above the reference",
+        bands,
+        "but for logistic regression on cao",
+        "at 10 and 30 bands",
+        "above the reference",
         _selection_exception,
-    )  # fmt: skip
+    )
     yield Statement(
-        bands, "the size of he, luo, santara and cao falls linearly with the components", "",
-        "R² of weights over bands 0.99 or more, three numbers or more", _linear,
-    )  # fmt: skip
+        bands,
+        "the size of he, luo, santara and cao falls linearly with the components",
+        "",
+        "R² of weights over bands 0.99 or more, three numbers or more",
+        _linear,
+    )
     yield Statement(
-        bands, "the size of hu goes in steps, as its kernel follows the bands", "four steps",
-        "somewhere fewer bands take more weights", _stepped,
-    )  # fmt: skip
+        bands,
+        "the size of hu goes in steps, as its kernel follows the bands",
+        "four steps",
+        "somewhere fewer bands take more weights",
+        _stepped,
+    )
     yield Statement(
-        bands, "luo needs more than 40 bands, he more than 10", "",
-        "those are refused, and more are not", _least_bands,
-    )  # fmt: skip
+        bands,
+        "luo needs more than 40 bands, he more than 10",
+        "",
+        "those are refused, and more are not",
+        _least_bands,
+    )
     for network, share in (
-        ("cao", 0.4), ("santara", 0.4), ("hu", 0.38), ("he", 0.62), ("luo", 0.9915)
-    ):  # fmt: skip
+        ("cao", 0.4),
+        ("santara", 0.4),
+        ("hu", 0.38),
+        ("he", 0.62),
+        ("luo", 0.9915),
+    ):
         yield Statement(
-            fine, f"{network} loses nothing up to {100 * share:g} %", f"{100 * share:g} %",
-            f"every alpha up to there, but for {TOLERANCE:g} point", _lossless(network, share),
-        )  # fmt: skip
+            fine,
+            f"{network} loses nothing up to {100 * share:g} %",
+            f"{100 * share:g} %",
+            f"every alpha up to there, but for {TOLERANCE:g} point",
+            _lossless(network, share),
+        )
     yield Statement(
-        fine, "he becomes better by pruning", "94.55 -> 98.48 % with 62 % gone",
-        f"best alpha, more than {TOLERANCE:g} point", _better_pruned,
-    )  # fmt: skip
+        fine,
+        "he becomes better by pruning",
+        "94.55 -> 98.48 % with 62 % gone",
+        f"best alpha, more than {TOLERANCE:g} point",
+        _better_pruned,
+    )
     yield Statement(
-        fine, "after 90 to 93 % everything collapses", "",
-        "20 points lost or more, every alpha that takes 93 % or more", _collapse,
-    )  # fmt: skip
+        fine,
+        "after 90 to 93 % everything collapses",
+        "",
+        "20 points lost or more, every alpha that takes 93 % or more",
+        _collapse,
+    )
     yield Statement(
-        coarse, "luo holds to 65 % of the channels of both convolutions", "65 %",
-        f"every ratio up to there, but for {TOLERANCE:g} point", _luo_channels,
-    )  # fmt: skip
+        coarse,
+        "luo holds to 65 % of the channels of both convolutions",
+        "65 %",
+        f"every ratio up to there, but for {TOLERANCE:g} point",
+        _luo_channels,
+    )
     yield Statement(
-        coarse, "without them luo takes 139 MB", "397 -> 139 MB", "weights, within 5 % of 397 MB",
+        coarse,
+        "without them luo takes 139 MB",
+        "397 -> 139 MB",
+        "weights, within 5 % of 397 MB",
         _luo_size,
-    )  # fmt: skip
+    )
     yield Statement(
-        coarse, "cao loses nothing up to 40 % by APoZ", "40 %",
-        f"every ratio up to there, but for {TOLERANCE:g} point", _apoz,
-    )  # fmt: skip
+        coarse,
+        "cao loses nothing up to 40 % by APoZ",
+        "40 %",
+        f"every ratio up to there, but for {TOLERANCE:g} point",
+        _apoz,
+    )
     yield Statement(
-        coarse, "channels of he (sums) and santara (branches) cannot be removed", "infeasible",
-        "no network without them", _infeasible,
-    )  # fmt: skip
+        coarse,
+        "channels of he (sums) and santara (branches) cannot be removed",
+        "infeasible",
+        "no network without them",
+        _infeasible,
+    )
     yield Statement(
         few, "(8,16,32) is the best triple", "", "within half a point of the best", _best_triple
     )
@@ -793,87 +900,141 @@ def _statements() -> Iterable[Statement]:
         few, "(8,16,32) is often above the reference", "", "more than half of the networks", _above
     )
     yield Statement(
-        few, "(8,8,32) is about 1 % under", "1 %", "0 to 2 points lost",
+        few,
+        "(8,8,32) is about 1 % under",
+        "1 %",
+        "0 to 2 points lost",
         _bits("8,8,32", lambda change: -2 <= change <= 0),
-    )  # fmt: skip
+    )
     yield Statement(
-        few, "(8,4,16) is the budget choice", "", "10 points lost at most",
+        few,
+        "(8,4,16) is the budget choice",
+        "",
+        "10 points lost at most",
         _bits("8,4,16", lambda change: change >= -10),
-    )  # fmt: skip
+    )
     yield Statement(
-        few, "with 16-bit accumulators only (4,4), (4,8) and (8,4) survive", "others about 10 %",
-        "30 points lost at most, median of the networks; the others more", _survivors,
-    )  # fmt: skip
+        few,
+        "with 16-bit accumulators only (4,4), (4,8) and (8,4) survive",
+        "others about 10 %",
+        "30 points lost at most, median of the networks; the others more",
+        _survivors,
+    )
     yield Statement(
-        few, "accumulators under 16 bits are useless", "7 to 18 %", "20 % at most, every network",
+        few,
+        "accumulators under 16 bits are useless",
+        "7 to 18 %",
+        "20 % at most, every network",
         _accuracies(["8,16,8", "8,16,4"], lambda accuracy: accuracy <= 20),
-    )  # fmt: skip
+    )
     yield Statement(
-        few, "16, 8 or 4 bits for all three are useless", "at most 16 %",
+        few,
+        "16, 8 or 4 bits for all three are useless",
+        "at most 16 %",
         "20 % at most, every network",
         _accuracies(["16,16,16", "8,8,8", "4,4,4"], lambda accuracy: accuracy <= 20),
-    )  # fmt: skip
+    )
     halves = {"cao": 50.03, "he": 50.21, "hu": 50.19, "luo": 50.0, "santara": 50.09}
     yield Statement(
-        files, "a 16-bit ONNX file takes half of the float one", "50.0 to 50.2 %",
-        "within 5 points", _fractions("onnx-float16", halves, 5),
-    )  # fmt: skip
+        files,
+        "a 16-bit ONNX file takes half of the float one",
+        "50.0 to 50.2 %",
+        "within 5 points",
+        _fractions("onnx-float16", halves, 5),
+    )
     quarters = {"cao": 38.94, "he": 26.84, "hu": 36.27, "luo": 25.0, "santara": 38.31}
     yield Statement(
-        files, "what an 8-bit ONNX file takes of the float one",
+        files,
+        "what an 8-bit ONNX file takes of the float one",
         ", ".join(f"{name} {value}" for name, value in quarters.items()) + " %",
-        "within 5 points", _fractions("onnx-int8", quarters, 5),
-    )  # fmt: skip
+        "within 5 points",
+        _fractions("onnx-int8", quarters, 5),
+    )
     yield Statement(
-        files, "float16 .tflite files are slower on the desktop", "by 4 to 7 %",
-        "0 to 15 % slower than float32, every network", _slower("float16", 0, 15),
-    )  # fmt: skip
+        files,
+        "float16 .tflite files are slower on the desktop",
+        "by 4 to 7 %",
+        "0 to 15 % slower than float32, every network",
+        _slower("float16", 0, 15),
+    )
     yield Statement(
-        files, "int8 .tflite files are slower on the desktop", "by 5 to 10 %",
-        "0 to 20 % slower than float32, every network", _slower("int8", 0, 20),
-    )  # fmt: skip
+        files,
+        "int8 .tflite files are slower on the desktop",
+        "by 5 to 10 %",
+        "0 to 20 % slower than float32, every network",
+        _slower("int8", 0, 20),
+    )
     yield Statement(
-        files, "one patch a call is much slower than a batch", "about 20 times",
-        "10 times or more: float32 .tflite against Keras in batches", _one_by_one,
-    )  # fmt: skip
+        files,
+        "one patch a call is much slower than a batch",
+        "about 20 times",
+        "10 times or more: float32 .tflite against Keras in batches",
+        _one_by_one,
+    )
     yield Statement(
-        files, "networks with reshapes cannot be converted for phones", "conversion crashed",
-        "no integer file", _converted,
-    )  # fmt: skip
+        files,
+        "networks with reshapes cannot be converted for phones",
+        "conversion crashed",
+        "no integer file",
+        _converted,
+    )
     for network, share, value in (
-        ("he", 0.7, "94 -> 99.8 %"), ("hu", 0.63, "47 -> 77 %"), ("santara", 0.72, "76 -> 98 %"),
+        ("he", 0.7, "94 -> 99.8 %"),
+        ("hu", 0.63, "47 -> 77 %"),
+        ("santara", 0.72, "76 -> 98 %"),
         ("luo", 0.7, "41 -> 90..93 %"),
-    ):  # fmt: skip
+    ):
         yield Statement(
-            pipes, f"{network} with PCA and {share:.0%} pruned is better than before", value,
+            pipes,
+            f"{network} with PCA and {share:.0%} pruned is better than before",
+            value,
             f"best cell with {share - 0.15:.0%} to {share + 0.15:.0%} pruned, more than "
-            f"{TOLERANCE:g} point", _pipeline_gain(network, share),
-        )  # fmt: skip
+            f"{TOLERANCE:g} point",
+            _pipeline_gain(network, share),
+        )
     yield Statement(
-        pipes, "cao is the exception", "95 -> 81 % at best", "best cell, 5 points lost or more",
+        pipes,
+        "cao is the exception",
+        "95 -> 81 % at best",
+        "best cell, 5 points lost or more",
         _exception,
-    )  # fmt: skip
+    )
     yield Statement(
-        pipes, "with PCA, he can lose more weights before it falls under the reference",
-        "64 % without, 80 to 90 % with", "last share at the reference, greater with PCA", _crossing,
-    )  # fmt: skip
+        pipes,
+        "with PCA, he can lose more weights before it falls under the reference",
+        "64 % without, 80 to 90 % with",
+        "last share at the reference, greater with PCA",
+        _crossing,
+    )
     yield Statement(
-        pipes, "quantization on top costs what it costs alone", "",
-        "within 2 points, every network, alpha and triple", _added,
-    )  # fmt: skip
+        pipes,
+        "quantization on top costs what it costs alone",
+        "",
+        "within 2 points, every network, alpha and triple",
+        _added,
+    )
     for network, percent in (("he", 82), ("hu", 95), ("luo", 90), ("santara", 85)):
         yield Statement(
-            pipes, f"at the reference OA {network} is smaller by {percent} %", f"{percent} %",
-            "weights that are not zero, within 5 points or better", _smaller(network, percent),
-        )  # fmt: skip
+            pipes,
+            f"at the reference OA {network} is smaller by {percent} %",
+            f"{percent} %",
+            "weights that are not zero, within 5 points or better",
+            _smaller(network, percent),
+        )
     yield Statement(
-        keras, "pruning by APoZ takes its size to near 0", "4.5 MB -> near 0",
-        "a tenth or less with 80 % of the channels gone", _cao_near_zero,
-    )  # fmt: skip
+        keras,
+        "pruning by APoZ takes its size to near 0",
+        "4.5 MB -> near 0",
+        "a tenth or less with 80 % of the channels gone",
+        _cao_near_zero,
+    )
     yield Statement(
-        keras, "quantization alone takes two thirds of its size", "4.5 -> 1.5 MB",
-        "int8 at most a third of float32", _cao_quantized,
-    )  # fmt: skip
+        keras,
+        "quantization alone takes two thirds of its size",
+        "4.5 -> 1.5 MB",
+        "int8 at most a third of float32",
+        _cao_quantized,
+    )
     yield Statement(
         keras, "PCA and NMF save 1 MB", "1 MB", "float32 files, 0.5 to 2 MB", _cao_bands
     )

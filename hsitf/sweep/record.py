@@ -126,9 +126,12 @@ class Settings:
     def text(self) -> str:
         """The cell in a line, such as "he on fields (disjoint), pca:40, alpha 0.8, seed 0"."""
         parts = [
-            f"{self.network} on {self.scene} ({self.split})", self.reduction, self.pruning,
-            f"bits {self.bits}" if self.bits else self.variant, f"seed {self.seed}",
-        ]  # fmt: skip
+            f"{self.network} on {self.scene} ({self.split})",
+            self.reduction,
+            self.pruning,
+            f"bits {self.bits}" if self.bits else self.variant,
+            f"seed {self.seed}",
+        ]
         return ", ".join(filter(None, parts))
 
 

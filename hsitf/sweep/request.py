@@ -29,11 +29,13 @@ class Means:
     def __post_init__(self) -> None:
         if self.workers is not None and not 1 <= self.workers <= 1024:
             raise InputError(
-                "the number of processes is out of range", received=self.workers,
+                "the number of processes is out of range",
+                received=self.workers,
                 allowed="1 to 1024",
-            )  # fmt: skip
+            )
         if self.workers is not None and self.address:
             raise InputError(
-                "a scheduler has its own workers", received="--workers with --dask",
+                "a scheduler has its own workers",
+                received="--workers with --dask",
                 remedy="leave one of them out",
-            )  # fmt: skip
+            )

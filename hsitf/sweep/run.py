@@ -63,14 +63,17 @@ def sweep(study: Study, folder: Path | None, means: Means, progress: Progress) -
     with _alone(place):
         results = _begun(study, found, place)
         context = Context(
-            place.resolve(), {name: _absolute(choice) for name, choice in choices.items()},
-            {name: scene.name for name, scene in found.scenes.items()}, tuple(sys.argv),
-        )  # fmt: skip
+            place.resolve(),
+            {name: _absolute(choice) for name, choice in choices.items()},
+            {name: scene.name for name, scene in found.scenes.items()},
+            tuple(sys.argv),
+        )
         failed = {record.settings.id for record in results.failed} if means.retry else set()
         missing = [
-            cell.settings for cell in results.study.cells
+            cell.settings
+            for cell in results.study.cells
             if cell.settings.id not in results.found or cell.settings.id in failed
-        ]  # fmt: skip
+        ]
         _tell(results, len(missing), progress)
         try:
             if missing:
@@ -98,9 +101,10 @@ def _check_folder(place: Path) -> None:
         return
     if any(item.name != LOCK for item in place.iterdir()):
         raise InputError(
-            f"{place} holds something else than a study", received="a folder with other files",
+            f"{place} holds something else than a study",
+            received="a folder with other files",
             remedy="name another folder with --out",
-        )  # fmt: skip
+        )
 
 
 @contextmanager
@@ -122,19 +126,28 @@ def _alone(place: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError(
-                f"another sweep is running in {place}", received="a second one",
+                f"another sweep is running in {place}",
+                received="a second one",
                 remedy="wait for it, or name another folder with --out",
-            ) from error  # fmt: skip
+            ) from error
         yield
 
 
 def _begun(study: Study, found: Cells, place: Path) -> StudyResults:
     """The study's folder with its record, new or continued."""
     now = StudyRecord(
-        records.SCHEMA, study.name, study.title, study.source, found.scenes,
-        tuple(grid.name for grid in study.grids), found.cells, found.left_out,
-        records.versions(), processor(), records.command(),
-    )  # fmt: skip
+        records.SCHEMA,
+        study.name,
+        study.title,
+        study.source,
+        found.scenes,
+        tuple(grid.name for grid in study.grids),
+        found.cells,
+        found.left_out,
+        records.versions(),
+        processor(),
+        records.command(),
+    )
     if (place / STUDY).is_file():
         then = records.read(StudyRecord, place / STUDY)
         _same(then, now, place)
@@ -145,9 +158,10 @@ def _begun(study: Study, found: Cells, place: Path) -> StudyResults:
 def _same(then: StudyRecord, now: StudyRecord, place: Path) -> None:
     """Refuses the folder of another study, or of the same one on other data."""
     differing = [
-        f"scene {name}" for name in now.scenes
+        f"scene {name}"
+        for name in now.scenes
         if name in then.scenes and then.scenes[name] != now.scenes[name]
-    ]  # fmt: skip
+    ]
     if then.name != now.name or not set(then.scenes) & set(now.scenes):
         differing = [f"study {now.name} on {', '.join(now.scenes)}"]
     if differing:
@@ -167,9 +181,12 @@ def _absolute(choice: SceneChoice) -> SceneChoice:
 
     source = whole(choice.source) if Path(choice.source).exists() else choice.source
     return replace(
-        choice, source=source or "", data_dir=whole(choice.data_dir),
-        labels=whole(choice.labels), train_map=whole(choice.train_map),
-    )  # fmt: skip
+        choice,
+        source=source or "",
+        data_dir=whole(choice.data_dir),
+        labels=whole(choice.labels),
+        train_map=whole(choice.train_map),
+    )
 
 
 def _run(context: Context, wanted: Sequence[Stage], means: Means, progress: Progress) -> None:
@@ -184,9 +201,14 @@ def _run(context: Context, wanted: Sequence[Stage], means: Means, progress: Prog
             before = futures.get(stage.after)
             # Submitted in order, so that cells end in about the order of the study.
             futures[stage.name] = client.submit(
-                done, context, stage, before, key=f"{stage.name}-{os.getpid()}",
-                priority=-priority, pure=False,
-            )  # fmt: skip
+                done,
+                context,
+                stage,
+                before,
+                key=f"{stage.name}-{os.getpid()}",
+                priority=-priority,
+                pure=False,
+            )
         by_key = {future.key: stage for stage, future in zip(wanted, futures.values(), strict=True)}
         for future in _completed(futures.values()):
             stage = by_key[future.key]

@@ -151,8 +151,10 @@ def _trained_folder(context: Context, settings: Settings) -> Path:
 def _places(context: Context, settings: Settings, **others: Path) -> Places:
     """Where the details of a cell lie, as the study's folder sees it."""
     found = {
-        "trained": _trained_folder(context, settings), "run": _folder(context, settings), **others
-    }  # fmt: skip
+        "trained": _trained_folder(context, settings),
+        "run": _folder(context, settings),
+        **others,
+    }
     return Places(
         **{name: path.relative_to(context.folder).as_posix() for name, path in found.items()}
     )
@@ -171,10 +173,15 @@ def _train(context: Context, stage: Stage) -> Outcomes:
         return {}
     record = run.record
     values = replace(
-        _network(run), oa=record.scores.oa, aa=record.scores.aa, kappa=record.scores.kappa,
-        predict_us=record.predict_us, train_seconds=record.seconds,
-        peak_memory=record.peak_memory, gpu_memory=record.gpu_memory,
-    )  # fmt: skip
+        _network(run),
+        oa=record.scores.oa,
+        aa=record.scores.aa,
+        kappa=record.scores.kappa,
+        predict_us=record.predict_us,
+        train_seconds=record.seconds,
+        peak_memory=record.peak_memory,
+        gpu_memory=record.gpu_memory,
+    )
     return {cell: (values, _places(context, cell)) for cell in stage.cells}
 
 
@@ -194,11 +201,17 @@ def _prune(context: Context, stage: Stage) -> Outcomes:
     if pruning is None:
         raise ValueError("a run made by prune has no pruning in its record")
     values = replace(
-        _network(run), oa=record.scores.oa, aa=record.scores.aa, kappa=record.scores.kappa,
-        oa_before=pruning.before.oa, oa_cut=pruning.thinned.oa, predict_us=record.predict_us,
+        _network(run),
+        oa=record.scores.oa,
+        aa=record.scores.aa,
+        kappa=record.scores.kappa,
+        oa_before=pruning.before.oa,
+        oa_cut=pruning.thinned.oa,
+        predict_us=record.predict_us,
         train_seconds=record.seconds,
-        peak_memory=record.peak_memory, gpu_memory=record.gpu_memory,
-    )  # fmt: skip
+        peak_memory=record.peak_memory,
+        gpu_memory=record.gpu_memory,
+    )
     return {cell: (values, _places(context, cell)) for cell in stage.cells}
 
 
@@ -213,9 +226,10 @@ def _ratios(text: str, origin: Run) -> dict[str, float]:
         fitting = [name for name in names if fnmatchcase(name, pattern)]
         if not fitting:
             raise InputError(
-                f"no layer of {origin.record.plan.network} is called so", received=pattern,
+                f"no layer of {origin.record.plan.network} is called so",
+                received=pattern,
                 allowed=", ".join(names),
-            )  # fmt: skip
+            )
         found |= dict.fromkeys(fitting, float(ratio))
     return found
 
@@ -238,10 +252,15 @@ def _bits(context: Context, stage: Stage) -> Outcomes:
     for cell, bits in triples.items():
         one = judged[bits]
         values = replace(
-            network, oa=one.oa, aa=one.aa, kappa=one.kappa, oa_before=found.oa,
-            agreement=one.agreement, weight_bytes=one.weight_bytes,
+            network,
+            oa=one.oa,
+            aa=one.aa,
+            kappa=one.kappa,
+            oa_before=found.oa,
+            agreement=one.agreement,
+            weight_bytes=one.weight_bytes,
             saturated=one.most_saturated[1],
-        )  # fmt: skip
+        )
         outcomes[cell] = values, _places(context, cell, bits=path)
     return outcomes
 
@@ -273,11 +292,17 @@ def _files(context: Context, stage: Stage) -> Outcomes:
         record = made[cell.variant].record
         place = bundle.folder(record.scene, run.label, cell.variant, record.batch, root)
         values = replace(
-            network, oa=record.oa, aa=record.aa, kappa=record.kappa, oa_before=record.oa_keras,
-            agreement=record.agreement, file_bytes=record.bytes,
-            float_bytes=record.bytes_float32, integer_share=record.integer_share,
+            network,
+            oa=record.oa,
+            aa=record.aa,
+            kappa=record.kappa,
+            oa_before=record.oa_keras,
+            agreement=record.agreement,
+            file_bytes=record.bytes,
+            float_bytes=record.bytes_float32,
+            integer_share=record.integer_share,
             ms=record.latency_ms.p50,
-        )  # fmt: skip
+        )
         outcomes[cell] = values, _places(context, cell, bundle=place)
     return outcomes
 
@@ -293,10 +318,18 @@ def _network(run: Run) -> Values:
         nonzero, macs, zipped = _counted(run.folder, record.sha256)
         gone = 0.0
     return Values(
-        oa=0.0, aa=0.0, kappa=0.0, leakage=record.split.leakage_patch, bands=record.components,
-        parameters=record.parameters, nonzero=nonzero, zeros=gone, macs=macs,
-        weight_bytes=4 * record.parameters, zipped_bytes=zipped,
-    )  # fmt: skip
+        oa=0.0,
+        aa=0.0,
+        kappa=0.0,
+        leakage=record.split.leakage_patch,
+        bands=record.components,
+        parameters=record.parameters,
+        nonzero=nonzero,
+        zeros=gone,
+        macs=macs,
+        weight_bytes=4 * record.parameters,
+        zipped_bytes=zipped,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -311,5 +344,8 @@ def _counted(folder: Path, digest: str) -> tuple[int, int, int]:
 
 
 _KINDS: dict[str, Callable[[Context, Stage], Outcomes]] = {
-    TRAIN: _train, PRUNE: _prune, BITS: _bits, FILES: _files,
-}  # fmt: skip
+    TRAIN: _train,
+    PRUNE: _prune,
+    BITS: _bits,
+    FILES: _files,
+}

@@ -91,9 +91,14 @@ class Grid:
         """Scene, split, network, reduction, pruning, (bits, variant) and seed of every cell."""
         judged = [(bits, "") for bits in self.bits] + [("", name) for name in self.variants]
         return product(
-            self.scenes, self.splits, self.networks, self.reductions, self.prunings,
-            dict.fromkeys(judged or [("", "")]), self.seeds,
-        )  # fmt: skip
+            self.scenes,
+            self.splits,
+            self.networks,
+            self.reductions,
+            self.prunings,
+            dict.fromkeys(judged or [("", "")]),
+            self.seeds,
+        )
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,11 @@ def text_of(name: str, quick: bool) -> tuple[str, str]:
         raise unknown("study", name, [*shipped(), f"the path of a {SUFFIX} file"])
     if quick:
         raise InputError(
-            "only shipped studies have a quick size", received=f"--quick with {name}",
-            allowed=", ".join(shipped()), remedy="leave --quick out, or make the grids smaller",
-        )  # fmt: skip
+            "only shipped studies have a quick size",
+            received=f"--quick with {name}",
+            allowed=", ".join(shipped()),
+            remedy="leave --quick out, or make the grids smaller",
+        )
     if not path.is_file():
         raise InputError("no such study file", received=name, remedy="correct the path")
     try:
@@ -196,10 +203,25 @@ def _toml(name: str, text: str) -> dict[str, Any]:
 
 
 _KEYS = {
-    "name", "scene", "split", "train", "network", "bands", "components", "criterion", "layers",
-    *MEASURES, "bits", "variant", "seeds", "schedule", "epochs", "tuning_epochs", "most",
+    "name",
+    "scene",
+    "split",
+    "train",
+    "network",
+    "bands",
+    "components",
+    "criterion",
+    "layers",
+    *MEASURES,
+    "bits",
+    "variant",
+    "seeds",
+    "schedule",
+    "epochs",
+    "tuning_epochs",
+    "most",
     "impossible",
-}  # fmt: skip
+}
 # A grid that names one of these takes none of the others from what is common.
 _EXCLUSIVE = {*MEASURES, "layers"}
 

@@ -10,9 +10,17 @@ from hsitf.tables import aligned
 # More lines than this are read in a spreadsheet, not in a terminal.
 _MOST_ROWS = 60
 _HEAD = (
-    "network", "bands", "pruning", "bits or file", "runs", "OA", "leakage", "parameters", "MACs",
+    "network",
+    "bands",
+    "pruning",
+    "bits or file",
+    "runs",
+    "OA",
+    "leakage",
+    "parameters",
+    "MACs",
     "bytes",
-)  # fmt: skip
+)
 
 
 def table(results: StudyResults) -> str:
@@ -39,9 +47,13 @@ def _row(mean: Mean) -> tuple[str, ...]:
     oa, half = values["oa"].mean, values["oa"].half
     size = values.get("file_bytes", values.get("weight_bytes"))
     return (
-        own.network, own.reduction or "all", own.pruning, own.quantization, str(len(mean.seeds)),
+        own.network,
+        own.reduction or "all",
+        own.pruning,
+        own.quantization,
+        str(len(mean.seeds)),
         f"{100 * oa:.2f}" + ("" if math.isnan(half) else f" ± {100 * half:.2f}"),
         f"{values['leakage'].mean:.1%}",
         *(f"{values[name].mean:,.0f}" if name in values else "" for name in ("parameters", "macs")),
         f"{size.mean:,.0f}" if size else "",
-    )  # fmt: skip
+    )

@@ -10,14 +10,7 @@ from pathlib import Path
 
 from hsitf.errors import InputError
 from hsitf.files import replacing
-from hsitf.sweep.record import (
-    MEANS,
-    RESULTS,
-    SPREADSHEET,
-    StudyResults,
-    setting_names,
-    value_names,
-)
+from hsitf.sweep.record import MEANS, RESULTS, SPREADSHEET, StudyResults, setting_names, value_names
 
 EXTRA = "pip install '.[spreadsheet]' in hsitf's folder"
 
@@ -64,13 +57,21 @@ def rows(results: StudyResults) -> list[Row]:
         places = record.places
         found.append(
             [
-                *asdict(record.settings).values(), grids[record.settings.id], record.status,
-                record.message, *(values.get(name) for name in value_names()), record.seconds,
+                *asdict(record.settings).values(),
+                grids[record.settings.id],
+                record.status,
+                record.message,
+                *(values.get(name) for name in value_names()),
+                record.seconds,
                 record.cpu_seconds,
-                record.made, places.trained, places.run, places.bits, places.bundle,
+                record.made,
+                places.trained,
+                places.run,
+                places.bits,
+                places.bundle,
                 record.settings.id,
             ]
-        )  # fmt: skip
+        )
     return found
 
 
@@ -105,9 +106,10 @@ def check_spreadsheet() -> None:
         import openpyxl  # noqa: F401
     except ImportError as error:
         raise InputError(
-            "spreadsheets need openpyxl", received="an environment without it",
+            "spreadsheets need openpyxl",
+            received="an environment without it",
             remedy=f"install it: {EXTRA}",
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _write_spreadsheet(tables: dict[str, list[Row]], path: Path) -> None:

@@ -58,10 +58,7 @@ class Mixture(_Changing):
     """`(a * patch + b * partner) / (a + b) + noise`: two samples of one class."""
 
     def call(
-        self,
-        patches: keras.KerasTensor,
-        partners: keras.KerasTensor,
-        training: bool = False,
+        self, patches: keras.KerasTensor, partners: keras.KerasTensor, training: bool = False
     ) -> keras.KerasTensor:
         """Patches and partners, `(batch, patch, patch, bands)` each -> the same."""
         if not training:

@@ -27,9 +27,14 @@ def fit(plan: TrainingPlan, data: Data, progress: Progress) -> FitResult:
     judges = data.split.validation if len(data.split.validation) else data.split.train
     spectra, judging = (data.patches.cut(pixels)[:, 0, 0] for pixels in (data.split.train, judges))
     lesson = Lesson(
-        spectra, data.targets(data.split.train), judging, data.targets(judges),
-        data.scene.classes, plan.balanced, plan.seed,
-    )  # fmt: skip
+        spectra,
+        data.targets(data.split.train),
+        judging,
+        data.targets(judges),
+        data.scene.classes,
+        plan.balanced,
+        plan.seed,
+    )
     network = zoo.fit(plan.network, lesson)
     seconds = time.monotonic() - begin
     progress.advance(1)

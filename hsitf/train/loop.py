@@ -339,11 +339,7 @@ def _weights(
 
 
 def _epoch(
-    model: keras.Model,
-    plan: TrainingPlan,
-    data: Data,
-    state: State,
-    progress: Progress,
+    model: keras.Model, plan: TrainingPlan, data: Data, state: State, progress: Progress
 ) -> Epoch:
     """One pass over the pixels that teach and a look at the validation pixels.
 

@@ -36,9 +36,8 @@ def scheduled(facts: Network, schedule: str) -> Recipe:
     """
     if schedule not in ("full", "short"):
         raise InputError(
-            "unknown schedule", received=schedule, allowed="full, short",
-            remedy="name one of these",
-        )  # fmt: skip
+            "unknown schedule", received=schedule, allowed="full, short", remedy="name one of these"
+        )
     return replace(facts.recipe, epochs=facts.short) if schedule == "short" else facts.recipe
 
 
@@ -105,11 +104,7 @@ def train(
 
 
 def keep(
-    fitted: FitResult,
-    plan: TrainingPlan,
-    data: Data,
-    folder: Path,
-    pruning: Pruning | None = None,
+    fitted: FitResult, plan: TrainingPlan, data: Data, folder: Path, pruning: Pruning | None = None
 ) -> Run:
     """Writes a finished run: network, pixels, card and, last, the record that makes it one.
 

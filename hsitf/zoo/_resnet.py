@@ -57,9 +57,14 @@ def normalized(x: KerasTensor, filters: int, taps: int, name: str, stride: int =
         # Padded alike on both sides, the kernel is centered on the pixels that a shortcut takes.
         x = layers.ZeroPadding2D(taps // 2, name=f"{name}_zeros")(x)
     x = layers.Conv2D(
-        filters, taps, stride, padding="valid" if stride > 1 else "same", use_bias=False,
-        kernel_initializer="he_normal", name=name,
-    )(x)  # fmt: skip
+        filters,
+        taps,
+        stride,
+        padding="valid" if stride > 1 else "same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
 
 

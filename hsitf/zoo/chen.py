@@ -44,6 +44,4 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
 def _conv(x: KerasTensor, name: str) -> KerasTensor:
     # An initializer of its own: used twice, one gives kernels of equal shape equal weights.
     normal = RandomNormal(stddev=_DEVIATION)
-    return layers.Conv3D(
-        32, (4, 4, 32), activation="relu", kernel_initializer=normal, name=name
-    )(x)  # fmt: skip
+    return layers.Conv3D(32, (4, 4, 32), activation="relu", kernel_initializer=normal, name=name)(x)

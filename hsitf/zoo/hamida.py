@@ -56,6 +56,10 @@ def _conv(
     name: str,
 ) -> KerasTensor:
     return layers.Conv3D(
-        filters, kernel, (1, 1, stride), activation=activation, kernel_initializer="he_normal",
+        filters,
+        kernel,
+        (1, 1, stride),
+        activation=activation,
+        kernel_initializer="he_normal",
         name=name,
-    )(x)  # fmt: skip
+    )(x)

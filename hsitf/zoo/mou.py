@@ -25,15 +25,19 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     inputs = keras.Input((patch, patch, bands), name="patch")
     x = layers.Reshape((bands, 1), name="spectrum")(inputs)
     x = layers.GRU(
-        64, return_sequences=True, kernel_initializer=_uniform(),
-        recurrent_initializer=_uniform(), bias_initializer=_uniform(), name="gru",
-    )(x)  # fmt: skip
+        64,
+        return_sequences=True,
+        kernel_initializer=_uniform(),
+        recurrent_initializer=_uniform(),
+        bias_initializer=_uniform(),
+        name="gru",
+    )(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")(x)
     x = layers.Activation("tanh", name="tanh")(x)
     x = layers.Dense(
         classes, kernel_initializer=_uniform(), bias_initializer=_uniform(), name="logits"
-    )(x)  # fmt: skip
+    )(x)
     return keras.Model(inputs, x, name="mou")
 
 

@@ -33,9 +33,7 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     inputs = keras.Input((patch, patch, bands), name="patch")
     x = _pooled(inputs, 96, 6, "1")
     x = _pooled(x, 256, 3, "2")
-    x = layers.Conv2D(
-        512, 3, activation="relu", kernel_initializer="he_normal", name="conv3"
-    )(x)  # fmt: skip
+    x = layers.Conv2D(512, 3, activation="relu", kernel_initializer="he_normal", name="conv3")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(1024, kernel_initializer="he_normal", name="dense")(x)
     x = layers.Dropout(0.5, name="dropout")(x)
@@ -44,9 +42,7 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
 
 
 def _pooled(x: KerasTensor, filters: int, taps: int, number: str) -> KerasTensor:
-    x = layers.Conv2D(
-        filters, taps, 2, kernel_initializer="he_normal", name=f"conv{number}"
-    )(x)  # fmt: skip
+    x = layers.Conv2D(filters, taps, 2, kernel_initializer="he_normal", name=f"conv{number}")(x)
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm{number}")(x)
     x = layers.ReLU(name=f"relu{number}")(x)
     return layers.MaxPooling2D(2, name=f"pool{number}")(x)

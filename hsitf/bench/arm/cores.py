@@ -50,11 +50,15 @@ CORES = {
         Core("cortex-a53", "0xd03", "0x0", 4, "", "Raspberry Pi 3, small cores of phones"),
         Core("cortex-a72", "0xd08", "0x0", 3, "", "Raspberry Pi 4"),
         Core(
-            "cortex-a76", "0xd0b", "0x3", 1,
-            "atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp", "Raspberry Pi 5, phones",
+            "cortex-a76",
+            "0xd0b",
+            "0x3",
+            1,
+            "atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp",
+            "Raspberry Pi 5, phones",
         ),
     )
-}  # fmt: skip
+}
 
 
 def core(name: str) -> Core:

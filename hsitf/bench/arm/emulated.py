@@ -108,12 +108,19 @@ def _emulated(file: Subject, core: Core, system: Root, plugin: Path, version: st
     instructions, spread = counted(marks)
     host = _on_host(file)
     return Emulated(
-        file.name, str(file.file), file.worth.network, file.worth.variant, file.worth.scene,
-        core.name, instructions, spread,
+        file.name,
+        str(file.file),
+        file.worth.network,
+        file.worth.variant,
+        file.worth.scene,
+        core.name,
+        instructions,
+        spread,
         outputs.tobytes() == host.tobytes(),
         float(np.abs(outputs.astype(np.float64) - host.astype(np.float64)).max()),
-        len(file.inputs) // file.batch, version,
-    )  # fmt: skip
+        len(file.inputs) // file.batch,
+        version,
+    )
 
 
 def counted(marks: Sequence[int]) -> tuple[int, int]:
@@ -141,19 +148,35 @@ def _run(
     np.save(folder / "inputs.npy", file.inputs)
     totals, outputs = folder / "totals", folder / "outputs.npy"
     words = [
-        "qemu-aarch64", "-L", str(seen), "-cpu", core.name, "-plugin", f"{plugin},out={totals}",
-        str(system.python), str(_GUEST), str(file.file.resolve()), str(folder / "inputs.npy"),
+        "qemu-aarch64",
+        "-L",
+        str(seen),
+        "-cpu",
+        core.name,
+        "-plugin",
+        f"{plugin},out={totals}",
+        str(system.python),
+        str(_GUEST),
+        str(file.file.resolve()),
+        str(folder / "inputs.npy"),
         str(outputs),
-    ]  # fmt: skip
+    ]
     environment = {
-        "PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(system.packages),
-        "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1",
-    }  # fmt: skip
+        "PATH": os.environ.get("PATH", ""),
+        "PYTHONPATH": str(system.packages),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     try:
         done = subprocess.run(
-            words, env=environment, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S,
+            words,
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
             check=False,
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         raise _failed(file, core, f"it took longer than {TIMEOUT_S} s") from None
     if done.returncode or not outputs.is_file():

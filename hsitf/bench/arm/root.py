@@ -25,13 +25,25 @@ WHEELS = Path(__file__).with_name("wheels.txt")
 SUITE, PYTHON = "bookworm", "3.11"
 # Programs that are needed, and the Debian packages that hold them.
 PROGRAMS = {
-    "qemu-aarch64": "qemu-user", "debootstrap": "debootstrap", "dpkg-deb": "dpkg", "cc": "gcc",
-}  # fmt: skip
+    "qemu-aarch64": "qemu-user",
+    "debootstrap": "debootstrap",
+    "dpkg-deb": "dpkg",
+    "cc": "gcc",
+}
 # What LiteRT's Python needs of the system; the rest of it is left packed.
 _NEEDED = (
-    "libc6", "libgcc-s1", "libstdc++6", "zlib1g", "libexpat1", "libffi8", "libbz2-1.0", "liblzma5",
-    "libpython3.11-minimal", "libpython3.11-stdlib", "python3.11-minimal",
-)  # fmt: skip
+    "libc6",
+    "libgcc-s1",
+    "libstdc++6",
+    "zlib1g",
+    "libexpat1",
+    "libffi8",
+    "libbz2-1.0",
+    "liblzma5",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "python3.11-minimal",
+)
 
 
 @dataclass(frozen=True)
@@ -101,9 +113,16 @@ def _fill(made: Root, fetched: Path) -> None:
         folder.mkdir()
     debian = fetched / "debian"
     _run(
-        ["debootstrap", "--download-only", "--arch=arm64", "--variant=minbase",
-         "--include=python3-minimal,libpython3-stdlib", SUITE, str(debian)]
-    )  # fmt: skip
+        [
+            "debootstrap",
+            "--download-only",
+            "--arch=arm64",
+            "--variant=minbase",
+            "--include=python3-minimal,libpython3-stdlib",
+            SUITE,
+            str(debian),
+        ]
+    )
     archives = debian / "var/cache/apt/archives"
     for name in _NEEDED:
         packed = sorted(archives.glob(f"{name}_*.deb"))
@@ -112,11 +131,25 @@ def _fill(made: Root, fetched: Path) -> None:
         _run(["dpkg-deb", "-x", str(packed[0]), str(made.system)])
     wheels = fetched / "wheels"
     _run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
-         "--only-binary=:all:", "--implementation=cp", f"--python-version={PYTHON}",
-         "--platform=manylinux_2_27_aarch64", "--platform=manylinux_2_28_aarch64",
-         "-r", str(WHEELS), "-d", str(wheels)]
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary=:all:",
+            "--implementation=cp",
+            f"--python-version={PYTHON}",
+            "--platform=manylinux_2_27_aarch64",
+            "--platform=manylinux_2_28_aarch64",
+            "-r",
+            str(WHEELS),
+            "-d",
+            str(wheels),
+        ]
+    )
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as packed_wheel:
             packed_wheel.extractall(made.packages)

@@ -25,10 +25,16 @@ __all__ = ["METHODS", "Attribution", "Method", "Settings", "check", "known"]
 METHODS: dict[str, Method] = {
     module.METHOD.name: module.METHOD
     for module in (
-        saliency, gradient_times_input, integrated_gradients, smoothgrad, guided_backpropagation,
-        occlusion, activation, weight,
+        saliency,
+        gradient_times_input,
+        integrated_gradients,
+        smoothgrad,
+        guided_backpropagation,
+        occlusion,
+        activation,
+        weight,
     )
-}  # fmt: skip
+}
 
 
 def known(name: str) -> Method:

@@ -61,6 +61,7 @@ def _shares(errors: NDArray[np.float64], wanted: Floats) -> Floats:
 
 
 METHOD = Method(
-    "integrated-gradients", "what each number adds to the logit of the mean spectrum",
+    "integrated-gradients",
+    "what each number adds to the logit of the mean spectrum",
     integrated_gradients,
-)  # fmt: skip
+)

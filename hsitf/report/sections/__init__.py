@@ -25,9 +25,20 @@ from hsitf.report.sections import (
 )
 
 SECTIONS = (
-    summary, scene, training, accuracy, maps, study, literature, bands, pruning, bits, files,
-    explanations, repeat,
-)  # fmt: skip
+    summary,
+    scene,
+    training,
+    accuracy,
+    maps,
+    study,
+    literature,
+    bands,
+    pruning,
+    bits,
+    files,
+    explanations,
+    repeat,
+)
 
 
 def sections(material: Material) -> list[Section]:

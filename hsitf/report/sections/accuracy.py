@@ -24,27 +24,44 @@ def section(material: Material) -> Section | None:
         name = material.names[str(run.folder)]
         blocks.append(
             Confusion(
-                f"confusion-{number_}", f"{name}: test pixels, rows are truth, columns what it "
-                f"names them.", run.record.scene.class_names, run.record.scores.matrix,
+                f"confusion-{number_}",
+                f"{name}: test pixels, rows are truth, columns what it names them.",
+                run.record.scene.class_names,
+                run.record.scores.matrix,
             )
-        )  # fmt: skip
+        )
     return Section("accuracy", "Accuracy", tuple(blocks))
 
 
 def _table(material: Material) -> Table:
     head = (
-        "network", "bands", "split", "OA", "AA", "kappa", "leakage", "test pixels", "parameters",
+        "network",
+        "bands",
+        "split",
+        "OA",
+        "AA",
+        "kappa",
+        "leakage",
+        "test pixels",
+        "parameters",
         "us a pixel",
-    )  # fmt: skip
+    )
     rows = tuple(
         (
-            material.names[str(run.folder)], record.plan.bands or "all", record.split.kind,
-            percent(record.scores.oa), percent(record.scores.aa), f"{record.scores.kappa:.4f}",
-            percent(record.split.leakage_patch, 1), number(record.split.test),
-            number(record.parameters), f"{record.predict_us:.0f}" if record.predict_us else "-",
+            material.names[str(run.folder)],
+            record.plan.bands or "all",
+            record.split.kind,
+            percent(record.scores.oa),
+            percent(record.scores.aa),
+            f"{record.scores.kappa:.4f}",
+            percent(record.split.leakage_patch, 1),
+            number(record.split.test),
+            number(record.parameters),
+            f"{record.predict_us:.0f}" if record.predict_us else "-",
         )
-        for run in material.runs for record in (run.record,)
-    )  # fmt: skip
+        for run in material.runs
+        for record in (run.record,)
+    )
     caption = (
         "On test pixels. Leakage: test pixels whose patch shares a pixel with a training patch; "
         "AA: mean of the classes' accuracies."
@@ -54,22 +71,35 @@ def _table(material: Material) -> Table:
 
 def _intervals(material: Material) -> Table:
     rows = tuple(
-        (one.network, str(len(one.runs)), mean(one.oa), mean(one.aa),
-         f"{one.kappa.mean:.4f} ± {one.kappa.half:.4f}", f"{one.seconds.mean:.0f}")
+        (
+            one.network,
+            str(len(one.runs)),
+            mean(one.oa),
+            mean(one.aa),
+            f"{one.kappa.mean:.4f} ± {one.kappa.half:.4f}",
+            f"{one.seconds.mean:.0f}",
+        )
         for one in material.summaries
-    )  # fmt: skip
+    )
     head = ("network", "runs", "OA, %", "AA, %", "kappa", "training, s")
-    return Table("intervals", "Over several seeds: mean and half of the 95 % interval (Student t).",
-                 head, rows)  # fmt: skip
+    return Table(
+        "intervals",
+        "Over several seeds: mean and half of the 95 % interval (Student t).",
+        head,
+        rows,
+    )
 
 
 def _classes(material: Material) -> Table:
     names = tuple(material.names[str(run.folder)] for run in material.runs)
     support = material.runs[0].record.scores.support
     rows = tuple(
-        (name, number(support[place]),
-         *(f"{100 * run.record.scores.per_class[place]:.1f}" for run in material.runs))
+        (
+            name,
+            number(support[place]),
+            *(f"{100 * run.record.scores.per_class[place]:.1f}" for run in material.runs),
+        )
         for place, name in enumerate(material.described.class_names)
-    )  # fmt: skip
+    )
     caption = "Accuracy by class, %, on test pixels."
     return Table("by-class", caption, ("class", "test", *names), rows, folded=len(rows) > 8)

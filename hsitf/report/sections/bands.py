@@ -15,16 +15,31 @@ def section(material: Material) -> Section | None:
         models = list(dict.fromkeys(cell.model for cell in one.cells))
         rows = [("all", "-", "-", "-", *(_worth(one, model, "") for model in models))]
         rows += [
-            (fit.text, f"{fit.fit_seconds:.2f}", f"{fit.transform_seconds:.2f}",
-             "yes" if fit.fusable else "no", *(_worth(one, model, fit.text) for model in models))
+            (
+                fit.text,
+                f"{fit.fit_seconds:.2f}",
+                f"{fit.transform_seconds:.2f}",
+                "yes" if fit.fusable else "no",
+                *(_worth(one, model, fit.text) for model in models),
+            )
             for fit in one.fitted
-        ]  # fmt: skip
-        head = ("bands", "fit, s", "transform, s", "in the file",
-                *(f"OA of {model}, %" for model in models))  # fmt: skip
+        ]
+        head = (
+            "bands",
+            "fit, s",
+            "transform, s",
+            "in the file",
+            *(f"OA of {model}, %" for model in models),
+        )
         tables.append(
-            Table(f"bands-{number}", f"Reductions of {one.scene}'s {one.bands} bands, fitted to "
-                  f"{one.training:,} training pixels.", head, tuple(rows))
-        )  # fmt: skip
+            Table(
+                f"bands-{number}",
+                f"Reductions of {one.scene}'s {one.bands} bands, fitted to "
+                f"{one.training:,} training pixels.",
+                head,
+                tuple(rows),
+            )
+        )
     return Section("bands", "Bands", tuple(tables)) if tables else None
 
 

@@ -12,11 +12,15 @@ def section(material: Material) -> Section | None:
     blocks: list[Block] = []
     for place, (_, record) in enumerate(material.explanations, start=1):
         rows = tuple(
-            (variant.label, percent(variant.oa), variant.reduction or "all",
-             _mean([one.rank for one in variant.similarity]),
-             _mean([one.structure for one in variant.similarity]))
+            (
+                variant.label,
+                percent(variant.oa),
+                variant.reduction or "all",
+                _mean([one.rank for one in variant.similarity]),
+                _mean([one.structure for one in variant.similarity]),
+            )
             for variant in record.variants
-        )  # fmt: skip
+        )
         top = f" Most important bands: {record.top}." if record.top else ""
         caption = (
             f"{record.method} of {record.network}: rank correlation of the importance of bands, "

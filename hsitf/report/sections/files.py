@@ -17,16 +17,24 @@ def section(material: Material) -> Section | None:
     if by_bytes:
         with drawing.style():
             charts = [
-                Chart("pareto-bytes", "Accuracy against size; nothing is better than what lies on "
-                      "the line.", drawing.scatter([*by_bytes.items()], "bytes of the file",
-                                                   "overall accuracy (%)"))
-            ]  # fmt: skip
+                Chart(
+                    "pareto-bytes",
+                    "Accuracy against size; nothing is better than what lies on the line.",
+                    drawing.scatter(
+                        [*by_bytes.items()], "bytes of the file", "overall accuracy (%)"
+                    ),
+                )
+            ]
             if by_time:
                 charts.append(
-                    Chart("pareto-time", "Accuracy against the time of one patch.",
-                          drawing.scatter([*by_time.items()], "milliseconds a patch",
-                                          "overall accuracy (%)"))
-                )  # fmt: skip
+                    Chart(
+                        "pareto-time",
+                        "Accuracy against the time of one patch.",
+                        drawing.scatter(
+                            [*by_time.items()], "milliseconds a patch", "overall accuracy (%)"
+                        ),
+                    )
+                )
         blocks.append(Gallery(tuple(charts)))
     if material.bundles and material.study is None:
         blocks.append(_bundles(material))
@@ -63,29 +71,74 @@ def _tradeoffs(material: Material) -> tuple[Points, Points]:
 
 
 def _bundles(material: Material) -> Table:
-    head = ("file", "variant", "size", "of float32", "OA", "change", "agreement", "integer share",
-            "ms a patch", "engine", "needed")  # fmt: skip
+    head = (
+        "file",
+        "variant",
+        "size",
+        "of float32",
+        "OA",
+        "change",
+        "agreement",
+        "integer share",
+        "ms a patch",
+        "engine",
+        "needed",
+    )
     rows = tuple(
-        (record.model, record.variant + (f", tile {record.tile}" if record.tile else ""),
-         size(record.bytes), percent(record.bytes / record.bytes_float32, 1), percent(record.oa),
-         points(-record.oa_drop / 100), percent(record.agreement), f"{record.integer_share:.2f}",
-         "-" if record.tile else f"{record.latency_ms.p50 / record.batch:.3g}",
-         record.latency_ms.engine, "; ".join(record.means) or "-")
+        (
+            record.model,
+            record.variant + (f", tile {record.tile}" if record.tile else ""),
+            size(record.bytes),
+            percent(record.bytes / record.bytes_float32, 1),
+            percent(record.oa),
+            points(-record.oa_drop / 100),
+            percent(record.agreement),
+            f"{record.integer_share:.2f}",
+            "-" if record.tile else f"{record.latency_ms.p50 / record.batch:.3g}",
+            record.latency_ms.engine,
+            "; ".join(record.means) or "-",
+        )
         for record in (bundle.record for bundle in material.bundles)
-    )  # fmt: skip
-    return Table("files", "Exported files against the network they were made from, on all test "
-                 "pixels.", head, rows, left=2)  # fmt: skip
+    )
+    return Table(
+        "files",
+        "Exported files against the network they were made from, on all test pixels.",
+        head,
+        rows,
+        left=2,
+    )
 
 
 def _bench(material: Material) -> Table:
-    head = ("file", "engine", "threads", "size", "zipped", "OA", "first, ms", "p50, ms", "p90, ms",
-            "p99, ms", "pixels/s", "memory")  # fmt: skip
+    head = (
+        "file",
+        "engine",
+        "threads",
+        "size",
+        "zipped",
+        "OA",
+        "first, ms",
+        "p50, ms",
+        "p90, ms",
+        "p99, ms",
+        "pixels/s",
+        "memory",
+    )
     rows = tuple(
-        (row.name, row.engine_name, str(row.threads or "its own"), size(row.bytes),
-         size(row.zipped), "-" if row.oa is None else percent(row.oa), f"{row.first_ms:.3f}",
-         f"{row.p50_ms:.3f}",
-         f"{row.p90_ms:.3f}", f"{row.p99_ms:.3f}", f"{row.pixels_per_second:,.0f}",
-         "-" if row.memory is None else size(row.memory))
+        (
+            row.name,
+            row.engine_name,
+            str(row.threads or "its own"),
+            size(row.bytes),
+            size(row.zipped),
+            "-" if row.oa is None else percent(row.oa),
+            f"{row.first_ms:.3f}",
+            f"{row.p50_ms:.3f}",
+            f"{row.p90_ms:.3f}",
+            f"{row.p99_ms:.3f}",
+            f"{row.pixels_per_second:,.0f}",
+            "-" if row.memory is None else size(row.memory),
+        )
         for row in material.bench
-    )  # fmt: skip
+    )
     return Table("bench", f"Engines in turns on {material.bench[0].processor}.", head, rows, left=2)

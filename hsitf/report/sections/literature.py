@@ -21,14 +21,16 @@ def section(material: Material) -> Section | None:
     lead = (
         "The study of hyperspectral image classification and compression (Indian Pines, random "
         "split of 80 %, six runs) beside this one: "
-        + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common()) + "."
-    )  # fmt: skip
+        + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        + "."
+    )
     rows = tuple(
         (one.statement.topic, one.statement.text, one.statement.value, one.verdict, one.measured)
         for one in found
     )
     head = ("topic", "statement", "its figures", "here", "figures here")
     return Section(
-        "literature", "Literature",
+        "literature",
+        "Literature",
         (Prose(lead), Table("literature", "Statements of the literature.", head, rows, left=5)),
-    )  # fmt: skip
+    )

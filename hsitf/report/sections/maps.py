@@ -20,14 +20,21 @@ def section(material: Material) -> Section | None:
     if scene is None or not material.runs:
         return None
     images = [
-        Image("truth", "Ground truth.", thinned(colored(scene.labels, scene.classes)),
-              legend(scene.class_names))
-    ]  # fmt: skip
+        Image(
+            "truth",
+            "Ground truth.",
+            thinned(colored(scene.labels, scene.classes)),
+            legend(scene.class_names),
+        )
+    ]
     for number, (name, classes) in enumerate(material.maps, start=1):
         images.append(
-            Image(f"map-{number}", f"{name}: {_right(scene, classes)}",
-                  thinned(colored(np.minimum(classes, scene.classes), scene.classes)))
-        )  # fmt: skip
+            Image(
+                f"map-{number}",
+                f"{name}: {_right(scene, classes)}",
+                thinned(colored(np.minimum(classes, scene.classes), scene.classes)),
+            )
+        )
     ranked = sorted(material.runs, key=lambda run: -run.record.scores.oa)[:MOST]
     for number, run in enumerate(ranked, start=1):
         predicted = run.predicted()
@@ -41,13 +48,18 @@ def section(material: Material) -> Section | None:
         marks[test] = np.where(right[:, None], RIGHT, WRONG)
         shape = scene.labels.shape
         images += [
-            Image(f"test-{number}", f"{name}: what it names the test pixels "
-                  f"({percent(right.mean())} right).",
-                  thinned(colored(called.reshape(shape), scene.classes))),
-            Image(f"errors-{number}", f"{name}: right and wrong on the test pixels.",
-                  thinned(marks.reshape(*shape, 3)),
-                  ((RIGHT, "right"), (WRONG, "wrong"), (REST, "no test pixel"))),
-        ]  # fmt: skip
+            Image(
+                f"test-{number}",
+                f"{name}: what it names the test pixels ({percent(right.mean())} right).",
+                thinned(colored(called.reshape(shape), scene.classes)),
+            ),
+            Image(
+                f"errors-{number}",
+                f"{name}: right and wrong on the test pixels.",
+                thinned(marks.reshape(*shape, 3)),
+                ((RIGHT, "right"), (WRONG, "wrong"), (REST, "no test pixel")),
+            ),
+        ]
     if len(images) == 1:
         return None
     lead = "Where networks are right and where they are not."

@@ -18,9 +18,11 @@ SIDE = 600
 # Pixels whose spectra a correlation is counted from.
 SPECTRA = 20_000
 ZONES = (
-    ((70, 75, 82), "not used"), ((0, 114, 178), "training"), ((230, 159, 0), "validation"),
+    ((70, 75, 82), "not used"),
+    ((0, 114, 178), "training"),
+    ((230, 159, 0), "validation"),
     ((213, 94, 0), "test"),
-)  # fmt: skip
+)
 # Classes whose spectra a chart holds before its lines run into each other.
 MOST_LINES = 16
 
@@ -33,13 +35,24 @@ def section(material: Material) -> Section | None:
     scene = material.scene
     split = material.runs[0].split()
     images = (
-        Image("rgb", "Bands " + ", ".join(str(b + 1) for b in scene.rgb_bands) + " as a picture.",
-              thinned(picture(scene))),
-        Image("ground-truth", "Ground truth.", thinned(colored(scene.labels, scene.classes)),
-              legend(scene.class_names)),
-        Image("split", f"{split.kind} split, seed {split.seed}, guard of {split.guard} pixels.",
-              thinned(np.array([color for color, _ in ZONES], np.uint8)[split.zones()]), ZONES),
-    )  # fmt: skip
+        Image(
+            "rgb",
+            "Bands " + ", ".join(str(b + 1) for b in scene.rgb_bands) + " as a picture.",
+            thinned(picture(scene)),
+        ),
+        Image(
+            "ground-truth",
+            "Ground truth.",
+            thinned(colored(scene.labels, scene.classes)),
+            legend(scene.class_names),
+        ),
+        Image(
+            "split",
+            f"{split.kind} split, seed {split.seed}, guard of {split.guard} pixels.",
+            thinned(np.array([color for color, _ in ZONES], np.uint8)[split.zones()]),
+            ZONES,
+        ),
+    )
     with drawing.style():
         charts = (_spectra(scene), _correlation(scene))
     source = "generated" if described.synthetic else "measured"
@@ -49,8 +62,11 @@ def section(material: Material) -> Section | None:
         span = f", {min(described.wavelengths):.0f} to {max(described.wavelengths):.0f} nm"
     lead = f"{described.name}, {source}: {rows} x {cols} pixels, {bands} bands{span}."
     blocks: tuple[Block, ...] = (
-        Prose(lead), Gallery(images), _counts(scene, split), Gallery(charts),
-    )  # fmt: skip
+        Prose(lead),
+        Gallery(images),
+        _counts(scene, split),
+        Gallery(charts),
+    )
     return Section("scene", "Scene", blocks)
 
 
@@ -83,10 +99,14 @@ def _counts(scene: Scene, split: Split) -> Table:
     sets = [np.bincount(flat[pixels], minlength=scene.classes + 1)[1:] for pixels in split.sets]
     every = np.bincount(flat, minlength=scene.classes + 1)[1:]
     rows = tuple(
-        (name, number(count), *(number(part[place]) for part in sets),
-         percent(count / max(1, every.sum()), 1))
+        (
+            name,
+            number(count),
+            *(number(part[place]) for part in sets),
+            percent(count / max(1, every.sum()), 1),
+        )
         for place, (name, count) in enumerate(zip(scene.class_names, every.tolist(), strict=True))
-    )  # fmt: skip
+    )
     head = ("class", "labelled", "training", "validation", "test", "share")
     return Table("classes", "Labelled pixels by class and set.", head, rows)
 

@@ -52,18 +52,22 @@ def section(material: Material) -> Section | None:
     if study.study.left_out:
         rows = tuple((one.settings.text, one.reason) for one in study.study.left_out)
         blocks.append(
-            Table("impossible", f"Cells that cannot be ({len(rows)}).", ("cell", "why"), rows,
-                  left=2, folded=True)
-        )  # fmt: skip
+            Table(
+                "impossible",
+                f"Cells that cannot be ({len(rows)}).",
+                ("cell", "why"),
+                rows,
+                left=2,
+                folded=True,
+            )
+        )
     return Section("study", "Study", tuple(blocks))
 
 
 def _grid(study: StudyResults, name: str) -> _Grid:
     means = tuple(one for one in study.means if name in one.grids)
     names = [field.name for field in fields(Settings) if field.name not in _SILENT]
-    varied = tuple(
-        key for key in names if len({getattr(one.settings, key) for one in means}) > 1
-    )  # fmt: skip
+    varied = tuple(key for key in names if len({getattr(one.settings, key) for one in means}) > 1)
     return _Grid(name, means, varied)
 
 
@@ -111,9 +115,7 @@ def _charts(study: StudyResults, grid: _Grid, along: str) -> list[Chart]:
         by_network = {}
         for points in found:
             by_network.setdefault(points[0].settings.network, []).append(points)
-    return [
-        _chart(study, grid, along, network, points) for network, points in by_network.items()
-    ]  # fmt: skip
+    return [_chart(study, grid, along, network, points) for network, points in by_network.items()]
 
 
 def _chart(
@@ -127,11 +129,12 @@ def _chart(
         name = _name(group[-1].settings, grid, along, network)
         made.append(
             Line(
-                label(name), [_place(one, along, shares) for one in points],
+                label(name),
+                [_place(one, along, shares) for one in points],
                 [100 * one.values["oa"].mean for one in points],
                 [_half(one) for one in points],
             )
-        )  # fmt: skip
+        )
         reference = _reference(study, group[0].settings)
         if reference is not None and along != "target":
             references.append((label(name), 100 * reference))
@@ -148,8 +151,11 @@ def _chart(
     who = f", {network}" if network else ""
     generated = any(scene.synthetic for scene in study.study.scenes.values())
     synthetic = " (synthetic scene)" if generated else ""
-    return Chart(slug, f"{grid.name.replace('-', ' ').capitalize()}{who}: accuracy over "
-                 f"{xlabel}{synthetic}.", figure)  # fmt: skip
+    return Chart(
+        slug,
+        f"{grid.name.replace('-', ' ').capitalize()}{who}: accuracy over {xlabel}{synthetic}.",
+        figure,
+    )
 
 
 def _place(one: Mean, along: str, shares: bool) -> float:
@@ -186,8 +192,11 @@ def _reference(study: StudyResults, settings: Settings) -> float | None:
     for one in study.means:
         own = one.settings
         same = (own.network, own.scene, own.split, own.train) == (
-            settings.network, settings.scene, settings.split, settings.train,
-        )  # fmt: skip
+            settings.network,
+            settings.scene,
+            settings.split,
+            settings.train,
+        )
         if same and not (own.reduction or own.pruning or own.quantization):
             return one.values["oa"].mean
     return None
@@ -206,9 +215,15 @@ def _table(study: StudyResults, grid: _Grid, folded: bool) -> Table:
         agreement, saturated = values.get("agreement"), values.get("saturated")
         rows.append(
             (
-                own.network, own.reduction or "all", own.pruning or "-", own.quantization or "-",
+                own.network,
+                own.reduction or "all",
+                own.pruning or "-",
+                own.quantization or "-",
                 *((own.split,) if several else ()),
-                mean(values["oa"]), change, mean(values["aa"]), f"{values['kappa'].mean:.3f}",
+                mean(values["oa"]),
+                change,
+                mean(values["aa"]),
+                f"{values['kappa'].mean:.3f}",
                 mean(values["leakage"], 1),
                 "-" if agreement is None else mean(agreement),
                 "-" if saturated is None else mean(saturated),
@@ -216,21 +231,32 @@ def _table(study: StudyResults, grid: _Grid, folded: bool) -> Table:
                 size(measured.mean) if measured else "-",
                 f"{ms.mean:.3g}" if ms else "-",
             )
-        )  # fmt: skip
+        )
     tail = (
-        "OA, %", "change", "AA, %", "kappa", "leakage, %", "agreement, %", "saturated, %",
-        "parameters", "size", "ms",
-    )  # fmt: skip
+        "OA, %",
+        "change",
+        "AA, %",
+        "kappa",
+        "leakage, %",
+        "agreement, %",
+        "saturated, %",
+        "parameters",
+        "size",
+        "ms",
+    )
     columns = (*head, *(("split",) if several else ()), *tail)
     left = 5 if several else 4
     kept = [place for place in range(len(columns)) if place < 1 or _told(rows, place)]
     text = sum(place < left for place in kept)
     slug = re.sub(r"[^a-z0-9]+", "-", grid.name.lower())
     return Table(
-        f"grid-{slug}", f"{grid.name.replace('-', ' ').capitalize()}: all cells.",
+        f"grid-{slug}",
+        f"{grid.name.replace('-', ' ').capitalize()}: all cells.",
         tuple(columns[place] for place in kept),
-        tuple(tuple(row[place] for place in kept) for row in rows), text, folded,
-    )  # fmt: skip
+        tuple(tuple(row[place] for place in kept) for row in rows),
+        text,
+        folded,
+    )
 
 
 def _told(rows: Sequence[Sequence[str]], place: int) -> bool:

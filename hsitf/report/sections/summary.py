@@ -25,31 +25,35 @@ def _runs(material: Material) -> list[Block]:
     name, record = material.names[str(best.folder)], best.record
     facts = [
         Fact(
-            "overall accuracy", percent(record.scores.oa),
+            "overall accuracy",
+            percent(record.scores.oa),
             f"{name}, {record.split.test:,} test pixels",
         ),
         Fact("average accuracy", percent(record.scores.aa), f"kappa {record.scores.kappa:.3f}"),
         Fact(
-            "leakage", percent(record.split.leakage_patch, 1),
+            "leakage",
+            percent(record.split.leakage_patch, 1),
             f"{record.split.kind} split: test patches that share pixels with training patches",
         ),
         Fact("parameters", number(record.parameters), name),
-    ]  # fmt: skip
+    ]
     own = [one for one in material.bundles if one.record.run_sha256 == record.sha256]
     small = min(own, key=lambda one: one.record.bytes, default=None)
     if small is not None:
         made = small.record
         facts += [
             Fact(
-                "smallest file", size(made.bytes),
+                "smallest file",
+                size(made.bytes),
                 f"{made.variant}: {points(-made.oa_drop / 100)} points, agrees on "
                 f"{percent(made.agreement)}",
             ),
             Fact(
-                "one inference", f"{made.latency_ms.p50:.3g} ms",
+                "one inference",
+                f"{made.latency_ms.p50:.3g} ms",
                 f"{made.variant}, {made.latency_ms.engine}, {made.latency_ms.threads} thread(s)",
             ),
-        ]  # fmt: skip
+        ]
     return [Prose(_sentence(material, best)), Facts(tuple(facts))]
 
 
@@ -70,21 +74,23 @@ def _study(material: Material, study: StudyResults) -> list[Block]:
     best, values = max(done, key=lambda one: one[1].oa)
     facts = [
         Fact(
-            "cells", f"{len(study.done)} of {len(study.study.cells)}",
+            "cells",
+            f"{len(study.done)} of {len(study.study.cells)}",
             f"{len(study.failed)} failed, {len(study.pending)} pending, "
             f"{len(study.study.left_out)} impossible",
         ),
         Fact("best accuracy", percent(values.oa), best.settings.text),
-    ]  # fmt: skip
+    ]
     smallest = _smallest(done)
     if smallest is not None:
         record, worth, reference = smallest
         facts.append(
             Fact(
-                "smallest file within a point", size(worth.file_bytes or 0),
+                "smallest file within a point",
+                size(worth.file_bytes or 0),
                 f"{record.settings.text}: {percent(worth.oa)} (reference {percent(reference)})",
             )
-        )  # fmt: skip
+        )
     hours = sum(record.cpu_seconds for record in study.records) / 3600
     facts.append(Fact("processor time", f"{hours:.2f} h", study.study.processor))
     described = material.described
@@ -96,15 +102,13 @@ def _study(material: Material, study: StudyResults) -> list[Block]:
     return [Prose(lead), Facts(tuple(facts))]
 
 
-def _smallest(
-    done: list[tuple[CellRecord, Values]],
-) -> tuple[CellRecord, Values, float] | None:
+def _smallest(done: list[tuple[CellRecord, Values]]) -> tuple[CellRecord, Values, float] | None:
     """The smallest file that is within a point of its network on all bands, unpruned, in floats."""
     plain = {
         (record.settings.network, record.settings.split, record.settings.scene): values.oa
         for record, values in done
         if not is_changed(record.settings)
-    }  # fmt: skip
+    }
     found = []
     for record, values in done:
         own = record.settings
