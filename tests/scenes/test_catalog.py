@@ -8,7 +8,7 @@ import hsitf.scenes as scenes
 from hsitf.errors import DataError, InputError
 from hsitf.scenes.catalog import CATALOG, Entry, File, Form, Layout, Spectrum
 
-DATA = Path(__file__).parents[1] / "../shared/data"
+DATA = Path(__file__).parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data with real scenes")
 
 BY_NAME = {entry.name: entry for entry in CATALOG}

@@ -6,7 +6,7 @@ import pytest
 from hsitf.errors import DataError, InputError
 from hsitf.scenes.splits import INDIAN_PINES_DISJOINT, Split, SplitOptions, leakage, remap, split
 
-DATA = Path(__file__).parents[1] / "../shared/data"
+DATA = Path(__file__).parents[2] / "../shared/data"
 
 
 def fields(rows=40, cols=44):

@@ -1,0 +1,152 @@
+"""Records as JSON: written, read, checked, and brought up from an older schema."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hsitf.errors import DataError, HsitfError
+from hsitf.files import explained, replacing
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+# Raised when the meaning of a record's keys changes. Schema 2 has the field's words as keys;
+# records of schema 1 are read through the `formerly` names of each class.
+SCHEMA = 2
+_READABLE = (1, SCHEMA)
+
+T = TypeVar("T")
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+_FORMER: dict[type, dict[str, str]] = {}
+
+
+def formerly(**names: str) -> Callable[[type[T]], type[T]]:
+    """States what keys of a record class were called in schema 1, as `new="old"`.
+
+    Raises:
+        TypeError: The class has no such field: the key would never be found.
+    """
+
+    def decorate(kind: type[T]) -> type[T]:
+        fields = {field.name for field in dataclasses.fields(typing.cast(Any, kind))}
+        if odd := set(names) - fields:
+            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(odd))}")
+        _FORMER[kind] = {old: new for new, old in names.items()}
+        return kind
+
+    return decorate
+
+
+def write(record: object, path: Path) -> None:
+    """Writes a record as indented JSON, moved into place when complete.
+
+    Raises:
+        OutputError: The file cannot be written.
+        ValueError: The record holds a number that is none, which JSON cannot tell.
+    """
+    content = _adapter(type(record)).dump_python(record, mode="json")
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read(kind: type[T], path: Path) -> T:
+    """Reads a record of type `kind` from JSON.
+
+    Raises:
+        DataError: The file is missing, is not such a record, or is of another schema.
+    """
+    if not path.is_file():
+        raise DataError(
+            "no record", received=str(path), remedy="name a folder that hsitf wrote, or make it"
+        )
+    with explained(path):
+        text = path.read_bytes()
+    return parse(kind, text, str(path))
+
+
+def parse(kind: type[T], text: bytes, name: str) -> T:
+    """Reads a record of type `kind` from the text of a file, called `name` in messages.
+
+    Raises:
+        DataError: The text is not such a record, or is of a schema that is not known.
+    """
+    from pydantic import ValidationError
+
+    content = _content(text)
+    schema = content.get("schema", SCHEMA) if isinstance(content, dict) else SCHEMA
+    if schema not in _READABLE:
+        raise DataError(
+            f"{name} is of another version of hsitf",
+            received=f"schema {schema}",
+            allowed=f"schema {' or '.join(map(str, _READABLE))}",
+            remedy="read it with the version that wrote it, or make it again with this one",
+        )
+    if schema != SCHEMA:
+        content = _renamed(kind, content) | {"schema": SCHEMA}
+        text = json.dumps(content).encode()
+    try:
+        found: T = _adapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise _damaged(name, kind, f"{place}: {first['msg']}") from error
+    # What a class refuses of its own values is a damaged record here, not a wrong option.
+    except HsitfError as error:
+        raise _damaged(name, kind, error.what) from error
+    return found
+
+
+def _content(text: bytes) -> Any:
+    """The text's JSON; None where it is none, which validation then says in its own words."""
+    try:
+        return json.loads(text)
+    # Brackets within brackets without end exhaust the parser.
+    except (ValueError, RecursionError):
+        return None
+
+
+def _renamed(kind: Any, content: Any) -> Any:
+    """Content of schema 1 with the keys that its type has today, at every depth."""
+    if dataclasses.is_dataclass(kind) and isinstance(content, dict):
+        former = _FORMER.get(typing.cast("type", kind), {})
+        hints = typing.get_type_hints(kind)
+        named = {former.get(str(key), str(key)): value for key, value in content.items()}
+        return {key: _renamed(hints.get(key), value) for key, value in named.items()}
+    inner = typing.get_args(kind)
+    if isinstance(content, list) and inner:
+        kinds = [inner[0]] * len(content) if inner[-1] is Ellipsis or len(inner) == 1 else inner
+        return [_renamed(one, value) for one, value in zip(kinds, content, strict=False)]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        classes = [one for one in inner if dataclasses.is_dataclass(one)]
+        # Of several classes validation picks one by its keys, today's ones.
+        for one in classes:
+            content = _renamed(one, content)
+        return content
+    if isinstance(content, dict) and len(inner) == 2:
+        return {key: _renamed(inner[1], value) for key, value in content.items()}
+    return content
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """What checks records of a kind; made once, since a study reads thousands."""
+    from pydantic import TypeAdapter
+
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def _damaged(name: str, kind: type, reason: str) -> DataError:
+    return DataError(
+        f"{name} is not a {kind.__name__}",
+        received=reason,
+        remedy="make it again with this version of hsitf",
+    )
