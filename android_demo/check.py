@@ -41,7 +41,7 @@ def main() -> None:
     """Compiles and runs the tests with the fixtures that the command line names."""
     if len(sys.argv) != 2:
         raise BuildError(
-            "give the folder of the fixtures that tests/android/test_android.py writes"
+            "give the folder of fixtures that tests/android/test_android.py writes"
         )
     print(check(Path(sys.argv[1])))
 
