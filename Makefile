@@ -19,7 +19,7 @@ apk: $(BUNDLE) | $(VENV)/demo
 	$(BIN)/python android_demo/build.py $(BUNDLE) build/hsitf-demo.apk
 
 export/fields/cao/android-int8.zip: | $(VENV)/demo
-	$(BIN)/python -m hsitf.export --model cao --int8 --dense 32 --android
+	$(BIN)/python -m hsitf.export --model cao --int8 --tile 32 --android
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m "not slow"
@@ -33,15 +33,15 @@ lint: $(VENV)/test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-$(VENV)/demo: requirements.txt
+$(VENV)/demo: requirements.txt constraints.txt
 	$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info[:2] <= (3, 13) or \
 	    sys.exit("hsitf needs Python 3.10 to 3.13, not %d.%d; name one: make PYTHON=..." % sys.version_info[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
 	touch $@
 
 $(VENV)/test: $(VENV)/demo pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' -c constraints.txt
 	touch $@
 
 clean:

@@ -40,9 +40,7 @@ _DROPPED = {1, 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF}
 def main() -> None:
     """Compiles and runs the tests with the fixtures that the command line names."""
     if len(sys.argv) != 2:
-        raise BuildError(
-            "give the folder of fixtures that tests/android/test_android.py writes"
-        )
+        raise BuildError("give the folder of fixtures that tests/android/test_android.py writes")
     print(check(Path(sys.argv[1])))
 
 

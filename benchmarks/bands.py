@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 
 from hsitf import bands
-from hsitf.bands import Sample
+from hsitf.bands import TrainingSpectra
 from hsitf.cost import cost
 from hsitf.errors import HsitfError
 from hsitf.export.bundle import GOLDEN
 from hsitf.export.pipeline import export
-from hsitf.export.request import Request
+from hsitf.export.request import ExportRequest
 from hsitf.export.variants import variant
 from hsitf.lower import lower
-from hsitf.lower.fused import fused
-from hsitf.measure import forget_peak, interleaved, peak_memory, processor
+from hsitf.lower.preprocessing import fold_preprocessing
+from hsitf.measure import interleaved, peak_memory, processor, reset_peak_memory
 from hsitf.progress import Silent
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
@@ -42,10 +42,12 @@ def pca() -> None:
     spectra = generator.normal(size=(ROWS * COLS, 20)).astype(np.float32) @ mixing
     spectra += generator.standard_normal(spectra.shape, dtype=np.float32)
     size = spectra.nbytes
-    forget_peak()
+    reset_peak_memory()
     before = peak_memory()
     start = time.perf_counter()
-    reducer = bands.fit("pca:30", Sample(spectra, np.empty(0, np.int32), 0), lambda: spectra)
+    reducer = bands.fit(
+        "pca:30", TrainingSpectra(spectra, np.empty(0, np.int32), 0), lambda: spectra
+    )
     fitted = time.perf_counter()
     fitting = peak_memory() - before
     reduced = reducer.apply(spectra)
@@ -74,10 +76,10 @@ def files(runs: list[Path], data_dir: str | None) -> None:
                     continue
                 key = f"{run.record.plan.network} {run.record.plan.bands or 'all'} {name} {fuse}"
                 root = Path(folder) / f"{number}-{name}-{fuse}"
-                request = Request(
+                request = ExportRequest(
                     (variant(name),),
                     max_drop=100.0 if name != "int8" else 0.5,
-                    fuse=fuse,
+                    fold_preprocessing=fuse,
                     root=root,
                 )
                 try:
@@ -96,7 +98,7 @@ def files(runs: list[Path], data_dir: str | None) -> None:
                         f"{100 * record.oa_keras:.2f}",
                         f"{0 - record.oa_drop:+.2f}",
                         _macs(run, choice, fuse),
-                        "; ".join(record.means),
+                        "; ".join(record.applied_techniques),
                     ]
                 )
         times = interleaved(actions)
@@ -112,7 +114,7 @@ def files(runs: list[Path], data_dir: str | None) -> None:
 
 def _macs(run: Run, choice: SceneChoice, fuse: bool) -> str:
     data, network = run.data(choice), run.network()
-    whole = fused(network, data.normalizer, data.reducer) if fuse else network
+    whole = fold_preprocessing(network, data.normalizer, data.reducer) if fuse else network
     return f"{cost(lower(whole, 1)).macs:,}"
 
 

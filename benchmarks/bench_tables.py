@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hsitf import records
 from hsitf.bench import report
-from hsitf.bench.measured import Bench
+from hsitf.bench.measurement import BenchResult
 from hsitf.files import replacing
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -34,17 +34,17 @@ SHOWN = (
 )
 
 
-def tables(found: Bench) -> str:
+def tables(found: BenchResult) -> str:
     """The table of times in Markdown, with its notes."""
-    head, rows, _ = report.grids(found)[0]
+    head, rows, _ = report.tables_of(found)[0]
     places = [head.index(name) for name in SHOWN]
     narrow = [tuple(row[place] for place in places) for row in rows]
-    return "\n\n".join([report.marked(SHOWN, narrow), "\n".join(report.notes(found))])
+    return "\n\n".join([report.markdown_table(SHOWN, narrow), "\n".join(report.notes(found))])
 
 
-def others(found: Bench) -> list[str]:
+def others(found: BenchResult) -> list[str]:
     """The other tables in Markdown, each with the command that made it."""
-    made = [report.marked(head, rows) for head, rows, _ in report.grids(found)[1:]]
+    made = [report.markdown_table(head, rows) for head, rows, _ in report.tables_of(found)[1:]]
     return [*made, f"`{found.command}`"]
 
 
@@ -53,7 +53,7 @@ def main(document: str, *sources: str) -> None:
     path = Path(document)
     text = path.read_text(encoding="utf-8")
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    benches = [records.read(Bench, Path(source)) for source in sources]
+    benches = [records.read(BenchResult, Path(source)) for source in sources]
     made = "\n\n".join([tables(benches[0]), *(part for one in benches for part in others(one))])
     with replacing(path) as temporary:
         temporary.write_text(f"{before}{BEGIN}\n\n{made}\n\n{END}{after}", encoding="utf-8")

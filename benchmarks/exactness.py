@@ -19,9 +19,9 @@ import numpy as np
 
 from hsitf import zoo
 from hsitf.errors import InputError
-from hsitf.prune import Cutting, Ranking, Samples, choose, masked, rank, thin
+from hsitf.prune import PruningConfig, Ranking, Samples, masked, rank, select, thin
 from hsitf.prune.criteria import CRITERIA
-from hsitf.tables import aligned
+from hsitf.tables import format_table
 
 RATIOS = (0.1, 0.5, 0.9)
 CLASSES = 5
@@ -47,9 +47,9 @@ def errors(model: keras.Model, ranking: Ranking, x: np.ndarray) -> tuple[list[fl
     """By ratio the largest relative difference; and whether something was left alone."""
     found, approximate = [], False
     for ratio in RATIOS:
-        plan = choose(ranking, Cutting(ratio))
+        plan = select(ranking, PruningConfig(ratio))
         if plan.approximate:
-            approximate, plan = True, choose(ranking, Cutting(ratio, exact=True))
+            approximate, plan = True, select(ranking, PruningConfig(ratio, exact=True))
         expected = keras.ops.convert_to_numpy(masked(model, plan)(x))
         received = keras.ops.convert_to_numpy(thin(model, plan)(x))
         largest = max(1.0, float(np.abs(expected).max()))
@@ -88,7 +88,7 @@ def main() -> None:
     for name in sys.argv[1:] or zoo.names():
         rows += lines(name)
         print(f"{name}: done", file=sys.stderr, flush=True)
-    print(aligned(("network", "criterion", *(f"{r:g}" for r in RATIOS)), rows, left=2))
+    print(format_table(("network", "criterion", *(f"{r:g}" for r in RATIOS)), rows, text_columns=2))
     worst = max(float(cell) for row in rows for cell in row[2:] if cell != "-")
     print(f"Largest: {worst:.0e}.")
     sys.exit(0 if worst <= 1e-5 else 1)

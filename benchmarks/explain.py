@@ -1,4 +1,4 @@
-"""Does a thinned network still look where it did, and are the bands it looks at worth choosing?
+"""Similarity of explanations before and after pruning, and band selection by importance.
 
     PYTHONPATH=. python benchmarks/explain.py pruning SCENE [--data-dir DIR] [--model cao]
         [--reductions pca:30,nmf:30]
@@ -27,7 +27,7 @@ import numpy as np
 
 from hsitf import records
 from hsitf.explain.record import ExplanationRecord
-from hsitf.figures import BLUE, VERMILION, dress, page, save
+from hsitf.figures import BLUE, VERMILION, new_figure, save, style_axes
 from hsitf.runs import MODELS, RECORD, Run
 
 REDUCTIONS = ("pca:30", "nmf:30")
@@ -95,7 +95,7 @@ def _folder(model: str, scene: Sequence[str], name: str) -> Path:
 
 def pruning(model: str, scene: Sequence[str], reductions: Sequence[str]) -> None:
     """Prints a table of accuracy and similarity, and draws both."""
-    figure = page(4.5 * len(reductions), 3.6)
+    figure = new_figure(4.5 * len(reductions), 3.6)
     parts = figure.subplots(1, len(reductions), sharey=True, squeeze=False)[0]
     print("| bands | channels removed | parameters | OA | bands alike | maps alike |")
     print("|---|---|---|---|---|---|")
@@ -112,9 +112,9 @@ def pruning(model: str, scene: Sequence[str], reductions: Sequence[str]) -> None
         alike = [
             [
                 np.mean([getattr(one, kind) or 0.0 for one in variant.similarity])
-                for variant in record.variants
+                for variant in record.sources
             ]
-            for kind in ("rank", "structure")
+            for kind in ("rank_correlation", "ssim")
         ]
         for row in zip(ratios, runs, *alike, strict=True):
             ratio, run, *numbers = row
@@ -150,7 +150,7 @@ def _draw(axes, ratios, accuracies, alike) -> None:
     )
     axes.set_xlabel("channels removed (%)")
     axes.set_ylim(0, 1.02)
-    dress(axes)
+    style_axes(axes)
 
 
 def bands(model: str, scene: Sequence[str], epochs: int) -> None:
@@ -167,7 +167,7 @@ def bands(model: str, scene: Sequence[str], epochs: int) -> None:
             *scene[2:],
             "--top",
             str(count),
-            "--apart",
+            "--min-distance",
             str(APART[count]),
         )
         chosen = re.findall(r"select:[\d,]+", told)[-1]

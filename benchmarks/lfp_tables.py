@@ -22,8 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from hsitf import zoo
 from hsitf.cost import cost
 from hsitf.measure import peak_memory
-from hsitf.prune import Cutting, plan, thin
-from hsitf.tables import aligned
+from hsitf.prune import PruningConfig, plan, thin
+from hsitf.tables import format_table
 
 
 class Row(NamedTuple):
@@ -91,7 +91,7 @@ def line(row: Row) -> tuple[tuple[str, ...], bool]:
     """What is left of a network, and whether it is as near to the paper as it has to be."""
     model = zoo.build(row.network, bands=3, classes=row.classes)
     begin = time.perf_counter()
-    smaller = thin(model, plan(model, "l1", Cutting(ratios=by_layer(row))))
+    smaller = thin(model, plan(model, "l1", PruningConfig(ratios=by_layer(row))))
     seconds = time.perf_counter() - begin
     before, after = cost(model), cost(smaller)
     counts = [trainable(network) for network in (model, smaller)]
@@ -136,7 +136,7 @@ def main() -> None:
         "s",
     )
     lines, near = zip(*map(line, chosen), strict=True)
-    print(aligned(head, lines))
+    print(format_table(head, lines))
     print(f"s: seconds to plan and thin. Peak memory {peak_memory() / 1e9:.2f} GB.")
     sys.exit(0 if all(near) else 1)
 

@@ -1,12 +1,12 @@
-"""How much lowering is worth: the same network converted as it is and lowered, in one run.
+"""Speed-up by lowering: the same network converted directly and lowered, in one run.
 
     PYTHONPATH=. python benchmarks/lowering.py [--bands 200] [--threads 1] [NETWORK ...]
 
 Prints the median time of one patch for each file and the ratios. "plain" is what
 `TFLiteConverter.from_keras_model` makes of the network, "static" the same with its batch fixed to
 one, "lowered" what hsitf exports. Weights are random: they do not
-change how long an inference takes. The files are timed in turns, so that a slow moment of the
-machine strikes all of them.
+change how long an inference takes. The files are timed in turn, so that load on the machine
+affects all of them alike.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hsitf import contents, zoo
+from hsitf import inspection, zoo
 from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
 from hsitf.measure import interleaved, processor
 from hsitf.runtimes import LiteRT
-from hsitf.tables import aligned
+from hsitf.tables import format_table
 
 KINDS = ("float32", "int8")
 
@@ -60,8 +60,8 @@ def measure(name: str, bands: int, classes: int, threads: int, folder: Path) -> 
             name,
             key,
             f"{files[key].stat().st_size:,}",
-            str(sum(operator.count for operator in contents.tflite(files[key]).operators)),
-            f"{contents.tflite(files[key]).integer_share:.2f}",
+            str(sum(operator.count for operator in inspection.tflite(files[key]).operators)),
+            f"{inspection.tflite(files[key]).integer_share:.2f}",
             f"{times[key]:.3f}",
             f"{times['plain, ' + key.split(', ')[1]] / times[key]:.2f}",
             f"{times['static, ' + key.split(', ')[1]] / times[key]:.2f}",
@@ -97,7 +97,7 @@ def main() -> None:
             for row in measure(name, options.bands, options.classes, options.threads, Path(folder))
         ]
     print(f"{processor()}, {options.threads} thread(s), median of one patch")
-    print(aligned(head, rows, left=2))
+    print(format_table(head, rows, text_columns=2))
 
 
 if __name__ == "__main__":

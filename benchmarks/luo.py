@@ -18,12 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from hsitf import zoo
 from hsitf.cost import cost
-from hsitf.export.convert import plain_size
+from hsitf.export.convert import float32_size
+from hsitf.log_silencing import suppressed_output
 from hsitf.lower import lower
 from hsitf.measure import peak_memory
-from hsitf.prune import Cutting, plan, thin
-from hsitf.quiet import quietly
-from hsitf.tables import aligned
+from hsitf.prune import PruningConfig, plan, thin
+from hsitf.tables import format_table
 
 KEPT = {"conv1": (90, 32), "conv2": (64, 22)}
 # As the study took its sizes: the classes of Indian Pines, "undefined" among them.
@@ -35,7 +35,7 @@ def main() -> None:
     model = zoo.build("luo", bands=BANDS, classes=CLASSES)
     ratios = {name: 1 - kept / width for name, (width, kept) in KEPT.items()}
     begin = time.perf_counter()
-    chosen = plan(model, "l1", Cutting(ratios=ratios))
+    chosen = plan(model, "l1", PruningConfig(ratios=ratios))
     smaller = thin(model, chosen)
     seconds, peak = time.perf_counter() - begin, peak_memory()
     for name, (_, kept) in KEPT.items():
@@ -48,13 +48,13 @@ def main() -> None:
             path = Path(folder) / "network.keras"
             network.save(path)
             saved = path.stat().st_size
-        with quietly():
-            converted = plain_size(lower(network))
+        with suppressed_output():
+            converted = float32_size(lower(network))
         found = cost(network)
         cells = [found.parameters, found.macs, 4 * found.parameters, saved, converted]
         rows.append((name, *(f"{value:,}" for value in cells)))
     head = ("luo", "parameters", "MACs", "weights, bytes", ".keras, bytes", ".tflite, bytes")
-    print(aligned(head, rows))
+    print(format_table(head, rows))
     print(f"Planned and thinned in {seconds:.1f} s; peak memory until then {peak / 1e9:.2f} GB.")
     print("Approximate:", "; ".join(chosen.approximate) + ".")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from hsitf import zoo
 from hsitf.cost import cost
-from hsitf.tables import aligned
+from hsitf.tables import format_table
 
 # Where a paper reduces its scene first, and where it looks at pictures.
 REDUCED = {"roy": 30}
@@ -35,7 +35,7 @@ def row(name: str) -> tuple[str, ...]:
 def main() -> None:
     """Prints the table."""
     head = ("network", "patch", "classes", "parameters", "multiply-accumulates")
-    print(aligned(head, [row(name) for name in zoo.names()]))
+    print(format_table(head, [row(name) for name in zoo.names()]))
 
 
 if __name__ == "__main__":

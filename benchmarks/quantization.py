@@ -1,16 +1,15 @@
-"""What quantization costs and saves, for trained networks, as Markdown tables.
+"""Accuracy and size of quantized files of trained networks, as Markdown tables.
 
     PYTHONPATH=. python benchmarks/quantization.py drops RUN ... [--data-dir DIR] [--bound 0.5]
-    PYTHONPATH=. python benchmarks/quantization.py means RUN ... [--data-dir DIR]
+    PYTHONPATH=. python benchmarks/quantization.py techniques RUN ... [--data-dir DIR]
     PYTHONPATH=. python benchmarks/quantization.py sizes RUN ... [--data-dir DIR]
-    PYTHONPATH=. python benchmarks/quantization.py triples RUN ... [--data-dir DIR] [--most 2000]
+    PYTHONPATH=. python benchmarks/quantization.py triples RUN ... [--max-samples 2000]
 
-`drops`: overall accuracy lost by the converter's own int8 file, and by the one that keeps a bound,
-with the means that it took. `means`: the loss, and the agreement with the float network, as
-converted, with biases corrected, with channels equalized, and with both. `sizes`: bytes of every
-kind of file over those of the float file of its format. `triples`: loss in few bits of activations,
-weights and accumulators, simulated.
-A RUN is a folder that `python -m hsitf.train` wrote.
+`drops`: accuracy drop of the converter's own int8 file, and of the file within a bound, with the
+techniques that it uses. `techniques`: accuracy drop and agreement with the float network of the
+converter's own file, with bias correction, with equalization, and with both. `sizes`: bytes of
+every variant over those of the float file of its format. `triples`: accuracy drop at bit widths of
+activations, weights and accumulators, simulated.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from pathlib import Path
 from hsitf.errors import HsitfError
 from hsitf.export.bundle import Bundle
 from hsitf.export.pipeline import export
-from hsitf.export.request import Request
+from hsitf.export.request import ExportRequest
 from hsitf.export.variants import variant
 from hsitf.progress import Silent
-from hsitf.quantize.report import place
-from hsitf.quantize.request import Order, triples
+from hsitf.quantize.bit_study import run_bit_study
+from hsitf.quantize.report import study_path
+from hsitf.quantize.request import BitStudyRequest, parse_bit_triples
 from hsitf.quantize.schemes import Scheme
-from hsitf.quantize.study import study
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 
@@ -64,7 +63,7 @@ TRIPLES = (
 
 
 def drops(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
-    """Of one network: scene, loss of the plain int8 file, loss and means of the bounded one."""
+    """Scene, drop of the converter's int8 file, drop and techniques of the bounded one."""
     float_oa, cells = "", []
     for bound in (100.0, given.bound):
         bundles, refused = exported(run, ("int8",), choice, bound if bound < 100 else None)
@@ -75,11 +74,11 @@ def drops(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str
         float_oa = f"{100 * record.oa_keras:.2f}"
         cells.append(f"{0 - record.oa_drop:+.2f}")
         if bound < 100:
-            cells.append("; ".join(record.means) or "none needed")
+            cells.append("; ".join(record.applied_techniques) or "none needed")
     return run.record.scene.name, float_oa, *cells
 
 
-def means(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
+def techniques(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
     """Of one network: change of accuracy and agreement in percent, by what costs nothing in use."""
     cells = []
     for equalize, correct in ((False, False), (False, True), (True, False), (True, True)):
@@ -106,9 +105,9 @@ def sizes(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str
 
 def bits(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str, ...]:
     """Of one network: accuracy lost by triples of bits."""
-    order = Order(Scheme("channel", "symmetric", "min-max"), given.most)
-    path = place(run, "bits", order).with_suffix(".json")
-    found = study(run, triples(TRIPLES, None), order, path, Silent(), choice)
+    order = BitStudyRequest(Scheme("channel", "symmetric", "min-max"), given.max_samples)
+    path = study_path(run, "bits", order).with_suffix(".json")
+    found = run_bit_study(run, parse_bit_triples(TRIPLES, None), order, path, Silent(), choice)
     by_bits = {str(cell.bits): cell.oa for cell in found.cells}
     changes = [f"{100 * (by_bits[text] - found.oa):+.1f}" for text in TRIPLES]
     return found.scene, f"{100 * found.oa:.2f}", *changes
@@ -117,18 +116,21 @@ def bits(run: Run, choice: SceneChoice, given: argparse.Namespace) -> tuple[str,
 def exported(
     run: Run, names: Sequence[str], choice: SceneChoice, bound: float | None, **options: bool
 ) -> tuple[list[Bundle], list[HsitfError]]:
-    """Files of a network, in a folder that goes."""
+    """Exported files of a network, in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         kinds = tuple(map(variant, names))
-        request = Request(kinds, max_drop=bound, root=Path(folder), **options)
+        request = ExportRequest(kinds, max_drop=bound, root=Path(folder), **options)
         bundles, refused = export(run, request, Silent(), choice)
     return bundles, list(refused)
 
 
 Row = Callable[[Run, SceneChoice, argparse.Namespace], tuple[str, ...]]
 TABLES: dict[str, tuple[Row, tuple[str, ...]]] = {
-    "drops": (drops, ("scene", "float OA", "int8 change", "with the bound", "by")),
-    "means": (means, ("scene", "as converted", "--correct-bias", "--equalize", "both")),
+    "drops": (drops, ("scene", "float OA", "int8 change", "with the bound", "techniques")),
+    "techniques": (
+        techniques,
+        ("scene", "converter alone", "--correct-bias", "--equalize", "both"),
+    ),
     "sizes": (sizes, ("scene", "float32, bytes", *FLOAT_OF)),
     "triples": (bits, ("scene", "float OA", *TRIPLES)),
 }
@@ -141,7 +143,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--data-dir")
     parser.add_argument("--bound", type=float, default=0.5)
-    parser.add_argument("--most", type=int, default=2000)
+    parser.add_argument("--max-samples", type=int, default=2000)
     given = parser.parse_args()
     row, head = TABLES[given.table]
     columns = ("network", *head)

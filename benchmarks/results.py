@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hsitf.errors import HsitfError
-from hsitf.sweep.literature import FAILS, HOLDS, STATEMENTS, UNKNOWN, Judged, judged
-from hsitf.sweep.record import Mean, StudyResults
+from hsitf.sweep.literature import CLAIMS, FAILS, HOLDS, UNKNOWN, CheckedClaim, check_claims
+from hsitf.sweep.record import CellMean, StudyResults
 
 Table = list[Sequence[str]]
 # What a fine curve is along: cells of these grids differ in one setting.
 CURVES = (
     (
-        "Fewer bands",
+        "Band reduction",
         (
             "extraction",
             "extraction-curve",
@@ -34,9 +34,9 @@ CURVES = (
             "selection",
         ),
     ),
-    ("Single weights go", ("fine",)),
-    ("Channels go", ("coarse",)),
-    ("Bands, then weights, then bits", ("pipelines",)),
+    ("Unstructured pruning", ("fine",)),
+    ("Structured pruning", ("coarse",)),
+    ("Band reduction, then pruning, then quantization", ("pipelines",)),
 )
 
 
@@ -99,7 +99,9 @@ def _scenes(studies: Sequence[StudyResults]) -> list[str]:
     lines = []
     for scene in {_name(results): results for results in studies}.values():
         (one,) = scene.study.scenes.values()
-        kind = "synthetic: its numbers say nothing of a real scene" if one.synthetic else "measured"
+        kind = (
+            "synthetic: its numbers do not apply to a real scene" if one.synthetic else "measured"
+        )
         rows, cols, bands = one.shape
         lines.append(
             f"- `{one.name}`: {rows} x {cols} pixels, {bands} bands, {len(one.class_names)} "
@@ -107,17 +109,17 @@ def _scenes(studies: Sequence[StudyResults]) -> list[str]:
         )
     lines += [
         "",
-        "Quick studies train for fewer epochs than the papers and once, so that figures have "
-        "no intervals; splits are disjoint unless said otherwise. They say what minutes give, and "
-        "which statements of the literature show already then.",
+        "Quick studies train once and for fewer epochs than the papers, so there are no "
+        "intervals; splits are disjoint unless stated otherwise. They show what a few minutes of "
+        "training reach, and which claims of the literature already hold then.",
     ]
     return lines
 
 
 def _literature(group: Sequence[StudyResults]) -> list[str]:
-    """All statements, with a verdict a scene."""
-    verdicts = [judged(results) for results in group]
-    lines = ["### The literature's statements", ""]
+    """All claims, with a verdict for each scene."""
+    verdicts = [check_claims(results) for results in group]
+    lines = ["### Claims of the literature", ""]
     lines += [
         f"`{_name(results)}`: {_count(found, HOLDS)} hold, {_count(found, FAILS)} do not, "
         f"{_count(found, UNKNOWN)} are not measured by the quick study.  "
@@ -129,19 +131,19 @@ def _literature(group: Sequence[StudyResults]) -> list[str]:
         "most test patches share pixels with training patches, and of six runs of full length.",
         "",
     ]
-    head = ["", "statement", "literature", "checked", *map(_name, group)]
+    head = ["", "claim", "literature", "checked", *map(_name, group)]
     rows: Table = []
-    for number, statement in enumerate(STATEMENTS):
+    for number, claim in enumerate(CLAIMS):
         cells = [_verdict(found[number]) for found in verdicts]
-        rows.append((statement.topic, statement.text, statement.value, statement.check, *cells))
+        rows.append((claim.topic, claim.text, claim.value, claim.criterion, *cells))
     return [*lines, *_markdown(head, rows), ""]
 
 
-def _count(found: Sequence[Judged], verdict: str) -> int:
+def _count(found: Sequence[CheckedClaim], verdict: str) -> int:
     return sum(one.verdict == verdict for one in found)
 
 
-def _verdict(one: Judged) -> str:
+def _verdict(one: CheckedClaim) -> str:
     if one.verdict == UNKNOWN:
         return UNKNOWN
     return f"**{one.verdict}**: {one.measured}"
@@ -156,15 +158,15 @@ def _study(results: StudyResults) -> list[str]:
         "",
         f"{len(results.done)} cells, {seconds / 60:.0f} minutes of processor time "
         f"({results.study.processor}); {len(results.failed)} failed, "
-        f"{len(results.study.left_out)} cannot be"
+        f"{len(results.study.left_out)} impossible"
         + (f", {len(results.pending)} have not been run." if results.pending else "."),
         "",
     ]
     lines += [f"- failed: {one.settings.text}: {one.message}" for one in results.failed]
-    lines += [f"- cannot be: {one.settings.text}: {one.reason}" for one in results.study.left_out]
+    lines += [f"- impossible: {one.settings.text}: {one.reason}" for one in results.study.left_out]
     plain = [m for m in results.means if not m.settings.variant and not m.settings.bits]
     networks = [m for m in plain if not m.settings.bands and not m.settings.measure]
-    lines += ["", "Networks as they are:", "", *_networks(networks), ""]
+    lines += ["", "Trained networks without compression:", "", *_networks(networks), ""]
     if files := [m for m in results.means if m.settings.variant]:
         lines += ["Files:", "", *_files(files), ""]
     if bits := [
@@ -172,7 +174,12 @@ def _study(results: StudyResults) -> list[str]:
         for m in results.means
         if m.settings.bits and not m.settings.measure and not m.settings.bands
     ]:
-        lines += ["Few bits, OA in % (change in points on the same pixels):", "", *_bits(bits), ""]
+        lines += [
+            "Simulated bits, OA in % (change in points on the same pixels):",
+            "",
+            *_bits(bits),
+            "",
+        ]
     for title, grids in CURVES:
         means = [m for m in plain if set(grids) & set(m.grids) and m not in networks]
         if means:
@@ -189,16 +196,18 @@ def _study(results: StudyResults) -> list[str]:
     return lines
 
 
-def _oa(mean: Mean) -> str:
+def _oa(mean: CellMean) -> str:
     one = mean.values["oa"]
-    return f"{100 * one.mean:.2f}" + ("" if math.isnan(one.half) else f" ± {100 * one.half:.2f}")
+    return f"{100 * one.mean:.2f}" + (
+        "" if math.isnan(one.half_width) else f" ± {100 * one.half_width:.2f}"
+    )
 
 
-def _value(mean: Mean, name: str, spell: str, scale: float = 1.0) -> str:
+def _value(mean: CellMean, name: str, spell: str, scale: float = 1.0) -> str:
     return format(scale * mean.values[name].mean, spell) if name in mean.values else ""
 
 
-def _networks(means: Sequence[Mean]) -> list[str]:
+def _networks(means: Sequence[CellMean]) -> list[str]:
     head = (
         "network",
         "split",
@@ -235,7 +244,7 @@ def _networks(means: Sequence[Mean]) -> list[str]:
     return _markdown(head, rows)
 
 
-def _files(means: Sequence[Mean]) -> list[str]:
+def _files(means: Sequence[CellMean]) -> list[str]:
     head = (
         "network",
         "bands",
@@ -266,12 +275,12 @@ def _files(means: Sequence[Mean]) -> list[str]:
     return _markdown(head, rows)
 
 
-def _change(mean: Mean) -> str:
+def _change(mean: CellMean) -> str:
     before = mean.values.get("oa_before")
     return "" if before is None else f"{100 * (mean.values['oa'].mean - before.mean):+.2f}"
 
 
-def _bits(means: Sequence[Mean]) -> list[str]:
+def _bits(means: Sequence[CellMean]) -> list[str]:
     networks = list(dict.fromkeys(mean.settings.network for mean in means))
     found = {(m.settings.network, m.settings.bits): m for m in means}
     rows = []
@@ -283,14 +292,14 @@ def _bits(means: Sequence[Mean]) -> list[str]:
     return _markdown(("activations, weights, accumulators", *(f"`{n}`" for n in networks)), rows)
 
 
-def _changes(means: Sequence[Mean], networks: Sequence[Mean]) -> list[str]:
+def _changes(means: Sequence[CellMean], networks: Sequence[CellMean]) -> list[str]:
     reference = {(m.settings.network, m.settings.split): m for m in networks}
     head = (
         "network",
         "bands",
         "pruned",
-        "weights gone",
-        "weights left",
+        "sparsity",
+        "nonzero weights",
         "MACs",
         "OA, %",
         "kappa",
@@ -307,7 +316,7 @@ def _changes(means: Sequence[Mean], networks: Sequence[Mean]) -> list[str]:
                 f"`{own.network}`",
                 own.reduction or "all",
                 own.pruning,
-                _value(m, "zeros", ".1%") if own.measure else "",
+                _value(m, "sparsity", ".1%") if own.measure else "",
                 _value(m, "nonzero", ",.0f"),
                 _value(m, "macs", ",.0f"),
                 _oa(m),

@@ -26,13 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import zoo
-from hsitf.data import Data, prepare
+from hsitf.data import SceneData, prepare
 from hsitf.measure import processor
 from hsitf.scenes.splits import SplitOptions
 from hsitf.scenes.synthetic import fields
-from hsitf.tables import aligned
-from hsitf.train.devices import devices, gpu_memory
-from hsitf.train.gather import gathering, views
+from hsitf.tables import format_table
+from hsitf.train.devices import gpu_memory, list_devices
+from hsitf.train.gather import gather_model, patch_views
 from hsitf.train.loop import optimizer
 
 NETWORKS = ("hu", "cao", "he", "li", "hamida")
@@ -42,7 +42,9 @@ WAYS = ("gathered", "stored", "sliced")
 class Slices(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches sliced patch by patch in a worker."""
 
-    def __init__(self, data: Data, pixels: NDArray[np.int64], batch: int, labelled: bool) -> None:
+    def __init__(
+        self, data: SceneData, pixels: NDArray[np.int64], batch: int, labelled: bool
+    ) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=10)
         self._data, self._pixels, self._batch, self._labelled = data, pixels, batch, labelled
 
@@ -75,20 +77,20 @@ def measured(name: str, rounds: int, samples: int) -> list[tuple[str, ...]]:
     facts = zoo.network(name)
     data = prepare(fields(seed=0), SplitOptions(kind="random", patch=facts.patch, train=0.8))
     pixels = np.resize(data.split.train, samples)
-    batch = facts.recipe.batch
-    patches, classes = data.patches.cut(pixels), data.targets(pixels)
+    batch = facts.recipe.batch_size
+    patches, classes = data.patches.extract(pixels), data.targets(pixels)
     models = {way: zoo.build(name, bands=data.bands, classes=data.scene.classes) for way in WAYS}
-    models["gathered"] = gathering(models["gathered"], data.patches)
+    models["gathered"] = gather_model(models["gathered"], data.patches)
     for model in models.values():
         compiled(model, name)
     options = {"batch_size": batch, "verbose": 0, "shuffle": False}
     fits: dict[str, Callable[[], object]] = {
-        "gathered": lambda: models["gathered"].fit(views(pixels), classes, **options),
+        "gathered": lambda: models["gathered"].fit(patch_views(pixels), classes, **options),
         "stored": lambda: models["stored"].fit(patches, classes, **options),
         "sliced": lambda: models["sliced"].fit(Slices(data, pixels, batch, True), verbose=0),
     }
     looks: dict[str, Callable[[], object]] = {
-        "gathered": lambda: models["gathered"].predict(views(pixels), 256, verbose=0),
+        "gathered": lambda: models["gathered"].predict(patch_views(pixels), 256, verbose=0),
         "stored": lambda: models["stored"].predict(patches, 256, verbose=0),
         "sliced": lambda: models["sliced"].predict(Slices(data, pixels, 256, False), verbose=0),
     }
@@ -130,14 +132,14 @@ def main() -> None:
     given = parser.parse_args()
     head = ("network", "patches", "samples/s", "time", "patch MB", "cube MB", "predicted pixels/s")
     rows = [line for name in given.networks for line in measured(name, given.rounds, given.samples)]
-    print(aligned(head, rows, left=2))
+    print(format_table(head, rows, text_columns=2))
     backend = keras.backend.backend()
-    where = ", ".join(devices("gpu")) or processor()
+    where = ", ".join(list_devices("gpu")) or processor()
     print(
         f"Keras {keras.__version__}, {backend}; {where}; time: of gathered. "
         f"{given.samples} samples, medians of {given.rounds} interleaved rounds."
     )
-    if devices("gpu"):
+    if list_devices("gpu"):
         print(f"Peak GPU memory {gpu_memory() / 1e9:.2f} GB.")
 
 

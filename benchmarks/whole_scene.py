@@ -24,17 +24,17 @@ import keras
 import numpy as np
 
 from hsitf import zoo
-from hsitf.classify.source import of_bundle
-from hsitf.classify.strips import compute, plan, prepare
+from hsitf.classify.source import classifier_of_bundle
+from hsitf.classify.strips import classify_strip, plan_strips, prepare_strip
 from hsitf.cost import cost
 from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
-from hsitf.lower import dense, lower
+from hsitf.log_silencing import suppressed_output
+from hsitf.lower import lower, to_fully_convolutional
 from hsitf.measure import interleaved, processor
-from hsitf.quiet import quietly
 from hsitf.runtimes import Keras, Runtime
-from hsitf.scenes import open_site
-from hsitf.tables import aligned
+from hsitf.scenes import open_raster
+from hsitf.tables import format_table
 
 BANDS, CLASSES, TILE, LOOP, THREADS = 200, 16, 64, 100, 2
 # Side of the matrices whose product is the machine's peak.
@@ -42,8 +42,8 @@ MATRIX = 2048
 # The command as a user types it, which in the end tells its largest resident memory.
 PROGRAM = """
 import atexit, sys
-from hsitf import cli
-from hsitf.classify.__main__ import app
+from hsitf.commands import application as cli
+from hsitf.commands.classify import app
 from hsitf.measure import peak_memory
 atexit.register(lambda: print(peak_memory()))
 cli.run(app)
@@ -55,7 +55,7 @@ def file(model: keras.Model, kind: str, folder: Path, name: str) -> Runtime:
     shape = model.inputs[0].shape
     samples = np.random.default_rng(0).normal(size=(shape[0], *shape[1:])).astype(np.float32)
     path = folder / f"{name}-{kind}{VARIANTS[kind].suffix}"
-    with quietly():
+    with suppressed_output():
         VARIANTS[kind].convert(model, Calibration(samples), path)
         return VARIANTS[kind].runtime(path, THREADS)
 
@@ -73,7 +73,10 @@ def loops(name: str, folder: Path) -> list[list[str]]:
     old = batched(model, LOOP)
     wide = keras.Input(batch_shape=(MATRIX, MATRIX))
     matrix = keras.Model(wide, keras.layers.Dense(MATRIX)(wide))
-    forms = {kind: dense(model, TILE, VARIANTS[kind].target) for kind in ("float32", "int8")}
+    forms = {
+        kind: to_fully_convolutional(model, TILE, VARIANTS[kind].target)
+        for kind in ("float32", "int8")
+    }
     runtimes = {
         "loop keras": Keras(old),
         "loop litert": file(old, "float32", folder, f"{name}-loop"),
@@ -134,17 +137,17 @@ def spectra(folder: Path) -> list[list[str]]:
 
 def big(bundle: Path, cube: Path, folder: Path) -> None:
     """Prints what the map of a large cube takes against its computing alone."""
-    classifier, site = of_bundle(bundle, THREADS), open_site(str(cube))
-    strips = plan(classifier, site)
+    classifier, site = classifier_of_bundle(bundle, THREADS), open_raster(str(cube))
+    strips = plan_strips(classifier, site)
     rows, cols, _ = site.shape
     words = ["--from", str(bundle), "--scene", str(cube), "--threads", str(THREADS)]
     ratios = []
     for turn in range(3):
         alone = 0.0
         for strip in strips:
-            prepared = prepare(classifier, site, strip)
+            prepared = prepare_strip(classifier, site, strip)
             start = time.perf_counter()
-            compute(classifier, prepared, keep=False)
+            classify_strip(classifier, prepared, keep=False)
             alone += time.perf_counter() - start
         start = time.perf_counter()
         out = folder / f"map{turn}.tif"
@@ -179,11 +182,15 @@ def main() -> None:
         if given.what == "big":
             big(Path(given.names[0]), Path(given.names[1]), place)
         elif given.what == "spectra":
-            print(aligned(["network", "LiteRT", "ONNX Runtime", "ratio"], spectra(place)))
+            print(format_table(["network", "LiteRT", "ONNX Runtime", "ratio"], spectra(place)))
         else:
             names = given.names or ["cao", "he", "hamida", "li", "lee", "santara"]
             head = ["network", "form", "pixels/s", "x loop", "of the peak"]
-            print(aligned(head, [row for name in names for row in loops(name, place)], left=2))
+            print(
+                format_table(
+                    head, [row for name in names for row in loops(name, place)], text_columns=2
+                )
+            )
 
 
 if __name__ == "__main__":

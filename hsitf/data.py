@@ -1,4 +1,4 @@
-"""A scene made ready: split, normalized on its training pixels, patches on demand."""
+"""A scene prepared for networks: split, normalized on its training pixels, patches on demand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import scenes
-from hsitf.bands import Reducer, Sample, fit
+from hsitf.bands import Reducer, TrainingSpectra, fit
 from hsitf.bands.reducer import BLOCK
 from hsitf.errors import DataError
 from hsitf.records import SceneChoice, SceneRecord, SplitRecord
@@ -25,20 +25,20 @@ from hsitf.scenes.splits import Split, SplitOptions, leakage, split
 
 # Unlabelled pixels for each training pixel, at most. A batch of the papers' 100 then holds nine
 # labelled ones on average, and one in 14,000 holds none; the time of an epoch stays bounded.
-MOST_UNLABELLED = 10
+MAX_UNLABELLED_FACTOR = 10
 
 
 @dataclass(frozen=True, eq=False)
-class Data:
-    """What training learns from and verification judges on.
+class SceneData:
+    """The data for training and verification.
 
     Attributes:
-        scene: As it was read.
+        scene: The scene as it was read.
         split: Its training, validation and test pixels.
-        normalizer: Fitted on the training pixels.
-        patches: Of the normalized scene, its bands reduced.
-        reducer: Of the bands, fitted on the training pixels; None where they are all taken.
-        is_raw: Whether patches are in the sensor's units.
+        normalizer: The normalization, fitted to the training pixels.
+        patches: Patches of the normalized scene after band reduction.
+        reducer: The band reduction, fitted to the training pixels; None where all bands are used.
+        sensor_units: Whether patches are in the sensor's units.
     """
 
     scene: Scene
@@ -46,18 +46,18 @@ class Data:
     normalizer: Normalizer
     patches: PatchSource
     reducer: Reducer | None = None
-    is_raw: bool = False
+    sensor_units: bool = False
 
-    def raw(self) -> Data:
+    def in_sensor_units(self) -> SceneData:
         """The same scene in the sensor's units, for networks that prepare bands themselves."""
         count = self.scene.bands
         nothing = Normalizer((0.0,) * count, (1.0,) * count)
-        source = PatchSource.of(self.scene.cube, self.patches.patch)
-        return replace(self, normalizer=nothing, patches=source, reducer=None, is_raw=True)
+        source = PatchSource.from_cube(self.scene.cube, self.patches.patch)
+        return replace(self, normalizer=nothing, patches=source, reducer=None, sensor_units=True)
 
     @property
     def bands(self) -> int:
-        """What a network takes of a pixel: bands, or components in their place."""
+        """Number of inputs per pixel: bands, or components of a reduction."""
         return self.patches.bands
 
     def targets(self, pixels: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -68,39 +68,39 @@ class Data:
     def unlabelled(self) -> NDArray[np.int64]:
         """Pixels without a label that a decoder may learn from: sorted flat indices.
 
-        Where the split keeps its sets apart (disjoint, fixed), only those whose patches share no
-        pixel with a validation or test patch, and which a disjoint split's guard band leaves to
-        the training side. The field's toolbox also reconstructs the test pixels; we do not,
-        because leakage of 0 % has to mean that training has seen nothing of the test, spectra
-        included. Of a random split, where training patches overlap with test patches anyway, all
-        pixels without a label.
+        For a split with separated sets (disjoint, fixed), only pixels whose patches share no pixel
+        with a validation or test patch, and which the guard band of a disjoint split leaves to the
+        training side. DeepHyperX also reconstructs the test pixels; we do not, because a leakage of
+        0 % has to mean that training has used nothing of the test set, spectra included. For a
+        random split, where training patches overlap with test patches anyway, all unlabelled
+        pixels.
 
         At most `MOST_UNLABELLED` times as many as there are training pixels, drawn by the split's
         seed.
         """
         candidates = self.scene.labels == 0
         if self.split.kind != "random":
-            candidates &= ~self._near_judges()
+            candidates &= ~self._near_evaluation()
         pixels = np.flatnonzero(candidates).astype(np.int64)
         drawn = np.random.default_rng(self.split.seed).permutation(pixels)
-        return np.sort(drawn[: MOST_UNLABELLED * len(self.split.train)])
+        return np.sort(drawn[: MAX_UNLABELLED_FACTOR * len(self.split.train)])
 
-    def _near_judges(self) -> NDArray[np.bool_]:
+    def _near_evaluation(self) -> NDArray[np.bool_]:
         """(rows, cols) where a training pixel would be too near to validation and test pixels."""
         from scipy.ndimage import maximum_filter
 
-        # Zones 2 and 3 judge. Patches share a pixel where their centers are less than `patch`
-        # rows and cols apart.
+        # Zones 2 and 3 are validation and test. Patches share a pixel where their centers are
+        # less than `patch` rows and cols apart.
         distance = max(self.patches.patch - 1, self.split.guard)
         judging = self.split.zones() > 1
         near = maximum_filter(judging, size=2 * distance + 1, mode="constant", cval=False)
         return np.asarray(near)
 
-    def balanced(self, count: int) -> NDArray[np.int64]:
+    def calibration_pixels(self, count: int) -> NDArray[np.int64]:
         """Training pixels to calibrate on, flat indices, about `count`.
 
-        Each class gives the same number; a class with fewer pixels gives all it has. What is
-        measured on the frequent classes alone would cut off what is rare.
+        Each class contributes the same number of pixels; a class with fewer pixels contributes all
+        of them. Ranges measured on the frequent classes only would clip the values of rare ones.
         """
         generator = np.random.default_rng(self.split.seed)
         classes = self.targets(self.split.train)
@@ -115,11 +115,11 @@ class Data:
 
     def scene_record(self) -> SceneRecord:
         """What to write down of the scene."""
-        return described(self.scene)
+        return describe_scene(self.scene)
 
     def split_record(self) -> SplitRecord:
         """What to write down of the split, leakage measured."""
-        seen = leakage(self.split, self.patches.patch)
+        leaked = leakage(self.split, self.patches.patch)
         return SplitRecord(
             kind=self.split.kind,
             seed=self.split.seed,
@@ -128,13 +128,13 @@ class Data:
             validation=len(self.split.validation),
             test=len(self.split.test),
             left_out=self.split.unused,
-            leakage_pixel=seen.pixel,
-            leakage_patch=seen.patch,
+            leakage_pixel=leaked.pixel,
+            leakage_patch=leaked.patch,
             sha256=self.split.digest(),
         )
 
 
-def described(scene: Scene) -> SceneRecord:
+def describe_scene(scene: Scene) -> SceneRecord:
     """What to write down of a scene."""
     rows, cols, bands = scene.cube.shape
     return SceneRecord(
@@ -147,12 +147,12 @@ def described(scene: Scene) -> SceneRecord:
     )
 
 
-def load(choice: SceneChoice) -> Scene:
+def load_scene(choice: SceneChoice) -> Scene:
     """Reads the scene that a user named, without the classes that were dropped.
 
     Raises:
         InputError: See `scenes.load`; or a class to drop does not exist.
-        DataError: See `scenes.load`; or nothing is labelled.
+        DataError: See `scenes.load`; or no pixel is labelled.
     """
     scene = scenes.load(
         choice.source,
@@ -167,7 +167,7 @@ def load(choice: SceneChoice) -> Scene:
             received="a label map of zeros, or none",
             remedy="give the label map with --labels",
         )
-    return scene.without(choice.drop)
+    return scene.without_classes(choice.drop)
 
 
 def prepare(
@@ -175,46 +175,47 @@ def prepare(
     options: SplitOptions,
     train_map: NDArray[np.integer] | None = None,
     bands: str = "",
-) -> Data:
-    """Splits a scene and makes it ready for patches of `options.patch`.
+) -> SceneData:
+    """Splits a scene and prepares patches of size `options.patch`.
 
     Args:
-        scene: As it was read.
-        options: Of the split.
-        train_map: Of a fixed split.
-        bands: How to reduce the bands, such as "pca:30"; empty where they are all taken.
+        scene: The scene as it was read.
+        options: How to split it.
+        train_map: Label map of the training pixels of a fixed split.
+        bands: Specification of the band reduction, such as "pca:30"; empty where all bands are
+            used.
 
     Raises:
         InputError: The patch does not fit into the scene, or see `splits.split`, `bands.fit`.
         DataError: See `splits.split`.
     """
     # The cheap complaint about the patch comes before the search for a split.
-    PatchSource.check(scene.cube.shape, options.patch)
+    PatchSource.check_size(scene.cube.shape, options.patch)
     if options.kind == "fixed" and train_map is None:
         train_map = scene.training
     parts = split(scene.labels, options, class_names=scene.class_names, train_map=train_map)
     normalizer = Normalizer.fit(scene.cube, parts.train)
-    reducer = _fitted(scene, parts, normalizer, bands) if bands else None
+    reducer = _fit_reducer(scene, parts, normalizer, bands) if bands else None
     return restore(scene, parts, normalizer, options.patch, reducer)
 
 
-def _fitted(scene: Scene, parts: Split, normalizer: Normalizer, bands: str) -> Reducer:
-    """A reduction of bands that has seen the training pixels only, but for those of study."""
+def _fit_reducer(scene: Scene, parts: Split, normalizer: Normalizer, bands: str) -> Reducer:
+    """Fits a band reduction to the training pixels (transductive ones to the whole scene)."""
     spectra = scene.cube.reshape(-1, scene.bands)
-    taught = sample(scene, parts, normalizer)
-    return fit(bands, taught, lambda: normalizer.apply(spectra), scene.wavelengths)
+    training = training_spectra(scene, parts, normalizer)
+    return fit(bands, training, lambda: normalizer.apply(spectra), scene.wavelengths)
 
 
-def sample(scene: Scene, parts: Split, normalizer: Normalizer) -> Sample:
+def training_spectra(scene: Scene, parts: Split, normalizer: Normalizer) -> TrainingSpectra:
     """The training pixels, as reductions of bands are fitted to them."""
     spectra = scene.cube.reshape(-1, scene.bands)[parts.train]
     classes = scene.labels.ravel()[parts.train].astype(np.int32) - 1
-    return Sample(normalizer.apply(spectra), classes, parts.seed)
+    return TrainingSpectra(normalizer.apply(spectra), classes, parts.seed)
 
 
 def restore(
     scene: Scene, parts: Split, normalizer: Normalizer, patch: int, reducer: Reducer | None = None
-) -> Data:
+) -> SceneData:
     """The data of an earlier run: its own split, normalization and bands on the same scene."""
     if len(normalizer.offset) != scene.bands:
         raise DataError(
@@ -231,7 +232,7 @@ def restore(
             remedy="train the network again",
         )
     with np.errstate(over="ignore"):
-        normalized = front(scene.cube, normalizer, reducer)
+        normalized = preprocess(scene.cube, normalizer, reducer)
     if bad := int(normalized.size - np.count_nonzero(np.isfinite(normalized))):
         raise DataError(
             f"{bad} values of {scene.name} are too large to be normalized",
@@ -239,20 +240,20 @@ def restore(
             allowed="values that stay finite in float32 when divided by their band's deviation",
             remedy="they may be no-data values: mask or fill them before",
         )
-    return Data(scene, parts, normalizer, PatchSource.of(normalized, patch), reducer)
+    return SceneData(scene, parts, normalizer, PatchSource.from_cube(normalized, patch), reducer)
 
 
-def front(
+def preprocess(
     cube: NDArray[np.float32], normalizer: Normalizer, reducer: Reducer | None
 ) -> NDArray[np.float32]:
-    """What networks see of a cube: (rows, cols, bands or components) float32.
+    """Network input of a cube: (rows, cols, bands or components) float32.
 
-    Where bands are reduced, row by row, so that no second cube of all bands is made.
+    Bands are reduced row by row, so that no second cube of all bands is needed.
     """
     if reducer is None:
         return normalizer.apply(cube)
     rows, cols, bands = cube.shape
-    if not reducer.by_pixel:
+    if not reducer.is_pixelwise:
         whole = reducer.apply(normalizer.apply(cube).reshape(-1, bands))
         return whole.reshape(rows, cols, -1)
     reduced = np.empty((rows, cols, reducer.components), np.float32)
@@ -317,7 +318,7 @@ def read_train_map(path: str | None) -> NDArray[np.integer] | None:
     return None if path is None else np.asarray(read_array(Path(path)).values)
 
 
-def same_scene(found: Scene, expected: SceneRecord) -> None:
+def check_same_scene(found: Scene, expected: SceneRecord) -> None:
     """Refuses a scene other than the one a network was trained on.
 
     Raises:

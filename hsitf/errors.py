@@ -1,8 +1,9 @@
-"""What a user can cause and mend.
+"""Errors that a user can cause and fix.
 
-Every message is made of the same four parts: what is wrong, what was received, what is
-allowed, and what to do next. The command line prints it on its own, without a traceback, and
-exits with the error's status.
+Every message has the same four parts: what is wrong, what was received, what is allowed, and what
+to do next. The command line prints it without a traceback and exits with the error's status. For
+callers from Python, each is also one of Python's own exceptions: a ValueError, or a
+FileNotFoundError where something is missing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class HsitfError(Exception):
     Args:
         what: What is wrong, one clause without a full stop.
         received: What hsitf was given.
-        allowed: What it can take.
+        allowed: What hsitf accepts.
         remedy: What to do next, an imperative.
     """
 
@@ -42,32 +43,40 @@ class HsitfError(Exception):
         super().__init__("; ".join(parts) + ".")
 
 
-class InputError(HsitfError):
-    """An option, a name or a combination of them that cannot be followed."""
+class InputError(HsitfError, ValueError):
+    """An option, a name or a combination of them that is not valid."""
 
     status = 2
 
 
-class DataError(HsitfError):
+class DataError(HsitfError, ValueError):
     """A file or an array whose content is not what it has to be."""
 
     status = 3
 
 
+class MissingInputError(InputError, FileNotFoundError):
+    """A file or folder that the user names and that is not there."""
+
+
+class MissingDataError(DataError, FileNotFoundError):
+    """A companion file that is missing."""
+
+
 class OutputError(HsitfError):
-    """A place that cannot be written to: no permission, no room."""
+    """A path that cannot be written: no permission or no space."""
 
     status = 4
 
 
-class LoweringError(HsitfError):
-    """A network that cannot be rewritten exactly for inference."""
+class LoweringError(HsitfError, ValueError):
+    """A network that cannot be lowered exactly for inference."""
 
     status = 5
 
 
-class VerificationError(HsitfError):
-    """An exported file that is not worth what its network is worth."""
+class VerificationError(HsitfError, ValueError):
+    """An exported file whose accuracy is not within the bound of its network's."""
 
     status = 6
 
@@ -76,7 +85,7 @@ def unknown(kind: str, received: str, allowed: Iterable[str]) -> InputError:
     """The error for a name that is not in a list, with the nearest spellings first.
 
     Args:
-        kind: What the name should have named, such as "network".
+        kind: What the name refers to, such as "network".
         received: The name as typed.
         allowed: All names that exist.
     """

@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-# Okabe and Ito's colors, which color-blind readers tell apart; markers differ besides.
+# Okabe and Ito's colors, which color-blind readers can distinguish; markers differ too.
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 GRAY = "#555555"
 
 Color = tuple[int, int, int]
 
 
-def page(width: float = 10, height: float = 4.6) -> Figure:
-    """An empty figure, in inches, whose parts keep clear of each other."""
+def new_figure(width: float = 10, height: float = 4.6) -> Figure:
+    """An empty figure with sizes in inches and constrained layout."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def dress(axes: Axes) -> None:
+def style_axes(axes: Axes) -> None:
     """A faint grid, and no frame where no axis is."""
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
@@ -52,7 +52,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def palette(count: int) -> list[Color]:
-    """Colors that are told apart as well as so many can be: hues in golden steps, three shades."""
+    """Distinct colors: hues in golden-ratio steps, in three shades."""
     import numpy as np
     from matplotlib.colors import hsv_to_rgb
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Atomic writes: readers never see an incomplete file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _CHUNK = 1 << 20
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary file name beside `path`; moves it into place when the block succeeds.
+    """Yields a temporary file name beside `path`; renames it to `path` when the block succeeds.
 
-    The old file stays untouched until then, and the temporary one goes when the block fails.
+    The old file is untouched until then, and the temporary file is removed when the block fails.
 
     Raises:
         OutputError: The folder cannot be made or written, or the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with explained(path):
+    with os_errors_reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -42,7 +42,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: The folder cannot be made or written, or the disk is full.
     """
-    with explained(path):
+    with os_errors_reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
@@ -59,7 +59,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 old.unlink()
             shutil.rmtree(old, ignore_errors=True)
         except BaseException:
-            # Between the two moves nothing is in place; what was there comes back.
+            # Between the two renames the folder does not exist; on failure the old one is restored.
             if old.exists() and not path.exists():
                 os.replace(old, path)
             raise
@@ -68,7 +68,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def os_errors_reported(path: Path) -> Iterator[None]:
     """Turns the operating system's refusals to write at `path` into an `OutputError`."""
     try:
         yield
@@ -79,10 +79,10 @@ def explained(path: Path) -> Iterator[None]:
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             what, remedy = f"cannot write {path}", "change its permissions or write elsewhere"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST):
-            what = f"cannot write {path}: a file stands where a folder has to be"
+            what = f"cannot write {path}: there is a file where a folder is needed"
             remedy = "move that file away or write elsewhere"
         elif error.errno == errno.EISDIR:
-            what = f"cannot write {path}: a folder stands where a file has to be"
+            what = f"cannot write {path}: there is a folder where a file is needed"
             remedy = "move that folder away or write elsewhere"
         elif error.errno == errno.ENAMETOOLONG:
             what, remedy = f"cannot write {path}", "give a shorter name"
@@ -92,23 +92,23 @@ def explained(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def needing(room: int, folder: Path) -> Iterator[None]:
-    """Runs a library that hides a full disk behind errors of its own, and tells it apart.
+def disk_space_required(room: int, folder: Path) -> Iterator[None]:
+    """Runs a library that hides a full disk behind its own errors, and reports a full disk as such.
 
     Args:
-        room: Bytes that it writes, about.
-        folder: Where it writes, besides the folder for temporary files.
+        room: Approximate number of bytes that it writes.
+        folder: Folder that it writes to, besides the folder for temporary files.
 
     Raises:
-        OutputError: The block failed, and so many bytes cannot be written.
+        OutputError: The block failed and the disk does not have this much space.
     """
     try:
         yield
     except OSError:
         raise
     except Exception:
-        for place in (folder, Path(tempfile.gettempdir())):
-            with explained(place), tempfile.TemporaryFile(dir=place) as probe:
+        for location in (folder, Path(tempfile.gettempdir())):
+            with os_errors_reported(location), tempfile.TemporaryFile(dir=location) as probe:
                 for _ in range(-(-room // _CHUNK)):
                     probe.write(bytes(_CHUNK))
         raise

@@ -13,11 +13,11 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One operation at one place of a network.
+    """One call of an operation in a network.
 
     Attributes:
         operation: A layer, or an operation of `keras.ops`.
-        node: Keras' own account of the call.
+        node: The Keras node of the call.
     """
 
     operation: Any
@@ -28,12 +28,12 @@ class Call:
         """Shapes of the tensors that leave it, batch included."""
         return tuple(tuple(tensor.shape) for tensor in self.node.outputs)
 
-    def repeated(self, operation: Any, values: Sequence[Any]) -> Any:
+    def call_with(self, operation: Any, values: Sequence[Any]) -> Any:
         """Calls another operation the same way: other tensors, the same further arguments.
 
         Args:
-            operation: What to call.
-            values: In place of the tensors that enter here, in their order.
+            operation: The operation to call.
+            values: Replacements of the input tensors, in their order.
         """
         given = {
             id(tensor): value
@@ -63,10 +63,10 @@ def walk(
 
     Args:
         model: A functional model.
-        inputs: One value for each of the model's inputs, in their order.
-        visit: Called in the order of the forward pass with an operation and the values that
-            enter it in the order of its arguments; returns what leaves it, a list where it has
-            several outputs.
+        inputs: One value for each input of the model, in their order.
+        visit: Called in the order of the forward pass with an operation and its input values in the
+            order of its arguments; returns its output value, or a list where it has several
+            outputs.
 
     Returns:
         One value for each of the model's outputs.
@@ -101,6 +101,6 @@ def operations(model: keras.Model) -> list[Any]:
     return found
 
 
-def alone(values: Sequence[V]) -> V | list[V]:
-    """What Keras takes for one or several inputs or outputs."""
+def unwrap_single(values: Sequence[V]) -> V | list[V]:
+    """Unwraps a single value: Keras takes a tensor for one input or output, a list for several."""
     return values[0] if len(values) == 1 else list(values)

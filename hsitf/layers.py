@@ -20,11 +20,11 @@ class LocalResponseNormalization(keras.layers.Layer):  # type: ignore[misc]
     convolutional neural networks, NeurIPS, 2012, section 3.3.
 
     Args:
-        size: Neighbors, the channel itself among them.
+        size: Number of neighboring channels, the channel itself included.
         alpha: Weight of their mean square.
         beta: Exponent.
-        bias: Added to the weighted mean square.
-        options: Of every Keras layer.
+        bias: Constant added to the weighted mean square.
+        options: Options of every Keras layer.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Measuring time and memory on this machine."""
+"""Measures time and memory on this machine."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 ROUNDS = 10
 RUNS = 20
 WARM_UP = 5
-# A round of a slow engine ends here, whatever is left of its runs.
-SECONDS_A_ROUND = 0.3
+# A round of a slow engine ends after this time, even if runs are left.
+SECONDS_PER_ROUND = 0.3
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How often an action is timed.
+class MeasurementSchedule:
+    """Number of timed runs.
 
     Attributes:
-        rounds: In which all actions take turns.
-        runs: Of each action in a round, at most.
-        warm_up: Runs before the first round, which do not count.
+        rounds: Rounds in which all actions are run in turn.
+        runs: Runs of each action per round, at most.
+        warm_up: Runs before the first round, which are not timed.
     """
 
     rounds: int = ROUNDS
@@ -37,7 +37,7 @@ class Schedule:
     warm_up: int = WARM_UP
 
 
-USUAL = Schedule()
+DEFAULT_SCHEDULE = MeasurementSchedule()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,28 +46,28 @@ class Timing:
 
     Attributes:
         first: The very first run, before any warm-up.
-        runs: (runs,) float64, those that count.
+        runs: (runs,) float64, the timed runs.
     """
 
     first: float
     runs: NDArray[np.float64]
 
     def percentile(self, q: float) -> float:
-        """Seconds within which `q` percent of the runs ended."""
+        """The q-th percentile of the timed runs, in seconds."""
         return float(np.percentile(self.runs, q))
 
 
 def interleaved(
-    actions: Mapping[str, Callable[[], object]], schedule: Schedule = USUAL
+    actions: Mapping[str, Callable[[], object]], schedule: MeasurementSchedule = DEFAULT_SCHEDULE
 ) -> dict[str, Timing]:
-    """Times several actions in turns, so that a slow moment of the machine strikes them alike.
+    """Times several actions in turn, so that load on the machine affects all of them alike.
 
-    Each action runs once (`first`), then warms up, then takes its turn in every round; the
-    garbage collector rests meanwhile.
+    Each action runs once (`first`), then warms up, then runs in every round; the garbage collector
+    is off meanwhile.
 
     Args:
-        actions: What to time, by name.
-        schedule: How often.
+        actions: Actions to time, by name.
+        schedule: Number of runs.
     """
     first = {name: _seconds(action) for name, action in actions.items()}
     times: dict[str, list[float]] = {name: [] for name in actions}
@@ -79,7 +79,7 @@ def interleaved(
     try:
         for _ in range(schedule.rounds):
             for name, action in actions.items():
-                end = time.perf_counter() + SECONDS_A_ROUND
+                end = time.perf_counter() + SECONDS_PER_ROUND
                 for _ in range(schedule.runs):
                     times[name].append(_seconds(action))
                     if time.perf_counter() > end:
@@ -96,15 +96,15 @@ def _seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def forget_peak() -> None:
-    """Begins to count `peak_memory` anew, where the system lets a process do so (Linux)."""
+def reset_peak_memory() -> None:
+    """Resets `peak_memory` where the system supports it (Linux)."""
     gc.collect()
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_memory() -> int:
-    """Largest resident memory of this process, in bytes, since it began or `forget_peak`."""
+    """Peak resident memory of this process in bytes, since its start or `reset_peak_memory`."""
     status = Path("/proc/self/status")
     if status.is_file():
         for line in status.read_text().splitlines():
@@ -122,7 +122,7 @@ def peak_memory() -> int:
 
 
 def processor() -> str:
-    """Name of the processor, as the operating system has it, with the number of its cores."""
+    """Name of the processor as the operating system reports it, with the number of cores."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():

@@ -1,7 +1,7 @@
 """How good a classification is, and how sure that is.
 
-All measures come from the confusion matrix M, M[i, j] = pixels of class i called class j
-(Congalton, Remote Sensing of Environment 37, 1991).
+All measures are computed from the confusion matrix M, M[i, j] = pixels of class i predicted as
+class j (Congalton, Remote Sensing of Environment 37, 1991).
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hsitf.compat import formerly
 
 
 def confusion(
@@ -26,12 +28,12 @@ class Scores:
     """Accuracy measures of one classification, all between 0 and 1 (kappa from -1).
 
     Attributes:
-        oa: Overall accuracy, the share of pixels called right.
-        aa: Average accuracy, the mean over the classes present of the share called right.
+        oa: Overall accuracy, the share of correctly classified pixels.
+        aa: Average accuracy, the mean recall of the classes that occur.
         kappa: Cohen's kappa, agreement beyond chance.
-        per_class: Share called right by class (recall); NaN-free, 0 for a class that is absent.
-        f1: Harmonic mean of precision and recall by class; 0 for a class that is absent.
-        support: Test pixels by class.
+        per_class: Recall of every class; 0 (never NaN) for a class without test pixels.
+        f1: F1 score of every class; 0 for a class without test pixels.
+        support: Number of test pixels of every class.
         matrix: The confusion matrix, rows are truth; empty in records of before there was one.
     """
 
@@ -64,24 +66,25 @@ def scores(matrix: NDArray[np.int64]) -> Scores:
     )
 
 
+@formerly(half_width="half")
 @dataclass(frozen=True)
 class Interval:
     """A mean, and how far it may be off.
 
     Attributes:
-        mean: Of the values.
-        half: Half the width of its 95 % confidence interval.
+        mean: Mean of the values.
+        half_width: Half the width of its 95 % confidence interval.
     """
 
     mean: float
-    half: float
+    half_width: float
 
 
 def interval(values: Sequence[float]) -> Interval:
     """Mean and 95 % confidence interval of independent values, by Student's t.
 
     Args:
-        values: Two or more.
+        values: Two or more independent values.
     """
     from scipy.stats import t
 

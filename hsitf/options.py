@@ -14,7 +14,7 @@ from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.scenes.splits import SplitOptions
-from hsitf.train.run import scheduled, trained
+from hsitf.train.run import find_or_train, scheduled_recipe
 from hsitf.zoo import Recipe
 
 
@@ -24,10 +24,10 @@ class RecipeOptions:
 
     optimizer: str | None = None
     learning_rate: float | None = None
-    batch: int | None = None
+    batch_size: int | None = None
     epochs: int | None = None
     momentum: float | None = None
-    l2: float | None = None
+    weight_decay: float | None = None
 
 
 _AS_PUBLISHED = RecipeOptions()
@@ -36,13 +36,13 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 
 @dataclass(frozen=True)
-class Teaching:
-    """How else a network is taught: the fields of `TrainingPlan` by the same names."""
+class TrainingOptions:
+    """Training options besides the recipe: fields of `TrainingPlan` with the same names."""
 
-    turn: bool = True
-    radiation: bool = False
-    mixture: bool = False
-    balanced: bool = False
+    flip_rotate: bool = True
+    brightness_noise: bool = False
+    intra_class_mixup: bool = False
+    class_weights: bool = False
     patience: int = 0
     precision: str = "float32"
     xla: bool = False
@@ -56,9 +56,9 @@ class Teaching:
             raise unknown("precision", self.precision, PRECISIONS)
 
 
-_AS_EVER = Teaching()
+_AS_EVER = TrainingOptions()
 
-# The scene of those who name none.
+# The default scene.
 BUILT_IN = "fields"
 
 # NumPy's older generator, which Keras seeds too, takes 32 bits.
@@ -72,9 +72,9 @@ class SplitChoice:
     Attributes:
         kind: disjoint, random or fixed.
         train: A share such as "0.65" or a number of pixels a class such as "50".
-        guard: Width of the guard band.
-        patch: Side of the patch; the network's own where None.
-        seed: Of the drawing, and of everything else.
+        guard: Width of the guard band in pixels.
+        patch: Side of the patch in pixels; the network's own where None.
+        seed: Seed of the split and of all other random numbers.
     """
 
     kind: str = "disjoint"
@@ -90,23 +90,23 @@ def training_plan(
     split: SplitChoice,
     schedule: str,
     changes: RecipeOptions = _AS_PUBLISHED,
-    teaching: Teaching = _AS_EVER,
+    training: TrainingOptions = _AS_EVER,
     bands: str | None = None,
 ) -> TrainingPlan:
-    """The plan that a user's options make.
+    """The training plan of a user's options.
 
     Raises:
         InputError: An option has no meaning or is out of range.
     """
     facts = zoo.network(network)
-    told = replace(teaching, balanced=False, turn=True)
-    if network in zoo.BASELINES and (changes != _AS_PUBLISHED or told != _AS_EVER):
+    gradient_options = replace(training, class_weights=False, flip_rotate=True)
+    if network in zoo.BASELINES and (changes != _AS_PUBLISHED or gradient_options != _AS_EVER):
         raise InputError(
             f"{network} is fitted by scikit-learn",
             received="options of gradient descent",
-            allowed="--balanced, --bands and those of the scene and its split",
+            allowed="--class-weights, --bands and options of the scene and its split",
         )
-    recipe = changed_recipe(scheduled(facts, schedule), changes)
+    recipe = changed_recipe(scheduled_recipe(facts, schedule), changes)
     if not 0 <= split.seed <= LARGEST_SEED:
         raise InputError(
             "the seed is out of range", received=split.seed, allowed=f"0 to {LARGEST_SEED}"
@@ -125,8 +125,8 @@ def training_plan(
         recipe=recipe,
         schedule=schedule if changes.epochs is None else "custom",
         seed=split.seed,
-        bands=parse(bands).text if bands else "",
-        **vars(teaching),
+        bands=parse(bands).spec if bands else "",
+        **vars(training),
     )
 
 
@@ -139,6 +139,28 @@ def changed_recipe(recipe: Recipe, changes: RecipeOptions) -> Recipe:
     changed = {name: value for name, value in vars(changes).items() if value is not None}
     _check_numbers(changed)
     return replace(recipe, **changed)
+
+
+def named_network(model: str | None, origin: Path | None) -> str:
+    """The network that a verb is asked for: by its name, or by the folder of a trained one.
+
+    Args:
+        model: A name in the zoo.
+        origin: Folder of a run, which knows its network.
+
+    Raises:
+        InputError: Neither is given, or there is no such network or run.
+        DataError: The run's record is damaged.
+    """
+    if model is not None:
+        return zoo.known(model)
+    if origin is None:
+        raise InputError(
+            "no network is named",
+            received="neither --model nor --from",
+            remedy="give --model with a name of the zoo, or --from with the folder of a run",
+        )
+    return Run.open(origin).record.plan.network
 
 
 def check_origin(
@@ -167,22 +189,24 @@ def trained_for(
     progress: Progress,
     bands: str | None = None,
 ) -> tuple[Run, SceneChoice]:
-    """The trained network that a user means, and where its scene is now.
+    """The trained network that a user selects, and the current location of its scene.
 
     Args:
-        network: Its name.
-        scene: As the user names it; the run's own where its source is empty, or the built-in
-            scene where no run is named either.
-        split: As the user wants it, where no run is named.
-        origin: Folder of a run; else the latest that fits, or one trained now.
-        progress: Told what was found.
-        bands: How the bands are reduced, where no run is named.
+        network: Name of the network.
+        scene: The scene as the user selects it; the run's own where its source is empty, or the
+            built-in scene where no run is named either.
+        split: The split as the user selects it, where no run is named.
+        origin: Folder of a run; None selects the latest run that matches, or trains one now.
+        progress: Receives a message about the run that was found.
+        bands: Specification of the band reduction, where no run is named.
 
     Raises:
-        InputError: See `trained`.
+        InputError: See `find_or_train`.
     """
     known = replace(scene, source=scene.source or BUILT_IN)
-    run = trained(training_plan(network, known, split, "short", bands=bands), origin, progress)
+    run = find_or_train(
+        training_plan(network, known, split, "short", bands=bands), origin, progress
+    )
     if scene.source:
         return run, known
     # The run knows its scene; the command may say where the files lie today.

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from hsitf import bands, records
 from hsitf.bands import Reducer
-from hsitf.data import Data, load, load_split, restore, same_scene
-from hsitf.errors import DataError, InputError
+from hsitf.data import SceneData, check_same_scene, load_scene, load_split, restore
+from hsitf.errors import DataError, InputError, MissingInputError
 from hsitf.files import sha256
 from hsitf.progress import Progress
 from hsitf.records import RunRecord, SceneChoice
@@ -32,11 +32,11 @@ MODELS = Path("models")
 NETWORK = "network.keras"
 RECORD = "record.json"
 SPLIT = "split.npz"
-PREDICTED = "predicted.npz"
+PREDICTIONS = "predicted.npz"
 BANDS = "bands.npz"
 PLAN = "plan.json"
-STATE = "state.npz"
-CARD = "README.md"
+CHECKPOINT = "state.npz"
+MODEL_CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Run:
             DataError: The record is damaged.
         """
         if not folder.is_dir():
-            raise InputError(
+            raise MissingInputError(
                 "no such run", received=folder, remedy="train a network or name another folder"
             )
         if not (folder / RECORD).is_file() and (folder / PLAN).is_file():
@@ -96,28 +96,28 @@ class Run:
 
     @property
     def label(self) -> str:
-        """What its files are told apart by: the network's name, with the run's where pruned."""
+        """Short name for its files: the network's name, with the run's name where it is pruned."""
         network = self.record.plan.network
         return network if self.record.pruning is None else f"{network}-{self.folder.name}"
 
-    def data(self, choice: SceneChoice | None = None) -> Data:
+    def data(self, choice: SceneChoice | None = None) -> SceneData:
         """The scene with the run's split and normalization.
 
         Args:
-            choice: Where the scene is now, if not where the run found it.
+            choice: Where the scene is now, if not at the path of the record.
 
         Raises:
             InputError: The scene cannot be found.
             DataError: It is not the one of the run's record.
         """
-        scene = load(choice or self.record.plan.scene)
-        same_scene(scene, self.record.scene)
+        scene = load_scene(choice or self.record.plan.scene)
+        check_same_scene(scene, self.record.scene)
         return restore(
             scene, self.split(), self.record.normalizer, self.record.plan.patch, self.reducer()
         )
 
     def reducer(self) -> Reducer | None:
-        """The reduction of bands in front of the network, None where it takes all of them.
+        """The band reduction in front of the network, None where it uses all bands.
 
         Raises:
             DataError: Its file is missing, or is not the one that the record describes.
@@ -135,18 +135,18 @@ class Run:
         return bands.read(path)
 
     def split(self) -> Split:
-        """The pixels that the network learned from, was chosen by and was judged on."""
+        """The training, validation and test pixels of the run."""
         return load_split(self.folder / SPLIT, self.record.split)
 
-    def predicted(self) -> NDArray[np.int64] | None:
-        """Classes of the test pixels, counted from 0, in the order of the split.
+    def predictions(self) -> NDArray[np.int64] | None:
+        """Predicted classes of the test pixels, counted from 0, in the order of the split.
 
         None where the run is from before they were kept.
 
         Raises:
             DataError: The file does not hold them.
         """
-        path = self.folder / PREDICTED
+        path = self.folder / PREDICTIONS
         if not path.is_file():
             return None
         try:
@@ -161,13 +161,13 @@ class Run:
 
     def _no_classes(self, received: str) -> DataError:
         return DataError(
-            f"{self.folder / PREDICTED} does not hold the classes of the test pixels",
+            f"{self.folder / PREDICTIONS} does not hold the classes of the test pixels",
             received=received,
             remedy="remove that file, or train the network again",
         )
 
 
-def save_predicted(classes: NDArray[np.int64], stream: BinaryIO) -> None:
+def save_predictions(classes: NDArray[np.int64], stream: BinaryIO) -> None:
     """Writes the classes of the test pixels, counted from 0, as .npz."""
     np.savez_compressed(stream, test=classes.astype(np.uint16))
 
@@ -176,7 +176,7 @@ def load_network(path: Path) -> keras.Model:
     """Loads a network's file in Keras' safe mode, not compiled.
 
     Raises:
-        DataError: It is not a network that can be loaded so.
+        DataError: It is not a network that can be loaded in safe mode.
     """
     import keras
 
@@ -195,16 +195,16 @@ def load_network(path: Path) -> keras.Model:
         ) from error
 
 
-def folder(scene: str, network: str, run: str, root: Path = MODELS) -> Path:
-    """Where a run lies or will lie."""
+def run_folder(scene: str, network: str, run: str, root: Path = MODELS) -> Path:
+    """The folder of a run, whether or not it exists."""
     return root / scene / network / run
 
 
-def finished(network: str, progress: Progress, root: Path = MODELS) -> list[Run]:
+def finished_runs(network: str, progress: Progress, root: Path = MODELS) -> list[Run]:
     """All finished runs of a network, on any scene, the one to prefer last.
 
-    A full schedule is preferred to a short or custom one, then the latest. A run that cannot be
-    read is left out, and said so.
+    A full schedule is preferred to a short or custom one, then the latest run. A run that cannot be
+    read is skipped with a message.
     """
     found = []
     for path in sorted(root.glob(f"*/{network}/*/{RECORD}")):

@@ -1,4 +1,4 @@
-"""Engines that run a network, behind one small protocol."""
+"""Inference engines behind one protocol."""
 
 from __future__ import annotations
 
@@ -9,55 +9,52 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.arrays import Float32Array, StoredArray
 from hsitf.errors import DataError
-from hsitf.quiet import quietly
-from hsitf.records import Tensor
+from hsitf.log_silencing import suppressed_output
+from hsitf.records import TensorSpec
 from hsitf.scenes.patches import PatchSource
 
 if TYPE_CHECKING:
     import keras
 
-Floats = NDArray[np.float32]
-Stored = NDArray[np.generic]
 
-# Patches cut at a time: 27 x 27 x 200 ones take 150 MB.
-CHUNK = 256
+# Patches extracted at a time: 256 patches of 27 x 27 x 200 take 150 MB.
+PATCHES_PER_CHUNK = 256
 
 
 class Runtime(Protocol):
-    """A network ready to run.
+    """A network loaded into an inference engine.
 
     Attributes:
         engine: Name of the engine and of the delegate it uses.
-        batch: Patches an inference takes.
-        threads: Threads it may use.
-        input: What an inference takes, as it is stored.
-        output: What it gives, as it is stored.
+        batch: Patches per inference.
+        threads: Threads it may use; 0 where the engine decides.
+        input: Input tensor of the file.
+        output: Output tensor of the file.
     """
 
     engine: str
     batch: int
     threads: int
-    input: Tensor
-    output: Tensor
+    input: TensorSpec
+    output: TensorSpec
 
-    def infer(self, stored: Stored) -> Stored:
-        """One inference: (batch, patch, patch, bands) in the input's type -> (batch, classes).
+    def infer(self, stored: StoredArray) -> StoredArray:
+        """Runs one inference: (batch, patch, patch, bands) in the input's type -> (batch, classes).
 
-        Of a dense form: (1, tile + patch - 1, tile + patch - 1, bands) -> (1, tile, tile, classes).
+        A tile form maps (1, tile + patch - 1, tile + patch - 1, bands) -> (1, tile, tile, classes).
         """
 
-    def action(self, stored: Stored) -> Callable[[], object]:
-        """The bare inference on `stored`, without copying in or out, to be timed."""
+    def action(self, stored: StoredArray) -> Callable[[], object]:
+        """Returns the inference on `stored` without copies of input and output, for timing."""
 
 
-def predict(runtime: Runtime, patches: Floats) -> Floats:
+def predict(runtime: Runtime, patches: Float32Array) -> Float32Array:
     """Logits of any number of patches, (n, patch, patch, bands) float32 -> (n, classes) float32.
 
-    Of tiles likewise, with their pixels in place of one.
-
-    Quantizes what goes in and dequantizes what comes out where the file stores integers. The
-    last batch is filled up and the surplus dropped.
+    Tiles give the logits of all their pixels instead. Inputs are quantized and outputs dequantized
+    where the file stores integers. The last batch is padded and the surplus dropped.
     """
     logits = []
     for start in range(0, len(patches), runtime.batch):
@@ -70,51 +67,51 @@ def predict(runtime: Runtime, patches: Floats) -> Floats:
     return np.concatenate(logits)
 
 
-def tile(runtime: Runtime) -> int:
-    """Side of the tile that an inference takes, in pixels; 0 where it takes patches."""
+def tile_side(runtime: Runtime) -> int:
+    """Side in pixels of the tile that an inference takes; 0 where it takes patches."""
     shape = runtime.output.shape
     return shape[1] if len(shape) == 4 else 0
 
 
 def scan(
     runtime: Runtime, source: PatchSource, pixels: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """Logits at pixels of a scene, by patches or by tiles as the runtime takes them.
+) -> Iterator[tuple[NDArray[np.int64], Float32Array]]:
+    """Logits at pixels of a scene, by patches or tiles as the runtime requires.
 
     Args:
-        runtime: What computes them.
-        source: Of the scene, prepared as the runtime takes it.
+        runtime: Runtime of the network.
+        source: Patches of the preprocessed scene.
         pixels: (n,) flat indices.
 
     Yields:
-        Which of `pixels`, and their logits, (k, classes) float32; in the end each once.
+        (k,) indices into `pixels` and their logits, (k, classes) float32; every index once.
     """
-    side = tile(runtime)
+    side = tile_side(runtime)
     if side:
         for window, members, inside in source.tiles(pixels, side):
             logits = predict(runtime, window[None])
             yield members, logits.reshape(side * side, -1)[inside]
     else:
-        for start in range(0, len(pixels), CHUNK):
-            chunk = pixels[start : start + CHUNK]
-            yield np.arange(start, start + len(chunk)), predict(runtime, source.cut(chunk))
+        for start in range(0, len(pixels), PATCHES_PER_CHUNK):
+            chunk = pixels[start : start + PATCHES_PER_CHUNK]
+            yield np.arange(start, start + len(chunk)), predict(runtime, source.extract(chunk))
 
 
-def quantize(real: Floats, tensor: Tensor) -> Stored:
-    """Real numbers as the tensor stores them: q = round(x / scale) + zero point, saturated.
+def quantize(real: Float32Array, tensor: TensorSpec) -> StoredArray:
+    """Quantizes real numbers: q = round(x / scale) + zero point, saturated to the tensor's type.
 
     Ties are rounded to even, as `Math.rint` does in Java and `nearbyint` in C.
     """
     if tensor.scale is None or tensor.zero_point is None:
         return np.ascontiguousarray(real, dtype=tensor.dtype)
     limits = np.iinfo(tensor.dtype)
-    # In float32 throughout, so that any language repeats it to the bit.
+    # In float32 throughout, so that other languages reproduce it to the bit.
     steps = np.rint(real / np.float32(tensor.scale)) + np.float32(tensor.zero_point)
     return np.asarray(np.clip(steps, limits.min, limits.max).astype(tensor.dtype))
 
 
-def dequantize(stored: Stored, tensor: Tensor) -> Floats:
-    """Real numbers of what the tensor stores: x = scale * (q - zero point)."""
+def dequantize(stored: StoredArray, tensor: TensorSpec) -> Float32Array:
+    """Dequantizes stored numbers: x = scale * (q - zero point)."""
     if tensor.scale is None or tensor.zero_point is None:
         return stored.astype(np.float32)
     steps = stored.astype(np.float32) - np.float32(tensor.zero_point)
@@ -126,7 +123,7 @@ class Keras:
 
     Args:
         model: The network.
-        batch: Patches an inference takes, where the network leaves that open.
+        batch: Patches per inference where the network does not fix them.
     """
 
     BATCH = 256
@@ -141,11 +138,11 @@ class Keras:
         self.input = _plain("patch", (self.batch, *model.inputs[0].shape[1:]))
         self.output = _plain("logits", (self.batch, *model.outputs[0].shape[1:]))
 
-    def infer(self, stored: Stored) -> Stored:
+    def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
         return np.asarray(self._model.predict_on_batch(stored))
 
-    def action(self, stored: Stored) -> Callable[[], object]:
+    def action(self, stored: StoredArray) -> Callable[[], object]:
         """See `Runtime`."""
         return lambda: self._model.predict_on_batch(stored)
 
@@ -156,11 +153,11 @@ class LiteRT:
     Args:
         path: The file.
         threads: Threads it may use.
-        delegate: Whether the delegate may take what it can.
+        delegate: Whether the delegate is used.
 
     Attributes:
-        delegates: Parts of the graph that the delegate took.
-        delegated_share: Share of its operators that lie in them.
+        delegates: Number of subgraphs that the delegate runs.
+        delegated_share: Share of the operators that the delegate runs.
 
     Raises:
         DataError: The file is not one that LiteRT can run.
@@ -173,7 +170,7 @@ class LiteRT:
             OpResolverType.AUTO if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         )
         try:
-            with quietly():
+            with suppressed_output():
                 self._interpreter = Interpreter(
                     model_path=str(path),
                     num_threads=threads,
@@ -197,13 +194,13 @@ class LiteRT:
         self.input, self.output = litert_tensor(source), litert_tensor(sink)
         self.batch = self.input.shape[0]
 
-    def infer(self, stored: Stored) -> Stored:
+    def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
         self._interpreter.set_tensor(self._source, stored)
         self._interpreter.invoke()
         return np.asarray(self._interpreter.get_tensor(self._sink))
 
-    def action(self, stored: Stored) -> Callable[[], object]:
+    def action(self, stored: StoredArray) -> Callable[[], object]:
         """See `Runtime`."""
         self._interpreter.set_tensor(self._source, stored)
         invoke: Callable[[], object] = self._interpreter.invoke
@@ -211,7 +208,7 @@ class LiteRT:
 
 
 class OnnxRuntime:
-    """An .onnx file in ONNX Runtime on the processor.
+    """An .onnx file in ONNX Runtime on the CPU.
 
     Args:
         path: The file.
@@ -245,11 +242,11 @@ class OnnxRuntime:
         self.output = _plain(sink.name, tuple(sink.shape))
         self.batch = self.input.shape[0]
 
-    def infer(self, stored: Stored) -> Stored:
+    def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
         return np.asarray(self._session.run(None, {self.input.name: stored})[0])
 
-    def action(self, stored: Stored) -> Callable[[], object]:
+    def action(self, stored: StoredArray) -> Callable[[], object]:
         """See `Runtime`."""
         binding = self._session.io_binding()
         binding.bind_cpu_input(self.input.name, stored)
@@ -258,7 +255,7 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """An .onnx or .tflite file in OpenVINO on the processor, for the least latency.
+    """An .onnx or .tflite file in OpenVINO on the CPU, configured for latency.
 
     Args:
         path: The file.
@@ -283,7 +280,7 @@ class OpenVino:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = lines[-1] if lines else type(error).__name__
             raise DataError(
-                f"OpenVINO cannot run {path}", received=reason, remedy="take another engine"
+                f"OpenVINO cannot run {path}", received=reason, remedy="choose another engine"
             ) from error
         self._request = compiled.create_infer_request()
         (source,), (sink,) = model.inputs, model.outputs
@@ -292,12 +289,12 @@ class OpenVino:
         self.input, self.output = _openvino_tensor(source), _openvino_tensor(sink)
         self.batch = self.input.shape[0]
 
-    def infer(self, stored: Stored) -> Stored:
+    def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
         self.action(stored)()
         return np.array(self._request.get_output_tensor().data)
 
-    def action(self, stored: Stored) -> Callable[[], object]:
+    def action(self, stored: StoredArray) -> Callable[[], object]:
         """See `Runtime`."""
         import openvino as ov
 
@@ -311,7 +308,7 @@ class SavedModel:
 
     Args:
         path: The folder.
-        threads: Ignored; TensorFlow takes as many as it likes.
+        threads: Ignored; TensorFlow decides itself.
 
     Raises:
         DataError: The folder is not one that TensorFlow can load.
@@ -321,7 +318,7 @@ class SavedModel:
         import tensorflow as tf
 
         try:
-            # The endpoint's variables live as long as the object that was loaded.
+            # The variables are freed with the loaded object.
             self._loaded = tf.saved_model.load(str(path))
             serve = self._loaded.signatures["serving_default"]
         # What TensorFlow raises on a damaged folder has no common base below Exception.
@@ -340,11 +337,11 @@ class SavedModel:
         self.output = _plain(self._result, tuple(sink.shape))
         self.batch = self.input.shape[0]
 
-    def infer(self, stored: Stored) -> Stored:
+    def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
         return np.asarray(self.action(stored)())
 
-    def action(self, stored: Stored) -> Callable[[], Any]:
+    def action(self, stored: StoredArray) -> Callable[[], Any]:
         """See `Runtime`."""
         import tensorflow as tf
 
@@ -352,25 +349,25 @@ class SavedModel:
         return lambda: self._serve(**feed)[self._result]
 
 
-def _plain(name: str, shape: tuple[int, ...]) -> Tensor:
-    return Tensor(name, tuple(int(size) for size in shape), "float32")
+def _plain(name: str, shape: tuple[int, ...]) -> TensorSpec:
+    return TensorSpec(name, tuple(int(size) for size in shape), "float32")
 
 
-def _openvino_tensor(port: Any) -> Tensor:
-    return Tensor(
+def _openvino_tensor(port: Any) -> TensorSpec:
+    return TensorSpec(
         port.any_name, tuple(int(size) for size in port.shape), port.element_type.to_dtype().name
     )
 
 
 def _delegated_share(nodes: Sequence[Mapping[str, Any]]) -> float:
-    """Share of a graph's operators that delegates took over.
+    """Share of a graph's operators that delegates run.
 
-    LiteRT keeps them beside the operators `DELEGATE` that took their place. They are found from
-    what a delegate gives back to what it takes.
+    LiteRT lists them beside the `DELEGATE` operators that replace them. They are found by following
+    the graph from the outputs of a delegate back to its inputs.
     """
     own = [node for node in nodes if node["op_name"] != "DELEGATE"]
-    makers = {int(tensor): place for place, node in enumerate(own) for tensor in node["outputs"]}
-    taken: set[int] = set()
+    producers = {int(tensor): at for at, node in enumerate(own) for tensor in node["outputs"]}
+    delegated: set[int] = set()
     for delegate in nodes:
         if delegate["op_name"] != "DELEGATE":
             continue
@@ -378,19 +375,19 @@ def _delegated_share(nodes: Sequence[Mapping[str, Any]]) -> float:
         wanted = [int(tensor) for tensor in delegate["outputs"]]
         while wanted:
             tensor = wanted.pop()
-            place = makers.get(tensor)
-            if tensor in given or place is None or place in taken:
+            node_number = producers.get(tensor)
+            if tensor in given or node_number is None or node_number in delegated:
                 continue
-            taken.add(place)
-            wanted += [int(one) for one in own[place]["inputs"]]
-    return len(taken) / len(own) if own else 0.0
+            delegated.add(node_number)
+            wanted += [int(one) for one in own[node_number]["inputs"]]
+    return len(delegated) / len(own) if own else 0.0
 
 
-def litert_tensor(details: dict[str, Any]) -> Tensor:
-    """A tensor of the LiteRT interpreter's own account; scales by channel are left out."""
+def litert_tensor(details: dict[str, Any]) -> TensorSpec:
+    """Tensor specification from the LiteRT interpreter's details, without per-channel scales."""
     scale, zero_point = details["quantization"]
     shape = tuple(int(size) for size in details["shape"])
     dtype = np.dtype(details["dtype"]).name
     if not scale:
-        return Tensor(details["name"], shape, dtype)
-    return Tensor(details["name"], shape, dtype, float(scale), int(zero_point))
+        return TensorSpec(details["name"], shape, dtype)
+    return TensorSpec(details["name"], shape, dtype, float(scale), int(zero_point))

@@ -8,26 +8,26 @@ little (Cao et al., IEEE Trans. Image Processing 27(5), 2018, behind their netwo
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hsitf.arrays import Float32Array
 from hsitf.errors import InputError
-
-Floats = NDArray[np.float32]
 
 ROUNDS = 10
 
 
-def smoothed(probabilities: Floats, strength: float, rounds: int = ROUNDS) -> Floats:
-    """Probabilities that have heard their four neighbors, by mean-field iteration.
+def mean_field_smoothing(
+    probabilities: Float32Array, strength: float, rounds: int = ROUNDS
+) -> Float32Array:
+    """Probabilities smoothed over the four neighbors by mean-field iteration.
 
-    Each round multiplies what the network said by `exp(strength * q)`, q being the sum of the
+    Each iteration multiplies the probabilities by `exp(strength * q)`, q being the sum of the
     four neighbors' probabilities of the class in the round before, and scales it to sum 1.
 
     Args:
-        probabilities: (rows, cols, classes) float32; a pixel of zeros has no say and keeps
-            none.
-        strength: Of the field; 0 changes nothing.
-        rounds: How often neighbors are heard.
+        probabilities: (rows, cols, classes) float32; a pixel of zeros has no influence and stays
+            zero.
+        strength: Strength of the field; 0 changes nothing.
+        rounds: Number of mean-field iterations.
 
     Returns:
         (rows, cols, classes) float32.
@@ -39,12 +39,12 @@ def smoothed(probabilities: Floats, strength: float, rounds: int = ROUNDS) -> Fl
         raise InputError("the smoothing is out of range", received=strength, allowed="0 to 100")
     now = probabilities
     for _ in range(rounds if strength else 0):
-        heard = np.zeros_like(now)
-        heard[1:] += now[:-1]
-        heard[:-1] += now[1:]
-        heard[:, 1:] += now[:, :-1]
-        heard[:, :-1] += now[:, 1:]
-        louder = probabilities * np.exp(strength * heard)
-        total = louder.sum(axis=2, keepdims=True)
-        now = np.divide(louder, total, out=np.zeros_like(louder), where=total > 0)
+        neighbors = np.zeros_like(now)
+        neighbors[1:] += now[:-1]
+        neighbors[:-1] += now[1:]
+        neighbors[:, 1:] += now[:, :-1]
+        neighbors[:, :-1] += now[:, 1:]
+        weighted = probabilities * np.exp(strength * neighbors)
+        total = weighted.sum(axis=2, keepdims=True)
+        now = np.divide(weighted, total, out=np.zeros_like(weighted), where=total > 0)
     return now

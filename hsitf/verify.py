@@ -1,4 +1,4 @@
-"""What an exported file is worth, against the trained network it was made of."""
+"""Verification of exported files against the trained network."""
 
 from __future__ import annotations
 
@@ -8,40 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.data import Data
+from hsitf.arrays import Float32Array
+from hsitf.bounds import Bounds
+from hsitf.data import SceneData
 from hsitf.errors import VerificationError
 from hsitf.metrics import Scores, confusion, scores
 from hsitf.progress import Progress, Silent
-from hsitf.runtimes import Floats, Runtime, scan
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """How far a file may be from its network and still be published.
-
-    Attributes:
-        agreement: Least share of test pixels with the same class.
-        relative_error: Greatest logit difference over the greatest logit; None where the
-            variant quantizes and its logits are steps of their own.
-        oa_drop: Greatest loss of overall accuracy, percentage points.
-    """
-
-    agreement: float
-    relative_error: float | None
-    oa_drop: float
+from hsitf.runtimes import Runtime, scan
 
 
 @dataclass(frozen=True)
 class Verification:
-    """A file beside its network, on the same pixels.
+    """Comparison of a file with its network on the same pixels.
 
     Attributes:
         reference: Scores of the network.
         scores: Scores of the file.
-        agreement: Share of the pixels on which both name the same class.
-        max_abs_error: Largest difference of a logit.
-        relative_error: The same over the network's largest absolute logit.
-        pixels: How many were compared.
+        agreement: Share of pixels that both classify alike.
+        max_abs_error: Largest absolute difference of a logit.
+        relative_error: `max_abs_error` over the network's largest absolute logit.
+        pixels: Number of pixels compared.
     """
 
     reference: Scores
@@ -57,18 +43,18 @@ class Verification:
         return 100 * (self.reference.oa - self.scores.oa)
 
     def check(self, bounds: Bounds, name: str, hint: str = "") -> None:
-        """Refuses a file that is not worth what its network is worth.
+        """Checks a file against bounds.
 
         Args:
-            bounds: How far it may be from its network.
-            name: Of the file, as a user reads it.
-            hint: What may help before another variant is chosen.
+            bounds: Largest differences allowed between file and network.
+            name: Name of the file in messages.
+            hint: Remedy to try before another variant.
 
         Raises:
-            VerificationError: A bound is broken; says which and by how much.
+            VerificationError: A bound is exceeded; the message states which and by how much.
         """
         broken = []
-        # Comparisons with NaN are false, so that one would pass every bound.
+        # Comparisons with NaN are false, so that NaN would pass every bound.
         if not math.isfinite(self.max_abs_error):
             broken.append(("logits that are not numbers", "finite logits"))
         if self.agreement < bounds.agreement:
@@ -84,7 +70,7 @@ class Verification:
             broken.append((f"{self.oa_drop:.2f} points of OA lost", f"{bounds.oa_drop:g} at most"))
         if broken:
             raise VerificationError(
-                f"{name} is not worth what its network is worth, so it was not published",
+                f"{name} is not as accurate as its network, so it was not published",
                 received=", ".join(received for received, _ in broken),
                 allowed=", ".join(allowed for _, allowed in broken),
                 remedy=(f"{hint}, or " if hint else "")
@@ -93,44 +79,63 @@ class Verification:
             )
 
 
-def logits(runtime: Runtime, data: Data, pixels: NDArray[np.int64], progress: Progress) -> Floats:
-    """Logits at `pixels` (flat indices), cut as they are needed: (n, classes) float32."""
+def runtime_logits(
+    runtime: Runtime, data: SceneData, pixels: NDArray[np.int64], progress: Progress
+) -> Float32Array:
+    """Logits at `pixels` (flat indices), extracted chunk by chunk: (n, classes) float32."""
     progress.start(f"running {runtime.engine}", len(pixels))
-    found = np.empty((len(pixels), runtime.output.shape[-1]), np.float32)
-    for places, logits in scan(runtime, data.patches, pixels):
-        found[places] = logits
-        progress.advance(len(places))
-    return found
+    result = np.empty((len(pixels), runtime.output.shape[-1]), np.float32)
+    for indices, logits in scan(runtime, data.patches, pixels):
+        result[indices] = logits
+        progress.advance(len(indices))
+    return result
 
 
 def verify(
     runtime: Runtime,
-    reference: Floats,
-    data: Data,
+    reference: Float32Array,
+    data: SceneData,
     pixels: NDArray[np.int64] | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Compares a runtime with the trained network on labelled pixels.
 
     Args:
-        runtime: The file to judge.
-        reference: The network's logits at `pixels`, (n, classes) float32.
-        data: The scene the pixels belong to.
+        runtime: Runtime of the file.
+        reference: Logits of the network at `pixels`, (n, classes) float32.
+        data: The scene of the pixels.
         pixels: Flat indices; the test pixels where None.
-        progress: Told of every chunk.
+        progress: Receives progress messages of every chunk.
     """
     pixels = data.split.test if pixels is None else pixels
-    received = logits(runtime, data, pixels, progress or Silent())
-    truth = data.targets(pixels)
+    received = runtime_logits(runtime, data, pixels, progress or Silent())
+    return compare(received, reference, data.targets(pixels), data.scene.classes)
+
+
+def compare(
+    received: Float32Array,
+    reference: Float32Array,
+    truth: NDArray[np.integer],
+    classes: int | None = None,
+) -> Verification:
+    """Compares the logits of a file with those of its network.
+
+    Args:
+        received: (n, classes) float32, logits of the file.
+        reference: (n, classes) float32, logits of the network.
+        truth: (n,) integers, the true classes from 0.
+        classes: Number of classes that scores are of; as many as there are logits where None.
+    """
+    count = reference.shape[1] if classes is None else classes
     expected_class, received_class = reference.argmax(1), received.argmax(1)
     error = float(np.abs(received - reference).max())
-    # A network that says nothing has no largest logit to compare with.
+    # A network whose logits are all zero has no largest logit to compare with.
     largest = max(float(np.abs(reference).max()), float(np.finfo(np.float32).tiny))
     return Verification(
-        reference=scores(confusion(truth, expected_class, data.scene.classes)),
-        scores=scores(confusion(truth, received_class, data.scene.classes)),
+        reference=scores(confusion(truth, expected_class, count)),
+        scores=scores(confusion(truth, received_class, count)),
         agreement=float((expected_class == received_class).mean()),
         max_abs_error=error,
         relative_error=error / largest,
-        pixels=len(pixels),
+        pixels=len(truth),
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from test_lower import GEOMETRY, randomized
+from networks import GEOMETRY, randomized
 
 from hsitf import runtimes, zoo
 from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
+from hsitf.log_silencing import suppressed_output
 from hsitf.lower import lower
-from hsitf.quiet import quietly
 from hsitf.runtimes import predict
 
 RNG = np.random.default_rng(0)
@@ -63,9 +63,9 @@ def test_files_are_what_they_say(name, tmp_path):
     for kind in ("float32", "float16", "int8", "onnx"):
         variant = VARIANTS[kind]
         file = tmp_path / f"{name}-{kind}{variant.suffix}"
-        with quietly():
+        with suppressed_output():
             variant.convert(lower(model, target=variant.target), Calibration(patches), file)
-        made_of = variant.contents(file)
+        made_of = variant.inspect(file)
         assert not {operator.op for operator in made_of.operators} & {"CONV_3D", "Conv3D"}
         runtime = variant.runtime(file, 1)
         assert isinstance(runtime, runtimes.LiteRT | runtimes.OnnxRuntime)

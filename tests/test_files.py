@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from hsitf.errors import OutputError
-from hsitf.files import explained, needing, replacing, replacing_folder, sha256, size
+from hsitf.files import (
+    disk_space_required,
+    os_errors_reported,
+    replacing,
+    replacing_folder,
+    sha256,
+    size,
+)
 
 
 def names(folder):
@@ -141,7 +148,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
 def test_a_device_without_room(tmp_path):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
-    with pytest.raises(OutputError, match="no room"), explained(tmp_path):
+    with pytest.raises(OutputError, match="no room"), os_errors_reported(tmp_path):
         Path("/dev/full").write_text("anything")
 
 
@@ -159,27 +166,27 @@ def test_a_device_without_room(tmp_path):
     ],
 )
 def test_refusals_are_explained(number, words):
-    with pytest.raises(OutputError, match=words) as caught, explained(Path("here")):
+    with pytest.raises(OutputError, match=words) as caught, os_errors_reported(Path("here")):
         raise OSError(number, os.strerror(number))
     assert caught.value.received == os.strerror(number)
 
 
 def test_a_full_disk_that_a_library_hides(tmp_path, monkeypatch):
-    with pytest.raises(TypeError), needing(10, tmp_path):
+    with pytest.raises(TypeError), disk_space_required(10, tmp_path):
         raise TypeError("a fault of its own")
 
     def full(*, dir):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("tempfile.TemporaryFile", full)
-    with pytest.raises(OutputError, match="no room left"), needing(10, tmp_path):
+    with pytest.raises(OutputError, match="no room left"), disk_space_required(10, tmp_path):
         raise TypeError("what comes of a full disk")
-    with needing(10, tmp_path):
+    with disk_space_required(10, tmp_path):
         pass
 
 
 def test_other_failures_stay_what_they_are():
-    with pytest.raises(FileNotFoundError), explained(Path("here")):
+    with pytest.raises(FileNotFoundError), os_errors_reported(Path("here")):
         raise FileNotFoundError(errno.ENOENT, "gone")
 
 

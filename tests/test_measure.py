@@ -15,7 +15,7 @@ def test_percentiles_by_hand():
 
 
 def test_actions_take_turns(monkeypatch):
-    monkeypatch.setattr(measure, "SECONDS_A_ROUND", np.inf)
+    monkeypatch.setattr(measure, "SECONDS_PER_ROUND", np.inf)
     calls = []
     found = interleaved({name: lambda name=name: calls.append(name) for name in "ab"})
     assert calls[:2] == ["a", "b"]
@@ -29,7 +29,7 @@ def test_actions_take_turns(monkeypatch):
 
 
 def test_slow_action_runs_once_a_round(monkeypatch):
-    monkeypatch.setattr(measure, "SECONDS_A_ROUND", -1.0)
+    monkeypatch.setattr(measure, "SECONDS_PER_ROUND", -1.0)
     assert len(interleaved({"a": lambda: None})["a"].runs) == ROUNDS
 
 
@@ -64,7 +64,7 @@ def test_a_peak_can_be_forgotten():
     block = np.ones(40_000_000)
     high = measure.peak_memory()
     del block
-    measure.forget_peak()
+    measure.reset_peak_memory()
     if measure.peak_memory() == high:
         pytest.skip("this system does not let a process forget its peak")
     assert measure.peak_memory() < high - 2e8

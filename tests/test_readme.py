@@ -7,7 +7,7 @@ import pytest
 import typer
 from conftest import ROOT
 
-from hsitf.__main__ import app
+from hsitf.commands.application import all_verbs
 from hsitf.zoo import names
 
 TEXT = (ROOT / "README.md").read_text()
@@ -19,7 +19,7 @@ def test_commands_can_be_typed(line):
     words = shlex.split(line)
     if words == ["VERB"]:
         return
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(all_verbs())
     # A context parses and checks every option without running anything.
     with command.make_context("hsitf", list(words)) as context:
         verb = command.get_command(context, words[0])

@@ -8,11 +8,11 @@ from hsitf.errors import DataError
 from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
-from hsitf.records import Tensor
+from hsitf.records import TensorSpec
 from hsitf.runtimes import Keras, LiteRT, OnnxRuntime, SavedModel, dequantize, predict, quantize
 
-BYTES = Tensor("x", (1, 4), "int8", scale=0.5, zero_point=10)
-FLOATS = Tensor("x", (1, 4), "float32")
+BYTES = TensorSpec("x", (1, 4), "int8", scale=0.5, zero_point=10)
+FLOATS = TensorSpec("x", (1, 4), "float32")
 PATCHES = np.random.default_rng(0).normal(size=(7, 3, 3, 8)).astype(np.float32)
 
 
@@ -53,7 +53,7 @@ def test_quantize_rounds_ties_to_even():
 
 
 def test_quantize_to_other_integers():
-    counts = Tensor("x", (1,), "uint8", scale=1.0, zero_point=0)
+    counts = TensorSpec("x", (1,), "uint8", scale=1.0, zero_point=0)
     np.testing.assert_array_equal(quantize(np.array([-1, 3, 300.0]), counts), [0, 3, 255])
 
 
@@ -66,7 +66,7 @@ def test_dequantize_by_hand():
 
 def test_every_step_survives_the_round_trip():
     stored = np.arange(-128, 128).astype(np.int8)
-    odd = Tensor("x", (1,), "int8", scale=0.0123, zero_point=-77)
+    odd = TensorSpec("x", (1,), "int8", scale=0.0123, zero_point=-77)
     np.testing.assert_array_equal(quantize(dequantize(stored, odd), odd), stored)
 
 

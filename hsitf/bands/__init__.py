@@ -1,8 +1,9 @@
 """Band reduction, fitted to training pixels only.
 
-A technique is a row in one of the tables (`extraction`, `manifold`, `encoders`, `selection`); what
-it finds is a `Reducer`, made of arrays, that turns normalized spectra into components of zero mean
-and unit deviation. To add a technique, write `(sample, components) -> map` and give it a row.
+A technique is a row in one of the tables (`extraction`, `manifold`, `encoders`, `selection`); its
+result is a `Reducer`, made of arrays, that maps normalized spectra to components of zero mean and
+unit standard deviation. To add a technique, write `(sample, components) -> BandTransform` and give
+it a row.
 """
 
 from __future__ import annotations
@@ -13,78 +14,83 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.arrays import Float32Array
 from hsitf.bands.encoders import ENCODERS
 from hsitf.bands.extraction import EXTRACTIONS
 from hsitf.bands.manifold import MANIFOLDS
-from hsitf.bands.reducer import BLOCK, Chosen, Embedded, Floats, Map, Reducer
-from hsitf.bands.request import SELECT, WAVELENGTHS, Request, named_bands
+from hsitf.bands.reducer import BLOCK, BandSelection, BandTransform, Reducer, TrainingEmbedding
+from hsitf.bands.request import SELECT, WAVELENGTHS, ReductionRequest, selected_bands
 from hsitf.bands.request import parse as _parse
 from hsitf.bands.selection import SELECTIONS
 from hsitf.bands.stored import read, save
-from hsitf.bands.technique import Sample, Technique
+from hsitf.bands.technique import ReductionTechnique, TrainingSpectra
 from hsitf.errors import InputError
 
-__all__ = ["TECHNIQUES", "Reducer", "Sample", "check", "fit", "parse", "read", "save"]
+__all__ = ["TECHNIQUES", "Reducer", "TrainingSpectra", "check", "fit", "parse", "read", "save"]
 
-TECHNIQUES: dict[str, Technique] = {**EXTRACTIONS, **MANIFOLDS, **ENCODERS, **SELECTIONS}
+TECHNIQUES: dict[str, ReductionTechnique] = {**EXTRACTIONS, **MANIFOLDS, **ENCODERS, **SELECTIONS}
 
 
-def parse(text: str) -> Request:
+def parse(spec: str) -> ReductionRequest:
     """Reads what a user wrote, such as "pca:30".
 
     Raises:
-        InputError: It cannot be read, or there is no such technique.
+        InputError: It cannot be parsed, or there is no such technique.
     """
-    return _parse(text, list(TECHNIQUES))
+    return _parse(spec, list(TECHNIQUES))
 
 
 def fit(
-    text: str,
-    sample: Sample,
-    whole: Callable[[], Floats],
+    spec: str,
+    sample: TrainingSpectra,
+    all_spectra: Callable[[], Float32Array],
     wavelengths: NDArray[np.float64] | None = None,
 ) -> Reducer:
     """Fits a reduction of bands.
 
     Args:
-        text: Such as "pca:30".
+        spec: Specification such as "pca:30".
         sample: The training pixels.
-        whole: Gives the spectra of all pixels, (rows * cols, bands), for techniques that are for
-            study only; called for no other.
+        all_spectra: Returns the spectra of all pixels, (rows * cols, bands), for transductive
+            techniques; called for no other.
         wavelengths: (bands,) in nanometers, where known.
 
     Raises:
-        InputError: The reduction cannot be had of these bands and pixels.
+        InputError: The reduction is not possible for these bands and pixels.
     """
-    request = parse(text)
+    request = parse(spec)
     if request.technique in (SELECT, WAVELENGTHS):
-        chosen = named_bands(request, sample.bands, wavelengths)
-        return _scaled(request, sample, Chosen(chosen), "")
+        chosen = selected_bands(request, sample.bands, wavelengths)
+        return _standardized(request, sample, BandSelection(chosen), "")
     technique = TECHNIQUES[request.technique]
-    if technique.study:
-        sample = Sample(whole(), np.empty(0, np.int32), sample.seed)
+    if technique.transductive:
+        sample = TrainingSpectra(all_spectra(), np.empty(0, np.int32), sample.seed)
     _check(request, technique, sample)
-    fitted, remark = _converging(technique, sample, request.components)
-    return _scaled(request, sample, fitted, remark)
+    fitted, remark = _fit_reporting_convergence(technique, sample, request.components)
+    return _standardized(request, sample, fitted, remark)
 
 
-def _converging(technique: Technique, sample: Sample, components: int) -> tuple[Map, str]:
+def _fit_reporting_convergence(
+    technique: ReductionTechnique, sample: TrainingSpectra, components: int
+) -> tuple[BandTransform, str]:
     """What a technique finds, and what its readers have to know."""
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ConvergenceWarning)
         fitted = technique.fit(sample, components)
-    stopped = "stopped before it had converged" if told else ""
+    stopped = "stopped before it had converged" if warned else ""
     return fitted, "; ".join(filter(None, (technique.remark, stopped)))
 
 
-def check(text: str, sample: Sample, wavelengths: NDArray[np.float64] | None = None) -> int:
+def check(
+    spec: str, sample: TrainingSpectra, wavelengths: NDArray[np.float64] | None = None
+) -> int:
     """Refuses, before any work, a reduction that `fit` would refuse.
 
     Args:
-        text: Such as "pca:30".
+        spec: Specification such as "pca:30".
         sample: The training pixels.
         wavelengths: (bands,) in nanometers, where known.
 
@@ -92,18 +98,20 @@ def check(text: str, sample: Sample, wavelengths: NDArray[np.float64] | None = N
         How many components it leaves.
 
     Raises:
-        InputError: The reduction cannot be had of these bands and pixels.
+        InputError: The reduction is not possible for these bands and pixels.
     """
-    request = parse(text)
+    request = parse(spec)
     if request.technique in (SELECT, WAVELENGTHS):
-        return len(named_bands(request, sample.bands, wavelengths))
+        return len(selected_bands(request, sample.bands, wavelengths))
     _check(request, TECHNIQUES[request.technique], sample)
     return request.components
 
 
-def _check(request: Request, technique: Technique, sample: Sample) -> None:
-    """Refuses what cannot be had before the work starts."""
-    most = technique.most(sample)
+def _check(
+    request: ReductionRequest, technique: ReductionTechnique, sample: TrainingSpectra
+) -> None:
+    """Refuses impossible reductions before the work starts."""
+    most = technique.max_components(sample)
     if not 1 <= request.components <= most:
         raise InputError(
             f"{request.technique} cannot make so many components",
@@ -120,8 +128,10 @@ def _check(request: Request, technique: Technique, sample: Sample) -> None:
         )
 
 
-def _scaled(request: Request, sample: Sample, fitted: Map, remark: str) -> Reducer:
-    """The reducer whose components have zero mean and unit deviation; bands stay as they are."""
+def _standardized(
+    request: ReductionRequest, sample: TrainingSpectra, fitted: BandTransform, remark: str
+) -> Reducer:
+    """The reducer with components of zero mean and unit deviation; selected bands are unchanged."""
     mean, deviation = _moments(fitted, sample.spectra)
     if not np.isfinite([mean, deviation]).all():
         raise InputError(
@@ -131,15 +141,17 @@ def _scaled(request: Request, sample: Sample, fitted: Map, remark: str) -> Reduc
         )
     components = len(mean)
     shift, scale = np.zeros(components, np.float32), np.ones(components, np.float32)
-    if not isinstance(fitted, Chosen):
+    if not isinstance(fitted, BandSelection):
         shift = mean.astype(np.float32)
         scale = np.where(deviation > 0, deviation, 1.0).astype(np.float32)
-    return Reducer(request.text, sample.bands, components, fitted, scale, shift, remark)
+    return Reducer(request.spec, sample.bands, components, fitted, scale, shift, remark)
 
 
-def _moments(fitted: Map, spectra: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _moments(
+    fitted: BandTransform, spectra: Float32Array
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and deviation of each component, without all components in memory at once."""
-    whole = isinstance(fitted, Embedded)
+    whole = isinstance(fitted, TrainingEmbedding)
     step = max(1, len(spectra) if whole else BLOCK)
     pivot = total = squares = np.float64(0)
     for start in range(0, len(spectra), step):

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hsitf.bands.reducer import Arrays, Floats, Map, Stack
-from hsitf.bands.technique import Sample, Technique
+from hsitf.arrays import Float32Array
+from hsitf.bands.reducer import Arrays, BandTransform, DenseEncoder
+from hsitf.bands.technique import ReductionTechnique, TrainingSpectra
 
 _EPOCHS = 100
 # Its convolutions take ten times as long.
@@ -20,7 +21,7 @@ _RATE = 1e-3
 _CODE = 3
 
 
-def _autoencoder(sample: Sample, components: int) -> Map:
+def _autoencoder(sample: TrainingSpectra, components: int) -> BandTransform:
     """One hidden layer of the geometric mean of both widths, on the way in and on the way out."""
     import keras
     from keras import layers
@@ -31,23 +32,23 @@ def _autoencoder(sample: Sample, components: int) -> Map:
     first, second = layers.Dense(hidden, activation="relu"), layers.Dense(components)
     code = second(first(inputs))
     decoded = layers.Dense(sample.bands)(layers.Dense(hidden, activation="relu")(code))
-    _learn(keras.Model(inputs, decoded), sample.spectra, sample.spectra, _EPOCHS)
+    _train(keras.Model(inputs, decoded), sample.spectra, sample.spectra, _EPOCHS)
     kernels = tuple(np.asarray(layer.get_weights()[0]) for layer in (first, second))
     biases = tuple(np.asarray(layer.get_weights()[1]) for layer in (first, second))
-    return Stack(kernels, biases)
+    return DenseEncoder(kernels, biases)
 
 
 @dataclass(frozen=True, eq=False)
-class Code:
+class BoulchEncoder:
     """The encoder of the zoo's boulch.
 
     Attributes:
-        bands: That enter.
-        weights: Of the encoder, in Keras' order.
+        bands: Number of input bands.
+        weights: Weights of the encoder, in Keras' order.
     """
 
     bands: int
-    weights: tuple[Floats, ...]
+    weights: tuple[Float32Array, ...]
 
     @cached_property
     def _encoder(self) -> Any:
@@ -55,7 +56,7 @@ class Code:
         encoder.set_weights(list(self.weights))
         return encoder
 
-    def apply(self, spectra: Floats) -> Floats:
+    def apply(self, spectra: Float32Array) -> Float32Array:
         """The three numbers of each spectrum."""
         return np.asarray(self._encoder.predict(spectra[:, None, None], 4096, verbose=0))
 
@@ -74,7 +75,7 @@ def _encoder(bands: int) -> Any:
     return keras.Model(whole.input, whole.get_layer("code").output)
 
 
-def _boulch(sample: Sample, components: int) -> Map:
+def _boulch(sample: TrainingSpectra, components: int) -> BandTransform:
     import keras
     from keras import layers
 
@@ -82,11 +83,13 @@ def _boulch(sample: Sample, components: int) -> Map:
     encoder = _encoder(sample.bands)
     spectrum = layers.Dense(sample.bands)(encoder.output)
     patches = sample.spectra[:, None, None]
-    _learn(keras.Model(encoder.input, spectrum), patches, sample.spectra, _EPOCHS_OF_BOULCH)
-    return Code(sample.bands, tuple(np.asarray(weight) for weight in encoder.get_weights()))
+    _train(keras.Model(encoder.input, spectrum), patches, sample.spectra, _EPOCHS_OF_BOULCH)
+    return BoulchEncoder(
+        sample.bands, tuple(np.asarray(weight) for weight in encoder.get_weights())
+    )
 
 
-def _learn(network: Any, spectra: Floats, target: Floats, epochs: int) -> None:
+def _train(network: Any, spectra: Float32Array, target: Float32Array, epochs: int) -> None:
     import keras
 
     network.compile(keras.optimizers.Adam(_RATE), "mse", jit_compile=False)
@@ -94,8 +97,8 @@ def _learn(network: Any, spectra: Floats, target: Floats, epochs: int) -> None:
 
 
 ENCODERS = {
-    "autoencoder": Technique(_autoencoder),
-    "boulch": Technique(
+    "autoencoder": ReductionTechnique(_autoencoder),
+    "boulch": ReductionTechnique(
         _boulch,
         lambda sample: _CODE,
         "three, by its paper",

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from hsitf.bands.reducer import BLOCK, Affine, Map
-from hsitf.bands.technique import Sample, Technique
+from hsitf.bands.reducer import BLOCK, AffineProjection, BandTransform
+from hsitf.bands.technique import ReductionTechnique, TrainingSpectra
 
 # Iterations after which factorizations that converge slowly are taken as they are.
 _ROUNDS = 1000
 
 
-def _affine(matrix: Any, mean: Any) -> Affine:
+def _affine(matrix: Any, mean: Any) -> AffineProjection:
     """`(spectra - mean) @ matrix`."""
     matrix = np.asarray(matrix, np.float64)
     offset = -np.asarray(mean, np.float64) @ matrix
-    return Affine(np.asarray(matrix, np.float32), np.asarray(offset, np.float32))
+    return AffineProjection(np.asarray(matrix, np.float32), np.asarray(offset, np.float32))
 
 
-def _pca(sample: Sample, components: int) -> Map:
+def _pca(sample: TrainingSpectra, components: int) -> BandTransform:
     """Eigenvectors of the covariance, which is added up block by block.
 
     scikit-learn's PCA copies all spectra: of a whole scene, two and a half times its size.
@@ -41,7 +41,7 @@ def _pca(sample: Sample, components: int) -> Map:
     return _affine(found * np.sign(found[strongest, np.arange(components)]), mean)
 
 
-def _incremental_pca(sample: Sample, components: int) -> Map:
+def _incremental_pca(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.decomposition import IncrementalPCA
 
     batch = max(5 * sample.bands, components)
@@ -49,7 +49,7 @@ def _incremental_pca(sample: Sample, components: int) -> Map:
     return _affine(fitted.components_.T, fitted.mean_)
 
 
-def _sparse_pca(sample: Sample, components: int) -> Map:
+def _sparse_pca(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.decomposition import MiniBatchSparsePCA
 
     fitted = MiniBatchSparsePCA(components, alpha=0.1, random_state=sample.seed).fit(sample.spectra)
@@ -59,7 +59,7 @@ def _sparse_pca(sample: Sample, components: int) -> Map:
     return _affine(np.linalg.solve(gram, found).T, fitted.mean_)
 
 
-def _svd(sample: Sample, components: int) -> Map:
+def _svd(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.decomposition import TruncatedSVD
 
     fitted = TruncatedSVD(components, algorithm="arpack", random_state=sample.seed)
@@ -67,7 +67,7 @@ def _svd(sample: Sample, components: int) -> Map:
     return _affine(fitted.components_.T, np.zeros(sample.bands))
 
 
-def _lda(sample: Sample, components: int) -> Map:
+def _lda(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     fitted = LinearDiscriminantAnalysis(n_components=components)
@@ -75,7 +75,7 @@ def _lda(sample: Sample, components: int) -> Map:
     return _affine(fitted.scalings_[:, :components], fitted.xbar_)
 
 
-def _ica(sample: Sample, components: int) -> Map:
+def _ica(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.decomposition import FastICA
 
     fitted = FastICA(
@@ -84,7 +84,7 @@ def _ica(sample: Sample, components: int) -> Map:
     return _affine(fitted.components_.T, fitted.mean_)
 
 
-def _factor_analysis(sample: Sample, components: int) -> Map:
+def _factor_analysis(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.decomposition import FactorAnalysis
 
     fitted = FactorAnalysis(components, max_iter=_ROUNDS, random_state=sample.seed)
@@ -95,7 +95,7 @@ def _factor_analysis(sample: Sample, components: int) -> Map:
     return _affine(loads.T @ inside, fitted.mean_)
 
 
-def _nmf(sample: Sample, components: int) -> Map:
+def _nmf(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.decomposition import NMF
 
     # Shifted until nothing of the training pixels is negative.
@@ -106,8 +106,8 @@ def _nmf(sample: Sample, components: int) -> Map:
     return _affine(np.linalg.pinv(fitted.components_), lowest)
 
 
-def _projection(kind: str) -> Callable[[Sample, int], Map]:
-    def fit(sample: Sample, components: int) -> Map:
+def _projection(kind: str) -> Callable[[TrainingSpectra, int], BandTransform]:
+    def fit(sample: TrainingSpectra, components: int) -> BandTransform:
         from sklearn import random_projection
 
         fitted = getattr(random_projection, kind)(components, random_state=sample.seed)
@@ -119,7 +119,7 @@ def _projection(kind: str) -> Callable[[Sample, int], Map]:
     return fit
 
 
-def _agglomeration(sample: Sample, components: int) -> Map:
+def _agglomeration(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.cluster import FeatureAgglomeration
 
     labels = FeatureAgglomeration(components).fit(sample.spectra).labels_
@@ -127,34 +127,36 @@ def _agglomeration(sample: Sample, components: int) -> Map:
     return _affine(members / members.sum(axis=0), np.zeros(sample.bands))
 
 
-def _ranks(sample: Sample) -> int:
+def _ranks(sample: TrainingSpectra) -> int:
     return min(sample.bands, len(sample.spectra))
 
 
-def _below_ranks(sample: Sample) -> int:
+def _below_ranks(sample: TrainingSpectra) -> int:
     return min(sample.bands, len(sample.spectra)) - 1
 
 
-def _below_classes(sample: Sample) -> int:
+def _below_classes(sample: TrainingSpectra) -> int:
     return min(sample.bands, len(np.unique(sample.classes)) - 1)
 
 
 _RANKS = "one a band and a training pixel"
 EXTRACTIONS = {
-    "pca": Technique(_pca, _ranks, _RANKS),
-    "incremental_pca": Technique(_incremental_pca, _ranks, _RANKS),
-    "sparse_pca": Technique(_sparse_pca, _ranks, _RANKS),
-    "svd": Technique(_svd, _below_ranks, "below the number of bands and of training pixels"),
-    "lda": Technique(_lda, _below_classes, "one less than there are classes"),
-    "ica": Technique(_ica, _ranks, _RANKS),
-    "factor_analysis": Technique(_factor_analysis, _ranks, _RANKS),
-    "nmf": Technique(
+    "pca": ReductionTechnique(_pca, _ranks, _RANKS),
+    "incremental_pca": ReductionTechnique(_incremental_pca, _ranks, _RANKS),
+    "sparse_pca": ReductionTechnique(_sparse_pca, _ranks, _RANKS),
+    "svd": ReductionTechnique(
+        _svd, _below_ranks, "below the number of bands and of training pixels"
+    ),
+    "lda": ReductionTechnique(_lda, _below_classes, "one less than there are classes"),
+    "ica": ReductionTechnique(_ica, _ranks, _RANKS),
+    "factor_analysis": ReductionTechnique(_factor_analysis, _ranks, _RANKS),
+    "nmf": ReductionTechnique(
         _nmf,
         _ranks,
         _RANKS,
         remark="spectra are shifted until none is negative; transformed by linear projection",
     ),
-    "grp": Technique(_projection("GaussianRandomProjection")),
-    "srp": Technique(_projection("SparseRandomProjection")),
-    "feature_agglomeration": Technique(_agglomeration),
+    "grp": ReductionTechnique(_projection("GaussianRandomProjection")),
+    "srp": ReductionTechnique(_projection("SparseRandomProjection")),
+    "feature_agglomeration": ReductionTechnique(_agglomeration),
 }

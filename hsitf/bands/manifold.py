@@ -1,8 +1,8 @@
 """Components that are not affine in the bands: kernels, neighbors, sparse codes.
 
-They have no arrays that a device could use. They are kept as the spectra they were fitted to and
-fitted again where they are needed (`reducer.Refitted`), or, where unseen pixels cannot be
-transformed at all, are for study only.
+They have no arrays that a device could use. They are stored as the spectra they were fitted to and
+fitted again when needed (`reducer.RefittedTransform`), or, where unseen pixels cannot be
+transformed at all, are transductive: for studies only.
 """
 
 from __future__ import annotations
@@ -12,59 +12,60 @@ from typing import Any
 
 import numpy as np
 
-from hsitf.bands.reducer import Embedded, Floats, Map, Refitted
-from hsitf.bands.technique import Sample, Technique
+from hsitf.arrays import Float32Array
+from hsitf.bands.reducer import BandTransform, RefittedTransform, TrainingEmbedding
+from hsitf.bands.technique import ReductionTechnique, TrainingSpectra
 from hsitf.errors import InputError
 
 # Spectra that are fitted to: the cost grows with their square.
-MOST_SPECTRA = 2000
+MAX_SPECTRA = 2000
 # Pixels of the largest scene that techniques for study are fitted to.
-MOST_PIXELS = {"mds": 5_000, "tsne": 60_000}
+MAX_PIXELS = {"mds": 5_000, "tsne": 60_000}
 _ANSWERS = 32
 
-Transform = Callable[[Floats], Floats]
+Transform = Callable[[Float32Array], Float32Array]
 
 
-def _refitted(name: str, make: Callable[[int, int, Floats], Any]) -> Technique:
+def _refitted(name: str, make: Callable[[int, int, Float32Array], Any]) -> ReductionTechnique:
     """A technique of scikit-learn that transforms unseen spectra.
 
     Args:
-        name: Of the technique.
+        name: Name of the technique.
         make: From components, seed and spectra to an estimator.
     """
 
-    def refit(spectra: Floats, components: int, seed: int) -> Transform:
+    def refit(spectra: Float32Array, components: int, seed: int) -> Transform:
         fitted = make(components, seed, spectra).fit(spectra.astype(np.float64))
         return lambda new: np.asarray(fitted.transform(new.astype(np.float64)), np.float32)
 
-    def fit(sample: Sample, components: int) -> Map:
+    def fit(sample: TrainingSpectra, components: int) -> BandTransform:
         drawn = np.random.default_rng(sample.seed).permutation(len(sample.spectra))
-        spectra = sample.spectra[drawn[:MOST_SPECTRA]]
+        spectra = sample.spectra[drawn[:MAX_SPECTRA]]
         transform = refit(spectra, components, sample.seed)
         answers = transform(spectra[:_ANSWERS])
-        return Refitted(name, components, sample.seed, spectra, answers, refit)
+        return RefittedTransform(name, components, sample.seed, spectra, answers, refit)
 
-    return Technique(
+    return ReductionTechnique(
         fit,
-        _most,
-        f"below the number of training spectra, of which {MOST_SPECTRA} are taken",
-        fusable=False,
-        remark=f"fitted to at most {MOST_SPECTRA} training spectra",
+        _max_components,
+        f"below the number of training spectra, of which {MAX_SPECTRA} are taken",
+        foldable=False,
+        remark=f"fitted to at most {MAX_SPECTRA} training spectra",
         refit=refit,
     )
 
 
-def _most(sample: Sample) -> int:
-    return min(len(sample.spectra), MOST_SPECTRA) - 1
+def _max_components(sample: TrainingSpectra) -> int:
+    return min(len(sample.spectra), MAX_SPECTRA) - 1
 
 
-def _kernel_pca(components: int, seed: int, spectra: Floats) -> Any:
+def _kernel_pca(components: int, seed: int, spectra: Float32Array) -> Any:
     from sklearn.decomposition import KernelPCA
 
     return KernelPCA(components, kernel="rbf", random_state=seed)
 
 
-def _lle(components: int, seed: int, spectra: Floats) -> Any:
+def _lle(components: int, seed: int, spectra: Float32Array) -> Any:
     from sklearn.manifold import LocallyLinearEmbedding
 
     near = min(len(spectra) - 1, max(12, components + 2))
@@ -73,7 +74,7 @@ def _lle(components: int, seed: int, spectra: Floats) -> Any:
     )
 
 
-def _isomap(components: int, seed: int, spectra: Floats) -> Any:
+def _isomap(components: int, seed: int, spectra: Float32Array) -> Any:
     from sklearn.manifold import Isomap
 
     return Isomap(
@@ -81,7 +82,7 @@ def _isomap(components: int, seed: int, spectra: Floats) -> Any:
     )
 
 
-def _dictionary(components: int, seed: int, spectra: Floats) -> Any:
+def _dictionary(components: int, seed: int, spectra: Float32Array) -> Any:
     from sklearn.decomposition import MiniBatchDictionaryLearning
 
     return MiniBatchDictionaryLearning(
@@ -94,7 +95,7 @@ def _dictionary(components: int, seed: int, spectra: Floats) -> Any:
     )
 
 
-def _umap(components: int, seed: int, spectra: Floats) -> Any:
+def _umap(components: int, seed: int, spectra: Float32Array) -> Any:
     try:
         from umap import UMAP
     except ImportError:
@@ -104,25 +105,27 @@ def _umap(components: int, seed: int, spectra: Floats) -> Any:
     return UMAP(n_components=components, random_state=seed)
 
 
-def _embedded(name: str, make: Callable[[int, int], Any]) -> Technique:
-    def fit(sample: Sample, components: int) -> Map:
-        if len(sample.spectra) > MOST_PIXELS[name]:
+def _embedded(name: str, make: Callable[[int, int], Any]) -> ReductionTechnique:
+    def fit(sample: TrainingSpectra, components: int) -> BandTransform:
+        if len(sample.spectra) > MAX_PIXELS[name]:
             raise InputError(
                 f"the scene is too large for {name}, which compares all pixels with each other",
                 received=f"{len(sample.spectra)} pixels",
-                allowed=f"{MOST_PIXELS[name]} at most",
+                allowed=f"{MAX_PIXELS[name]} at most",
                 remedy="reduce the bands otherwise, with isomap for example",
             )
         found = make(components, sample.seed).fit_transform(sample.spectra.astype(np.float64))
-        return Embedded(np.asarray(found, np.float32))
+        return TrainingEmbedding(np.asarray(found, np.float32))
 
-    most: Callable[[Sample], int] = (lambda sample: 3) if name == "tsne" else _most
-    return Technique(
+    most: Callable[[TrainingSpectra], int] = (
+        (lambda sample: 3) if name == "tsne" else _max_components
+    )
+    return ReductionTechnique(
         fit,
         most,
         "three" if name == "tsne" else "below the number of pixels",
-        fusable=False,
-        study=True,
+        foldable=False,
+        transductive=True,
         remark="for study only: fitted to the whole scene, test pixels included",
     )
 

@@ -1,8 +1,8 @@
 """What turns the bands of a pixel into fewer numbers, once it is fitted.
 
-A reducer takes normalized spectra and gives components of zero mean and unit deviation over the
-training pixels. It is made of arrays alone, so that it is saved without pickle and read from
-strangers without harm.
+A reducer maps normalized spectra to components of zero mean and unit deviation over the training
+pixels. It consists of arrays only, so that it is saved without pickle and can be read safely from
+others.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.arrays import Float32Array
 from hsitf.errors import DataError, InputError
 
-Floats = NDArray[np.float32]
 Arrays = dict[str, NDArray[np.generic]]
 
 # Spectra that are reduced at a time: 100 MB of 200 bands in float64.
 BLOCK = 65_536
 
 
-class Map(Protocol):
+class BandTransform(Protocol):
     """How spectra are reduced."""
 
-    def apply(self, spectra: Floats) -> Floats:
+    def apply(self, spectra: Float32Array) -> Float32Array:
         """(n, bands) float32 to (n, components) float32."""
 
     def arrays(self) -> Arrays:
-        """What it is made of, and is saved as (`stored`)."""
+        """The arrays it consists of, as they are saved (`stored`)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Affine:
+class AffineProjection:
     """`spectra @ matrix + offset`.
 
     Attributes:
@@ -43,10 +43,10 @@ class Affine:
         offset: (components,) float32.
     """
 
-    matrix: Floats
-    offset: Floats
+    matrix: Float32Array
+    offset: Float32Array
 
-    def apply(self, spectra: Floats) -> Floats:
+    def apply(self, spectra: Float32Array) -> Float32Array:
         """The components of spectra."""
         return np.asarray(spectra @ self.matrix + self.offset, np.float32)
 
@@ -56,7 +56,7 @@ class Affine:
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
+class BandSelection:
     """Some of the bands as they are.
 
     Attributes:
@@ -65,7 +65,7 @@ class Chosen:
 
     bands: NDArray[np.int64]
 
-    def apply(self, spectra: Floats) -> Floats:
+    def apply(self, spectra: Float32Array) -> Float32Array:
         """Those bands of spectra."""
         return np.ascontiguousarray(spectra[:, self.bands])
 
@@ -75,19 +75,19 @@ class Chosen:
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class DenseEncoder:
     """Dense layers, one after another: an encoder.
 
     Attributes:
         kernels: (in, out) float32 each.
         biases: (out,) float32 each.
-        activation: Of all but the last: relu.
+        activation: Activation of all layers but the last: relu.
     """
 
-    kernels: tuple[Floats, ...]
-    biases: tuple[Floats, ...]
+    kernels: tuple[Float32Array, ...]
+    biases: tuple[Float32Array, ...]
 
-    def apply(self, spectra: Floats) -> Floats:
+    def apply(self, spectra: Float32Array) -> Float32Array:
         """What leaves the last layer, which is linear."""
         x = spectra
         for number, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True), 1):
@@ -103,40 +103,42 @@ class Stack:
 
 
 @dataclass(frozen=True, eq=False)
-class Refitted:
+class RefittedTransform:
     """A technique without arrays of its own: fitted again to the spectra it was fitted to.
 
     Attributes:
-        technique: Its name.
-        components: How many.
-        seed: That it was fitted with.
-        spectra: (n, bands) float32, what it was fitted to.
-        answers: (m, components) float32, what it made of the first of them, so that another
-            version or machine that fits otherwise is found out.
-        refit: Fits it, and returns what transforms.
+        technique: Name of the technique.
+        components: Number of components.
+        seed: Seed of the fit.
+        spectra: (n, bands) float32, the spectra it was fitted to.
+        expected: (m, components) float32, the components of the first of them, to detect another
+            version or machine that fits differently.
+        refit: Fits the technique, and returns the transformation.
     """
 
     technique: str
     components: int
     seed: int
-    spectra: Floats
-    answers: Floats
-    refit: Callable[[Floats, int, int], Callable[[Floats], Floats]] = field(repr=False)
+    spectra: Float32Array
+    expected: Float32Array
+    refit: Callable[[Float32Array, int, int], Callable[[Float32Array], Float32Array]] = field(
+        repr=False
+    )
 
     @cached_property
-    def _transform(self) -> Callable[[Floats], Floats]:
+    def _transform(self) -> Callable[[Float32Array], Float32Array]:
         transform = self.refit(self.spectra, self.components, self.seed)
-        received = transform(self.spectra[: len(self.answers)])
-        if not np.allclose(received, self.answers, rtol=1e-2, atol=1e-2 * np.abs(received).max()):
+        received = transform(self.spectra[: len(self.expected)])
+        if not np.allclose(received, self.expected, rtol=1e-2, atol=1e-2 * np.abs(received).max()):
             raise DataError(
                 f"{self.technique} does not fit again as it was fitted",
-                received=f"components that differ by {np.abs(received - self.answers).max():.1e}",
+                received=f"components that differ by {np.abs(received - self.expected).max():.1e}",
                 allowed="the same but for rounding",
                 remedy="use the versions in the run's record, or train again",
             )
         return transform
 
-    def apply(self, spectra: Floats) -> Floats:
+    def apply(self, spectra: Float32Array) -> Float32Array:
         """The components of spectra."""
         return np.asarray(self._transform(spectra), np.float32)
 
@@ -147,22 +149,22 @@ class Refitted:
             "components": np.array(self.components),
             "seed": np.array(self.seed),
             "spectra": self.spectra,
-            "answers": self.answers,
+            "answers": self.expected,
         }
 
 
 @dataclass(frozen=True, eq=False)
-class Embedded:
+class TrainingEmbedding:
     """Components of exactly the spectra that were fitted to.
 
     Attributes:
-        components: (n, components) float32, in their order.
+        components: (n, components) float32, in the order of the spectra.
     """
 
-    components: Floats
+    components: Float32Array
 
-    def apply(self, spectra: Floats) -> Floats:
-        """The components, for as many spectra as were fitted to: others have none."""
+    def apply(self, spectra: Float32Array) -> Float32Array:
+        """The components of exactly the spectra it was fitted to: other spectra have none."""
         if len(spectra) != len(self.components):
             raise InputError(
                 "this reduction of bands knows only the pixels it was fitted to",
@@ -182,24 +184,25 @@ class Reducer:
     """A fitted reduction of bands.
 
     Attributes:
-        text: As a user writes it, such as "pca:30".
-        bands: How many enter.
-        components: How many leave.
-        map: How.
-        scale: (components,) and `shift`: the deviation and the mean over the training pixels
-            of what the map gives, which are divided by and taken away; 1 and 0 for bands.
-        remark: What everyone who reads its results has to know; empty where nothing.
+        spec: Specification as given by the user, such as "pca:30".
+        bands: Number of input bands.
+        components: Number of components.
+        transform: The fitted transformation.
+        scale: (components,) standard deviation and, as `shift`, mean over the training pixels of
+            what the transformation returns, by which components are standardized; 1 and 0 for
+            selected bands.
+        remark: A caveat that every reader of the results needs to know; empty for none.
     """
 
-    text: str
+    spec: str
     bands: int
     components: int
-    map: Map
-    scale: Floats
-    shift: Floats
+    transform: BandTransform
+    scale: Float32Array
+    shift: Float32Array
     remark: str = ""
 
-    def apply(self, spectra: Floats) -> Floats:
+    def apply(self, spectra: Float32Array) -> Float32Array:
         """Reduces spectra.
 
         Args:
@@ -208,39 +211,43 @@ class Reducer:
         Returns:
             (n, components) float32.
         """
-        if not self.by_pixel:
-            return (self.map.apply(spectra) - self.shift) / self.scale
+        if not self.is_pixelwise:
+            return (self.transform.apply(spectra) - self.shift) / self.scale
         blocks = [
-            (self.map.apply(spectra[start : start + BLOCK]) - self.shift) / self.scale
+            (self.transform.apply(spectra[start : start + BLOCK]) - self.shift) / self.scale
             for start in range(0, len(spectra), BLOCK)
         ]
         return np.concatenate(blocks) if blocks else np.empty((0, self.components), np.float32)
 
     @property
-    def by_pixel(self) -> bool:
+    def is_pixelwise(self) -> bool:
         """Whether a pixel's components follow from its bands alone."""
-        return not isinstance(self.map, Embedded)
+        return not isinstance(self.transform, TrainingEmbedding)
 
     @property
-    def fusable(self) -> bool:
+    def foldable(self) -> bool:
         """Whether it can be written as layers in front of a network."""
-        return isinstance(self.map, Affine | Chosen | Stack)
+        return isinstance(self.transform, AffineProjection | BandSelection | DenseEncoder)
 
     @property
-    def chosen(self) -> tuple[int, ...]:
-        """Numbers of the bands that are taken as they are; empty where they are combined."""
-        return tuple(self.map.bands.tolist()) if isinstance(self.map, Chosen) else ()
+    def selected(self) -> tuple[int, ...]:
+        """Indices of the selected bands; empty where bands are combined."""
+        return (
+            tuple(self.transform.bands.tolist())
+            if isinstance(self.transform, BandSelection)
+            else ()
+        )
 
     @property
-    def affine(self) -> Affine | None:
-        """The whole as one affine map; None where it is none."""
-        if isinstance(self.map, Affine):
-            return Affine(
-                np.asarray(self.map.matrix / self.scale, np.float32),
-                np.asarray((self.map.offset - self.shift) / self.scale, np.float32),
+    def affine(self) -> AffineProjection | None:
+        """The whole reduction as one affine projection; None where it is not affine."""
+        if isinstance(self.transform, AffineProjection):
+            return AffineProjection(
+                np.asarray(self.transform.matrix / self.scale, np.float32),
+                np.asarray((self.transform.offset - self.shift) / self.scale, np.float32),
             )
-        if isinstance(self.map, Chosen):
+        if isinstance(self.transform, BandSelection):
             matrix = np.zeros((self.bands, self.components), np.float32)
-            matrix[self.map.bands, np.arange(self.components)] = 1 / self.scale
-            return Affine(matrix, np.asarray(-self.shift / self.scale, np.float32))
+            matrix[self.transform.bands, np.arange(self.components)] = 1 / self.scale
+            return AffineProjection(matrix, np.asarray(-self.shift / self.scale, np.float32))
         return None

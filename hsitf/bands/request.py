@@ -13,14 +13,14 @@ SELECT, WAVELENGTHS = "select", "nm"
 
 
 @dataclass(frozen=True)
-class Request:
+class ReductionRequest:
     """A reduction of bands, not yet fitted.
 
     Attributes:
         technique: Name of a technique; `select` or `nm` for bands named outright.
-        components: How many are to leave; 0 where bands are named.
-        bands: Numbers of bands from 0, for `select`.
-        ranges: From and to, in nanometers, for `nm`.
+        components: Number of components; 0 where bands are given explicitly.
+        bands: Band indices from 0, for `select`.
+        ranges: Ranges (from, to) in nanometers, for `nm`.
     """
 
     technique: str
@@ -29,7 +29,7 @@ class Request:
     ranges: tuple[tuple[float, float], ...] = ()
 
     @property
-    def text(self) -> str:
+    def spec(self) -> str:
         """As a user writes it."""
         if self.technique == SELECT:
             return f"{SELECT}:{','.join(map(str, self.bands))}"
@@ -38,49 +38,51 @@ class Request:
         return f"{self.technique}:{self.components}"
 
 
-def parse(text: str, techniques: list[str]) -> Request:
+def parse(spec: str, techniques: list[str]) -> ReductionRequest:
     """Reads what a user wrote.
 
     Args:
-        text: Such as "pca:30".
+        spec: Specification such as "pca:30".
         techniques: Their names.
 
     Raises:
-        InputError: It cannot be read, or there is no such technique.
+        InputError: It cannot be parsed, or there is no such technique.
     """
-    name, colon, rest = text.partition(":")
+    name, colon, rest = spec.partition(":")
     if name not in [*techniques, SELECT, WAVELENGTHS]:
         raise unknown("band reduction", name, [*techniques, SELECT, WAVELENGTHS])
     try:
         if not colon:
             raise ValueError
         if name == SELECT:
-            return Request(name, bands=tuple(sorted({int(part) for part in rest.split(",")})))
+            return ReductionRequest(
+                name, bands=tuple(sorted({int(part) for part in rest.split(",")}))
+            )
         if name == WAVELENGTHS:
-            return Request(name, ranges=tuple(map(_range, rest.split(","))))
-        return Request(name, int(rest))
+            return ReductionRequest(name, ranges=tuple(map(_range, rest.split(","))))
+        return ReductionRequest(name, int(rest))
     except ValueError:
         raise InputError(
-            "the band reduction cannot be read",
-            received=text,
+            "the band reduction cannot be parsed",
+            received=spec,
             allowed="TECHNIQUE:COMPONENTS such as pca:30, select:10,20,45 or nm:450-900,1500-1700",
         ) from None
 
 
-def _range(text: str) -> tuple[float, float]:
-    low, high = (float(part) for part in text.split("-"))
+def _range(spec: str) -> tuple[float, float]:
+    low, high = (float(part) for part in spec.split("-"))
     if not 0 <= low <= high < float("inf"):
         raise ValueError
     return low, high
 
 
-def named_bands(
-    request: Request, bands: int, wavelengths: NDArray[np.float64] | None
+def selected_bands(
+    request: ReductionRequest, bands: int, wavelengths: NDArray[np.float64] | None
 ) -> NDArray[np.int64]:
     """The bands that a user named outright.
 
     Raises:
-        InputError: The scene has none such, or its wavelengths are not known.
+        InputError: The scene has no such bands, or its wavelengths are not known.
     """
     if request.technique == SELECT:
         if bad := [band for band in request.bands if not 0 <= band < bands]:
@@ -91,7 +93,7 @@ def named_bands(
     if wavelengths is None:
         raise InputError(
             "the wavelengths of this scene are not known",
-            received=request.text,
+            received=request.spec,
             remedy="choose bands by number with select:10,20,45",
         )
     inside = np.zeros(bands, np.bool_)
@@ -99,8 +101,8 @@ def named_bands(
         inside |= (wavelengths >= low) & (wavelengths <= high)
     if not inside.any():
         raise InputError(
-            "no band lies in these wavelengths",
-            received=request.text,
+            "no band is in these wavelength ranges",
+            received=request.spec,
             allowed=f"{wavelengths.min():g} to {wavelengths.max():g} nm",
         )
     return np.flatnonzero(inside).astype(np.int64)

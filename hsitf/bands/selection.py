@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.bands.reducer import Chosen, Map
-from hsitf.bands.technique import Sample, Technique
+from hsitf.bands.reducer import BandSelection, BandTransform
+from hsitf.bands.technique import ReductionTechnique, TrainingSpectra
 
 _TREES = 100
 
@@ -33,45 +33,51 @@ def _forest(seed: int) -> Any:
     return RandomForestClassifier(_TREES, random_state=seed, n_jobs=-1)
 
 
-_JUDGES: dict[str, Callable[[int], Any]] = {
+_ESTIMATORS: dict[str, Callable[[int], Any]] = {
     "linear": _linear,
     "logistic": _logistic,
     "forest": _forest,
 }
 
 
-def _importances(judge: Any) -> NDArray[np.float64]:
+def _importances(estimator: Any) -> NDArray[np.float64]:
     """(bands,) of a fitted classifier: the sum of absolute weights over classes, or its own."""
-    if hasattr(judge, "feature_importances_"):
-        return np.asarray(judge.feature_importances_, np.float64)
-    return np.asarray(np.abs(np.atleast_2d(judge.coef_)).sum(axis=0), np.float64)
+    if hasattr(estimator, "feature_importances_"):
+        return np.asarray(estimator.feature_importances_, np.float64)
+    return np.asarray(np.abs(np.atleast_2d(estimator.coef_)).sum(axis=0), np.float64)
 
 
-def _threshold(sample: Sample, make: Callable[[int], Any], components: int) -> NDArray[np.int64]:
-    """Bands of more than mean importance, at most so many, the most important."""
-    worth = _importances(make(sample.seed).fit(sample.spectra, sample.classes))
-    order = np.argsort(-worth, kind="stable")[:components]
-    return np.asarray(order[worth[order] >= worth.mean()], np.int64)
+def _threshold(
+    sample: TrainingSpectra, make: Callable[[int], Any], components: int
+) -> NDArray[np.int64]:
+    """Bands of more than mean importance, the most important first, at most `components`."""
+    importance = _importances(make(sample.seed).fit(sample.spectra, sample.classes))
+    order = np.argsort(-importance, kind="stable")[:components]
+    return np.asarray(order[importance[order] >= importance.mean()], np.int64)
 
 
-def _forward(sample: Sample, make: Callable[[int], Any], components: int) -> NDArray[np.int64]:
+def _forward(
+    sample: TrainingSpectra, make: Callable[[int], Any], components: int
+) -> NDArray[np.int64]:
     """One band after another, each the one with which the classifier does best.
 
-    Judged by the training accuracy of a nearest-mean classifier on the bands so far, the first
-    of them the most important to the judge: fitting the judge for every candidate would take
-    bands times components fits.
+    Candidates are scored by the training accuracy of a nearest-mean classifier on the bands so far;
+    the first band is the most important one to the estimator. Fitting the estimator for every
+    candidate would take bands times components fits.
     """
-    worth = _importances(make(sample.seed).fit(sample.spectra, sample.classes))
-    chosen = [int(np.argmax(worth))]
-    means = np.stack([sample.spectra[sample.classes == c].mean(0) for c in _present(sample)])
-    truth = np.searchsorted(_present(sample), sample.classes)
+    importance = _importances(make(sample.seed).fit(sample.spectra, sample.classes))
+    chosen = [int(np.argmax(importance))]
+    means = np.stack(
+        [sample.spectra[sample.classes == c].mean(0) for c in _present_classes(sample)]
+    )
+    truth = np.searchsorted(_present_classes(sample), sample.classes)
     distance = ((sample.spectra[:, None, chosen] - means[None, :, chosen]) ** 2).sum(2)
     while len(chosen) < components:
-        left = np.setdiff1d(np.arange(sample.bands), chosen)
+        remaining = np.setdiff1d(np.arange(sample.bands), chosen)
         best, score = -1, (-1.0, -1.0)
-        for band in left.tolist():
+        for band in remaining.tolist():
             with_it = distance + (sample.spectra[:, None, band] - means[None, :, band]) ** 2
-            reached = float((with_it.argmin(1) == truth).mean()), float(worth[band])
+            reached = float((with_it.argmin(1) == truth).mean()), float(importance[band])
             if reached > score:
                 best, score = band, reached
         chosen.append(best)
@@ -79,48 +85,56 @@ def _forward(sample: Sample, make: Callable[[int], Any], components: int) -> NDA
     return np.array(chosen, np.int64)
 
 
-def _present(sample: Sample) -> NDArray[np.int32]:
+def _present_classes(sample: TrainingSpectra) -> NDArray[np.int32]:
     return np.unique(sample.classes)
 
 
 def _rfe(
-    sample: Sample,
+    sample: TrainingSpectra,
     make: Callable[[int], Any],
     components: int,
     kept: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
-    """Recursive elimination: a tenth of the bands goes at a time, the least important.
+    """Recursive feature elimination: removes the least important tenth of the bands at a time.
 
     Args:
-        sample: To fit to.
-        make: The judge.
-        components: How many stay.
-        kept: Bands that stay whatever happens.
+        sample: The training pixels.
+        make: Creates the estimator.
+        components: Number of bands to keep.
+        kept: Bands that are never removed.
     """
     fixed = np.empty(0, np.int64) if kept is None else kept
-    left = np.arange(sample.bands)
-    while len(left) > components:
-        worth = _importances(make(sample.seed).fit(sample.spectra[:, left], sample.classes))
-        worth[np.isin(left, fixed)] = np.inf
-        going = min(max(1, len(left) // 10), len(left) - components)
-        left = np.delete(left, np.argsort(worth, kind="stable")[:going])
-    return left
+    remaining = np.arange(sample.bands)
+    while len(remaining) > components:
+        importance = _importances(
+            make(sample.seed).fit(sample.spectra[:, remaining], sample.classes)
+        )
+        importance[np.isin(remaining, fixed)] = np.inf
+        going = min(max(1, len(remaining) // 10), len(remaining) - components)
+        remaining = np.delete(remaining, np.argsort(importance, kind="stable")[:going])
+    return remaining
 
 
-def _mixed(sample: Sample, make: Callable[[int], Any], components: int) -> NDArray[np.int64]:
-    """Threshold, then filled up to exactly so many by recursive elimination."""
+def _threshold_then_rfe(
+    sample: TrainingSpectra, make: Callable[[int], Any], components: int
+) -> NDArray[np.int64]:
+    """Threshold, then recursive feature elimination up to exactly `components` bands."""
     return _rfe(sample, make, components, _threshold(sample, make, components))
 
 
-_MODES = {"threshold": _threshold, "forward": _forward, "rfe": _rfe, "mixed": _mixed}
+_MODES = {"threshold": _threshold, "forward": _forward, "rfe": _rfe, "mixed": _threshold_then_rfe}
 
 
-def _technique(judge: str, mode: str) -> Technique:
-    def fit(sample: Sample, components: int) -> Map:
-        return Chosen(np.sort(_MODES[mode](sample, _JUDGES[judge], components)))
+def _technique(estimator: str, mode: str) -> ReductionTechnique:
+    def fit(sample: TrainingSpectra, components: int) -> BandTransform:
+        return BandSelection(np.sort(_MODES[mode](sample, _ESTIMATORS[estimator], components)))
 
     remark = "may choose fewer bands than asked for" if mode == "threshold" else ""
-    return Technique(fit, remark=remark)
+    return ReductionTechnique(fit, remark=remark)
 
 
-SELECTIONS = {f"{judge}-{mode}": _technique(judge, mode) for judge in _JUDGES for mode in _MODES}
+SELECTIONS = {
+    f"{estimator}-{mode}": _technique(estimator, mode)
+    for estimator in _ESTIMATORS
+    for mode in _MODES
+}

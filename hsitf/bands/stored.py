@@ -10,23 +10,32 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from hsitf.bands.encoders import Code
+from hsitf.bands.encoders import BoulchEncoder
 from hsitf.bands.manifold import MANIFOLDS
-from hsitf.bands.reducer import Affine, Arrays, Chosen, Embedded, Map, Reducer, Refitted, Stack
+from hsitf.bands.reducer import (
+    AffineProjection,
+    Arrays,
+    BandSelection,
+    BandTransform,
+    DenseEncoder,
+    Reducer,
+    RefittedTransform,
+    TrainingEmbedding,
+)
 from hsitf.errors import DataError
 
 
 def save(reducer: Reducer, stream: BinaryIO) -> None:
     """Writes a reducer."""
     arrays: Arrays = {
-        "kind": np.array(type(reducer.map).__name__),
-        "text": np.array(reducer.text),
+        "kind": np.array(KINDS[type(reducer.transform)]),
+        "text": np.array(reducer.spec),
         "bands": np.array(reducer.bands),
         "scale": reducer.scale,
         "shift": reducer.shift,
         "remark": np.array(reducer.remark),
     }
-    arrays |= {f"map_{name}": array for name, array in reducer.map.arrays().items()}
+    arrays |= {f"map_{name}": array for name, array in reducer.transform.arrays().items()}
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
 
 
@@ -34,7 +43,7 @@ def read(path: Path) -> Reducer:
     """Reads what `save` wrote.
 
     Raises:
-        DataError: It is no such file.
+        DataError: It is not a reducer's file.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -45,7 +54,7 @@ def read(path: Path) -> Reducer:
             str(arrays["text"]),
             int(arrays["bands"]),
             len(scale),
-            MAPS[str(arrays["kind"])](own),
+            TRANSFORMS[str(arrays["kind"])](own),
             scale,
             shift,
             str(arrays["remark"]),
@@ -73,7 +82,7 @@ def _check(reducer: Reducer) -> None:
     """Tries a reducer on one spectrum.
 
     Raises:
-        ValueError: It does not give finite components, as many as it says.
+        ValueError: It does not return finite components in the stated number.
     """
     scale, shift = reducer.scale, reducer.shift
     if (
@@ -81,44 +90,55 @@ def _check(reducer: Reducer) -> None:
         or scale.ndim != 1
         or not (np.isfinite(scale) & (scale > 0)).all()
     ):
-        raise ValueError("its scale is none")
+        raise ValueError("its scale is not valid")
     # These know certain spectra alone, or take long to be fitted again.
-    if not isinstance(reducer.map, Embedded | Refitted):
+    if not isinstance(reducer.transform, TrainingEmbedding | RefittedTransform):
         tried = reducer.apply(np.zeros((1, reducer.bands), np.float32))
         if tried.shape != (1, reducer.components) or not np.isfinite(tried).all():
-            raise ValueError("it gives other components than it says")
+            raise ValueError("its components differ from its header")
 
 
-def _stack(own: Arrays) -> Map:
+def _stack(own: Arrays) -> BandTransform:
     numbers = range(len(own) // 2)
-    return Stack(
+    return DenseEncoder(
         tuple(np.asarray(own[f"kernel{n}"], np.float32) for n in numbers),
         tuple(np.asarray(own[f"bias{n}"], np.float32) for n in numbers),
     )
 
 
-def _refitted(own: Arrays) -> Map:
+def _refitted(own: Arrays) -> BandTransform:
     name = str(own["technique"])
     refit = MANIFOLDS[name].refit
     if refit is None:
         raise ValueError(name)
     spectra, answers = (np.asarray(own[key], np.float32) for key in ("spectra", "answers"))
-    return Refitted(name, int(own["components"]), int(own["seed"]), spectra, answers, refit)
+    return RefittedTransform(
+        name, int(own["components"]), int(own["seed"]), spectra, answers, refit
+    )
 
 
-def _code(own: Arrays) -> Map:
+def _code(own: Arrays) -> BandTransform:
     weights = tuple(np.asarray(own[f"weight{n}"], np.float32) for n in range(len(own) - 1))
-    return Code(int(own["bands"]), weights)
+    return BoulchEncoder(int(own["bands"]), weights)
 
 
-# By the name of the class.
-MAPS: dict[str, Callable[[Arrays], Map]] = {
-    "Affine": lambda own: Affine(
+# How each kind of transform is called in a file. Files outlive the names of classes.
+KINDS: dict[type, str] = {
+    AffineProjection: "Affine",
+    BandSelection: "Chosen",
+    BoulchEncoder: "Code",
+    TrainingEmbedding: "Embedded",
+    RefittedTransform: "Refitted",
+    DenseEncoder: "Stack",
+}
+# How each kind is read from its arrays.
+TRANSFORMS: dict[str, Callable[[Arrays], BandTransform]] = {
+    "Affine": lambda own: AffineProjection(
         np.asarray(own["matrix"], np.float32), np.asarray(own["offset"], np.float32)
     ),
-    "Chosen": lambda own: Chosen(np.asarray(own["bands"], np.int64)),
+    "Chosen": lambda own: BandSelection(np.asarray(own["bands"], np.int64)),
     "Code": _code,
-    "Embedded": lambda own: Embedded(np.asarray(own["components"], np.float32)),
+    "Embedded": lambda own: TrainingEmbedding(np.asarray(own["components"], np.float32)),
     "Refitted": _refitted,
     "Stack": _stack,
 }

@@ -8,21 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.bands.reducer import Floats, Map
+from hsitf.arrays import Float32Array
+from hsitf.bands.reducer import BandTransform
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class TrainingSpectra:
     """What a reduction is fitted to.
 
     Attributes:
-        spectra: (n, bands) float32, normalized: the training pixels. For techniques of study
-            only, all pixels of the scene.
-        classes: (n,) int32 from 0; empty where the technique is for study only.
-        seed: Of whatever is drawn.
+        spectra: (n, bands) float32, normalized spectra of the training pixels. For transductive
+            techniques, of all pixels of the scene.
+        classes: (n,) int32 from 0; empty for transductive techniques.
+        seed: Seed of all random numbers.
     """
 
-    spectra: Floats
+    spectra: Float32Array
     classes: NDArray[np.int32]
     seed: int
 
@@ -32,31 +33,31 @@ class Sample:
         return int(self.spectra.shape[1])
 
 
-def all_bands(sample: Sample) -> int:
+def all_bands(sample: TrainingSpectra) -> int:
     """As many components as there are bands."""
     return sample.bands
 
 
 @dataclass(frozen=True, eq=False)
-class Technique:
+class ReductionTechnique:
     """One way to reduce bands.
 
     Attributes:
-        fit: From a sample and a number of components to a map.
-        most: The most components it can give.
-        limit: Why not more, for the message.
-        fusable: Whether the reduction is affine, or of dense layers, and so can go into an
-            exported file.
-        study: Whether it cannot transform pixels that it has not seen, so that it is fitted to
-            the whole scene, test pixels included.
-        remark: What everyone who reads its results has to know.
-        refit: For those without arrays of their own, see `reducer.Refitted`.
+        fit: From a sample and a number of components to a transformation.
+        max_components: The largest number of components.
+        limit: Reason of this limit, for the message.
+        foldable: Whether the reduction is affine, or consists of dense layers, and so can be folded
+            into an exported file.
+        transductive: Whether it cannot transform unseen pixels, so that it is fitted to the whole
+            scene, test pixels included.
+        remark: A caveat that every reader of its results needs to know.
+        refit: For techniques without arrays of their own, see `reducer.RefittedTransform`.
     """
 
-    fit: Callable[[Sample, int], Map]
-    most: Callable[[Sample], int] = all_bands
+    fit: Callable[[TrainingSpectra, int], BandTransform]
+    max_components: Callable[[TrainingSpectra], int] = all_bands
     limit: str = "one a band"
-    fusable: bool = True
-    study: bool = False
+    foldable: bool = True
+    transductive: bool = False
     remark: str = ""
-    refit: Callable[[Floats, int, int], Callable[[Floats], Floats]] | None = None
+    refit: Callable[[Float32Array, int, int], Callable[[Float32Array], Float32Array]] | None = None

@@ -1,1 +1,1 @@
-"""Exported files side by side: size, accuracy, and time in every engine at hand."""
+"""Benchmarks of exported files: size, accuracy, latency and memory in inference engines."""

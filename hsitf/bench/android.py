@@ -1,7 +1,7 @@
-"""Files on a phone: the demo's benchmark, started and read through adb.
+"""Benchmarks files on an Android device: runs the demo's benchmark through adb.
 
-The app and its archives are those of `docs/android.md`. What comes back from a device is data
-from elsewhere and is checked.
+The app and its archives are documented in `docs/android.md`. Results of a device are untrusted
+data and are validated.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsitf import records
-from hsitf.bench.measured import Bench, Row
-from hsitf.errors import DataError, InputError
+from hsitf.bench.measurement import BenchResult, BenchRow
+from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.export.android import MANIFEST
-from hsitf.measure import Schedule
+from hsitf.export.bundle import form_suffix
+from hsitf.measure import MeasurementSchedule
 from hsitf.progress import Progress
 from hsitf.records import ExportRecord
 
@@ -28,23 +29,26 @@ APK = Path("build/hsitf-demo.apk")
 PACKAGE = "org.hsitf.demo"
 DELEGATES = ("XNNPACK", "CPU", "GPU", "NNAPI")
 ENGINE = "android"
-# Seconds that a classification may take on the device, and that starting takes at most.
+# Time limits of a classification on the device and of starting the app, in seconds.
 SECONDS = 30
-PATIENCE = 90
+START_TIMEOUT = 90
 _POLL = 1.0
 _REMOTE = "/data/local/tmp/hsitf-bundle.zip"
 _BUNDLE = "bundle.zip"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """How a device measures.
+class DeviceMeasurement:
+    """Settings of a benchmark on a device.
 
     Attributes:
-        apk: The app.
-        serial: Of the device; None where only one is connected.
-        delegates: By name.
-        threads: Of each.
+        apk: Path of the app.
+        serial: Serial number of the device; None where only one is connected.
+        delegates: Names of the delegates to measure.
+        threads: Numbers of threads to measure each delegate with.
+
+    Raises:
+        InputError: A delegate is unknown, a number is out of range, or there is no app.
     """
 
     apk: Path = APK
@@ -70,7 +74,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class DeviceRow:
-    """A form of a model on a device, as `Measured.java` writes it; times in milliseconds."""
+    """Measurements of a model on a device, as `Measured.java` writes them; times in ms."""
 
     form: str
     model: str
@@ -106,14 +110,21 @@ class DeviceRow:
 
 @dataclass(frozen=True)
 class DeviceResult:
-    """What a device found, as `Benchmark.java` writes it.
+    """Result of a device, as `Benchmark.java` writes it.
 
     Attributes:
-        id: Of the request that it answers.
-        device: Maker and model; `hardware`, `android`, `abi` and `cores` say more.
+        format: Version of the format.
+        id: Identifier of the request that it answers.
+        device: Manufacturer and model.
+        hardware: Name of the hardware.
+        android: Version of Android.
+        abi: Binary interface, such as arm64-v8a.
+        cores: Number of processor cores.
         runtime: Version of TensorFlow Lite in the app.
-        rows: Each form, delegate and number of threads.
-        refused: What could not be measured, and why.
+        rows: Measurements by input form, delegate and number of threads.
+        refused: Configurations that could not be measured, with reasons.
+        scene: Name of the scene.
+        synthetic: True where the scene was generated.
     """
 
     format: int
@@ -131,7 +142,7 @@ class DeviceResult:
 
     @property
     def name(self) -> str:
-        """The device, in words."""
+        """Description of the device."""
         return (
             f"{self.device} ({self.hardware}, {self.abi}), {self.cores} cores, "
             f"Android {self.android}"
@@ -139,19 +150,19 @@ class DeviceResult:
 
 
 def archives(paths: Sequence[Path]) -> list[Path]:
-    """The archives for the app under paths.
+    """Finds the app's archives under paths.
 
     Raises:
         InputError: There is none.
-        DataError: A file that is named is none.
+        DataError: A named file is not an archive.
     """
     found: list[Path] = []
     for path in paths:
         if path.is_file():
             if not zipfile.is_zipfile(path):
                 raise DataError(
-                    f"{path} is no archive for the Android demo",
-                    received="no zip file",
+                    f"{path} is not an archive for the Android demo",
+                    received="not a zip file",
                     remedy="write one: python -m hsitf.export --model cao --int8 --android",
                 )
             found.append(path)
@@ -167,22 +178,24 @@ def archives(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def measure(found: Sequence[Path], wanted: Wanted, progress: Progress) -> Bench:
+def measure_on_device(
+    found: Sequence[Path], wanted: DeviceMeasurement, progress: Progress
+) -> BenchResult:
     """Installs the app, pushes each archive, runs its benchmark and reads the result.
 
     Args:
-        found: Archives.
-        wanted: How.
-        progress: Told what happens.
+        found: Paths of the archives.
+        wanted: Settings of the benchmark.
+        progress: Receives progress messages.
 
     Raises:
         InputError: There is no adb, no device or more than one, or the device refuses.
-        DataError: An archive is damaged, or what the device says is not a result.
+        DataError: An archive is damaged, or the device's answer is not a result.
     """
     device = _device(wanted.serial)
     progress.start("measuring on the device", len(found))
     device.run("install", "-r", str(wanted.apk))
-    rows: list[Row] = []
+    rows: list[BenchRow] = []
     for path in found:
         forms = _records(path)
         result = device.benchmark(path, wanted, len(forms))
@@ -198,24 +211,24 @@ def measure(found: Sequence[Path], wanted: Wanted, progress: Progress) -> Bench:
             received="see above",
             remedy="name other delegates, or open the app and run its self-test",
         )
-    # The app warms up once, and one form is done before the next.
-    return Bench.of(rows, Schedule(1, max(row.runs for row in rows), 1))
+    # The app warms up once, and measures one input form after the other.
+    return BenchResult.of(rows, MeasurementSchedule(1, max(row.runs for row in rows), 1))
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device that adb reaches.
+    """A device connected through adb.
 
     Attributes:
-        adb: The program.
-        serial: Of the device.
+        adb: Path of adb.
+        serial: Serial number of the device.
     """
 
     adb: str
     serial: str
 
     def run(self, *words: str, timeout: float = 300) -> str:
-        """Runs an adb command; what it printed.
+        """Runs an adb command and returns its output.
 
         Raises:
             InputError: It failed, or took too long.
@@ -230,20 +243,20 @@ class Device:
                 remedy="look at the device, which may ask for something",
             ) from error
         if done.returncode:
-            said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+            message = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
             raise InputError(
                 f"adb {words[0]} failed",
-                received=said,
+                received=message,
                 remedy="look at the device, which may ask for something",
             )
         return done.stdout
 
-    def benchmark(self, path: Path, wanted: Wanted, forms: int) -> DeviceResult:
+    def benchmark(self, path: Path, wanted: DeviceMeasurement, forms: int) -> DeviceResult:
         """Runs the benchmark with an archive.
 
         Raises:
-            InputError: The device refuses, or does not answer in time.
-            DataError: Its answer is none.
+            InputError: A command fails, or the device does not answer in time.
+            DataError: The answer is not a result.
         """
         name = uuid.uuid4().hex
         self.run("push", str(path), _REMOTE)
@@ -280,7 +293,7 @@ class Device:
             str(SECONDS),
         )
         runs = forms * len(wanted.delegates) * len(wanted.threads)
-        until = time.monotonic() + PATIENCE + 2 * SECONDS * runs
+        until = time.monotonic() + START_TIMEOUT + 2 * SECONDS * runs
         while time.monotonic() < until:
             time.sleep(_POLL)
             if (text := self._result()) is not None and f'"id":"{name}"' in text:
@@ -292,7 +305,7 @@ class Device:
         )
 
     def _result(self) -> str | None:
-        """The result that lies on the device, whosever it is; None where there is none."""
+        """The result stored on the device, of any request; None where there is none."""
         try:
             return self.run("exec-out", "run-as", PACKAGE, "cat", "files/benchmark.json")
         except InputError:
@@ -310,13 +323,13 @@ def _device(serial: str | None) -> Device:
     lines = [line.split("\t") for line in done.stdout.splitlines() if "\t" in line]
     states = {name: state.strip() for name, state in lines}
     ready = [name for name, state in states.items() if state == "device"]
-    told = ", ".join(f"{name} ({state})" for name, state in states.items()) or "none"
+    connected = ", ".join(f"{name} ({state})" for name, state in states.items()) or "none"
     if serial is not None and serial not in ready:
-        raise InputError(f"there is no device {serial}", received=told, remedy="connect it")
+        raise InputError(f"there is no device {serial}", received=connected, remedy="connect it")
     if serial is None and len(ready) != 1:
         raise InputError(
             "there is no device" if not ready else "there is more than one device",
-            received=told,
+            received=connected,
             remedy="connect one, switch USB debugging on and allow this computer on its screen"
             if not ready
             else "name one with --serial",
@@ -325,16 +338,19 @@ def _device(serial: str | None) -> Device:
 
 
 def _records(path: Path) -> dict[str, tuple[ExportRecord, int]]:
-    """By kind of form, the record in an archive, and bytes of its model there, deflated."""
+    """Records in an archive and deflated sizes of their models, by input form."""
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for form in json.loads(archive.read(MANIFEST))["forms"]:
                 record = records.parse(ExportRecord, archive.read(form["record"]), str(path))
                 found[form["kind"]] = record, archive.getinfo(form["model"]).compress_size
+    except HsitfError:
+        # A record that cannot be read explains itself.
+        raise
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise DataError(
-            f"{path} is no archive for the Android demo",
+            f"{path} is not an archive for the Android demo",
             received=str(error),
             remedy="write one: python -m hsitf.export --model cao --int8 --android",
         ) from error
@@ -357,7 +373,7 @@ def _golden(one: DeviceRow) -> str:
 
 def _row(
     path: Path, one: DeviceRow, result: DeviceResult, forms: dict[str, tuple[ExportRecord, int]]
-) -> Row:
+) -> BenchRow:
     if one.form not in forms or forms[one.form][0].sha256 != one.sha256:
         raise DataError(
             "the device measured another model",
@@ -367,8 +383,8 @@ def _row(
         )
     record, zipped = forms[one.form]
     pixels = record.tile**2 or record.batch
-    form = f"-dense{record.tile}" if record.tile else f"-batch{record.batch}" * (record.batch > 1)
-    return Row(
+    form = form_suffix(record.batch, record.tile)
+    return BenchRow(
         name=f"{record.model} {record.variant}{form}",
         path=str(path),
         format="tflite",
@@ -382,7 +398,7 @@ def _row(
         threads=one.threads,
         processor=result.name,
         bytes=one.bytes,
-        zipped=zipped,
+        zipped_bytes=zipped,
         parameters=record.parameters,
         macs=record.macs,
         oa=one.oa,
@@ -404,5 +420,5 @@ def _row(
         spread=(one.p75_ms - one.p25_ms) / one.p50_ms,
         runs=one.runs,
         pixels_per_second=pixels / one.p50_ms * 1e3,
-        memory=one.peak_memory,
+        peak_memory_bytes=one.peak_memory,
     )

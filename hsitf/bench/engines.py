@@ -1,4 +1,4 @@
-"""Engines that files are measured in; one row each."""
+"""Inference engines that files are benchmarked in, one row each."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from hsitf.runtimes import Keras, LiteRT, OnnxRuntime, OpenVino, Runtime, SavedM
 
 
 @dataclass(frozen=True)
-class Engine:
-    """An engine on this machine.
+class BenchEngine:
+    """An inference engine on this machine.
 
     Attributes:
-        name: As on the command line.
-        suffixes: Of the files that it takes; empty of a folder.
+        name: Name on the command line.
+        suffixes: Suffixes of the files that it runs; "" for folders.
         open: Opens a file with a number of threads.
-        module: What is imported of it; `package` as it is installed, whose version is told.
-        threaded: Whether it takes a number of threads; else it takes what it likes.
-        pip: How to install it where that is an extra; empty where it is always there.
+        module: Module that is imported.
+        package: Installed package, whose version is reported.
+        threaded: Whether the number of threads can be set.
+        pip: Command that installs it where it is an extra; empty where it is always installed.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Engine:
     pip: str = ""
 
     def takes(self, file: Path) -> bool:
-        """Whether it may run files of this format."""
+        """Whether the engine runs files of this format."""
         return file.suffix in self.suffixes
 
     @property
@@ -44,7 +45,7 @@ class Engine:
 
     @property
     def version(self) -> str:
-        """Of its package."""
+        """Name and version of its package."""
         return f"{self.package} {metadata.version(self.package)}"
 
 
@@ -63,10 +64,10 @@ _LITERT = ("ai_edge_litert.interpreter", "ai-edge-litert")
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine("litert", (".tflite",), LiteRT, *_LITERT),
-        Engine("litert-plain", (".tflite",), _plain, *_LITERT),
-        Engine("onnxruntime", (".onnx",), OnnxRuntime, "onnxruntime", "onnxruntime"),
-        Engine(
+        BenchEngine("litert", (".tflite",), LiteRT, *_LITERT),
+        BenchEngine("litert-plain", (".tflite",), _plain, *_LITERT),
+        BenchEngine("onnxruntime", (".onnx",), OnnxRuntime, "onnxruntime", "onnxruntime"),
+        BenchEngine(
             "openvino",
             (".onnx", ".tflite"),
             OpenVino,
@@ -74,13 +75,13 @@ ENGINES = {
             "openvino",
             pip="pip install '.[openvino]' in hsitf's folder",
         ),
-        Engine("tensorflow", ("",), SavedModel, "tensorflow", "tensorflow", threaded=False),
-        Engine("keras", (".keras",), _keras, "keras", "keras", threaded=False),
+        BenchEngine("tensorflow", ("",), SavedModel, "tensorflow", "tensorflow", threaded=False),
+        BenchEngine("keras", (".keras",), _keras, "keras", "keras", threaded=False),
     )
 }
 
 
-def engine(name: str) -> Engine:
+def find_engine(name: str) -> BenchEngine:
     """The engine `name`.
 
     Raises:
@@ -98,7 +99,7 @@ def engine(name: str) -> Engine:
     return found
 
 
-def installed() -> tuple[list[Engine], list[str]]:
+def installed_engines() -> tuple[list[BenchEngine], list[str]]:
     """All engines that are installed, and a line for each that is not."""
     left_out = [
         f"{one.name} is left out, which is not installed: {one.pip}"

@@ -1,4 +1,4 @@
-"""Whether an engine can run a file, and how much memory that takes: tried in a process apart."""
+"""Peak memory of an engine running a file, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import subprocess
 import sys
 
-from hsitf.bench.engines import Engine
-from hsitf.bench.subject import Subject
+from hsitf.bench.engines import BenchEngine
+from hsitf.bench.subject import BenchSubject
 from hsitf.errors import DataError
 
-# Longest that opening a file and running it three times may take, in seconds.
+# Time limit for opening a file and running it three times, in seconds.
 TIMEOUT_S = 600
 
-# Opens a file, runs it thrice, and tells how much more memory that took at most.
+# Opens a file, runs it three times, and prints the increase of the peak memory.
 _PROGRAM = """
 import importlib, json, sys
 from pathlib import Path
@@ -39,11 +39,11 @@ else:
 """
 
 
-def peak(file: Subject, engine: Engine, threads: int) -> int:
-    """Bytes that opening and running a file takes at most.
+def peak_memory_of(file: BenchSubject, engine: BenchEngine, threads: int) -> int:
+    """Peak memory in bytes of opening and running a file.
 
-    In a process of its own, where no other file has left anything behind, and where an engine
-    that breaks takes nothing along.
+    Measured in a separate process, where nothing else is loaded and a crash of the engine does no
+    harm.
 
     Raises:
         DataError: The engine cannot run the file.
@@ -68,5 +68,5 @@ def peak(file: Subject, engine: Engine, threads: int) -> int:
     return int(answer["bytes"])
 
 
-def _refused(file: Subject, engine: Engine, reason: str) -> DataError:
+def _refused(file: BenchSubject, engine: BenchEngine, reason: str) -> DataError:
     return DataError(f"{engine.name} cannot run {file.name}", received=reason)

@@ -1,4 +1,4 @@
-"""A bench as tables, and as JSON, CSV and Markdown that stay."""
+"""Benchmark results as tables, JSON, CSV and Markdown."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hsitf import records
-from hsitf.bench.arm.emulated import Emulated
-from hsitf.bench.fitness import DELEGATES, Fitness
-from hsitf.bench.measured import Bench, Row
+from hsitf.bench.arm.emulation import EmulatedRun
+from hsitf.bench.compatibility import DELEGATES, DelegateCompatibility
+from hsitf.bench.measurement import BenchResult, BenchRow
 from hsitf.files import replacing
-from hsitf.tables import aligned
+from hsitf.tables import format_table
 
 HEAD = (
     "file",
@@ -35,25 +35,25 @@ HEAD = (
     "pixels/s",
     "memory MB",
 )
-FITNESS = ("file", *(delegate.name for delegate in DELEGATES))
-EMULATED = ("file", "core", "instructions", "/ float32", "spread", "bits as on the host")
+COMPATIBILITY_HEAD = ("file", *(delegate.name for delegate in DELEGATES))
+EMULATED_HEAD = ("file", "core", "instructions", "/ float32", "spread", "bits as on the host")
 
-# Of a file whose instructions others are compared with.
-_YARDSTICK = "float32"
+# Variant with whose instructions others are compared.
+_BASELINE = "float32"
 
-Grid = tuple[Sequence[str], list[tuple[str, ...]], int]
-
-
-def table(found: Bench) -> str:
-    """One line a file and engine, then what delegates and emulated cores make of the files."""
-    parts = [aligned(head, rows, left) for head, rows, left in grids(found)]
-    return "\n".join([parts[0], *notes(found), *parts[1:], *_reasons(found.fitness)])
+TableCells = tuple[Sequence[str], list[tuple[str, ...]], int]
 
 
-def lines(found: Bench) -> list[str]:
-    """Statistics as LiteRT's `benchmark_model` prints them, in microseconds, a line a row.
+def format_bench(found: BenchResult) -> str:
+    """Formats results: one line per file and engine, then emulated cores and delegates."""
+    parts = [format_table(head, rows, left) for head, rows, left in tables_of(found)]
+    return "\n".join([parts[0], *notes(found), *parts[1:], *_reasons(found.delegate_compatibility)])
 
-    `first` is the first of the runs that count, after warming up, `curr` the last of them.
+
+def benchmark_model_lines(found: BenchResult) -> list[str]:
+    """Statistics in the format of LiteRT's `benchmark_model`, in microseconds, one line per row.
+
+    `first` is the first timed run after warming up, `curr` the last.
     """
     return [
         f"INFO: {row.name}, {row.engine}, {row.threads} threads: count={row.runs} "
@@ -64,8 +64,8 @@ def lines(found: Bench) -> list[str]:
     ]
 
 
-def write(found: Bench, folder: Path) -> list[Path]:
-    """Writes bench-<time>.json, .csv and .md, the parts of the last two in files of their own.
+def write_bench(found: BenchResult, folder: Path) -> list[Path]:
+    """Writes bench-<time>.json, .csv and .md; each table has a CSV file of its own.
 
     Raises:
         OutputError: They cannot be written.
@@ -74,28 +74,28 @@ def write(found: Bench, folder: Path) -> list[Path]:
     paths = [folder / f"{stem}.json", folder / f"{stem}.csv"]
     records.write(found, paths[0])
     _csv(paths[1], found.rows)
-    for name, rows in (("fitness", found.fitness), ("arm", found.emulated)):
+    for name, rows in (("fitness", found.delegate_compatibility), ("arm", found.emulated)):
         if rows:
             paths.append(folder / f"{stem}-{name}.csv")
             _csv(paths[-1], rows)
     paths.append(folder / f"{stem}.md")
     with replacing(paths[-1]) as temporary:
-        temporary.write_text(markdown(found), encoding="utf-8")
+        temporary.write_text(format_markdown(found), encoding="utf-8")
     return paths
 
 
-def markdown(found: Bench) -> str:
-    """The tables for a document."""
-    first, *others = [marked(head, rows) for head, rows, _ in grids(found)]
+def format_markdown(found: BenchResult) -> str:
+    """Formats the tables in Markdown."""
+    first, *others = [markdown_table(head, rows) for head, rows, _ in tables_of(found)]
     parts = [first, "\n".join(notes(found))]
     parts += others
-    if found.fitness:
-        parts.append("\n".join(f"- {line}" for line in _reasons(found.fitness)))
+    if found.delegate_compatibility:
+        parts.append("\n".join(f"- {line}" for line in _reasons(found.delegate_compatibility)))
     return "\n\n".join([*parts, f"`{found.command}`", ""])
 
 
-def marked(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Formats a table in Markdown."""
     return "\n".join(
         "| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)
     )
@@ -113,23 +113,23 @@ def _flat(cell: object) -> object:
     return "; ".join(map(str, cell)) if isinstance(cell, tuple | list) else cell
 
 
-def grids(found: Bench) -> list[Grid]:
-    """Head, rows and number of text columns of each table that has rows."""
-    grids: list[Grid] = [(HEAD, [*map(_cells, found.rows)], 2)]
+def tables_of(found: BenchResult) -> list[TableCells]:
+    """Head, rows and number of text columns of each non-empty table."""
+    grids: list[TableCells] = [(HEAD, [*map(_cells, found.rows)], 2)]
     if found.emulated:
-        grids.append((EMULATED, [_emulated(one, found.emulated) for one in found.emulated], 2))
-    if found.fitness:
-        grids.append((FITNESS, _fitting(found.fitness), 1))
+        grids.append((EMULATED_HEAD, [_emulated(one, found.emulated) for one in found.emulated], 2))
+    if found.delegate_compatibility:
+        grids.append((COMPATIBILITY_HEAD, _compatibility_rows(found.delegate_compatibility), 1))
     return grids
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: BenchRow) -> tuple[str, ...]:
     return (
         row.name,
         row.engine_name,
         str(row.threads) if row.threads else "its own",
         f"{row.bytes:,}",
-        f"{row.zipped:,}",
+        f"{row.zipped_bytes:,}",
         _count(row.parameters),
         _count(row.macs),
         _share(row.oa, 2),
@@ -142,7 +142,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{row.p99_ms:.3f}",
         f"{row.spread:.0%}",
         f"{row.pixels_per_second:,.0f}",
-        "-" if row.memory is None else f"{row.memory / 1e6:.1f}",
+        "-" if row.peak_memory_bytes is None else f"{row.peak_memory_bytes / 1e6:.1f}",
     )
 
 
@@ -154,15 +154,15 @@ def _share(number: float | None, digits: int = 0) -> str:
     return "-" if number is None else f"{number:.{digits}%}"
 
 
-def _emulated(one: Emulated, others: Sequence[Emulated]) -> tuple[str, ...]:
+def _emulated(one: EmulatedRun, others: Sequence[EmulatedRun]) -> tuple[str, ...]:
     yardsticks = [
         other.instructions
         for other in others
-        if other.variant == _YARDSTICK
+        if other.variant == _BASELINE
         and (other.core, other.network, other.scene) == (one.core, one.network, one.scene)
     ]
     ratio = f"{one.instructions / yardsticks[0]:.3f}" if yardsticks else "-"
-    same = "equal" if one.equal else f"differ by {one.difference:.2g}"
+    same = "equal" if one.bit_exact else f"differ by {one.max_difference:.2g}"
     return (
         one.name,
         one.core,
@@ -173,27 +173,31 @@ def _emulated(one: Emulated, others: Sequence[Emulated]) -> tuple[str, ...]:
     )
 
 
-def _fitting(found: Sequence[Fitness]) -> list[tuple[str, ...]]:
-    files = dict.fromkeys((one.name, one.path) for one in found)
-    taken = {(one.path, one.delegate): f"{one.taken}/{one.operators}" for one in found}
+def _compatibility_rows(found: Sequence[DelegateCompatibility]) -> list[tuple[str, ...]]:
+    files = dict.fromkeys((one.file_name, one.path) for one in found)
+    taken = {
+        (one.path, one.delegate): f"{one.supported_operators}/{one.operators}" for one in found
+    }
     return [(name, *(taken[path, one.name] for one in DELEGATES)) for name, path in files]
 
 
-def _reasons(found: Sequence[Fitness]) -> list[str]:
+def _reasons(found: Sequence[DelegateCompatibility]) -> list[str]:
     return [
-        f"{one.name}, {one.delegate}: {'; '.join(one.reasons)}." for one in found if one.reasons
+        f"{one.file_name}, {one.delegate}: {'; '.join(one.reasons)}."
+        for one in found
+        if one.reasons
     ]
 
 
-def notes(found: Bench) -> list[str]:
-    """Lines under the first table: where, when and how it was measured, and what was not."""
+def notes(found: BenchResult) -> list[str]:
+    """Notes below the first table: machine, versions, schedule, date, and what was not measured."""
     scenes = sorted({(row.scene, row.synthetic) for row in found.rows if row.scene})
     named = [f"{name} (synthetic)" if synthetic else name for name, synthetic in scenes]
     machines = ", ".join(dict.fromkeys(row.processor for row in found.rows))
     versions = ", ".join(dict.fromkeys(row.version for row in found.rows))
     return [
-        f"{machines}; {versions}; {found.rounds} rounds in turns after {found.warm_up} runs to "
-        f"warm up; {found.made}.",
+        f"{machines}; {versions}; {found.rounds} interleaved rounds after {found.warm_up} warm-up "
+        f"runs; {found.made}.",
         *([f"OA and agreement on the test pixels of {', '.join(named)}."] if named else []),
         *found.notes,
     ]

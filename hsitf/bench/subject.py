@@ -1,4 +1,4 @@
-"""What is measured: exported bundles, trained networks, or files of which nothing is known."""
+"""Subjects of a benchmark: exported bundles, trained networks, or bare files."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from hsitf import contents, runs, runtimes
-from hsitf.contents import Contents
+from hsitf import runs, runtimes
+from hsitf.arrays import StoredArray
 from hsitf.errors import InputError
-from hsitf.export.bundle import GOLDEN, RECORD, Bundle
+from hsitf.export.bundle import GOLDEN, RECORD, Bundle, form_suffix
+from hsitf.export.variants import format_of, formats
 from hsitf.files import size
-from hsitf.quiet import quietly
+from hsitf.inspection import Contents
+from hsitf.log_silencing import suppressed_output
 from hsitf.records import ExportRecord
 from hsitf.runs import Run
-from hsitf.runtimes import Stored
-
-READ = {".tflite": contents.tflite, ".onnx": contents.onnx, "": contents.saved_model}
 
 
 @dataclass(frozen=True)
-class Worth:
-    """What records say of a file; the empty one of a file without.
+class RecordSummary:
+    """Facts from the record of a file; all empty for a file without record.
 
     Attributes:
-        network: Its label, such as cao; `variant` such as int8.
+        network: Label of the network, such as cao.
+        variant: Kind of exported file, such as int8.
         scene: Name of the scene; empty where unknown.
-        synthetic: True where that was generated.
+        synthetic: True where the scene was generated.
         oa: Overall accuracy on the test pixels; None where unknown.
-        agreement: Share of the test pixels on which it says what its network says.
+        agreement: Share of test pixels classified as by the network; None where unknown.
         parameters: Weights of the network.
         macs: Multiply-accumulates of the network for one patch.
     """
@@ -48,28 +48,28 @@ class Worth:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
-    """A file to measure.
+class BenchSubject:
+    """A file to benchmark.
 
     Attributes:
-        name: For the table.
-        file: Where it lies (a folder for a SavedModel).
-        worth: What its record says of it.
-        contents: What it is made of; None of a trained network.
-        pixels: Pixels that one inference classifies.
-        inputs: One or more inferences' inputs, as they are stored, one batch after the other.
-        batch: Of them, how many an inference takes.
-        zipped: Its size in a deflated archive, as an application's package has it, bytes.
+        name: Name in tables.
+        file: Path of the file (a folder for a SavedModel).
+        summary: Facts from its record.
+        contents: Its operators; None for a trained network.
+        pixels: Pixels classified per inference.
+        inputs: Inputs of one or more inferences in the type of the file, batch after batch.
+        batch: Inputs per inference.
+        zipped_bytes: Size of the file in a deflated archive, as in an application package.
     """
 
     name: str
     file: Path
-    worth: Worth
+    summary: RecordSummary
     contents: Contents | None
     pixels: int
-    inputs: Stored
+    inputs: StoredArray
     batch: int
-    zipped: int
+    zipped_bytes: int
 
     @property
     def bytes(self) -> int:
@@ -77,22 +77,22 @@ class Subject:
         return size(self.file)
 
     @property
-    def sample(self) -> Stored:
+    def sample(self) -> StoredArray:
         """The input of one inference."""
         return self.inputs[: self.batch]
 
 
-def subjects(paths: Sequence[Path]) -> list[Subject]:
-    """The files under paths, each once.
+def find_subjects(paths: Sequence[Path]) -> list[BenchSubject]:
+    """Finds the files to benchmark under paths, each once.
 
     Args:
-        paths: Files, bundles, runs, or folders that hold bundles or runs at any depth.
+        paths: Files, bundles, runs, or folders with bundles or runs at any depth.
 
     Raises:
         InputError: There is nothing to measure at one of them.
         DataError: A bundle, a run or a file is damaged.
     """
-    found: dict[Path, Subject] = {}
+    found: dict[Path, BenchSubject] = {}
     for path in paths:
         made = {one.file.resolve(): one for one in _under(path)}
         if not made:
@@ -106,38 +106,37 @@ def subjects(paths: Sequence[Path]) -> list[Subject]:
     return list(found.values())
 
 
-def _under(path: Path) -> Iterator[Subject]:
-    if path.is_file() and path.suffix in READ:
-        yield _bare(path)
+def _under(path: Path) -> Iterator[BenchSubject]:
+    if path.is_file() and path.suffix in formats():
+        yield _of_file(path)
     for record in sorted(path.rglob(RECORD)) if path.is_dir() else ():
         if (record.parent / runs.NETWORK).is_file():
             yield _of_run(Run.open(record.parent))
         elif (record.parent / GOLDEN).is_file():
             bundle = Bundle.open(record.parent)
-            if bundle.file.suffix in READ:
-                yield _of(bundle)
+            yield _of_bundle(bundle)
 
 
-def _of(bundle: Bundle) -> Subject:
+def _of_bundle(bundle: Bundle) -> BenchSubject:
     record = bundle.record
     with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
         inputs = golden["stored_inputs"]
-    form = f"-dense{record.tile}" if record.tile else f"-batch{record.batch}" * (record.batch > 1)
+    form = form_suffix(record.batch, record.tile)
     label = bundle.folder.parent.name
-    return Subject(
+    return BenchSubject(
         f"{label} {record.variant}{form}",
         bundle.file,
-        _worth(record, label, form),
-        READ[bundle.file.suffix](bundle.file),
+        _summary(record, label, form),
+        format_of(bundle.file).inspect(bundle.file),
         record.tile**2 or record.batch,
         inputs,
         1 if record.tile else record.batch,
-        _zipped(bundle.file),
+        _zipped_size(bundle.file),
     )
 
 
-def _worth(record: ExportRecord, label: str, form: str) -> Worth:
-    return Worth(
+def _summary(record: ExportRecord, label: str, form: str) -> RecordSummary:
+    return RecordSummary(
         label,
         record.variant + form,
         record.scene,
@@ -149,19 +148,19 @@ def _worth(record: ExportRecord, label: str, form: str) -> Worth:
     )
 
 
-def _of_run(run: Run) -> Subject:
+def _of_run(run: Run) -> BenchSubject:
     record, file = run.record, run.folder / runs.NETWORK
-    with quietly():
+    with suppressed_output():
         from hsitf.cost import cost
 
         work = cost(run.network())
-    # Normalized numbers: what a network that was trained on them is fed with.
+    # Values like normalized spectra.
     side = record.plan.patch
     patch = np.random.default_rng(0).standard_normal((1, side, side, record.components))
-    return Subject(
+    return BenchSubject(
         f"{run.label} trained",
         file,
-        Worth(
+        RecordSummary(
             run.label,
             "trained",
             record.scene.name,
@@ -175,26 +174,26 @@ def _of_run(run: Run) -> Subject:
         1,
         patch.astype(np.float32),
         1,
-        _zipped(file),
+        _zipped_size(file),
     )
 
 
-def _bare(path: Path) -> Subject:
-    runtime = runtimes.LiteRT(path) if path.suffix == ".tflite" else runtimes.OnnxRuntime(path)
+def _of_file(path: Path) -> BenchSubject:
+    runtime = format_of(path).runtime(path, 1)
     shape = runtime.input.shape
-    return Subject(
+    return BenchSubject(
         path.name,
         path,
-        Worth(),
-        READ[path.suffix](path),
-        runtimes.tile(runtime) ** 2 or shape[0],
+        RecordSummary(),
+        format_of(path).inspect(path),
+        runtimes.tile_side(runtime) ** 2 or shape[0],
         np.zeros(shape, runtime.input.dtype),
         shape[0],
-        _zipped(path),
+        _zipped_size(path),
     )
 
 
-def _zipped(path: Path) -> int:
+def _zipped_size(path: Path) -> int:
     with TemporaryDirectory() as folder:
         archive = Path(folder) / "file.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:

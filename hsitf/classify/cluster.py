@@ -1,7 +1,7 @@
 """Strips computed by the workers of a Dask scheduler.
 
-Each worker opens the network and the scene by their paths and reads the strips that it computes,
-so that neither travels; classes come back and are written here, in order.
+Each worker opens the network and the scene by their paths and reads its own strips, so that neither
+is sent over the network; the classes are returned and written here, in order.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from typing import Any
 from hsitf.classify.engines import engine
 from hsitf.classify.mapping import Compute
 from hsitf.classify.request import MapRequest
-from hsitf.classify.source import Classifier, opened, site_for
-from hsitf.classify.strips import Done, Strip, compute, prepare
+from hsitf.classify.source import Classifier, open_classifier, raster_for
+from hsitf.classify.strips import ClassifiedStrip, Strip, classify_strip, prepare_strip
 from hsitf.errors import InputError
 from hsitf.progress import Silent
 from hsitf.records import SceneChoice
-from hsitf.scenes import Site
+from hsitf.scenes import RasterSource
 
 EXTRA = "pip install '.[dask]' in hsitf's folder"
 # Seconds that a scheduler has to answer.
-PATIENCE = 10
+CONNECT_TIMEOUT = 10
 # Strips that wait for each worker.
-AHEAD = 2
+PREFETCH = 2
 
 
 @dataclass(frozen=True)
-class Order:
+class StripJob:
     """What a worker needs to compute strips as any other would.
 
     Attributes:
         origin: Folder of the run or the bundle.
         choice: The scene, with absolute paths.
-        request: With the engine and its threads.
+        request: The map request, with the engine and its threads.
     """
 
     origin: Path
@@ -46,12 +46,12 @@ class Order:
     request: MapRequest
 
 
-def remotely(address: str, order: Order) -> Compute:
+def compute_remotely(address: str, job: StripJob) -> Compute:
     """Computes strips on a cluster.
 
     Args:
-        address: Of its scheduler, such as tcp://host:8786.
-        order: What to compute.
+        address: Address of the scheduler, such as tcp://host:8786.
+        job: The network, the scene and the request.
 
     Raises:
         InputError: The extra is not installed, the scheduler does not answer, or has no workers.
@@ -65,7 +65,7 @@ def remotely(address: str, order: Order) -> Compute:
             remedy=f"install it: {EXTRA}",
         ) from error
     try:
-        client: Any = Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
             "no scheduler answers",
@@ -82,12 +82,12 @@ def remotely(address: str, order: Order) -> Compute:
             remedy=f"start some with 'dask worker {address} --nthreads 1'",
         )
 
-    def work(strips: Sequence[Strip]) -> Iterator[Done]:
+    def work(strips: Sequence[Strip]) -> Iterator[ClassifiedStrip]:
         with client:
             waiting: deque[Any] = deque()
             for strip in strips:
-                waiting.append(client.submit(_strip, order, strip, pure=False))
-                if len(waiting) > AHEAD * workers:
+                waiting.append(client.submit(_strip, job, strip, pure=False))
+                if len(waiting) > PREFETCH * workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -95,16 +95,16 @@ def remotely(address: str, order: Order) -> Compute:
     return work
 
 
-def _strip(order: Order, strip: Strip) -> Done:
-    classifier, site = _opened(order)
-    return compute(classifier, prepare(classifier, site, strip), order.request.keeps)
+def _strip(job: StripJob, strip: Strip) -> ClassifiedStrip:
+    classifier, site = _opened(job)
+    return classify_strip(classifier, prepare_strip(classifier, site, strip), job.request.keeps)
 
 
 @lru_cache(maxsize=1)
-def _opened(order: Order) -> tuple[Classifier, Site]:
+def _opened(job: StripJob) -> tuple[Classifier, RasterSource]:
     """What a worker computes with, opened once for all its strips."""
-    classifier, run = opened(order.origin, order.request.threads)
-    site = site_for(order.choice)
+    classifier, run = open_classifier(job.origin, job.request.threads)
+    site = raster_for(job.choice)
     # Files of the engine last as long as the worker.
     lasting = ExitStack()
-    return lasting.enter_context(engine(classifier, run, site, order.request, Silent())), site
+    return lasting.enter_context(engine(classifier, run, site, job.request, Silent())), site

@@ -17,19 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.classify.source import Classifier
-from hsitf.classify.strips import Done, Strip, compute, plan, prepare
-from hsitf.files import explained, needing, replacing
+from hsitf.classify.strips import ClassifiedStrip, Strip, classify_strip, plan_strips, prepare_strip
+from hsitf.files import disk_space_required, os_errors_reported, replacing
 from hsitf.progress import Progress
-from hsitf.scenes.site import Site
+from hsitf.scenes.raster_source import RasterSource
 
 LABELS, VALUES, STATE = "labels.npy", "probabilities.npy", "state.json"
 # Strips that wait between reading, computing and writing.
-AHEAD = 2
+PREFETCH = 2
 
 S = TypeVar("S")
 T = TypeVar("T")
 # From the strips that are left to what they give, in their order.
-Compute = Callable[[Sequence[Strip]], Iterator[Done]]
+Compute = Callable[[Sequence[Strip]], Iterator[ClassifiedStrip]]
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class _State:
 
 
 @dataclass(frozen=True, eq=False)
-class Mapped:
+class MapArrays:
     """A map on disk.
 
     Attributes:
         labels: (rows, cols) uint8, 0 for pixels without a class.
-        values: (rows, cols, classes) float16; None where they were not asked for.
-        speed: Pixels per second of what was computed now; 0 where nothing was left to do.
+        values: (rows, cols, classes) float16 probabilities; None where they were not requested.
+        speed: Pixels per second of this call; 0 where the map was complete already.
     """
 
     labels: NDArray[np.uint8]
@@ -60,47 +60,47 @@ class Mapped:
     speed: float
 
 
-def locally(classifier: Classifier, site: Site, keep: bool) -> Compute:
+def compute_locally(classifier: Classifier, source: RasterSource, keep: bool) -> Compute:
     """Computes strips in this process, while the next ones are read."""
 
-    def work(strips: Sequence[Strip]) -> Iterator[Done]:
-        for prepared in ahead(partial(prepare, classifier, site), strips):
-            yield compute(classifier, prepared, keep)
+    def work(strips: Sequence[Strip]) -> Iterator[ClassifiedStrip]:
+        for prepared in prefetch(partial(prepare_strip, classifier, source), strips):
+            yield classify_strip(classifier, prepared, keep)
 
     return work
 
 
 def classify(
     classifier: Classifier,
-    site: Site,
+    source: RasterSource,
     folder: Path,
     progress: Progress,
     keep: bool,
-    work: Compute | None = None,
-) -> Mapped:
+    compute: Compute | None = None,
+) -> MapArrays:
     """Classifies all pixels of a scene.
 
-    What is found is kept on disk while it is made: an interrupted map goes on from its last
-    strip where network, engine and scene are the same.
+    Results are stored on disk strip by strip: an interrupted map resumes after its last strip where
+    network, engine and scene are the same.
 
     Args:
-        classifier: What classifies.
-        site: The scene.
-        folder: To keep it in; made here, removed by `finish`.
-        progress: Told of every strip, with pixels per second.
+        classifier: The classifier.
+        source: The scene.
+        folder: Folder of the intermediate results; created here, removed by `remove_state`.
+        progress: Receives the progress of every strip, with pixels per second.
         keep: Whether probabilities are wanted.
-        work: What computes strips; in this process where None.
+        compute: Computes the strips; in this process where None.
 
     Raises:
-        OutputError: There is no room, or the folder cannot be written.
+        OutputError: There is no space, or the folder cannot be written.
         DataError: The scene's file is damaged.
     """
-    rows, cols, _ = site.shape
-    strips, classes = plan(classifier, site), len(classifier.class_names)
+    rows, cols, _ = source.shape
+    strips, classes = plan_strips(classifier, source), len(classifier.class_names)
     height = strips[0].last - strips[0].first
     known = _State(
         classifier.sha256,
-        site.identity,
+        source.digest,
         classifier.runtime.engine,
         (rows, cols, classes),
         height,
@@ -109,18 +109,18 @@ def classify(
     )
     done = _done(folder, known)
     begin, first = time.monotonic(), done
-    with explained(folder):
+    with os_errors_reported(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        labels = _kept(folder / LABELS, (rows, cols), np.uint8, done > 0)
+        labels = _memory_map(folder / LABELS, (rows, cols), np.uint8, done > 0)
         values = None
         if keep:
-            values = _kept(folder / VALUES, (rows, cols, classes), np.float16, done > 0)
+            values = _memory_map(folder / VALUES, (rows, cols, classes), np.float16, done > 0)
         progress.start(f"classifying with {classifier.runtime.engine}", rows * cols)
         progress.advance(done * cols)
-        left = [strip for strip in strips if strip.first >= done]
+        remaining = [strip for strip in strips if strip.first >= done]
 
-        def write(found: Done) -> int:
-            """Keeps a strip; what the state says to be done lies on the disk."""
+        def write(found: ClassifiedStrip) -> int:
+            """Stores a strip; rows that the state counts as done are on disk."""
             at = slice(found.strip.first, found.strip.last)
             labels[at] = found.labels
             labels.flush()
@@ -130,26 +130,28 @@ def classify(
             _write(folder, replace(known, done=found.strip.last))
             return found.strip.last
 
-        for last in ahead(write, (work or locally(classifier, site, keep))(left)):
+        for last in prefetch(
+            write, (compute or compute_locally(classifier, source, keep))(remaining)
+        ):
             speed = (last - first) * cols / max(time.monotonic() - begin, 1e-9)
             progress.advance((last - done) * cols, f"{speed:,.0f} pixels/s")
             done = last
     seconds = max(time.monotonic() - begin, 1e-9)
-    return Mapped(labels, values, (done - first) * cols / seconds)
+    return MapArrays(labels, values, (done - first) * cols / seconds)
 
 
-def ahead(function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
-    """What a function makes of items, in their order, by a thread that is a few ahead.
+def prefetch(function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """Applies a function to items in a background thread that is a few items ahead.
 
-    The items themselves are made by who takes the results: of two such in a row, one reads, the
-    caller computes, and the other writes.
+    The items themselves are produced by the consumer's thread: of two such generators in a row, one
+    reads, the caller computes, and the other writes.
     """
     pool = ThreadPoolExecutor(1)
     try:
         waiting: deque[Future[T]] = deque()
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > AHEAD:
+            if len(waiting) > PREFETCH:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -157,13 +159,13 @@ def ahead(function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
         pool.shutdown(cancel_futures=True)
 
 
-def _kept(path: Path, shape: tuple[int, ...], dtype: type[np.generic], there: bool) -> Any:
+def _memory_map(path: Path, shape: tuple[int, ...], dtype: type[np.generic], there: bool) -> Any:
     room = 0 if there else int(np.prod(shape)) * np.dtype(dtype).itemsize
-    with needing(room, path.parent):
+    with disk_space_required(room, path.parent):
         return np.lib.format.open_memmap(path, "r+" if there else "w+", dtype, shape)
 
 
-def finish(folder: Path) -> None:
+def remove_state(folder: Path) -> None:
     """Removes what only an unfinished map needs."""
     shutil.rmtree(folder, ignore_errors=True)
 

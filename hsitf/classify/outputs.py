@@ -13,41 +13,41 @@ from numpy.typing import NDArray
 
 from hsitf.errors import InputError
 from hsitf.figures import Color, palette
-from hsitf.files import explained, replacing
+from hsitf.files import os_errors_reported, replacing
 
 Labels = NDArray[np.uint8]
 
 # Pixels of no class.
 NODATA = 0
 # uint8 with 0 for no class.
-MOST_CLASSES = 255
+MAX_CLASSES = 255
 # Pixels of a picture's longer side; larger maps are thinned out for it.
-PICTURE_SIDE = 4000
+MAX_PICTURE_SIDE = 4000
 
 
 @dataclass(frozen=True, eq=False)
-class Map:
+class ClassMap:
     """A classified scene.
 
     Attributes:
-        labels: (rows, cols) uint8, 0 where there is no class.
-        class_names: Of the classes from 1.
-        place: What GDAL knows of the input's place on Earth: crs and transform; empty where it
-            knows nothing.
+        labels: (rows, cols) uint8, 0 for no class.
+        class_names: Names of the classes from 1.
+        georeference: Coordinate reference system and transform of the input, as GDAL reads them;
+            empty where it has none.
     """
 
     labels: Labels
     class_names: tuple[str, ...]
-    place: dict[str, Any]
+    georeference: dict[str, Any]
 
     @property
     def colors(self) -> list[Color]:
-        """One color a class, the first for none: black."""
+        """One color per class, the first (black) for no class."""
         return [(0, 0, 0), *palette(len(self.class_names))]
 
 
-def place_of(path: Path) -> dict[str, Any]:
-    """Where on Earth a cube lies, as far as GDAL can tell; empty where it cannot."""
+def georeference_of(path: Path) -> dict[str, Any]:
+    """The georeference of a cube, as far as GDAL can read it; empty where it cannot."""
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
@@ -65,11 +65,11 @@ def place_of(path: Path) -> dict[str, Any]:
     return {}
 
 
-def geotiff(found: Map, path: Path) -> None:
-    """uint8 GeoTIFF with colors, class names (tags class_1 ...), the input's place, nodata 0."""
+def geotiff(class_map: ClassMap, path: Path) -> None:
+    """uint8 GeoTIFF with colors, class names (tags class_1 ...), the georeference, nodata 0."""
     import rasterio
 
-    rows, cols = found.labels.shape
+    rows, cols = class_map.labels.shape
     profile = {
         "driver": "GTiff",
         "dtype": "uint8",
@@ -78,19 +78,19 @@ def geotiff(found: Map, path: Path) -> None:
         "width": cols,
         "nodata": NODATA,
         "compress": "deflate",
-        **found.place,
+        **class_map.georeference,
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as file:
-            file.write(found.labels, 1)
-            file.write_colormap(1, {n: (*color, 255) for n, color in enumerate(found.colors)})
+            file.write(class_map.labels, 1)
+            file.write_colormap(1, {n: (*color, 255) for n, color in enumerate(class_map.colors)})
             file.update_tags(
-                1, **{f"class_{n}": name for n, name in enumerate(found.class_names, 1)}
+                1, **{f"class_{n}": name for n, name in enumerate(class_map.class_names, 1)}
             )
 
 
-def probability_tiff(values: NDArray[np.floating], found: Map, path: Path) -> None:
+def probability_tiff(values: NDArray[np.floating], class_map: ClassMap, path: Path) -> None:
     """float32 GeoTIFF with a band for each class (or one of confidence), halves rounded once."""
     import rasterio
 
@@ -103,63 +103,64 @@ def probability_tiff(values: NDArray[np.floating], found: Map, path: Path) -> No
         "height": rows,
         "width": cols,
         "compress": "deflate",
-        **found.place,
+        **class_map.georeference,
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as file:
             for band in range(count):
                 file.write(layers[:, :, band].astype(np.float32), band + 1)
-                if count == len(found.class_names):
-                    file.set_band_description(band + 1, found.class_names[band])
+                if count == len(class_map.class_names):
+                    file.set_band_description(band + 1, class_map.class_names[band])
 
 
-def write_probabilities(values: NDArray[np.floating], found: Map, path: Path) -> None:
+def write_probabilities(values: NDArray[np.floating], class_map: ClassMap, path: Path) -> None:
     """Writes probabilities or confidence; see `probability_tiff`.
 
     Raises:
         OutputError: They cannot be written.
     """
-    with explained(path):
+    with os_errors_reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        probability_tiff(values, found, temporary)
+        probability_tiff(values, class_map, temporary)
 
 
-def envi(found: Map, path: Path) -> None:
+def envi(class_map: ClassMap, path: Path) -> None:
     """ENVI classification: a header, and the labels in an .img beside it."""
     from spectral.io import envi as files
 
     files.save_classification(
         str(path),
-        found.labels,
+        class_map.labels,
         dtype=np.uint8,
         force=True,
         ext=".img",
         interleave="bsq",
-        class_names=["no class", *found.class_names],
-        class_colors=found.colors,
+        class_names=["no class", *class_map.class_names],
+        class_colors=class_map.colors,
     )
 
 
-def picture(found: Map, path: Path) -> None:
+def picture(class_map: ClassMap, path: Path) -> None:
     """PNG of the map with a legend of the classes that are in it."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    step = -(-max(found.labels.shape) // PICTURE_SIDE)
-    labels = found.labels[::step, ::step]
+    step = -(-max(class_map.labels.shape) // MAX_PICTURE_SIDE)
+    labels = class_map.labels[::step, ::step]
     rows, cols = labels.shape
     wide = 6.4 * min(3.0, max(0.5, cols / rows))
     figure = Figure(figsize=(wide + 3.2, 6.8), dpi=150, layout="constrained")
     axes = figure.subplots()
-    image = np.asarray(found.colors, np.uint8)[labels]
+    image = np.asarray(class_map.colors, np.uint8)[labels]
     axes.imshow(image, interpolation="nearest")
     axes.set_axis_off()
     present = [n for n in np.unique(labels).tolist() if n]
     handles = [
         Patch(
-            facecolor="#{:02x}{:02x}{:02x}".format(*found.colors[n]), label=found.class_names[n - 1]
+            facecolor="#{:02x}{:02x}{:02x}".format(*class_map.colors[n]),
+            label=class_map.class_names[n - 1],
         )
         for n in present
     ]
@@ -168,7 +169,7 @@ def picture(found: Map, path: Path) -> None:
 
 
 # By the suffix of the file that is asked for.
-FORMATS: dict[str, Callable[[Map, Path], None]] = {
+FORMATS: dict[str, Callable[[ClassMap, Path], None]] = {
     ".tif": geotiff,
     ".tiff": geotiff,
     ".hdr": envi,
@@ -177,7 +178,7 @@ FORMATS: dict[str, Callable[[Map, Path], None]] = {
 
 
 def check(paths: Sequence[Path], overwrite: bool) -> None:
-    """Refuses outputs that cannot be written, before any work is done.
+    """Refuses output paths that cannot be written, before any work is done.
 
     Raises:
         InputError: An unknown suffix, or a file that exists.
@@ -198,21 +199,21 @@ def check(paths: Sequence[Path], overwrite: bool) -> None:
                 )
 
 
-def write(found: Map, path: Path) -> None:
+def write(class_map: ClassMap, path: Path) -> None:
     """Writes a map in the format of the path's suffix.
 
     Raises:
         OutputError: It cannot be written.
     """
     suffix = path.suffix.lower()
-    with explained(path):
+    with os_errors_reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if suffix == ".hdr":
-            # Two files: the data first, so that a header never lies without them.
+            # Two files: the data first, so that there is never a header without data.
             made = path.with_name(f".{path.stem}.part.hdr")
-            envi(found, made)
+            envi(class_map, made)
             made.with_suffix(".img").replace(path.with_suffix(".img"))
             made.replace(path)
             return
     with replacing(path) as temporary:
-        FORMATS[suffix](found, temporary)
+        FORMATS[suffix](class_map, temporary)

@@ -15,11 +15,11 @@ class MapRequest:
     Attributes:
         out: The map, in the formats of these suffixes.
         smooth: Strength of the Markov random field, 0 for none.
-        probabilities: GeoTIFF with a band for each class; None for none.
-        confidence: GeoTIFF of the largest probability; None for none.
-        threads: Of the engine.
-        engine: Name in `engines.ENGINES`; None for the fastest by a short trial.
-        dask: Address of a scheduler whose workers compute; None for this process.
+        probabilities: Path of a GeoTIFF with one band per class; None for none.
+        confidence: Path of a GeoTIFF of the largest probability; None for none.
+        threads: Threads of the engine.
+        engine: Name in `engines.ENGINES`; None for the fastest in a short trial.
+        dask: Address of a scheduler whose workers compute; None to compute in this process.
     """
 
     out: tuple[Path, ...]

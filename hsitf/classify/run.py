@@ -1,7 +1,10 @@
-"""From a network and a scene to files, and what to say of them."""
+"""Classification of a scene to files, and the printed summary."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,117 +12,133 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.classify import outputs
-from hsitf.classify.cluster import Order, remotely
+from hsitf.classify.cluster import StripJob, compute_remotely
 from hsitf.classify.engines import engine
-from hsitf.classify.mapping import Mapped, classify, finish
-from hsitf.classify.outputs import MOST_CLASSES, Map
+from hsitf.classify.mapping import MapArrays, classify, remove_state
+from hsitf.classify.outputs import MAX_CLASSES, ClassMap
 from hsitf.classify.request import MapRequest
-from hsitf.classify.source import Classifier, of_run, opened, site_for
+from hsitf.classify.source import Classifier, classifier_of_run, open_classifier, raster_for
 from hsitf.errors import InputError
+from hsitf.log_silencing import suppressed_output
 from hsitf.metrics import Scores, confusion, scores
 from hsitf.options import SplitChoice, trained_for
 from hsitf.progress import Progress
-from hsitf.quiet import quietly
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
-from hsitf.scenes import Site, names
-from hsitf.smoothing import smoothed
-from hsitf.tables import aligned
+from hsitf.scenes import RasterSource, names
+from hsitf.smoothing import mean_field_smoothing
+from hsitf.tables import format_table
 
 
 @dataclass(frozen=True, eq=False)
-class Classified:
-    """A written map and what it is worth.
+class ClassifiedScene:
+    """A map and its accuracy.
 
     Attributes:
-        classifier: What made it.
-        site: Of which.
-        files: Where.
-        speed: Pixels a second; 0 where an interrupted map was complete already.
-        blank: Pixels without a class, because a band was not a number.
-        counts: (classes,) pixels of each class.
+        classifier: The classifier.
+        source: The scene.
+        class_map: The class of every pixel.
+        files: Paths of the written files.
+        speed: Pixels per second; 0 where an interrupted map was complete already.
+        nodata_pixels: Number of pixels without a class, because a band was NaN.
+        counts: (classes,) number of pixels of each class.
         test: Scores on the network's own test pixels; None on other scenes.
-        labelled: Scores on all labelled pixels, training pixels included where it is the
-            network's scene; None where there are none of the network's classes.
-        matrix: (classes, classes) int64 of those pixels, rows are truth.
+        labelled: Scores on all labelled pixels, training pixels included on the network's scene;
+            None without labels of the network's classes.
+        matrix: (classes, classes) int64 confusion matrix of those pixels, rows are truth.
     """
 
     classifier: Classifier
-    site: Site
+    source: RasterSource
+    class_map: ClassMap
     files: tuple[Path, ...]
     speed: float
-    blank: int
+    nodata_pixels: int
     counts: tuple[int, ...]
     test: Scores | None
     labelled: Scores | None
     matrix: NDArray[np.int64] | None
 
 
-def whole(
+def classify_scene(
     model: str | None,
     origin: Path | None,
     choice: SceneChoice,
     bands: str | None,
     request: MapRequest,
     progress: Progress,
-) -> Classified:
-    """Classifies a scene and writes its map.
+) -> ClassifiedScene:
+    """Classifies a scene and writes its map, if the request names files.
 
     Args:
-        model: Network whose latest run serves; None where `origin` is given.
+        model: Network whose latest run is used; None where `origin` is given.
         origin: Folder of a run or a bundle.
         choice: The scene; the network's own where its source is empty.
-        bands: How the network's bands are reduced, to find its run.
-        request: What to write.
-        progress: Told what happens.
+        bands: Band reduction of the network, to find its run.
+        request: The files to write, and how to compute them.
+        progress: Receives progress messages.
 
     Raises:
         InputError: The network does not fit the scene.
-        DataError: Run, bundle or scene are damaged.
+        DataError: The run, the bundle or the scene is damaged.
         OutputError: The files cannot be written.
     """
-    with quietly():
+    with suppressed_output():
         folder, classifier, run, now = _opened(model, origin, choice, bands, request, progress)
-        site = site_for(now)
-    if len(classifier.class_names) > MOST_CLASSES:
+        site = raster_for(now)
+    if len(classifier.class_names) > MAX_CLASSES:
         raise InputError(
             "maps have a byte for each pixel",
             received=f"{len(classifier.class_names)} classes",
-            allowed=f"{MOST_CLASSES} at most",
+            allowed=f"{MAX_CLASSES} at most",
         )
     classifier.check(site)
-    place = request.out[0].with_name(f".{request.out[0].name}.parts")
-    with engine(classifier, run, site, request, progress) as chosen:
+    with (
+        _parts_folder(request) as parts_folder,
+        engine(classifier, run, site, request, progress) as chosen,
+    ):
         work = (
-            remotely(request.dask, Order(folder, _absolute(now), request)) if request.dask else None
+            compute_remotely(request.dask, StripJob(folder, _absolute(now), request))
+            if request.dask
+            else None
         )
-        mapped = classify(chosen, site, place, progress, request.keeps, work)
-    labels = _published(mapped, classifier, choice, request)
-    speed = mapped.speed
-    # The map's files are still open on the folder that goes.
-    del mapped
-    finish(place)
-    return _judged(chosen, run, site, labels, request, speed)
+        mapped = classify(chosen, site, parts_folder, progress, request.keeps, work)
+        class_map = _write_outputs(mapped, classifier, choice, request)
+        speed = mapped.speed
+        # The map's files are still open in the folder that is removed.
+        del mapped
+        remove_state(parts_folder)
+    return _evaluated(chosen, run, site, class_map, request, speed)
 
 
-def _published(
-    mapped: Mapped, classifier: Classifier, choice: SceneChoice, request: MapRequest
-) -> outputs.Labels:
-    """Writes what was asked for, and returns the classes of the pixels, smoothed where wanted."""
+@contextmanager
+def _parts_folder(request: MapRequest) -> Iterator[Path]:
+    """Folder of intermediate results: beside the map, from where it resumes, if it is written."""
+    if request.out:
+        yield request.out[0].with_name(f".{request.out[0].name}.parts")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "parts"
+
+
+def _write_outputs(
+    mapped: MapArrays, classifier: Classifier, choice: SceneChoice, request: MapRequest
+) -> ClassMap:
+    """Writes the requested files, and returns the map, smoothed if requested."""
     labels, values = mapped.labels, mapped.values
     if request.smooth and values is not None:
-        values = smoothed(np.asarray(values, np.float32), request.smooth)
+        values = mean_field_smoothing(np.asarray(values, np.float32), request.smooth)
         labels = np.where(labels, values.argmax(axis=2) + 1, 0).astype(np.uint8)
     source = Path(choice.source) if choice.source else Path()
-    place = outputs.place_of(source) if source.is_file() else {}
-    found = Map(labels, classifier.class_names, place)
+    georeference = outputs.georeference_of(source) if source.is_file() else {}
+    found = ClassMap(np.array(labels), classifier.class_names, georeference)
     for path in request.out:
         outputs.write(found, path)
     if values is not None and request.probabilities is not None:
         outputs.write_probabilities(values, found, request.probabilities)
     if values is not None and request.confidence is not None:
         outputs.write_probabilities(values.max(axis=2), found, request.confidence)
-    return np.array(labels)
+    return found
 
 
 def _opened(
@@ -130,15 +149,15 @@ def _opened(
     request: MapRequest,
     progress: Progress,
 ) -> tuple[Path, Classifier, Run | None, SceneChoice]:
-    """The classifier, the folder that it came from, its run if it is one, and the scene."""
+    """The classifier, its folder, its run if it is one, and the scene."""
     if origin is None:
         found, now = trained_for(str(model), choice, SplitChoice(), None, progress, bands)
-        return found.folder.resolve(), of_run(found), found, now
-    classifier, run = opened(origin, request.threads)
+        return found.folder.resolve(), classifier_of_run(found), found, now
+    classifier, run = open_classifier(origin, request.threads)
     if run is None:
         now = replace(choice, source=choice.source or classifier.scene)
     else:
-        now = _now(run, choice)
+        now = _current_choice(run, choice)
     return origin.resolve(), classifier, run, now
 
 
@@ -157,47 +176,56 @@ def _absolute(choice: SceneChoice) -> SceneChoice:
     )
 
 
-def _now(run: Run, choice: SceneChoice) -> SceneChoice:
-    """The scene that is named, or the run's where the command says at most where it lies."""
+def _current_choice(run: Run, choice: SceneChoice) -> SceneChoice:
+    """The scene that is named, or that of the run at the location that the command gives."""
     if choice.source:
         return choice
     then = run.record.plan.scene
     return replace(then, data_dir=choice.data_dir or then.data_dir)
 
 
-def _judged(
+def _evaluated(
     classifier: Classifier,
     run: Run | None,
-    site: Site,
-    labels: outputs.Labels,
+    source: RasterSource,
+    class_map: ClassMap,
     request: MapRequest,
     speed: float,
-) -> Classified:
+) -> ClassifiedScene:
     classes = len(classifier.class_names)
-    called = labels.ravel()
+    called = class_map.labels.ravel()
     test = labelled = matrix = None
-    if site.labels is not None and site.class_names == classifier.class_names:
-        truth = site.labels.ravel()
-        # A pixel without a class is not judged: it has no spectrum to be judged by.
+    if source.labels is not None and source.class_names == classifier.class_names:
+        truth = source.labels.ravel()
+        # A pixel without a class is not evaluated: it has no valid spectrum.
         known = np.flatnonzero(truth * (called > 0))
         matrix = confusion(truth[known] - 1, called[known].astype(np.int64) - 1, classes)
         labelled = scores(matrix)
-        if run is not None and run.record.scene.sha256 == dict(site.sources):
-            judges = np.intersect1d(run.split().test, known)
-            named = called[judges].astype(np.int64) - 1
-            test = scores(confusion(truth[judges] - 1, named, classes))
+        if run is not None and run.record.scene.sha256 == dict(source.sources):
+            test_pixels = np.intersect1d(run.split().test, known)
+            named = called[test_pixels].astype(np.int64) - 1
+            test = scores(confusion(truth[test_pixels] - 1, named, classes))
     blank, *counts = np.bincount(called, minlength=classes + 1).tolist()
-    return Classified(
-        classifier, site, request.files, speed, blank, tuple(counts), test, labelled, matrix
+    return ClassifiedScene(
+        classifier,
+        source,
+        class_map,
+        request.files,
+        speed,
+        blank,
+        tuple(counts),
+        test,
+        labelled,
+        matrix,
     )
 
 
-def told(found: Classified) -> str:
+def format_summary(found: ClassifiedScene) -> str:
     """A map in words and a table."""
-    rows, cols, _ = found.site.shape
-    kind = " (synthetic)" if found.site.synthetic else ""
+    rows, cols, _ = found.source.shape
+    kind = " (synthetic)" if found.source.synthetic else ""
     title = (
-        f"{found.classifier.name} on {found.site.name}{kind}: {rows} x {cols} pixels, "
+        f"{found.classifier.name} on {found.source.name}{kind}: {rows} x {cols} pixels, "
         + (f"{found.speed:,.0f} pixels/s" if found.speed else "complete already")
         + f", {found.classifier.runtime.engine}"
     )
@@ -210,14 +238,22 @@ def told(found: Classified) -> str:
         head.append("labelled, right")
         for row, right in zip(cells, found.labelled.per_class, strict=True):
             row.append(f"{right:.2%}")
-    lines = [title, aligned(head, cells)]
-    for what, worth in (("test pixels", found.test), ("all labelled pixels", found.labelled)):
-        if worth is not None:
-            lines.append(f"{what}: OA {worth.oa:.2%}, AA {worth.aa:.2%}, kappa {worth.kappa:.4f}")
-    if found.blank:
-        lines.append(f"{found.blank:,} pixels without a class: a band is not a number there.")
+    lines = [title, format_table(head, cells)]
+    for what, found_scores in (
+        ("test pixels", found.test),
+        ("all labelled pixels", found.labelled),
+    ):
+        if found_scores is not None:
+            lines.append(
+                f"{what}: OA {found_scores.oa:.2%}, AA {found_scores.aa:.2%}, "
+                f"kappa {found_scores.kappa:.4f}"
+            )
+    if found.nodata_pixels:
+        lines.append(
+            f"{found.nodata_pixels:,} pixels without a class: a band is not a number there."
+        )
     if found.test is not None:
-        lines.append("All labelled pixels include those that the network learned from.")
+        lines.append("All labelled pixels include the training pixels of the network.")
     if found.matrix is not None:
         lines.append("Confusion, rows are truth:")
         lines += [" ".join(f"{count:6d}" for count in row) for row in found.matrix.tolist()]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import bands, runs, runtimes
+from hsitf.arrays import Float32Array
 from hsitf.bands import Reducer
 from hsitf.errors import DataError, InputError
 from hsitf.export import bundle
@@ -18,7 +19,7 @@ from hsitf.files import sha256
 from hsitf.records import RunRecord, SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Runtime
-from hsitf.scenes import Site, open_site
+from hsitf.scenes import RasterSource, open_raster
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
 
@@ -28,15 +29,15 @@ class Classifier:
     """A network ready to classify.
 
     Attributes:
-        name: Of the network, with the kind of its file.
-        runtime: Takes patches.
-        normalizer: Of the bands.
-        reducer: Of normalized bands; None where all are taken.
-        patch: Side in pixels.
-        class_names: One name an output.
+        name: Name of the network, with the variant of its file.
+        runtime: Runtime that takes patches or tiles.
+        normalizer: Normalization of the bands.
+        reducer: Reduction of normalized bands; None where all bands are used.
+        patch: Side of the patch in pixels.
+        class_names: One name per output.
         scene: Name of the scene it was trained on.
-        sha256: Of the network's file.
-        wavelengths: Of the bands in nanometers; empty where unknown.
+        sha256: SHA-256 of the network's file.
+        wavelengths: Band centers in nanometers; empty where unknown.
     """
 
     name: str
@@ -49,23 +50,23 @@ class Classifier:
     sha256: str
     wavelengths: tuple[float, ...] = ()
 
-    def check(self, site: Site) -> None:
+    def check(self, source: RasterSource) -> None:
         """Refuses a scene that the network does not know.
 
         Raises:
             InputError: The scene has other bands, or is smaller than a patch.
         """
         expected = len(self.normalizer.offset)
-        if site.shape[2] != expected:
+        if source.shape[2] != expected:
             raise InputError(
                 f"{self.name} was trained on other bands",
-                received=f"{site.shape[2]} bands in {site.name}",
+                received=f"{source.shape[2]} bands in {source.name}",
                 allowed=f"{expected}, as {self.scene} has them",
                 remedy="give a cube of the same sensor, or train a network on this one",
             )
-        if self.wavelengths and site.wavelengths is not None:
-            self._check_wavelengths(site.name, site.wavelengths)
-        PatchSource.check(site.shape, self.patch)
+        if self.wavelengths and source.wavelengths is not None:
+            self._check_wavelengths(source.name, source.wavelengths)
+        PatchSource.check_size(source.shape, self.patch)
 
     def _check_wavelengths(self, name: str, received: NDArray[np.float64]) -> None:
         known = np.asarray(self.wavelengths)
@@ -83,7 +84,7 @@ class Classifier:
             )
 
 
-def of_run(run: Run) -> Classifier:
+def classifier_of_run(run: Run) -> Classifier:
     """The classifier of a trained network, through Keras."""
     record: RunRecord = run.record
     return Classifier(
@@ -99,18 +100,18 @@ def of_run(run: Run) -> Classifier:
     )
 
 
-def of_bundle(folder: Path, threads: int) -> Classifier:
+def classifier_of_bundle(folder: Path, threads: int) -> Classifier:
     """The classifier of an exported bundle, through the engine of its file.
 
     Raises:
-        DataError: The bundle is damaged, or its file is none that runs here.
+        DataError: The bundle is damaged, or no runtime here can run its file.
     """
     found = Bundle.open(folder)
     record = found.record
     reducer = None
-    if record.reduction is not None:
+    if record.band_reduction is not None:
         path = folder / runs.BANDS
-        if not path.is_file() or sha256(path) != record.reduction.sha256:
+        if not path.is_file() or sha256(path) != record.band_reduction.sha256:
             raise DataError(
                 f"{path} is not the reduction of bands that its record describes",
                 received="another SHA-256" if path.is_file() else "no such file",
@@ -131,28 +132,28 @@ def of_bundle(folder: Path, threads: int) -> Classifier:
     )
 
 
-def opened(folder: Path, threads: int) -> tuple[Classifier, Run | None]:
+def open_classifier(folder: Path, threads: int) -> tuple[Classifier, Run | None]:
     """The classifier of a run or a bundle, and the run where it is one.
 
     Raises:
-        DataError: It is neither, or damaged.
+        DataError: It is neither, or it is damaged.
     """
     if is_bundle(folder):
-        return of_bundle(folder, threads), None
+        return classifier_of_bundle(folder, threads), None
     run = Run.open(folder)
-    return of_run(run), run
+    return classifier_of_run(run), run
 
 
-def site_for(choice: SceneChoice) -> Site:
+def raster_for(choice: SceneChoice) -> RasterSource:
     """The scene that a user names, ready to be classified."""
-    site = open_site(
+    site = open_raster(
         choice.source,
         choice.data_dir,
         labels=choice.labels,
         variable=choice.variable,
         labels_variable=choice.labels_variable,
     )
-    return site.without(choice.drop)
+    return site.without_classes(choice.drop)
 
 
 def is_bundle(folder: Path) -> bool:
@@ -160,7 +161,7 @@ def is_bundle(folder: Path) -> bool:
     return (folder / bundle.RECORD).is_file() and not (folder / runs.NETWORK).is_file()
 
 
-def probabilities(logits: runtimes.Floats) -> runtimes.Floats:
+def probabilities(logits: Float32Array) -> Float32Array:
     """Softmax of logits (n, classes)."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)

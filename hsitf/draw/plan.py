@@ -1,4 +1,4 @@
-"""What a drawing of a network shows: boxes in rows, and what each takes."""
+"""The content of a network diagram: boxes in rows, with shapes and costs."""
 
 from __future__ import annotations
 
@@ -13,40 +13,26 @@ from keras import layers
 
 from hsitf.cost import macs
 from hsitf.graph import Call, walk
+from hsitf.operators import CallShapes, find, follows
 
 Shape = tuple[int, ...]
 
-# Layers that leave the shape alone and are written into the box before them.
-_FOLLOWERS = (
-    layers.Activation,
-    layers.BatchNormalization,
-    layers.Dropout,
-    layers.ELU,
-    layers.LeakyReLU,
-    layers.ReLU,
-    layers.Softmax,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    layers.SpatialDropout3D,
-    layers.GaussianNoise,
-)
-
 
 @dataclass(frozen=True)
-class Box:
+class LayerBox:
     """A layer with those that follow it alone and leave its shape.
 
     Attributes:
-        name: Of the layer.
-        kind: What it is, such as "Conv2D 64, 3 x 3".
-        shape: Of what leaves it, without batch.
-        parameters: Weights, of the followers too.
+        name: Name of the layer.
+        kind: Type and size of the layer, such as "Conv2D 64, 3 x 3".
+        shape: Output shape, without batch.
+        parameters: Number of weights, those of the followers included.
         macs: Multiply-accumulates of one patch.
-        takes: Numbers of the boxes whose values it takes.
-        row: From the top: one more than the lowest of these.
-        followers: What follows it.
-        width: Channels that it makes; None where it has no kernel.
-        before: The same before thinning; None where nothing is compared.
+        inputs: Indices of the boxes whose outputs it reads.
+        row: Row from the top: one more than the lowest row of its inputs.
+        followers: Names of the following layers drawn in this box.
+        width: Number of channels that it produces; None without a kernel.
+        original_width: The same before thinning; None where nothing is compared.
     """
 
     name: str
@@ -54,18 +40,18 @@ class Box:
     shape: Shape
     parameters: int
     macs: int
-    takes: tuple[int, ...]
+    inputs: tuple[int, ...]
     row: int
     followers: tuple[str, ...] = ()
     width: int | None = None
-    before: int | None = None
+    original_width: int | None = None
 
 
 @dataclass(frozen=True)
-class Plan:
+class NetworkDiagram:
     """Boxes in the order of the forward pass; the first are the network's inputs."""
 
-    boxes: tuple[Box, ...]
+    boxes: tuple[LayerBox, ...]
 
     @property
     def parameters(self) -> int:
@@ -83,44 +69,46 @@ class Plan:
         return 1 + max(box.row for box in self.boxes)
 
 
-def plan(network: keras.Model) -> Plan:
+def diagram(network: keras.Model) -> NetworkDiagram:
     """The drawing's plan of a functional network of fixed shape.
 
-    A layer used at several places has a box at each, its weights counted at the first.
+    A layer that is called several times has a box for each call, its weights counted at the first.
     """
-    drawing = _Drawing(_uses(network))
+    drawing = _BoxCollector(_uses(network))
     inputs = [
-        drawing.add(Box(tensor.name, "input", _sizes(tensor.shape), 0, 0, (), 0))
+        drawing.add(LayerBox(tensor.name, "input", _sizes(tensor.shape), 0, 0, (), 0))
         for tensor in network.inputs
     ]
     walk(network, inputs, drawing.visit)
-    return Plan(tuple(drawing.boxes))
+    return NetworkDiagram(tuple(drawing.boxes))
 
 
-def compared(thinned: Plan, whole: Plan) -> Plan:
-    """A thinned network's plan with the widths that its layers had before, by their names."""
+def with_original_widths(thinned: NetworkDiagram, whole: NetworkDiagram) -> NetworkDiagram:
+    """A pruned network's diagram with the original widths of its layers, matched by name."""
     widths = {box.name: box.width for box in whole.boxes}
-    return Plan(tuple(replace(box, before=widths.get(box.name)) for box in thinned.boxes))
+    return NetworkDiagram(
+        tuple(replace(box, original_width=widths.get(box.name)) for box in thinned.boxes)
+    )
 
 
 @dataclass
-class _Drawing:
+class _BoxCollector:
     """Collects boxes in a forward pass.
 
     Attributes:
-        uses: How often each tensor is taken, by its identity.
+        uses: Number of consumers of each tensor, by its identity.
     """
 
     uses: Counter[int]
-    boxes: list[Box] = field(default_factory=list)
+    boxes: list[LayerBox] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
 
-    def add(self, box: Box) -> int:
+    def add(self, box: LayerBox) -> int:
         self.boxes.append(box)
         return len(self.boxes) - 1
 
     def visit(self, call: Call, takes: list[int]) -> list[int]:
-        """Adds a box, or writes the layer into the one before; gives its number."""
+        """Adds a box, or adds the layer to the box before; returns the index of the box."""
         layer = call.operation
         weights = [] if id(layer) in self.seen else list(getattr(layer, "weights", []))
         self.seen.add(id(layer))
@@ -128,27 +116,18 @@ class _Drawing:
         shape = _sizes(call.shapes[0])
         before = self.boxes[takes[0]]
         (entering, *_) = call.node.arguments.keras_tensors
-        if (
-            isinstance(layer, _FOLLOWERS)
-            and before.kind != "input"
-            and (self.uses[id(entering)] == 1)
-        ):
+        if _is_written_before(layer) and before.kind != "input" and (self.uses[id(entering)] == 1):
             self.boxes[takes[0]] = replace(
                 before,
                 followers=(*before.followers, _follower(layer)),
                 parameters=before.parameters + count,
             )
             return takes[:1] * len(call.shapes)
-        work = macs(
-            layer,
-            [_sizes(weight.shape) for weight in getattr(layer, "weights", [])],
-            before.shape,
-            shape,
-        )
+        work = macs(layer, CallShapes.of(call))
         row = 1 + max(self.boxes[number].row for number in takes)
         width = getattr(layer, "filters", getattr(layer, "units", None))
         number = self.add(
-            Box(
+            LayerBox(
                 str(getattr(layer, "name", type(layer).__name__)),
                 _kind(layer),
                 shape,
@@ -160,6 +139,13 @@ class _Drawing:
             )
         )
         return [number] * len(call.shapes)
+
+
+def _is_written_before(layer: Any) -> bool:
+    """Whether a layer leaves the shape alone and is written into the box before it."""
+    row = find(layer)
+    softmax = row is not None and row.activation
+    return isinstance(layer, keras.Layer) and (follows(layer) or softmax)
 
 
 def _uses(network: keras.Model) -> Counter[int]:
@@ -174,7 +160,7 @@ def _uses(network: keras.Model) -> Counter[int]:
 
 
 def _sizes(shape: Sequence[int | None]) -> Shape:
-    """Of a tensor without its batch; of a weight, which has none, all sizes."""
+    """Sizes of a tensor without its batch; of a weight, which has no batch, all sizes."""
     sizes = shape[1:] if len(shape) and shape[0] is None else shape
     return tuple(int(size or 0) for size in sizes)
 

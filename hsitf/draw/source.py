@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 from hsitf import zoo
 from hsitf.errors import DataError, InputError
-from hsitf.quiet import quietly
+from hsitf.log_silencing import suppressed_output
 from hsitf.runs import Run
 from hsitf.zoo import BASELINES, known
 
 if TYPE_CHECKING:
-    from hsitf.draw.plan import Plan
+    from hsitf.draw.plan import NetworkDiagram
 
 
 @dataclass(frozen=True)
-class Asked:
+class DrawingOptions:
     """What to draw.
 
     Attributes:
-        model: Name in the zoo; None where a run is named.
+        model: Name of a zoo network; None where a run is named.
         origin: Folder of a run.
-        against: Folder of the run whose widths are compared with; None: the one that `origin` was
-            pruned from, if it was and that is at hand.
-        inputs: Bands or components of `model`; `classes` and `patch` likewise.
+        against: Folder of the run to compare widths with; None: the one that `origin` was pruned
+            from, if it exists.
+        inputs: Number of bands or components of `model`; `classes` and `patch` likewise.
     """
 
     model: str | None
@@ -36,59 +36,64 @@ class Asked:
     patch: int | None
 
 
-def check(asked: Asked) -> None:
+def check_options(options: DrawingOptions) -> None:
     """Refuses what has no meaning, before anything heavy is loaded.
 
     Raises:
         InputError: Neither or both of a network and a run are named, or numbers are out of range.
     """
-    if (asked.model is None) == (asked.origin is None):
+    if (options.model is None) == (options.origin is None):
         raise InputError(
             "one network is drawn",
-            received="neither --model nor --from" if asked.model is None else "both",
+            received="neither --model nor --from" if options.model is None else "both",
             remedy="give --model cao, or --from with the folder of a run",
         )
-    if asked.model is not None:
-        known(asked.model)
-        if asked.model in BASELINES:
+    if options.model is not None:
+        known(options.model)
+        if options.model in BASELINES:
             raise InputError(
-                f"{asked.model} is a baseline, whose layers depend on what it is fitted to",
-                received=f"--model {asked.model}",
+                f"{options.model} is a baseline, whose layers depend on what it is fitted to",
+                received=f"--model {options.model}",
                 remedy="train it and name its run with --from",
             )
-        if asked.against is not None:
+        if options.against is not None:
             raise InputError(
                 "widths are compared between runs",
                 received="--model with --against",
                 remedy="give --from in place of --model",
             )
-    for option, value in (("--inputs", asked.inputs), ("--classes", asked.classes)):
+    for option, value in (("--inputs", options.inputs), ("--classes", options.classes)):
         if not 1 <= value <= 100_000:
             raise InputError(f"{option} is out of range", received=value, allowed="1 to 100,000")
 
 
-def plans(asked: Asked) -> tuple[Plan, str]:
-    """The plan, and a title that says what it costs.
+def open_diagram(options: DrawingOptions) -> tuple[NetworkDiagram, str]:
+    """The diagram of a network, and a title with its cost.
 
     Raises:
         InputError: A run cannot be found, or the geometry does not fit the network.
         DataError: A run is damaged.
     """
-    from hsitf.draw.plan import compared, plan
+    from hsitf.draw.plan import diagram, with_original_widths
 
-    with quietly():
-        if asked.model is not None:
-            found = plan(
-                zoo.build(asked.model, bands=asked.inputs, classes=asked.classes, patch=asked.patch)
+    with suppressed_output():
+        if options.model is not None:
+            found = diagram(
+                zoo.build(
+                    options.model,
+                    bands=options.inputs,
+                    classes=options.classes,
+                    patch=options.patch,
+                )
             )
-            return found, _title(asked.model, found, None)
-        run = Run.open(asked.origin or Path())
-        found = plan(run.network())
-        before = _before(run, asked.against)
+            return found, _title(options.model, found, None)
+        run = Run.open(options.origin or Path())
+        found = diagram(run.network())
+        before = _before(run, options.against)
         if before is None:
             return found, _title(run.label, found, None)
-        whole = plan(before.network())
-    return compared(found, whole), _title(run.label, found, whole)
+        whole = diagram(before.network())
+    return with_original_widths(found, whole), _title(run.label, found, whole)
 
 
 def _before(run: Run, named: Path | None) -> Run | None:
@@ -104,7 +109,7 @@ def _before(run: Run, named: Path | None) -> Run | None:
     return whole if whole.record.sha256 == run.record.pruning.origin_sha256 else None
 
 
-def _title(name: str, found: Plan, whole: Plan | None) -> str:
+def _title(name: str, found: NetworkDiagram, whole: NetworkDiagram | None) -> str:
     if whole is None:
         cost = f"{found.parameters:,} parameters, {found.macs:,} multiply-accumulates"
     else:

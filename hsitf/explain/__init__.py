@@ -1,1 +1,1 @@
-"""What a network looks at: its explanations, before and after compression, and its drawing."""
+"""Explanations: the bands and pixels that a network relies on, before and after compression."""

@@ -1,4 +1,4 @@
-"""What was found, as figures and tables take it."""
+"""Results of explanations, as figures and tables use them."""
 
 from __future__ import annotations
 
@@ -6,57 +6,57 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsitf.explain.means import Means
+from hsitf.arrays import Float32Array
+from hsitf.explain.averaging import MeanAttribution
+from hsitf.explain.outputs import ExplainedOutput
 from hsitf.explain.record import ExplanationRecord
-from hsitf.explain.request import Ask
-from hsitf.explain.sources import Source
-from hsitf.explain.subject import Subject
-from hsitf.explain.view import Floats
+from hsitf.explain.request import ExplanationOptions
+from hsitf.explain.sources import ExplainedSource
 from hsitf.scenes.scene import Scene
 
 
 @dataclass(frozen=True, eq=False)
-class Explained:
-    """A network or file and what was found of every subject.
+class SourceExplanation:
+    """A network or file and the attributions of every output.
 
     Attributes:
-        source: What was explained.
-        means: By subject.
-        bands: (subjects, bands) float32, importance of the scene's bands; None where its inputs
-            cannot be followed back to them.
-        seconds: That it took.
+        source: The network or file.
+        attributions: Mean attribution of every output.
+        bands: (outputs, bands) float32, importance of the scene's bands; None where the inputs
+            cannot be mapped back to bands.
+        seconds: Duration of the explanation.
     """
 
-    source: Source
-    means: tuple[Means, ...]
-    bands: Floats | None
+    source: ExplainedSource
+    attributions: tuple[MeanAttribution, ...]
+    bands: Float32Array | None
     seconds: float
 
     @property
-    def magnitude(self) -> Floats:
+    def magnitude(self) -> Float32Array:
         """(subjects, patch, patch, inputs) or (subjects, inputs), without sign."""
-        return np.stack([one.magnitude for one in self.means])
+        return np.stack([one.magnitude for one in self.attributions])
 
     @property
-    def signed(self) -> Floats:
+    def signed(self) -> Float32Array:
         """The same with sign."""
-        return np.stack([one.signed for one in self.means])
+        return np.stack([one.signed for one in self.attributions])
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Networks and files explained alike.
+    """Explanations of several networks and files by the same method.
 
     Attributes:
-        ask: What was asked for.
-        scene: Of all of them.
-        subjects: What was explained.
+        options: The options of the explanation.
+        scene: The scene of all of them.
+        outputs: The explained outputs.
         explained: The networks and files, the first of which the others are held against.
-        record: What is written down.
+        record: The record.
     """
 
-    ask: Ask
+    options: ExplanationOptions
     scene: Scene
-    subjects: tuple[Subject, ...]
-    explained: tuple[Explained, ...]
+    outputs: tuple[ExplainedOutput, ...]
+    explained: tuple[SourceExplanation, ...]
     record: ExplanationRecord

@@ -1,4 +1,4 @@
-"""Gradients of a function of arrays, on whatever backend Keras runs."""
+"""Gradients of a function of arrays, on any Keras backend."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from hsitf.arrays import Float32Array
+
 # Of tensors of the backend, to a tensor (n,): a number for each sample.
 Function = Callable[..., Any]
 
 
-def gradients(function: Function, values: Sequence[Floats]) -> tuple[Floats, list[Floats]]:
-    """The numbers that a function gives, and the gradient of their sum.
+def gradients(
+    function: Function, values: Sequence[Float32Array]
+) -> tuple[Float32Array, list[Float32Array]]:
+    """The values of a function, and the gradient of their sum.
 
     Where no sample's number depends on another sample, the gradient in a batch is that of each
     sample's own number.
 
     Args:
-        function: Of as many tensors as there are values, written in `keras.ops`.
-        values: Where to take the gradient, float32.
+        function: Function of as many tensors as there are values, written in `keras.ops`.
+        values: Points at which to take the gradient, float32.
 
     Returns:
         (n,) float32; and for each value an array of its shape, zeros where the function does not
@@ -32,16 +34,16 @@ def gradients(function: Function, values: Sequence[Floats]) -> tuple[Floats, lis
     return _numpy(result), [_numpy(one) for one in found]
 
 
-def score(network: keras.Model, output: int) -> Function:
+def logit(network: keras.Model, output: int) -> Function:
     """The logit `output` of each sample of a batch, in inference."""
     return lambda patches: network(patches, training=False)[:, output]
 
 
-def _numpy(tensor: Any) -> Floats:
+def _numpy(tensor: Any) -> Float32Array:
     return np.asarray(keras.ops.convert_to_numpy(tensor), np.float32)
 
 
-def _tensorflow(function: Function, values: Sequence[Floats]) -> tuple[Any, Sequence[Any]]:
+def _tensorflow(function: Function, values: Sequence[Float32Array]) -> tuple[Any, Sequence[Any]]:
     import tensorflow as tf
 
     tensors = [tf.convert_to_tensor(value, tf.float32) for value in values]
@@ -52,19 +54,19 @@ def _tensorflow(function: Function, values: Sequence[Floats]) -> tuple[Any, Sequ
     return result, tape.gradient(result, tensors, unconnected_gradients="zero")
 
 
-def _jax(function: Function, values: Sequence[Floats]) -> tuple[Any, Sequence[Any]]:
+def _jax(function: Function, values: Sequence[Float32Array]) -> tuple[Any, Sequence[Any]]:
     import jax
 
     def total(*tensors: Any) -> tuple[Any, Any]:
         result = function(*tensors)
         return result.sum(), result
 
-    places = tuple(range(len(values)))
-    (_, result), found = jax.value_and_grad(total, argnums=places, has_aux=True)(*values)
+    argnums = tuple(range(len(values)))
+    (_, result), found = jax.value_and_grad(total, argnums=argnums, has_aux=True)(*values)
     return result, found
 
 
-def _torch(function: Function, values: Sequence[Floats]) -> tuple[Any, Sequence[Any]]:
+def _torch(function: Function, values: Sequence[Float32Array]) -> tuple[Any, Sequence[Any]]:
     import torch
 
     tensors = [keras.ops.convert_to_tensor(value).requires_grad_(True) for value in values]
@@ -76,7 +78,7 @@ def _torch(function: Function, values: Sequence[Floats]) -> tuple[Any, Sequence[
     return result.detach(), whole
 
 
-_BACKENDS: dict[str, Callable[[Function, Sequence[Floats]], tuple[Any, Sequence[Any]]]] = {
+_BACKENDS: dict[str, Callable[[Function, Sequence[Float32Array]], tuple[Any, Sequence[Any]]]] = {
     "tensorflow": _tensorflow,
     "jax": _jax,
     "torch": _torch,

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.arrays import Float32Array
 from hsitf.bands.request import SELECT
-from hsitf.explain.view import Floats
 
 
-def of_bands(magnitude: Floats) -> Floats:
+def band_importance(magnitude: Float32Array) -> Float32Array:
     """Importance of each band: what its map sums up to.
 
     Args:
-        magnitude: (..., bands) without sign; maps or single numbers.
+        magnitude: (..., bands) absolute attributions; maps or one number per band.
 
     Returns:
         (bands,) float32.
@@ -23,8 +23,8 @@ def of_bands(magnitude: Floats) -> Floats:
     return np.asarray(magnitude.reshape(-1, magnitude.shape[-1]).sum(axis=0), np.float32)
 
 
-def shared(importances: Floats) -> Floats:
-    """Mean over subjects, (n, bands) -> (bands,), each subject counting alike: shares of a whole.
+def mean_importance(importances: Float32Array) -> Float32Array:
+    """Mean over outputs, (n, bands) -> (bands,), of the importances divided by their sum.
 
     A subject of no importance at all counts nothing.
     """
@@ -33,29 +33,30 @@ def shared(importances: Floats) -> Floats:
     return np.asarray(shares.mean(axis=0), np.float32)
 
 
-def top(importance: Floats, count: int, apart: int = 1) -> tuple[int, ...]:
+def top_bands(importance: Float32Array, count: int, min_distance: int = 1) -> tuple[int, ...]:
     """Numbers of the most important bands, ascending.
 
     Args:
-        importance: (bands,).
-        count: How many; fewer where there are no more that are so far apart.
-        apart: Least difference of two of their numbers. Neighboring bands see nearly the same.
+        importance: (bands,) importance of each band.
+        count: Number of bands; fewer where there are not as many at this distance.
+        min_distance: Smallest difference of two band indices. Neighboring bands carry nearly the
+            same information.
     """
     found: list[int] = []
     for band in np.argsort(-importance, kind="stable").tolist():
         if len(found) == count:
             break
-        if all(abs(band - other) >= apart for other in found):
+        if all(abs(band - other) >= min_distance for other in found):
             found.append(band)
     return tuple(sorted(found))
 
 
-def selection(bands: Sequence[int]) -> str:
-    """As `--bands` takes it, such as "select:3,17,40"."""
+def selection_spec(bands: Sequence[int]) -> str:
+    """Specification of a band selection for `--bands`, such as "select:3,17,40"."""
     return f"{SELECT}:{','.join(map(str, bands))}"
 
 
-def mean_reflectance(cube: Floats, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
+def mean_reflectance(cube: Float32Array, pixels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean spectrum of pixels (flat indices), (bands,) in the units of the cube."""
     spectra = cube.reshape(-1, cube.shape[-1])[pixels]
     return np.asarray(spectra.mean(axis=0, dtype=np.float64))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hsitf.explain.settings import Settings
+from hsitf.compat import formerly
+from hsitf.explain.settings import MethodSettings
 from hsitf.explain.similarity import Similarity
 
 
 @dataclass(frozen=True)
-class SubjectRecord:
+class OutputRecord:
     """What was explained.
 
     Attributes:
-        name: Such as "Water" or "pixel 12,40 as Water".
+        name: Display name, such as "Water" or "pixel 12,40 as Water".
         output: Number of the logit or filter.
-        pixels: How many the mean is taken over; 0 of a filter.
-        bands: The most important ones of the first network, as `--bands` takes them; empty where
-            its inputs cannot be followed back to bands.
+        pixels: Number of pixels in the mean; 0 for a filter.
+        bands: The most important bands of the first network, as a specification for `--bands`;
+            empty where its inputs cannot be mapped back to bands.
     """
 
     name: str
@@ -26,21 +27,22 @@ class SubjectRecord:
     bands: str
 
 
+@formerly(metrics="figures")
 @dataclass(frozen=True)
-class VariantRecord:
+class SourceRecord:
     """A network or file that was explained.
 
     Attributes:
-        label: Its row in the figures.
-        kind: "network", or the kind of file.
-        folder: Of the run or the bundle.
-        sha256: Of its network or file.
+        label: Label of its row in the figures.
+        kind: "network", or the variant of the file.
+        folder: Folder of the run or the bundle.
+        sha256: SHA-256 of its network or file.
         oa: Overall accuracy on the test pixels.
-        reduction: Of bands, such as "pca:30"; empty where it takes all of them.
-        inputs: What it takes of a pixel: bands, or components in their place.
-        seconds: Time that its explanation took.
-        figures: What the method tells besides, the worst of all pixels, by name.
-        similarity: To the first of them; by subject.
+        reduction: Band reduction, such as "pca:30"; empty where it uses all bands.
+        inputs: Number of inputs per pixel: bands, or components of a reduction.
+        seconds: Duration of its explanation.
+        metrics: Further numbers of the method, the worst over the pixels, by name.
+        similarity: Similarity to the first of the sources, for each output.
     """
 
     label: str
@@ -51,35 +53,36 @@ class VariantRecord:
     reduction: str
     inputs: int
     seconds: float
-    figures: dict[str, float]
+    metrics: dict[str, float]
     similarity: tuple[Similarity, ...]
 
 
+@formerly(outputs="subjects", sources="variants", top_bands="top")
 @dataclass(frozen=True)
 class ExplanationRecord:
     """An explanation: the record beside its arrays and figures.
 
     Attributes:
-        method: How it was made; `settings` of the method.
-        backend: Of Keras.
-        network: Name in the zoo of the first.
+        method: Name of the method; `settings` are its settings.
+        backend: Keras backend.
+        network: Name of the first network in the zoo.
         scene: Name of the scene.
         synthetic: True where the scene was generated.
-        split: Kind of the split whose test pixels are meant.
+        split: Kind of the split whose test pixels are used.
         patch: Side of the patch in pixels.
-        bands: Of the scene.
-        subjects: What was explained.
-        variants: Which networks and files; the first is what the others are held against.
-        top: The most important bands over all subjects, as `--bands` takes them; empty where they
-            are not known.
-        sha256: Of the arrays.
-        versions: Of Python and the packages that matter.
-        command: As typed.
+        bands: Number of bands of the scene.
+        outputs: The explained outputs.
+        sources: The explained networks and files; the first is the reference of the similarities.
+        top_bands: The most important bands over all outputs, as a specification for `--bands`;
+            empty where they are not known.
+        sha256: SHA-256 of the arrays.
+        versions: Versions of Python and the packages that matter.
+        command: The command line as typed.
     """
 
     schema: int
     method: str
-    settings: Settings
+    settings: MethodSettings
     backend: str
     network: str
     scene: str
@@ -87,9 +90,9 @@ class ExplanationRecord:
     split: str
     patch: int
     bands: int
-    subjects: tuple[SubjectRecord, ...]
-    variants: tuple[VariantRecord, ...]
-    top: str
+    outputs: tuple[OutputRecord, ...]
+    sources: tuple[SourceRecord, ...]
+    top_bands: str
     sha256: str
     versions: dict[str, str]
     command: str

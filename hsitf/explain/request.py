@@ -6,54 +6,54 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsitf.errors import InputError
-from hsitf.explain.methods import Method, Settings
+from hsitf.explain.methods import ExplanationMethod, MethodSettings
 
 # Test pixels of a class that its mean is taken over, and of a file without gradients.
-MOST, MOST_OF_FILE = 200, 10
+MAX_SAMPLES, MAX_SAMPLES_OF_FILE = 200, 10
 
 
 @dataclass(frozen=True)
-class Ask:
+class ExplanationOptions:
     """What to explain, how, and what to show of it.
 
     Attributes:
-        method: How.
-        settings: Of the method.
+        method: The explanation method.
+        settings: Settings of the method.
         pixel: (row, col) in the scene; None for means over test pixels.
-        class_name: Whose logit; empty for the class that the network names at the pixel, or for
-            every class in turn.
-        filters: Of the layer, for `activation`; none for all of the logits, or the first of
-            another layer.
-        most: Test pixels of a class that its mean is taken over; None for `MOST`.
-        columns: Bands or components whose maps are drawn; none for ten of them.
-        top: How many bands to name.
-        apart: Bands between two of them at least.
-        name: Of the record and figures; told from the rest where empty.
-        folder: Of the record and figures; beside the first network where None.
+        class_name: Class whose logit is explained; empty for the predicted class of the pixel, or
+            for every class in turn.
+        filters: Filters of the layer, for `activation`; empty for all logits, or the first filters
+            of another layer.
+        max_samples: Test pixels per class to average over; None for `MAX_SAMPLES`.
+        map_bands: Bands or components whose maps are drawn; empty for ten of them.
+        num_top_bands: Number of most important bands to report.
+        min_band_distance: Smallest difference of the indices of two reported bands.
+        name: Name of the record and figures; derived from the other options where empty.
+        folder: Folder of the record and figures; beside the first network where None.
     """
 
-    method: Method
-    settings: Settings
+    method: ExplanationMethod
+    settings: MethodSettings
     pixel: tuple[int, int] | None = None
     class_name: str = ""
     filters: tuple[int, ...] = ()
-    most: int | None = None
-    columns: tuple[int, ...] = ()
-    top: int = 10
-    apart: int = 1
+    max_samples: int | None = None
+    map_bands: tuple[int, ...] = ()
+    num_top_bands: int = 10
+    min_band_distance: int = 1
     name: str = ""
     folder: Path | None = None
 
     def __post_init__(self) -> None:
         settings = self.settings
         ranges = {
-            "--most": (self.most, 1),
-            "--top": (self.top, 1),
-            "--apart": (self.apart, 1),
-            "--copies": (settings.copies, 1),
+            "--max-samples": (self.max_samples, 1),
+            "--top": (self.num_top_bands, 1),
+            "--min-distance": (self.min_band_distance, 1),
+            "--copies": (settings.num_samples, 1),
             "--window": (settings.window, 1),
             "--iterations": (settings.iterations, 1),
-            "--noise": (settings.noise, 0),
+            "--noise": (settings.noise_level, 0),
         }
         for option, (value, least) in ranges.items():
             if value is not None and not least <= value < 10**6:
@@ -63,7 +63,7 @@ class Ask:
         self._check_parts()
 
     def _check_parts(self) -> None:
-        looks_at_filters = self.method.sees == "filters"
+        looks_at_filters = self.method.explains == "filters"
         if looks_at_filters and (self.pixel is not None or self.class_name):
             raise InputError(
                 f"{self.method.name} is of a filter, whatever the pixel",
@@ -78,14 +78,14 @@ class Ask:
             )
         if (self.method.name == "weight") != bool(self.settings.weight):
             raise InputError(
-                "the method weight and --weight go together",
+                "the method weight needs --weight, and only it does",
                 received=f"--method {self.method.name}, --weight {self.settings.weight or 'none'}",
                 allowed="--method weight --weight LAYER/WEIGHT such as dense1/bias",
             )
 
     @property
     def label(self) -> str:
-        """What its files are told apart by."""
+        """Short name for its files."""
         if self.name:
             return self.name
         settings, parts = self.settings, [self.method.name]
@@ -96,26 +96,26 @@ class Ask:
         return "-".join(filter(None, parts))
 
 
-def pixel(text: str) -> tuple[int, int]:
+def parse_pixel(text: str) -> tuple[int, int]:
     """Row and column of a text such as "12,40".
 
     Raises:
-        InputError: It is no such pair.
+        InputError: It is not a pair of numbers.
     """
     try:
         row, col = (int(part) for part in text.split(","))
     except ValueError:
         raise InputError(
-            "the pixel cannot be read", received=text, allowed="ROW,COL such as 12,40"
+            "the pixel cannot be parsed", received=text, allowed="ROW,COL such as 12,40"
         ) from None
     return row, col
 
 
-def numbers(text: str, option: str) -> tuple[int, ...]:
+def parse_numbers(text: str, option: str) -> tuple[int, ...]:
     """The numbers of a text such as "0,10,20", each once.
 
     Raises:
-        InputError: It is no such list.
+        InputError: It is not a list of numbers.
     """
     try:
         found = tuple(dict.fromkeys(int(part) for part in text.split(",")))

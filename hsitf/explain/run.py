@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from hsitf import records
 from hsitf.errors import DataError, InputError
-from hsitf.explain import cutting, figure, importance, subject
-from hsitf.explain.explanation import Explained, Explanation
-from hsitf.explain.means import Means, means
+from hsitf.explain import figure, importance, outputs, truncation
+from hsitf.explain.averaging import MeanAttribution, mean_attribution
+from hsitf.explain.explanation import Explanation, SourceExplanation
 from hsitf.explain.methods import check
-from hsitf.explain.record import ExplanationRecord, SubjectRecord, VariantRecord
-from hsitf.explain.request import MOST, MOST_OF_FILE, Ask
+from hsitf.explain.outputs import ExplainedOutput
+from hsitf.explain.record import ExplanationRecord, OutputRecord, SourceRecord
+from hsitf.explain.request import MAX_SAMPLES, MAX_SAMPLES_OF_FILE, ExplanationOptions
 from hsitf.explain.similarity import Similarity, similarity
-from hsitf.explain.sources import Source, expanded, opened, scene_of
-from hsitf.explain.subject import Subject
+from hsitf.explain.sources import ExplainedSource, expand_folders, load_scene_of, open_source
 from hsitf.files import replacing, sha256
+from hsitf.log_silencing import suppressed_output
 from hsitf.progress import Progress
-from hsitf.quiet import quietly
 from hsitf.records import SceneChoice
 from hsitf.scenes.scene import Scene
 
@@ -34,17 +34,18 @@ FIGURES = (".png", ".svg")
 def explain(
     folders: Sequence[Path],
     choice: SceneChoice,
-    ask: Ask,
+    options: ExplanationOptions,
     progress: Progress,
     model: str | None = None,
 ) -> tuple[Explanation, list[Path]]:
     """Explains networks and files, and writes arrays, figures and, last, the record.
 
     Args:
-        folders: Of runs, bundles and curves; the first is what the others are held against.
+        folders: Folders of runs, bundles and curves; the first is the reference of the
+            similarities.
         choice: The scene; the first one's own where its source is empty.
-        ask: What to explain and how.
-        progress: Told what happens.
+        options: What to explain, and how.
+        progress: Receives progress messages.
         model: Name of the network that the first has to be of; None where any will do.
 
     Returns:
@@ -55,45 +56,45 @@ def explain(
         DataError: A run, a bundle or the scene is damaged or is another one's.
         OutputError: The files cannot be written.
     """
-    places = expanded(list(folders))
-    with quietly():
-        scene = scene_of(places[0], choice)
-        sources = [opened(place, scene) for place in places]
+    expanded = expand_folders(list(folders))
+    with suppressed_output():
+        scene = load_scene_of(expanded[0], choice)
+        sources = [open_source(folder, scene) for folder in expanded]
     if model is not None and sources[0].network != model:
         raise InputError(
-            f"{places[0]} is of another network", received=model, allowed=sources[0].network
+            f"{expanded[0]} is of another network", received=model, allowed=sources[0].network
         )
-    _check(ask, sources)
-    subjects = _subjects(ask, scene, sources)
-    explained = tuple(_explained(source, subjects, ask, progress) for source in sources)
-    place = _place(ask, sources)
-    arrays, record = place.with_suffix(".npz"), place.with_suffix(".json")
+    _check(options, sources)
+    subjects = _subjects(options, scene, sources)
+    explained = tuple(_explained(source, subjects, options, progress) for source in sources)
+    stem = _place(options, sources)
+    arrays, record = stem.with_suffix(".npz"), stem.with_suffix(".json")
     with replacing(arrays) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **_arrays(scene, subjects, explained))
-    written = _record(ask, scene, subjects, explained, sha256(arrays))
-    done = Explanation(ask, scene, tuple(subjects), explained, written)
-    drawn = [path for suffix in FIGURES for path in figure.draw(done, place, suffix)]
+    written = _record(options, scene, subjects, explained, sha256(arrays))
+    done = Explanation(options, scene, tuple(subjects), explained, written)
+    drawn = [path for suffix in FIGURES for path in figure.draw(done, stem, suffix)]
     records.write(written, record)
     return done, [record, arrays, *drawn]
 
 
-def _check(ask: Ask, sources: Sequence[Source]) -> None:
-    """Refuses, before any work, what cannot be had."""
+def _check(options: ExplanationOptions, sources: Sequence[ExplainedSource]) -> None:
+    """Refuses impossible requests before any work."""
     for source in sources:
-        if source.own.network is None:
-            check(ask.method, source.kind)
-        elif ask.settings.weight:
-            layer, name = cutting.split_weight(ask.settings.weight)
-            cutting.weight(cutting.cut(source.own.network, layer), name)
-    sides = sorted({source.own.patches.patch for source in sources})
+        if source.native_view.network is None:
+            check(options.method, source.kind)
+        elif options.settings.weight:
+            layer, name = truncation.split_weight(options.settings.weight)
+            truncation.weight(truncation.truncate(source.native_view.network, layer), name)
+    sides = sorted({source.native_view.patches.patch for source in sources})
     if len(sides) > 1:
         raise InputError(
-            "networks of different patches cannot be laid side by side",
+            "networks of different patch sizes cannot be compared",
             received=f"sides of {', '.join(map(str, sides))} pixels",
             remedy="explain them one by one",
         )
-    most = min(source.own.patches.bands for source in sources)
-    if bad := [column for column in ask.columns if column >= most]:
+    most = min(source.native_view.patches.bands for source in sources)
+    if bad := [column for column in options.map_bands if column >= most]:
         raise InputError(
             "a network takes no such bands or components",
             received=f"--show {','.join(map(str, bad[:5]))}",
@@ -101,60 +102,83 @@ def _check(ask: Ask, sources: Sequence[Source]) -> None:
         )
 
 
-def _subjects(ask: Ask, scene: Scene, sources: Sequence[Source]) -> list[Subject]:
+def _subjects(
+    options: ExplanationOptions, scene: Scene, sources: Sequence[ExplainedSource]
+) -> list[ExplainedOutput]:
     first = sources[0]
-    if ask.method.sees == "filters":
-        return _filters(ask, scene, sources)
-    if ask.pixel is not None:
-        own = first.own
-        logits = lambda pixels: own.answers(own.patches.cut(pixels))  # noqa: E731
-        return [subject.of_pixel(scene, ask.pixel, ask.class_name, logits)]
+    if options.method.explains == "filters":
+        return _filters(options, scene, sources)
+    if options.pixel is not None:
+        own = first.native_view
+        logits = lambda pixels: own.logits(own.patches.extract(pixels))  # noqa: E731
+        return [outputs.pixel_output(scene, options.pixel, options.class_name, logits)]
     if first.run is None:
         raise DataError(
-            f"the test pixels of {first.folder} are not known: its run is not at hand",
+            f"the test pixels of {first.folder} are not known: its run does not exist here",
             received="a bundle without the run that it was made from",
             remedy="name a single pixel with --pixel ROW,COL, or give a run with --from before it",
         )
-    some = MOST_OF_FILE if any(source.own.network is None for source in sources) else MOST
-    return subject.of_classes(scene, first.run.split(), ask.class_name, ask.most or some)
+    some = (
+        MAX_SAMPLES_OF_FILE
+        if any(source.native_view.network is None for source in sources)
+        else MAX_SAMPLES
+    )
+    return outputs.class_outputs(
+        scene, first.run.split(), options.class_name, options.max_samples or some
+    )
 
 
-def _filters(ask: Ask, scene: Scene, sources: Sequence[Source]) -> list[Subject]:
-    """The filters that are asked for, as far as every network has them."""
-    networks = [source.own.differentiable() for source in sources]
-    end = cutting.last(networks[0])
-    layer = ask.settings.layer or end
-    count = min(cutting.cut(network, layer).filters for network in networks)
-    return subject.of_filters(layer, count, ask.filters, scene.class_names if layer == end else ())
+def _filters(
+    options: ExplanationOptions, scene: Scene, sources: Sequence[ExplainedSource]
+) -> list[ExplainedOutput]:
+    """The requested filters, as far as every network has them."""
+    networks = [source.native_view.require_network() for source in sources]
+    end = truncation.logits_layer(networks[0])
+    layer = options.settings.layer or end
+    count = min(truncation.truncate(network, layer).filters for network in networks)
+    return outputs.filter_outputs(
+        layer, count, options.filters, scene.class_names if layer == end else ()
+    )
 
 
 def _explained(
-    source: Source, subjects: Sequence[Subject], ask: Ask, progress: Progress
-) -> Explained:
+    source: ExplainedSource,
+    subjects: Sequence[ExplainedOutput],
+    options: ExplanationOptions,
+    progress: Progress,
+) -> SourceExplanation:
     start = time.perf_counter()
-    views = [source.own]
-    if ask.method.sees == "pixels" and source.bands not in (None, source.own):
-        views.append(source.bands)
+    views = [source.native_view]
+    if options.method.explains == "pixels" and source.band_view not in (None, source.native_view):
+        views.append(source.band_view)
     steps = len(views) * sum(max(1, len(one.pixels)) for one in subjects)
     progress.start(f"explaining {source.label}", steps)
     found = [
-        [means(view, ask.method, ask.settings, one, progress) for one in subjects] for view in views
+        [
+            mean_attribution(view, options.method, options.settings, one, progress)
+            for one in subjects
+        ]
+        for view in views
     ]
-    known = ask.method.sees == "pixels" and source.bands is not None
-    bands = np.stack([importance.of_bands(one.magnitude) for one in found[-1]]) if known else None
-    return Explained(source, tuple(found[0]), bands, time.perf_counter() - start)
+    known = options.method.explains == "pixels" and source.band_view is not None
+    bands = (
+        np.stack([importance.band_importance(one.magnitude) for one in found[-1]])
+        if known
+        else None
+    )
+    return SourceExplanation(source, tuple(found[0]), bands, time.perf_counter() - start)
 
 
-def _place(ask: Ask, sources: Sequence[Source]) -> Path:
-    """Where record, arrays and figures lie, without suffix."""
+def _place(options: ExplanationOptions, sources: Sequence[ExplainedSource]) -> Path:
+    """Path of the record, arrays and figures, without suffix."""
     first = sources[0].folder
-    folder = ask.folder or first.with_name(f"{first.name}-explained")
-    several = f"-of{len(sources)}" if len(sources) > 1 and not ask.name else ""
-    return folder / f"{ask.label}{several}"
+    folder = options.folder or first.with_name(f"{first.name}-explained")
+    several = f"-of{len(sources)}" if len(sources) > 1 and not options.name else ""
+    return folder / f"{options.label}{several}"
 
 
 def _arrays(
-    scene: Scene, subjects: Sequence[Subject], explained: Sequence[Explained]
+    scene: Scene, subjects: Sequence[ExplainedOutput], explained: Sequence[SourceExplanation]
 ) -> dict[str, Any]:
     """What is stored: of the scene, and of each network by its number."""
     found: dict[str, Any] = {
@@ -170,73 +194,79 @@ def _arrays(
         found |= {f"magnitude{number}": one.magnitude, f"signed{number}": one.signed}
         if one.bands is not None:
             found[f"bands{number}"] = one.bands
-        for name in one.means[0].arrays:
-            found[f"{name}{number}"] = np.stack([part.arrays[name] for part in one.means])
+        for name in one.attributions[0].arrays:
+            found[f"{name}{number}"] = np.stack([part.arrays[name] for part in one.attributions])
     return found
 
 
 def _record(
-    ask: Ask, scene: Scene, subjects: Sequence[Subject], explained: Sequence[Explained], digest: str
+    options: ExplanationOptions,
+    scene: Scene,
+    subjects: Sequence[ExplainedOutput],
+    explained: Sequence[SourceExplanation],
+    digest: str,
 ) -> ExplanationRecord:
     first = explained[0]
-    chosen = _chosen(ask, first, len(subjects))
-    whole = "" if first.bands is None else _named(ask, importance.shared(first.bands))
+    chosen = _chosen(options, first, len(subjects))
+    whole = "" if first.bands is None else _named(options, importance.mean_importance(first.bands))
     run = first.source.run
     return ExplanationRecord(
         schema=records.SCHEMA,
-        method=ask.method.name,
-        settings=ask.settings,
+        method=options.method.name,
+        settings=options.settings,
         backend=keras.config.backend(),
         network=first.source.network,
         scene=scene.name,
         synthetic=scene.synthetic,
         split=run.record.split.kind if run else "",
-        patch=first.source.own.patches.patch,
+        patch=first.source.native_view.patches.patch,
         bands=scene.bands,
-        subjects=tuple(
-            SubjectRecord(one.name, one.output, len(one.pixels), bands)
+        outputs=tuple(
+            OutputRecord(one.name, one.output, len(one.pixels), bands)
             for one, bands in zip(subjects, chosen, strict=True)
         ),
-        variants=tuple(_variant(one, first) for one in explained),
-        top=whole,
+        sources=tuple(_variant(one, first) for one in explained),
+        top_bands=whole,
         sha256=digest,
         versions=records.versions(),
         command=records.command(),
     )
 
 
-def _chosen(ask: Ask, first: Explained, count: int) -> list[str]:
+def _chosen(options: ExplanationOptions, first: SourceExplanation, count: int) -> list[str]:
     if first.bands is None:
         return [""] * count
-    return [_named(ask, bands) for bands in first.bands]
+    return [_named(options, bands) for bands in first.bands]
 
 
-def _named(ask: Ask, bands: NDArray[np.float32]) -> str:
-    return importance.selection(importance.top(bands, ask.top, ask.apart))
+def _named(options: ExplanationOptions, bands: NDArray[np.float32]) -> str:
+    return importance.selection_spec(
+        importance.top_bands(bands, options.num_top_bands, options.min_band_distance)
+    )
 
 
-def _variant(one: Explained, first: Explained) -> VariantRecord:
+def _variant(one: SourceExplanation, first: SourceExplanation) -> SourceRecord:
     source = one.source
     figures: dict[str, float] = {}
-    for part in one.means:
-        figures |= {name: max(n, figures.get(name, n)) for name, n in part.figures.items()}
-    return VariantRecord(
+    for part in one.attributions:
+        figures |= {name: max(n, figures.get(name, n)) for name, n in part.metrics.items()}
+    return SourceRecord(
         source.label,
         source.kind,
         str(source.folder),
         source.sha256,
         source.oa,
         source.reduction,
-        source.own.patches.bands,
+        source.native_view.patches.bands,
         one.seconds,
         figures,
         _similarities(one, first),
     )
 
 
-def _similarities(one: Explained, first: Explained) -> tuple[Similarity, ...]:
-    """To the first network, subject by subject; nothing of networks that take other inputs."""
-    pairs = zip(one.means, first.means, strict=True)
+def _similarities(one: SourceExplanation, first: SourceExplanation) -> tuple[Similarity, ...]:
+    """Similarities to the first network, output by output; empty for networks with other inputs."""
+    pairs = zip(one.attributions, first.attributions, strict=True)
     found = []
     for number, (here, there) in enumerate(pairs):
         bands = (_ranked(one, here, number), _ranked(first, there, number))
@@ -244,6 +274,6 @@ def _similarities(one: Explained, first: Explained) -> tuple[Similarity, ...]:
     return tuple(found)
 
 
-def _ranked(one: Explained, part: Means, number: int) -> NDArray[np.float32]:
-    """Importance of the scene's bands where it is known, else of what the network takes."""
-    return importance.of_bands(part.magnitude) if one.bands is None else one.bands[number]
+def _ranked(one: SourceExplanation, part: MeanAttribution, number: int) -> NDArray[np.float32]:
+    """Importance of the scene's bands where it is known, else of the network's inputs."""
+    return importance.band_importance(part.magnitude) if one.bands is None else one.bands[number]

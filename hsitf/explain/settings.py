@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hsitf.compat import formerly
 
+
+@formerly(noise_level="noise", num_samples="copies")
 @dataclass(frozen=True)
-class Settings:
+class MethodSettings:
     """How methods work.
 
     Attributes:
         layer: Name of a layer, for `activation`; empty for the logits.
-        weight: Such as "dense1/bias", for `weight`.
-        noise: Deviation of SmoothGrad's noise, over the range of the patch's numbers.
-        copies: Noisy copies that SmoothGrad takes the mean of.
-        window: Neighboring bands that are occluded together.
-        iterations: Steps of activation maximization.
-        seed: Of what is drawn.
+        weight: Weight such as "dense1/bias", for the method `weight`.
+        noise_level: Standard deviation of SmoothGrad's noise, relative to the range of the patch.
+        num_samples: Number of noisy copies that SmoothGrad averages.
+        window: Number of neighboring bands that are occluded together.
+        iterations: Iterations of activation maximization.
+        seed: Seed of the random numbers.
     """
 
     layer: str = ""
     weight: str = ""
-    noise: float = 0.1
-    copies: int = 25
+    noise_level: float = 0.1
+    num_samples: int = 25
     window: int = 1
     iterations: int = 128
     seed: int = 0

@@ -1,4 +1,4 @@
-"""How alike two explanations are."""
+"""Similarity of two explanations."""
 
 from __future__ import annotations
 
@@ -6,37 +6,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hsitf.explain.view import Floats
+from hsitf.arrays import Float32Array
+from hsitf.compat import formerly
 
 # Side of the window of structural similarity, where the patch is so large.
-WINDOW = 7
+SSIM_WINDOW = 7
 # Constants of the paper, of the range of the maps.
 LUMINANCE, CONTRAST = 0.01, 0.03
 
 
+@formerly(rank_correlation="rank", ssim="structure")
 @dataclass(frozen=True)
 class Similarity:
     """An explanation held against another.
 
     Attributes:
-        rank: Spearman's rank correlation of the importance of bands, -1 to 1; None where one of
-            them has no ranks, because all bands matter alike.
-        structure: Mean structural similarity of the maps, -1 to 1; None where there are no maps of
-            3 x 3 pixels or more.
+        rank_correlation: Spearman's rank correlation of band importance, -1 to 1; None where one of
+            them has no ranks, because all bands are equally important.
+        ssim: Mean structural similarity of the maps, -1 to 1; None without maps of 3 x 3 pixels or
+            more.
     """
 
-    rank: float | None
-    structure: float | None
+    rank_correlation: float | None
+    ssim: float | None
 
 
-def similarity(maps: Floats, others: Floats, bands: Floats, other_bands: Floats) -> Similarity:
-    """How alike two explanations are, as far as they can be compared.
+def similarity(
+    maps: Float32Array, others: Float32Array, bands: Float32Array, other_bands: Float32Array
+) -> Similarity:
+    """The similarity of two explanations, as far as they are comparable.
 
     Args:
-        maps: (patch, patch, inputs) float32 without sign; or (inputs,), which are no maps.
-        others: Of the other.
+        maps: (patch, patch, inputs) float32 absolute attributions; or (inputs,) of a method without
+            maps.
+        others: Maps of the other explanation.
         bands: (bands,) importance.
-        other_bands: That of the other.
+        other_bands: Importance of the other explanation.
     """
     comparable = maps.shape == others.shape and maps.ndim == 3
     return Similarity(
@@ -45,7 +50,7 @@ def similarity(maps: Floats, others: Floats, bands: Floats, other_bands: Floats)
     )
 
 
-def rank_correlation(one: Floats, other: Floats) -> float | None:
+def rank_correlation(one: Float32Array, other: Float32Array) -> float | None:
     """Spearman's rank correlation of two importances (bands,); None where it is not defined."""
     from scipy.stats import spearmanr
 
@@ -54,12 +59,12 @@ def rank_correlation(one: Floats, other: Floats) -> float | None:
     return float(spearmanr(one, other).statistic)
 
 
-def structural_similarity(one: Floats, other: Floats) -> float | None:
+def structural_similarity(one: Float32Array, other: Float32Array) -> float | None:
     """Mean structural similarity of two stacks of maps, band by band.
 
-    Both are divided by their means before: where a network looks is compared, not how large its
-    logits are. Windows are square, of 7 pixels or as large as the patch allows, without weights,
-    and lie wholly inside.
+    Both are divided by their means first, so that the scale of the logits has no effect. Windows
+    are square, of 7 pixels or as large as the patch allows, unweighted, and entirely inside the
+    patch.
 
     Source: Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, Image quality assessment: from
     error visibility to structural similarity, IEEE Trans. Image Processing 13(4), 2004, eq. 13.
@@ -71,7 +76,7 @@ def structural_similarity(one: Floats, other: Floats) -> float | None:
     Returns:
         -1 to 1; None where the patch is smaller than 3 pixels or a stack is all zeros.
     """
-    side = min(WINDOW, one.shape[0] - (one.shape[0] + 1) % 2)
+    side = min(SSIM_WINDOW, one.shape[0] - (one.shape[0] + 1) % 2)
     if side < 3 or not one.any() or not other.any():
         return None
     x, y = (stack.astype(np.float64) / stack.mean() for stack in (one, other))

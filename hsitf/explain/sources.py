@@ -1,4 +1,4 @@
-"""What can be explained: trained networks, pruned ones and exported files, by what each gives."""
+"""What can be explained: trained networks, pruned networks and exported files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import keras
 import numpy as np
 
 from hsitf import records, runs, runtimes
+from hsitf.arrays import Float32Array
 from hsitf.bands import Reducer
-from hsitf.classify.source import is_bundle, of_bundle
-from hsitf.data import front, load, same_scene
+from hsitf.classify.source import classifier_of_bundle, is_bundle
+from hsitf.data import check_same_scene, load_scene, preprocess
 from hsitf.errors import DataError, InputError
-from hsitf.explain.view import Floats, Projected, View
+from hsitf.explain.view import NetworkView, ProjectedView
 from hsitf.export.bundle import Bundle
-from hsitf.lower.fused import fused
+from hsitf.lower.preprocessing import fold_preprocessing
 from hsitf.prune.curve import RECORD as CURVE
-from hsitf.prune.record import Curve
+from hsitf.prune.record import PruningCurve
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Runtime, predict
@@ -27,25 +28,25 @@ from hsitf.scenes.scene import Scene
 
 # Steps of finite differences, in deviations of a band: of files that compute in floats, as small as
 # rounding lets them be; of integers, whose inputs and outputs are steps themselves, a whole one.
-STEP, INTEGER_STEP = 0.02, 1.0
+FLOAT_STEP, INTEGER_STEP = 0.02, 1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ExplainedSource:
     """A network or file to explain.
 
     Attributes:
-        label: For readers, such as "trained" or "ratio 0.4".
-        network: Name in the zoo.
-        kind: "network", or the kind of file such as int8.
-        folder: Of the run or the bundle.
-        sha256: Of its network or file.
+        label: Display name, such as "trained" or "ratio 0.4".
+        network: Name of the network in the zoo.
+        kind: "network", or the variant of the file such as int8.
+        folder: Folder of the run or the bundle.
+        sha256: SHA-256 of its network or file.
         oa: Overall accuracy on the test pixels.
-        own: As it takes its inputs, bands or components.
-        bands: As it sees the scene's bands; the same where it takes them, None where its reduction
-            cannot be followed back to them.
-        reduction: Such as "pca:30"; empty where it takes all bands.
-        run: Where it was trained; None where that is not at hand.
+        native_view: View with the inputs of the network, bands or components.
+        band_view: View with the scene's bands as inputs; the same as `native_view` where the
+            network uses bands, None where its reduction cannot be mapped back to bands.
+        reduction: Band reduction, such as "pca:30"; empty where it uses all bands.
+        run: The run of the network; None where it does not exist here.
     """
 
     label: str
@@ -54,18 +55,18 @@ class Source:
     folder: Path
     sha256: str
     oa: float
-    own: View
-    bands: View | None
+    native_view: NetworkView
+    band_view: NetworkView | None
     reduction: str
     run: Run | None
 
 
-def expanded(folders: list[Path]) -> list[Path]:
+def expand_folders(folders: list[Path]) -> list[Path]:
     """The folders of runs and bundles; of a curve, the network it began with and its points."""
     found: list[Path] = []
     for folder in folders:
         if (folder / CURVE).is_file():
-            curve = records.read(Curve, folder / CURVE)
+            curve = records.read(PruningCurve, folder / CURVE)
             # The curve names its runs as they were called; they lie beside it wherever it is.
             names = [curve.origin, *(point.run for point in curve.points)]
             found += [folder.parent / Path(name).name for name in names]
@@ -74,8 +75,8 @@ def expanded(folders: list[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def choice_of(folder: Path, choice: SceneChoice) -> SceneChoice:
-    """The scene that is named, or that of a run or bundle where it lies today."""
+def scene_choice_of(folder: Path, choice: SceneChoice) -> SceneChoice:
+    """The scene that is named, or that of a run or bundle at its current location."""
     if choice.source:
         return choice
     run = run_of(folder)
@@ -88,51 +89,51 @@ def choice_of(folder: Path, choice: SceneChoice) -> SceneChoice:
 
 
 def run_of(folder: Path) -> Run | None:
-    """The run of a folder, or the one that a bundle was made from where it is at hand."""
+    """The run of a folder, or the one that a bundle was exported from where it exists."""
     if not is_bundle(folder):
         return Run.open(folder)
     record = Bundle.open(folder).record
-    place = Path(record.run)
-    if not (place / runs.RECORD).is_file():
+    run_path = Path(record.run_folder)
+    if not (run_path / runs.RECORD).is_file():
         return None
-    run = Run.open(place)
+    run = Run.open(run_path)
     return run if run.record.sha256 == record.run_sha256 else None
 
 
-def opened(folder: Path, scene: Scene, threads: int = 2) -> Source:
+def open_source(folder: Path, scene: Scene, threads: int = 2) -> ExplainedSource:
     """Opens a run or a bundle on a scene.
 
     Raises:
-        InputError: It takes another scene, or tiles.
+        InputError: It belongs to another scene, or takes tiles.
         DataError: It is damaged.
     """
     return _of_bundle(folder, scene, threads) if is_bundle(folder) else _of_run(folder, scene)
 
 
-def scene_of(folder: Path, choice: SceneChoice) -> Scene:
+def load_scene_of(folder: Path, choice: SceneChoice) -> Scene:
     """Reads the scene of what is explained first."""
-    return load(choice_of(folder, choice))
+    return load_scene(scene_choice_of(folder, choice))
 
 
-def _of_run(folder: Path, scene: Scene) -> Source:
+def _of_run(folder: Path, scene: Scene) -> ExplainedSource:
     run = Run.open(folder)
     record = run.record
-    same_scene(scene, record.scene)
+    check_same_scene(scene, record.scene)
     network, reducer, side = run.network(), run.reducer(), record.plan.patch
     own = _network_view(
-        network, PatchSource.of(front(scene.cube, record.normalizer, reducer), side)
+        network, PatchSource.from_cube(preprocess(scene.cube, record.normalizer, reducer), side)
     )
-    bands: View | None = own
+    bands: NetworkView | None = own
     if reducer is not None:
         bands = None
-        if reducer.fusable:
+        if reducer.foldable:
             # From normalized bands: what normalizes them stays outside.
             count = reducer.bands
-            whole = fused(network, Normalizer((0.0,) * count, (1.0,) * count), reducer)
-            patches = PatchSource.of(record.normalizer.apply(scene.cube), side)
+            whole = fold_preprocessing(network, Normalizer((0.0,) * count, (1.0,) * count), reducer)
+            patches = PatchSource.from_cube(record.normalizer.apply(scene.cube), side)
             bands = _network_view(whole, patches)
     label = "trained" if record.pruning is None else record.pruning.target
-    return Source(
+    return ExplainedSource(
         label,
         record.plan.network,
         "network",
@@ -141,23 +142,23 @@ def _of_run(folder: Path, scene: Scene) -> Source:
         record.scores.oa,
         own,
         bands,
-        reducer.text if reducer else "",
+        reducer.spec if reducer else "",
         run,
     )
 
 
-def _network_view(network: keras.Model, patches: PatchSource) -> View:
+def _network_view(network: keras.Model, patches: PatchSource) -> NetworkView:
     runtime = runtimes.Keras(network)
-    return View(patches, lambda x: predict(runtime, x), network)
+    return NetworkView(patches, lambda x: predict(runtime, x), network)
 
 
-def _of_bundle(folder: Path, scene: Scene, threads: int) -> Source:
-    record, classifier = Bundle.open(folder).record, of_bundle(folder, threads)
+def _of_bundle(folder: Path, scene: Scene, threads: int) -> ExplainedSource:
+    record, classifier = Bundle.open(folder).record, classifier_of_bundle(folder, threads)
     if record.tile:
         raise InputError(
             "a file that takes tiles cannot be explained",
             received=folder,
-            remedy="export it without --dense",
+            remedy="export it without --tile",
         )
     if record.class_names != scene.class_names or len(record.normalizer.offset) != scene.bands:
         raise InputError(
@@ -167,16 +168,16 @@ def _of_bundle(folder: Path, scene: Scene, threads: int) -> Source:
             f"as {record.scene} has them",
         )
     run = run_of(folder)
-    step = STEP if record.input.scale is None else INTEGER_STEP
-    if record.fused:
-        own = _fused_view(classifier.runtime, run, folder, scene, step)
-        bands: View | None = own
+    step = FLOAT_STEP if record.input.scale is None else INTEGER_STEP
+    if record.folded_preprocessing:
+        own = _folded_view(classifier.runtime, run, folder, scene, step)
+        bands: NetworkView | None = own
     else:
         own, bands = _file_views(
             classifier.runtime, record.normalizer, classifier.reducer, scene, record.patch, step
         )
-    reduction = record.reduction.text if record.reduction else ""
-    return Source(
+    reduction = record.band_reduction.spec if record.band_reduction else ""
+    return ExplainedSource(
         record.variant,
         record.model,
         record.variant,
@@ -197,32 +198,39 @@ def _file_views(
     scene: Scene,
     side: int,
     step: float,
-) -> tuple[View, View | None]:
-    patches = PatchSource.of(front(scene.cube, normalizer, reducer), side)
-    own = View(patches, lambda x: predict(runtime, x), step=step)
+) -> tuple[NetworkView, NetworkView | None]:
+    patches = PatchSource.from_cube(preprocess(scene.cube, normalizer, reducer), side)
+    own = NetworkView(patches, lambda x: predict(runtime, x), difference_step=step)
     if reducer is None:
         return own, own
     if reducer.affine is None:
         return own, None
 
-    def answers(x: Floats) -> Floats:
+    def answers(x: Float32Array) -> Float32Array:
         reduced = reducer.apply(x.reshape(-1, x.shape[-1]))
-        return own.answers(reduced.reshape(*x.shape[:-1], -1))
+        return own.logits(reduced.reshape(*x.shape[:-1], -1))
 
-    whole = PatchSource.of(normalizer.apply(scene.cube), side)
-    return own, View(whole, answers, step=step, through=Projected(reducer.affine, own))
+    whole = PatchSource.from_cube(normalizer.apply(scene.cube), side)
+    return own, NetworkView(
+        whole, answers, difference_step=step, projection=ProjectedView(reducer.affine, own)
+    )
 
 
-def _fused_view(runtime: Runtime, run: Run | None, folder: Path, scene: Scene, step: float) -> View:
-    """A file that takes the sensor's units, seen from bands normalized as its run does."""
+def _folded_view(
+    runtime: Runtime, run: Run | None, folder: Path, scene: Scene, step: float
+) -> NetworkView:
+    """A view of a file that takes sensor units, with bands normalized as in its run."""
     if run is None:
         raise DataError(
-            f"{folder} takes the sensor's units; how far bands deviate is known to its run alone",
-            received="a bundle whose run is not at hand",
-            remedy="put the run where the record of the bundle says, or export with --no-fuse",
+            f"{folder} takes the sensor's units; only its run knows the deviation of the bands",
+            received="a bundle whose run does not exist here",
+            remedy="put the run at the path in the bundle's record, or export with "
+            "--no-fold-preprocessing",
         )
     normalizer = run.record.normalizer
     scale = np.asarray(normalizer.scale, np.float32)
     offset = np.asarray(normalizer.offset, np.float32)
-    patches = PatchSource.of(normalizer.apply(scene.cube), run.record.plan.patch)
-    return View(patches, lambda x: predict(runtime, x * scale + offset), step=step)
+    patches = PatchSource.from_cube(normalizer.apply(scene.cube), run.record.plan.patch)
+    return NetworkView(
+        patches, lambda x: predict(runtime, x * scale + offset), difference_step=step
+    )

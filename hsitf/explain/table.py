@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hsitf.explain.record import ExplanationRecord, VariantRecord
-from hsitf.tables import aligned
+from hsitf.explain.record import ExplanationRecord, SourceRecord
+from hsitf.tables import format_table
 
 _HEAD = ("network", "kind", "OA", "rank corr.", "structure", "seconds")
 
 
-def told(record: ExplanationRecord, written: Sequence[Path]) -> str:
-    """Networks and their likeness to the first, the bands that matter, and the files."""
+def format_summary(record: ExplanationRecord, written: Sequence[Path]) -> str:
+    """Networks and their similarity to the first, the most important bands, and the files."""
     synthetic = ", a synthetic scene" if record.synthetic else ""
-    subjects = record.subjects
+    subjects = record.outputs
     pixels = sum(one.pixels for one in subjects)
     what = subjects[0].name if len(subjects) == 1 else f"{len(subjects)} subjects"
     over = f", {pixels:,} pixels" if pixels > 1 else ""
     title = f"{record.method} of {record.network} on {record.scene}{synthetic}: {what}{over}"
-    lines = [title, aligned(_HEAD, [_row(one) for one in record.variants], left=2)]
+    lines = [title, format_table(_HEAD, [_row(one) for one in record.sources], text_columns=2)]
     lines += [
         f"{one.label}: {name} {value:.3g}, the largest of all."
-        for one in record.variants
-        for name, value in one.figures.items()
+        for one in record.sources
+        for name, value in one.metrics.items()
     ]
     if len(subjects) > 1:
         lines += [f"{one.name}: --bands {one.bands}" for one in subjects if one.bands]
-    if record.top:
-        lines.append(f"Most important bands: --bands {record.top}")
+    if record.top_bands:
+        lines.append(f"Most important bands: --bands {record.top_bands}")
     return "\n".join([*lines, *(f"Wrote {path}." for path in written)])
 
 
-def _row(one: VariantRecord) -> tuple[str, ...]:
-    ranks = [found.rank for found in one.similarity]
-    structures = [found.structure for found in one.similarity]
+def _row(one: SourceRecord) -> tuple[str, ...]:
+    ranks = [found.rank_correlation for found in one.similarity]
+    structures = [found.ssim for found in one.similarity]
     return (
         one.label,
         one.kind,

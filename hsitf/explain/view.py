@@ -1,4 +1,4 @@
-"""A network as methods see it: from patches of numbers to logits."""
+"""A network as explanation methods use it: from patches to logits."""
 
 from __future__ import annotations
 
@@ -6,57 +6,54 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hsitf.bands.reducer import Affine
+from hsitf.arrays import Float32Array
+from hsitf.bands.reducer import AffineProjection
 from hsitf.scenes.patches import PatchSource
 
 if TYPE_CHECKING:
     import keras
 
-Floats = NDArray[np.float32]
-
 
 @dataclass(frozen=True, eq=False)
-class Projected:
+class ProjectedView:
     """A view through an affine reduction of bands.
 
     Attributes:
-        affine: From normalized bands to what the inner view takes.
+        projection: Map from normalized bands to the inputs of the inner view.
         inner: The network without the reduction.
     """
 
-    affine: Affine
-    inner: View
+    projection: AffineProjection
+    inner: NetworkView
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """A network seen from one space of inputs.
+class NetworkView:
+    """A network with one kind of inputs: bands or components.
 
     The numbers of a pixel have zero mean and unit deviation over the training pixels, be they
     bands or components; an input of zeros is the mean spectrum.
 
     Attributes:
-        patches: Of the scene.
-        answers: (n, patch, patch, bands) float32 -> (n, classes) float32 logits.
+        patches: Patches of the scene.
+        logits: (n, patch, patch, bands) float32 -> (n, classes) float32 logits.
         network: The same as a Keras network, to be differentiated; None of a file.
-        step: Half the distance between two inputs of a finite difference, in deviations.
-        through: How it is made of an inner view; None where it is not.
+        difference_step: Half the distance between two inputs of a finite difference, in standard
+            deviations.
+        projection: Projection to an inner view; None for a view without one.
     """
 
     patches: PatchSource
-    answers: Callable[[Floats], Floats]
+    logits: Callable[[Float32Array], Float32Array]
     network: keras.Model | None = None
-    step: float = 0.0
-    through: Projected | None = None
+    difference_step: float = 0.0
+    projection: ProjectedView | None = None
 
-    def differentiable(self) -> keras.Model:
+    def require_network(self) -> keras.Model:
         """The network to be differentiated.
 
         Raises:
-            ValueError: The view is of a file; see `methods.check`.
+            ValueError: The view belongs to a file; see `methods.check`.
         """
         if self.network is None:
             raise ValueError("a file has no gradients")

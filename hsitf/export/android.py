@@ -1,8 +1,8 @@
 """Bundles for the Android demo: one archive with files, scene, ground truth and golden vectors.
 
-`docs/android.md` has the format. The scene goes as whole counts of 16 bits, so that a phone maps
-it into memory and keeps only the rows in use; all that is left to compute there is what
-`normalize` and `runtimes.quantize` do, in 32-bit floats and in the same order.
+The format is documented in `docs/android.md`. The scene is stored as 16-bit counts, so that a phone
+can map it into memory and keep only the rows in use; the phone computes what `normalize` and
+`runtimes.quantize` do, in 32-bit floats and in the same order.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import runtimes
-from hsitf.data import Data, front
+from hsitf.data import SceneData, preprocess
 from hsitf.errors import InputError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle
-from hsitf.export.request import Request
+from hsitf.export.request import ExportRequest
 from hsitf.export.variants import variant
 from hsitf.figures import palette
 from hsitf.files import replacing
@@ -36,28 +36,28 @@ from hsitf.scenes.scene import Scene
 FORMAT = 1
 MANIFEST = "device.json"
 CUBE = "cube.bil"
-# The cube as it travels: differences between bands deflate to three quarters of what counts do.
+# The cube for transport: differences between bands deflate to three quarters of the counts.
 DELTA = "cube.delta"
 TRUTH, SETS, PREVIEW = "truth.u8", "sets.u8", "preview.png"
 MAGIC = b"HSICUBE1"
-# Of the cube's file, so that rows begin where pages of any size may.
+# Bytes before the counts in the cube file, so that rows are aligned.
 HEADER = 64
 _COUNTS = 65535
-# Labels and maps have a byte a pixel.
-_MOST_CLASSES = 255
-# The earliest date that archives can tell, so that the same content makes the same archive.
+# Labels and maps have one byte per pixel.
+_MAX_CLASSES = 255
+# The earliest date of the zip format, so that equal content makes equal archives.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """A cube in whole counts: `value = count * gain + offset`, in float32.
+    """A cube as 16-bit counts: `value = count * gain + offset`, in float32.
 
     Attributes:
         counts: (rows, cols, bands) uint16.
-        gain: In the units of the scene.
-        offset: Likewise.
-        exact: Whether the values are the scene's own, to the bit.
+        gain: Units of the scene per count.
+        offset: Value of count 0, in the units of the scene.
+        exact: Whether the values equal the scene's to the bit.
     """
 
     counts: NDArray[np.uint16]
@@ -67,13 +67,13 @@ class Counts:
 
     @classmethod
     def of(cls, cube: NDArray[np.float32]) -> Counts:
-        """Counts of a cube, as they are where it holds whole numbers in a range of 16 bits.
+        """Counts of a cube, exact where it holds whole numbers within a range of 16 bits.
 
-        Others are rounded to 65,536 even steps from their least to their greatest value.
+        Other cubes are rounded to 65,536 even steps from their smallest to their largest value.
         """
         low, high = float(cube.min()), float(cube.max())
-        whole = bool((cube == np.rint(cube)).all())
-        if whole and high - min(low, 0.0) <= _COUNTS and abs(low) <= 1 << 23:
+        integral = bool((cube == np.rint(cube)).all())
+        if integral and high - min(low, 0.0) <= _COUNTS and abs(low) <= 1 << 23:
             gain, offset = 1.0, min(low, 0.0)
         else:
             # Half before subtracting: the span of two large floats may be none.
@@ -85,25 +85,25 @@ class Counts:
         return cls(counts, gain, offset, bool(np.array_equal(found.values(), cube)))
 
     def values(self) -> NDArray[np.float32]:
-        """(rows, cols, bands) float32, as a device computes them."""
+        """Values as a device computes them, (rows, cols, bands) float32."""
         values = self.counts.astype(np.float32) * np.float32(self.gain) + np.float32(self.offset)
         return np.asarray(values)
 
     def file(self) -> bytes:
-        """Header and counts, band-interleaved by line."""
+        """Content of the cube file: header and counts, band-interleaved by line."""
         return self._header() + self._lines().tobytes()
 
     def delta(self) -> bytes:
-        """The same file as it travels: each band less the one before, and bytes sorted.
+        """Content of the transport file: differences between bands, in planes of bytes.
 
         Of each row first the low bytes of all differences, then the high ones; a difference d of
-        16 bits is told as 2 d, or -2 d - 1 where it is negative.
+        16 bits is zigzag-encoded as 2 d, or -2 d - 1 where it is negative.
         """
         lines = self._lines()
         before = np.concatenate([np.zeros_like(lines[:, :1]), lines[:, :-1]], axis=1)
-        apart = (lines - before).view("<i2")
-        folded = ((apart << 1) ^ (apart >> 15)).view("<u2")
-        planes = np.stack([folded & 255, folded >> 8], axis=1).astype(np.uint8)
+        difference = (lines - before).view("<i2")
+        zigzag = ((difference << 1) ^ (difference >> 15)).view("<u2")
+        planes = np.stack([zigzag & 255, zigzag >> 8], axis=1).astype(np.uint8)
         return self._header() + planes.tobytes()
 
     def _header(self) -> bytes:
@@ -115,16 +115,16 @@ class Counts:
         return np.ascontiguousarray(self.counts.transpose(0, 2, 1), dtype="<u2")
 
 
-def package(
+def package_archives(
     run: Run, bundles: Sequence[Bundle], progress: Progress, choice: SceneChoice | None = None
 ) -> list[Path]:
     """Writes an archive for each variant among bundles of one run, beside their folders.
 
     Args:
-        run: That they were exported from.
-        bundles: Of patches, of tiles, or both; those that are not .tflite files are passed over.
-        progress: Told what happens.
-        choice: Where the scene is now, if not where the run found it.
+        run: The trained network that they were exported from.
+        bundles: Bundles of patches, of tiles, or both; files other than .tflite are skipped.
+        progress: Receives progress messages.
+        choice: Location of the scene, if it differs from the run's record.
 
     Returns:
         The archives, `android-<variant>.zip`, in the order of the variants.
@@ -143,31 +143,34 @@ def package(
     return made
 
 
-def check(run: Run, request: Request) -> None:
-    """Refuses what the demo could not run, before anything is exported.
+def check_android(run: Run, request: ExportRequest) -> None:
+    """Checks that the demo can run the files, before anything is exported.
 
     Raises:
-        InputError: A reduction of bands outside of the file, or more classes than a byte counts.
+        InputError: Bands are reduced outside of the file, or there are more classes than a byte
+            can count.
     """
     reducer, classes = run.reducer(), len(run.record.scene.class_names)
-    if reducer is not None and not all(request.fuses(v, reducer) for v in request.variants):
-        # Sums over all bands have no order that NumPy and Java share.
+    if reducer is not None and not all(
+        request.folds_preprocessing(v, reducer) for v in request.variants
+    ):
+        # NumPy and Java sum over bands in different orders, which rounds differently.
         raise InputError(
-            "the Android demo takes the sensor's bands, and these are reduced outside of the file",
-            received=f"bands reduced by {reducer.text}",
-            remedy="add --fuse, or leave --android out",
+            "the Android demo takes the sensor's bands, but the file takes reduced ones",
+            received=f"bands reduced by {reducer.spec}",
+            remedy="add --fold-preprocessing, or leave --android out",
         )
-    if classes > _MOST_CLASSES:
+    if classes > _MAX_CLASSES:
         raise InputError(
             "too many classes for the Android demo",
             received=classes,
-            allowed=_MOST_CLASSES,
+            allowed=_MAX_CLASSES,
             remedy="leave --android out",
         )
 
 
 def _files(
-    data: Data, bundles: Sequence[Bundle], progress: Progress
+    data: SceneData, bundles: Sequence[Bundle], progress: Progress
 ) -> Iterator[tuple[str, bytes]]:
     """Names and contents of an archive, the manifest last."""
     scene, counts = data.scene, Counts.of(data.scene.cube)
@@ -176,12 +179,12 @@ def _files(
     sums, forms = {}, []
     for bundle in bundles:
         kind = "tiles" if bundle.record.tile else "patches"
-        files = dict(_form(kind, bundle, counts, data.patches.patch, progress))
+        files = dict(_bundle_files(kind, bundle, counts, data.patches.patch, progress))
         forms.append({"kind": kind, **{key: name for key, (name, _) in files.items()}})
         for name, content in files.values():
             sums[name] = sha256(content).hexdigest()
             yield name, content
-    # What is checked on the device is the cube as it lies there.
+    # The device checks the unpacked cube.
     sums[CUBE] = sha256(counts.file()).hexdigest()
     yield DELTA, counts.delta()
     for name, content in (
@@ -213,10 +216,10 @@ def _files(
     yield MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _form(
+def _bundle_files(
     kind: str, bundle: Bundle, counts: Counts, patch: int, progress: Progress
 ) -> Iterator[tuple[str, tuple[str, bytes]]]:
-    """By what it is, name and content of each file of a form: what a device has to repeat."""
+    """Yields (role, (name, content)) of each file of a bundle in the archive."""
     with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
         vectors = {name: golden[name] for name in ("pixels", "stored_inputs", "stored_outputs")}
     yield "model", (f"{kind}-{bundle.file.name}", bundle.file.read_bytes())
@@ -224,7 +227,7 @@ def _form(
     yield "inputs", (f"{kind}-inputs.bin", _little(vectors["stored_inputs"]))
     yield "outputs", (f"{kind}-outputs.bin", _little(vectors["stored_outputs"]))
     yield "pixels", (f"{kind}-pixels.bin", vectors["pixels"].astype("<i4").tobytes())
-    found = _map(bundle, counts, patch, progress)
+    found = _class_map(bundle, counts, patch, progress)
     yield "map", (f"{kind}-map.u8", found.tobytes())
 
 
@@ -232,20 +235,20 @@ def _little(stored: NDArray[np.generic]) -> bytes:
     return np.ascontiguousarray(stored).astype(stored.dtype.newbyteorder("<")).tobytes()
 
 
-def _map(bundle: Bundle, counts: Counts, patch: int, progress: Progress) -> NDArray[np.uint8]:
-    """(rows, cols) uint8, the class from 1 that the file gives each pixel of the counts."""
+def _class_map(bundle: Bundle, counts: Counts, patch: int, progress: Progress) -> NDArray[np.uint8]:
+    """Classifies every pixel of the counts with the file: (rows, cols) uint8, classes from 1."""
     record = bundle.record
     seen = counts.values()
-    if not record.fused:
-        seen = front(seen, record.normalizer, None)
-    source = PatchSource.of(seen, patch)
+    if not record.folded_preprocessing:
+        seen = preprocess(seen, record.normalizer, None)
+    source = PatchSource.from_cube(seen, patch)
     runtime = variant(record.variant).runtime(bundle.file, record.latency_ms.threads)
     pixels = np.arange(source.rows * source.cols)
     labels = np.empty(len(pixels), np.uint8)
     progress.start(f"mapping {record.scene} with {bundle.file.name}", len(pixels))
-    for places, logits in runtimes.scan(runtime, source, pixels):
-        labels[places] = logits.argmax(axis=1) + 1
-        progress.advance(len(places))
+    for indices, logits in runtimes.scan(runtime, source, pixels):
+        labels[indices] = logits.argmax(axis=1) + 1
+        progress.advance(len(indices))
     return labels.reshape(source.rows, source.cols)
 
 

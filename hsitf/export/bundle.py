@@ -1,7 +1,7 @@
 """Bundles: an exported file with its record, golden vectors and labels.
 
-A bundle is the folder `export/<scene>/<network>/<variant>/`. It is put together beside its place
-and moved there when its file has passed verification.
+A bundle is the folder `export/<scene>/<network>/<variant>/`. It is assembled in a temporary folder
+beside it and moved there when its file has passed verification.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import records
+from hsitf.arrays import Float32Array, StoredArray
 from hsitf.errors import DataError
 from hsitf.files import sha256
 from hsitf.records import ExportRecord
-from hsitf.runtimes import Floats, Runtime, Stored, dequantize, quantize
+from hsitf.runtimes import Runtime, dequantize, quantize
 
 EXPORT = Path("export")
 RECORD = "record.json"
@@ -56,32 +57,37 @@ class Bundle:
 
 
 @dataclass(frozen=True, eq=False)
-class Golden:
-    """Inputs with the answers any other runtime has to give.
+class GoldenVectors:
+    """Golden vectors: inputs with the outputs that any other runtime has to reproduce.
 
-    Of a dense form, one tile.
+    Of a tile form, one tile.
 
     Attributes:
-        pixels: (n,) flat indices of the patches in the scene; of a tile, of its first pixel.
+        pixels: (n,) int64 flat indices of the patches in the scene; of a tile, of its first pixel.
         inputs: (n, patch, patch, bands) float32, normalized.
-        stored_inputs: The same as the file takes them, such as int8.
-        stored_outputs: (n, classes) what the file gives, as it is stored; (1, tile, tile, classes).
-        outputs: The same as real numbers, float32.
-        network_outputs: Logits of the trained network, float32, in the same shape.
+        stored_inputs: `inputs` in the type of the file's input, such as int8.
+        stored_outputs: Outputs of the file in its own type, (n, classes) or
+            (1, tile, tile, classes).
+        outputs: `stored_outputs` dequantized, float32.
+        network_outputs: Logits of the trained network, float32, in the shape of `outputs`.
     """
 
     pixels: NDArray[np.int64]
-    inputs: Floats
-    stored_inputs: Stored
-    stored_outputs: Stored
-    outputs: Floats
-    network_outputs: Floats
+    inputs: Float32Array
+    stored_inputs: StoredArray
+    stored_outputs: StoredArray
+    outputs: Float32Array
+    network_outputs: Float32Array
 
     @classmethod
     def of(
-        cls, runtime: Runtime, pixels: NDArray[np.int64], patches: Floats, expected: Floats
-    ) -> Golden:
-        """Runs the file on `patches`, a multiple of its batch."""
+        cls,
+        runtime: Runtime,
+        pixels: NDArray[np.int64],
+        patches: Float32Array,
+        expected: Float32Array,
+    ) -> GoldenVectors:
+        """Runs the file on `patches`, whose number is a multiple of its batch."""
         inputs = quantize(patches, runtime.input)
         outputs = np.concatenate(
             [
@@ -96,9 +102,15 @@ class Golden:
         np.savez_compressed(path, **vars(self))
 
 
-def folder(
+def bundle_folder(
     scene: str, network: str, variant: str, batch: int, root: Path = EXPORT, tile: int = 0
 ) -> Path:
-    """Where a bundle lies or will lie."""
-    form = f"-dense{tile}" if tile else "" if batch == 1 else f"-batch{batch}"
-    return root / scene / network / f"{variant}{form}"
+    """Folder of a bundle, whether it exists or not."""
+    return root / scene / network / f"{variant}{form_suffix(batch, tile)}"
+
+
+def form_suffix(batch: int, tile: int) -> str:
+    """Suffix of a variant's name for what an inference takes: "-tile64", "-batch8" or nothing."""
+    if tile:
+        return f"-tile{tile}"
+    return f"-batch{batch}" if batch > 1 else ""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hsitf.records import ExportRecord, Tensor
+from hsitf.records import ExportRecord, TensorSpec
 
 # Interpreters of microcontrollers read tensors in place, which takes aligned addresses.
 ALIGNMENT = 16
@@ -43,7 +43,7 @@ def _header(record: ExportRecord, name: str) -> Iterator[str]:
     yield f"extern const unsigned char {name}[];"
     yield f"extern const unsigned int {name}_size; /* bytes */"
     yield ""
-    if record.fused:
+    if record.folded_preprocessing:
         yield "/* Input: patches in the sensor's units. */"
     else:
         yield "/* Input: normalized patches; see record.json. */"
@@ -60,7 +60,7 @@ def _header(record: ExportRecord, name: str) -> Iterator[str]:
     yield f"#endif /* {guard} */"
 
 
-def _tensor(name: str, tensor: Tensor) -> Iterator[str]:
+def _tensor(name: str, tensor: TensorSpec) -> Iterator[str]:
     kinds = {"float32": "float", "int8": "signed char", "int16": "short"}
     yield f"#define {name}_TYPE {kinds[tensor.dtype]}"
     shape = ", ".join(map(str, tensor.shape))

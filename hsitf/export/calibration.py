@@ -1,32 +1,33 @@
-"""What an integer file's scales are taken from."""
+"""Calibration data of integer files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hsitf.quantize import ranges
-from hsitf.runtimes import Floats
+from hsitf.arrays import Float32Array
+from hsitf.quantize import range_estimation
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Patches and what chooses ranges from the values they make.
+    """Calibration inputs and the estimator of activation ranges.
 
     Attributes:
-        patches: What the file takes, (n, ...) float32; n a multiple of its batch.
-        method: See `ranges.METHODS`; None for the converter's own, which is everything seen.
-        coarse: Whether the weights of a dense layer share one scale instead of having one a unit.
-            TensorFlow Lite up to 2.16 leaves dense layers of many scales to kernels that round
-            differently from today's.
+        patches: Inputs of the file, (n, ...) float32; n a multiple of its batch.
+        range_estimator: Name of an estimator in `range_estimation.ESTIMATORS`; None for the
+            converter's own ranges, which are minimum and maximum.
+        per_tensor_dense: Whether the weights of a dense layer share one scale instead of having
+            one per unit. TensorFlow Lite up to 2.16 computes dense layers of several scales with
+            kernels that round differently from today's.
 
     Raises:
-        InputError: There is no such method.
+        InputError: There is no such estimator.
     """
 
-    patches: Floats
-    method: str | None = None
-    coarse: bool = False
+    patches: Float32Array
+    range_estimator: str | None = None
+    per_tensor_dense: bool = False
 
     def __post_init__(self) -> None:
-        if self.method is not None:
-            ranges.known(self.method)
+        if self.range_estimator is not None:
+            range_estimation.known_estimator(self.range_estimator)

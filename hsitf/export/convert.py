@@ -1,4 +1,4 @@
-"""From a trained network to files: lowering checked, calibration, and trial conversions."""
+"""Lowering with a check, calibration data, and conversions that are measured, not published."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsitf.data import Data
+from hsitf.arrays import Float32Array
+from hsitf.data import SceneData
 from hsitf.errors import LoweringError
 from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
-from hsitf.files import needing, size
-from hsitf.lower import dense, difference, lower
-from hsitf.lower.dense import tile_difference
+from hsitf.files import disk_space_required, size
+from hsitf.log_silencing import suppressed_output
+from hsitf.lower import difference, lower, to_fully_convolutional
+from hsitf.lower.fully_convolutional import tile_difference
 from hsitf.measure import interleaved
-from hsitf.quiet import quietly
-from hsitf.runtimes import Floats, quantize
+from hsitf.runtimes import quantize
 from hsitf.targets import Target
 
 if TYPE_CHECKING:
@@ -27,112 +28,112 @@ if TYPE_CHECKING:
     import keras
 
 CALIBRATION_PATCHES = 512
-# Largest difference of a logit that rewriting may make, over the largest logit (at least 1).
+# Largest difference of a logit allowed after lowering, over the largest logit (at least 1).
 LOWERING_ERROR = 1e-4
-# Patches that the rewrite is checked on before anything is converted.
+# Patches on which lowering is checked before anything is converted.
 LOWERING_PATCHES = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Lowered:
-    """A network rewritten for inference, and the largest difference of a logit that it made."""
+class LoweredNetwork:
+    """A lowered network, and the largest absolute difference of its logits to the original."""
 
     model: keras.Model
     error: float
 
 
-def lowered_for(
-    network: keras.Model, data: Data, batch: int, target: Target, tile: int = 0
-) -> Lowered:
-    """Rewrites a network for a target and checks the rewrite on training patches.
+def lower_and_check(
+    network: keras.Model, data: SceneData, batch: int, target: Target, tile: int = 0
+) -> LoweredNetwork:
+    """Lowers a network for a target and checks the result on training patches.
 
     Args:
-        network: As it was trained, or with what comes before it.
-        data: Gives the patches.
-        batch: Patches an inference takes.
-        target: What it is to run on.
-        tile: Side of the tile that it takes in their place; 0 for patches.
+        network: The trained network, with or without preprocessing folded in.
+        data: Scene, split and normalization.
+        batch: Patches per inference.
+        target: Target to lower for.
+        tile: Side in pixels of the tile that an inference takes; 0 for patches.
 
     Raises:
-        LoweringError: A layer cannot be rewritten, the rewrite is not exact, or the network has
-            no dense form.
+        LoweringError: A layer cannot be lowered, the result is not exact, or the network has no
+            efficient tile form.
     """
     if tile:
-        lowered = dense(network, tile, target)
-        error, largest = tile_difference(network, lowered, calibration_tiles(data, tile)[0])
+        result = to_fully_convolutional(network, tile, target)
+        error, largest = tile_difference(network, result, calibration_tiles(data, tile)[0])
     else:
-        lowered = lower(network, batch, target)
-        patches = data.patches.cut(data.split.train[:LOWERING_PATCHES])
-        error, largest = difference(network, lowered, patches)
-    # Written so that an error that is not a number is refused too.
+        result = lower(network, batch, target)
+        patches = data.patches.extract(data.split.train[:LOWERING_PATCHES])
+        error, largest = difference(network, result, patches)
+    # Written so that NaN fails too.
     if not error <= LOWERING_ERROR * max(1.0, largest):
         raise LoweringError(
-            "the rewrite for inference is not exact",
+            "lowering is not exact",
             received=f"a logit differs by {error:.1e}, the largest is {largest:.1f}",
             allowed=f"{LOWERING_ERROR:.0e} of the largest logit",
-            remedy="report this network; it is a fault of hsitf",
+            remedy="report this network as a bug of hsitf",
         )
-    return Lowered(lowered, error)
+    return LoweredNetwork(result, error)
 
 
-def calibration_patches(data: Data, batch: int) -> Floats:
+def calibration_patches(data: SceneData, batch: int) -> Float32Array:
     """Class-balanced training patches, (n, patch, patch, bands) float32, n a multiple of batch."""
-    chosen = data.balanced(CALIBRATION_PATCHES)
-    whole = -(-len(chosen) // batch) * batch
-    return data.patches.cut(np.resize(chosen, whole))
+    chosen = data.calibration_pixels(CALIBRATION_PATCHES)
+    filled = -(-len(chosen) // batch) * batch
+    return data.patches.extract(np.resize(chosen, filled))
 
 
-def calibration_tiles(data: Data, tile: int) -> Floats:
-    """The calibration patches pasted into tiles, beside each other and class by class.
+def calibration_tiles(data: SceneData, tile: int) -> Float32Array:
+    """Calibration patches pasted into tiles, class by class.
 
-    A tile of the scene would show pixels that training must not see. Every pixel here belongs to
-    a training patch; only the windows across the seams between two of them are made up.
+    A tile of the scene would contain pixels outside the training set. Every pixel here belongs to
+    a training patch; only windows across the seam between two patches are artificial.
 
     Returns:
         (n, tile + patch - 1, tile + patch - 1, bands) float32.
     """
-    chosen = data.balanced(CALIBRATION_PATCHES)
+    chosen = data.calibration_pixels(CALIBRATION_PATCHES)
     chosen = chosen[np.argsort(data.targets(chosen), kind="stable")]
     patch = data.patches.patch
-    whole = tile + patch - 1
-    along = -(-whole // patch)
+    side = tile + patch - 1
+    along = -(-side // patch)
     count = -(-len(chosen) // along**2)
-    patches = data.patches.cut(np.resize(chosen, count * along**2))
+    patches = data.patches.extract(np.resize(chosen, count * along**2))
     grid = patches.reshape(count, along, along, patch, patch, -1).transpose(0, 1, 3, 2, 4, 5)
     pasted = grid.reshape(count, along * patch, along * patch, -1)
-    return np.ascontiguousarray(pasted[:, :whole, :whole])
+    return np.ascontiguousarray(pasted[:, :side, :side])
 
 
-def plain_size(lowered: keras.Model) -> int:
+def float32_size(lowered: keras.Model) -> int:
     """Bytes of the float32 .tflite of a lowered network."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float32.tflite"
-        with needing(weight_bytes(lowered), path.parent):
+        with disk_space_required(weight_bytes(lowered), path.parent):
             VARIANTS["float32"].convert(lowered, Calibration(np.empty(0, np.float32)), path)
         return size(path)
 
 
 def weight_bytes(network: keras.Model) -> int:
-    """Size of the weights in float32."""
+    """Bytes of the weights in float32."""
     return 4 * int(network.count_params())
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A network as a file, measured but not published.
+class FileMeasurement:
+    """Size and latency of a network as a file that is not published.
 
     Attributes:
-        bytes: Of the file.
-        milliseconds: Median time of one patch on this machine.
+        bytes: Size of the file.
+        milliseconds: Median latency of one patch on this machine.
     """
 
     bytes: int
     milliseconds: float
 
 
-def trials(
-    networks: Mapping[str, keras.Model], data: Data, threads: int = 1
-) -> dict[str, dict[str, Trial]]:
+def measure_files(
+    networks: Mapping[str, keras.Model], data: SceneData, threads: int = 1
+) -> dict[str, dict[str, FileMeasurement]]:
     """Size and latency of networks as float32 and int8 files, measured in turns.
 
     Args:
@@ -149,13 +150,13 @@ def trials(
     patches = calibration_patches(data, 1)
     runtimes, sizes = {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        for place, (name, network) in enumerate(networks.items()):
+        for number, (name, network) in enumerate(networks.items()):
             for kind in ("float32", "int8"):
                 variant = VARIANTS[kind]
-                path = Path(folder) / f"{place}-{kind}{variant.suffix}"
-                with quietly():
-                    lowered = lowered_for(network, data, 1, variant.target).model
-                    with needing(weight_bytes(lowered), path.parent):
+                path = Path(folder) / f"{number}-{kind}{variant.suffix}"
+                with suppressed_output():
+                    lowered = lower_and_check(network, data, 1, variant.target).model
+                    with disk_space_required(weight_bytes(lowered), path.parent):
                         variant.convert(lowered, Calibration(patches), path)
                     runtimes[name, kind] = variant.runtime(path, threads)
                 sizes[name, kind] = size(path)
@@ -167,7 +168,7 @@ def trials(
         )
     return {
         name: {
-            kind: Trial(sizes[name, kind], 1e3 * timings[f"{name} {kind}"].percentile(50))
+            kind: FileMeasurement(sizes[name, kind], 1e3 * timings[f"{name} {kind}"].percentile(50))
             for kind in ("float32", "int8")
         }
         for name in networks

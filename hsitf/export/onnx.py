@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hsitf.export.calibration import Calibration
-from hsitf.quantize import ranges
-from hsitf.quantize.observed import observe
-from hsitf.quiet import quietly
+from hsitf.log_silencing import suppressed_output
+from hsitf.quantize import range_estimation
+from hsitf.quantize.tensor_statistics import collect_statistics
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +23,7 @@ Convert = Callable[["keras.Model", Calibration, Path], None]
 
 
 def static(model: keras.Model) -> list[keras.InputSpec]:
-    """The inputs of a lowered network with its batch; Keras would leave the batch open."""
+    """Input specifications of a lowered network with a static batch, which Keras would omit."""
     import keras
 
     return [keras.InputSpec(dtype=tensor.dtype, shape=tensor.shape) for tensor in model.inputs]
@@ -33,19 +33,19 @@ def convert(model: keras.Model, calibration: Calibration, path: Path) -> None:
     """Writes a float32 .onnx file through tf2onnx, which Keras calls."""
     import onnx
 
-    with quietly():
+    with suppressed_output():
         model.export(path, format="onnx", verbose=False, input_signature=static(model))
     whole = onnx.load(path)
-    if _one_bias_each(whole.graph):
+    if _split_second_biases(whole.graph):
         onnx.save(whole, path)
 
 
-def _one_bias_each(graph: onnx.GraphProto) -> bool:
-    """Makes second biases of convolutions the sums that they are; says whether there were any.
+def _split_second_biases(graph: onnx.GraphProto) -> bool:
+    """Replaces second biases of convolutions by additions; returns whether there were any.
 
-    What is added to a convolution's single pixel has the shape of a bias, so Keras adds it as one,
-    and tf2onnx hands it to the convolution even if that has a bias, as a fourth input, which ONNX
-    does not know.
+    A tensor added to the single output pixel of a convolution has the shape of a bias. tf2onnx then
+    makes it a bias of the convolution even where that has one, as a fourth input, which ONNX does
+    not define.
     """
     from onnx import helper, numpy_helper
 
@@ -59,27 +59,27 @@ def _one_bias_each(graph: onnx.GraphProto) -> bool:
             helper.make_node("Unsqueeze", [second, axes], [channels], name=channels),
             helper.make_node("Add", [alone, channels], [output], name=f"{output}/sum"),
         ]
-        place = list(graph.node).index(node) + 1
+        position = list(graph.node).index(node) + 1
         for offset, following in enumerate(added):
-            graph.node.insert(place + offset, following)
+            graph.node.insert(position + offset, following)
     return bool(crowded)
 
 
-def half(model: keras.Model, calibration: Calibration, path: Path) -> None:
-    """Writes an .onnx file with weights and arithmetic of 16-bit floats, ends of 32 bits."""
+def convert_float16(model: keras.Model, calibration: Calibration, path: Path) -> None:
+    """Writes an .onnx file with float16 weights and arithmetic, float32 input and output."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     convert(model, calibration, path)
-    with quietly():
+    with suppressed_output():
         onnx.save(convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
 
 
-def integer(model: keras.Model, calibration: Calibration, path: Path) -> None:
-    """Writes an .onnx file whose tensors pass through int8: weights on one grid a channel.
+def convert_int8(model: keras.Model, calibration: Calibration, path: Path) -> None:
+    """Writes an int8 .onnx file in QDQ format, with weights quantized per channel.
 
-    Operators stand between QuantizeLinear and DequantizeLinear (QDQ), which engines fuse into
-    integer kernels where they have them. Ranges are ours, by the method that is asked for.
+    Operators lie between DequantizeLinear and QuantizeLinear nodes, which engines fuse into integer
+    kernels where they have them. Activation ranges come from the requested range estimator.
     """
     import onnx
     from onnxruntime.quantization import QuantType
@@ -90,11 +90,11 @@ def integer(model: keras.Model, calibration: Calibration, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         plain, ready = Path(folder) / "plain.onnx", Path(folder) / "ready.onnx"
         convert(model, calibration, plain)
-        with quietly():
+        with suppressed_output():
             # The symbolic inference needs another package, and no size is open here.
             quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
-        limits = _limits(ready, calibration)
-        with quietly():
+        limits = _tensor_ranges(ready, calibration)
+        with suppressed_output():
             quantizer = QDQQuantizer(
                 onnx.load(ready),
                 per_channel=True,
@@ -111,14 +111,21 @@ def integer(model: keras.Model, calibration: Calibration, path: Path) -> None:
             quantizer.model.save_model_to_file(str(path))
 
 
-def _limits(path: Path, calibration: Calibration) -> Any:
-    """Least and greatest value that each tensor of a file keeps."""
+def _tensor_ranges(path: Path, calibration: Calibration) -> Any:
+    """Smallest and largest value that each tensor of a file represents."""
     from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
-    method = calibration.method or "min-max"
+    method = calibration.range_estimator or "min-max"
     found = {}
-    for name, seen in observe(path, calibration.patches).items():
-        grid = ranges.grid(seen, 8, method, "affine")
-        low, high = (grid.low - grid.zero) * grid.scale, (grid.high - grid.zero) * grid.scale
+    for name, histogram in collect_statistics(path, calibration.patches).items():
+        params = range_estimation.estimate_params(histogram, 8, method, "asymmetric")
+        low, high = params.real_range
         found[name] = TensorData(lowest=np.float32(low), highest=np.float32(high))
     return TensorsData(CalibrationMethod.MinMax, found)
+
+
+CONVERTERS: dict[str, Convert] = {
+    "float32": convert,
+    "float16": convert_float16,
+    "int8": convert_int8,
+}

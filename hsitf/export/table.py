@@ -1,12 +1,12 @@
-"""The table that ends an export."""
+"""The summary table of an export."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from hsitf.export.bundle import Bundle
-from hsitf.records import Micro
-from hsitf.tables import aligned
+from hsitf.records import TflmReport
+from hsitf.tables import format_table
 
 _HEAD = (
     "variant",
@@ -21,8 +21,8 @@ _HEAD = (
 )
 
 
-def table(bundles: Sequence[Bundle]) -> str:
-    """One line a bundle, under a line that says what was measured on what."""
+def format_bundles(bundles: Sequence[Bundle]) -> str:
+    """Formats bundles, one line each, with a title, the latency setup and notes."""
     record = bundles[0].record
     synthetic = ", a synthetic scene" if record.synthetic else ""
     title = (
@@ -36,22 +36,24 @@ def table(bundles: Sequence[Bundle]) -> str:
         patches = f"one tile of {record.tile} x {record.tile} pixels"
     threads = "1 thread" if latency.threads == 1 else f"{latency.threads} threads"
     footer = f"Latency of {patches}, {threads}: {latency.processor}."
-    places = [f"{bundle.record.variant}: {bundle.file}" for bundle in bundles]
-    means = [
-        f"{b.record.variant} took {', '.join(b.record.means)}." for b in bundles if b.record.means
+    files = [f"{bundle.record.variant}: {bundle.file}" for bundle in bundles]
+    techniques = [
+        f"{b.record.variant} uses {', '.join(b.record.applied_techniques)}."
+        for b in bundles
+        if b.record.applied_techniques
     ]
-    micro = [_micro(b.record.variant, b.record.micro) for b in bundles if b.record.micro]
-    origin = f"Trained network: {record.run}."
-    rows = aligned(_HEAD, [*map(_row, bundles)])
-    return "\n".join([title, rows, footer, *means, *micro, origin, *places])
+    tflm = [_tflm(b.record.variant, b.record.tflm) for b in bundles if b.record.tflm]
+    source = f"Trained network: {record.run_folder}."
+    rows = format_table(_HEAD, [*map(_row, bundles)])
+    return "\n".join([title, rows, footer, *techniques, *tflm, source, *files])
 
 
-def _micro(variant: str, found: Micro) -> str:
-    if found.refused:
-        return f"{variant} does not run in TensorFlow Lite Micro: {found.refused}."
+def _tflm(variant: str, report: TflmReport) -> str:
+    if report.failure:
+        return f"{variant} does not run in TensorFlow Lite Micro: {report.failure}."
     return (
-        f"{variant} in TensorFlow Lite Micro: {found.arena:,} bytes of arena; outputs differ by "
-        f"{found.difference:g} at most."
+        f"{variant} in TensorFlow Lite Micro: {report.arena_bytes:,} bytes of arena; outputs "
+        f"differ by {report.max_output_difference:g} at most."
     )
 
 

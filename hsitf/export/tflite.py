@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hsitf.arrays import Float32Array
 from hsitf.errors import VerificationError
 from hsitf.export.calibration import Calibration
 from hsitf.export.onnx import Convert, static
-from hsitf.quantize import mixed
-from hsitf.quantize.mixed import Recipe
-from hsitf.quantize.observed import observe
-from hsitf.quiet import quietly
-from hsitf.runtimes import Floats
+from hsitf.log_silencing import suppressed_output
+from hsitf.quantize import mixed_precision
+from hsitf.quantize.mixed_precision import MixedPrecisionRecipe
+from hsitf.quantize.tensor_statistics import collect_statistics
 
 if TYPE_CHECKING:
     import keras
 
 
 def _float32(converter: Any, calibration: Calibration, batch: int) -> None:
-    """The converter's own default."""
+    """The converter's default: 32-bit floats."""
 
 
 def _float16(converter: Any, calibration: Calibration, batch: int) -> None:
-    """Weights of 16 bits; arithmetic in 32, or in 16 where a delegate offers it."""
+    """16-bit float weights; arithmetic in 32 bits, or in 16 where a delegate supports it."""
     import tensorflow as tf
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -34,21 +34,21 @@ def _float16(converter: Any, calibration: Calibration, batch: int) -> None:
 
 
 def _dynamic(converter: Any, calibration: Calibration, batch: int) -> None:
-    """Weights of 8 bits; the range of each activation is measured while running."""
+    """Dynamic-range quantization: 8-bit weights; activation ranges are measured at inference."""
     import tensorflow as tf
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
 
 def _int8(converter: Any, calibration: Calibration, batch: int) -> None:
-    """Integers from input to output; ranges measured on calibration patches beforehand."""
+    """Full-integer quantization with the converter's own calibration."""
     import tensorflow as tf
 
     _static(converter, calibration, batch, tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8)
 
 
 def _int16(converter: Any, calibration: Calibration, batch: int) -> None:
-    """Activations of 16 bits, weights of 8, integers from input to output."""
+    """Full-integer quantization with 16-bit activations and 8-bit weights."""
     import tensorflow as tf
 
     operators = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -60,20 +60,20 @@ def _static(
 ) -> None:
     import tensorflow as tf
 
-    def patches() -> Iterator[list[Floats]]:
-        seen = calibration.patches
-        for start in range(0, len(seen) - batch + 1, batch):
-            yield [seen[start : start + batch]]
+    def patches() -> Iterator[list[Float32Array]]:
+        inputs = calibration.patches
+        for start in range(0, len(inputs) - batch + 1, batch):
+            yield [inputs[start : start + batch]]
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = patches
     converter.target_spec.supported_ops = [operators]
     converter.inference_input_type = converter.inference_output_type = kind
-    if calibration.coarse:
+    if calibration.per_tensor_dense:
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
 
 
-# How the converter says so; it has no error of its own for it.
+# Message of the converter, which has no error class for it.
 _UNSUPPORTED = r"16x8-bit not yet supported for op: '(\w+)'"
 
 
@@ -81,7 +81,7 @@ def _converter(configure: Callable[[Any, Calibration, int], None]) -> Convert:
     def convert(model: keras.Model, calibration: Calibration, path: Path) -> None:
         import tensorflow as tf
 
-        with quietly():
+        with suppressed_output():
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
             configure(converter, calibration, int(model.inputs[0].shape[0] or 1))
             try:
@@ -103,26 +103,28 @@ def _converter(configure: Callable[[Any, Calibration, int], None]) -> Convert:
     return convert
 
 
-def _by_recipe(model: keras.Model, calibration: Calibration, path: Path) -> None:
-    """Integers from input to output; ranges by a method that the converter has not."""
+def _int8_with_estimator(model: keras.Model, calibration: Calibration, path: Path) -> None:
+    """Full-integer quantization with a range estimator that the converter does not have."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         plain = Path(folder) / "float32.tflite"
         CONVERTERS["float32"](model, calibration, plain)
-        seen = observe(plain, calibration.patches)
-        mixed.write(plain, seen, Recipe(calibration.method or "min-max"), path)
+        inputs = collect_statistics(plain, calibration.patches)
+        mixed_precision.quantize_file(
+            plain, inputs, MixedPrecisionRecipe(calibration.range_estimator or "min-max"), path
+        )
 
 
-def _int8_by_method(model: keras.Model, calibration: Calibration, path: Path) -> None:
-    convert = _converter(_int8) if calibration.method is None else _by_recipe
+def _int8_any_ranges(model: keras.Model, calibration: Calibration, path: Path) -> None:
+    convert = _converter(_int8) if calibration.range_estimator is None else _int8_with_estimator
     convert(model, calibration, path)
 
 
 def _weight_only(model: keras.Model, calibration: Calibration, path: Path) -> None:
-    """Weights of 8 bits that are made floats again while running; arithmetic in floats."""
+    """8-bit weights that are dequantized at inference; float arithmetic."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         plain = Path(folder) / "float32.tflite"
         CONVERTERS["float32"](model, calibration, plain)
-        mixed.weights_only(plain, path)
+        mixed_precision.quantize_weights_only(plain, path)
 
 
 CONVERTERS: dict[str, Convert] = {
@@ -130,12 +132,12 @@ CONVERTERS: dict[str, Convert] = {
     "float16": _converter(_float16),
     "dynamic": _converter(_dynamic),
     "weight-only": _weight_only,
-    "int8": _int8_by_method,
+    "int8": _int8_any_ranges,
     "int16": _converter(_int16),
 }
 
 
 def saved_model(model: keras.Model, calibration: Calibration, path: Path) -> None:
     """Writes a TensorFlow SavedModel folder with one endpoint for inference."""
-    with quietly():
+    with suppressed_output():
         model.export(path, format="tf_saved_model", verbose=False, input_signature=static(model))

@@ -1,8 +1,8 @@
-"""What is computed of each element by itself, and softmax.
+"""Lowering of element-wise functions and softmax.
 
-The converter leaves ELU, NEG, SQUARE and POW in floating point, where LiteRT has integer kernels
-for other operators that compute the same: those are taken, and for softplus such whose values
-stay small, since 256 steps have to do for all of them.
+The converter leaves ELU, NEG, SQUARE and POW in float. They are computed with operators for which
+LiteRT has integer kernels; softplus with operators whose values stay small, because 256 quantized
+values have to represent all of them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from hsitf.lower.depthwise import affine, by_position, channelwise
-from hsitf.lower.place import Place
-from hsitf.lower.value import Value, arranged, natural, positions, solid
+from hsitf.lower.context import LoweringContext
+from hsitf.lower.depthwise import as_channel_image, by_memory_position, scale_and_shift
+from hsitf.lower.layout_tensor import LayoutTensor, compact, dense_layout, logical_order, rearrange
 
-# Activations that look at several elements and have no rule of their own.
+# Activations over several elements, which have no rule of their own.
 MIXING = frozenset({"glu", "sparsemax"})
 SOFTMAX = frozenset({"softmax", "log_softmax"})
 
@@ -27,35 +27,35 @@ _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
 
-def elementwise(place: Place, inputs: list[Value]) -> Value:
-    """Layers and operations of each element by itself: the same, on the memory as it lies."""
-    value = solid(inputs[0])
-    operation = place.layer
-    copy = type(operation).from_config({**operation.get_config(), "name": place.name})
-    return Value(copy(value.tensor), value.index)
+def elementwise(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """Element-wise layers and operations, applied in any memory layout."""
+    value = compact(inputs[0])
+    operation = context.layer
+    copy = type(operation).from_config({**operation.get_config(), "name": context.name})
+    return LayoutTensor(copy(value.tensor), value.layout)
 
 
-def activation(place: Place, inputs: list[Value]) -> Value:
+def activation(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """Activation: a function of Keras."""
-    return activated(inputs[0], place.layer.activation, place)
+    return apply_activation(inputs[0], context.layer.activation, context)
 
 
-def activated(value: Value, function: Any, place: Place) -> Value:
-    """What an activation makes of a value.
+def apply_activation(value: LayoutTensor, function: Any, context: LoweringContext) -> LayoutTensor:
+    """Applies an activation.
 
     Args:
-        value: Any.
-        function: Of `keras.activations`, or a layer; None where there is none.
-        place: Of it.
+        value: Input tensor.
+        function: Function of `keras.activations`, or a layer; None for no activation.
+        context: Gives the name of what is made, and the target.
 
     Raises:
-        LoweringError: It looks at more than one element, or Keras does not have it.
+        LoweringError: It is not element-wise, or not one of Keras.
     """
     if isinstance(function, keras.Layer) and type(function) in _LAYERS:
-        return _LAYERS[type(function)](place.with_layer(function), [value])
+        return _LAYERS[type(function)](context.with_layer(function), [value])
     kind = "linear" if function is None else getattr(function, "__name__", str(function))
     if kind in MIXING or function not in (None, *_of_keras(kind)):
-        raise place.error(
+        raise context.error(
             "has an activation that cannot be lowered",
             received=kind,
             allowed="Keras' own functions of each element by itself, softmax and log_softmax",
@@ -63,68 +63,68 @@ def activated(value: Value, function: Any, place: Place) -> Value:
     if kind == "linear":
         return value
     if kind in SOFTMAX:
-        return _along(kind, value, (len(value.shape) - 1,), place.name)
-    value = solid(value)
-    form = _FORMS.get(kind) or layers.Activation(function, name=place.name)
-    return Value(form(value.tensor), value.index)
+        return _along(kind, value, (len(value.shape) - 1,), context.name)
+    value = compact(value)
+    form = _INTEGER_FORMS.get(kind) or layers.Activation(function, name=context.name)
+    return LayoutTensor(form(value.tensor), value.layout)
 
 
 def _of_keras(kind: str) -> list[Any]:
-    """The activation of that name, and the operation that it stands for."""
+    """Keras' activation of that name, and the operation that it calls."""
     own = getattr(keras.activations, kind, None)
     return [] if own is None else [own, getattr(ops, kind, own)]
 
 
-def softmax(place: Place, inputs: list[Value]) -> Value:
+def softmax(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """Softmax and LogSoftmax, layers and operations, along any axes."""
     (value,) = inputs
-    asked = place.layer.axis
+    asked = context.layer.axis
     rank = len(value.shape) + 1
     axes = tuple(axis % rank - 1 for axis in ((asked,) if isinstance(asked, int) else asked))
     if -1 in axes:
-        raise place.error("takes samples together", received=f"axis {asked}")
-    kind = "log_softmax" if type(place.layer).__name__ == "LogSoftmax" else "softmax"
-    return _along(kind, value, axes, place.name)
+        raise context.error("takes samples together", received=f"axis {asked}")
+    kind = "log_softmax" if type(context.layer).__name__ == "LogSoftmax" else "softmax"
+    return _along(kind, value, axes, context.name)
 
 
-def _along(kind: str, value: Value, axes: tuple[int, ...], name: str) -> Value:
-    """An activation that works along the last axis, applied along others."""
-    others = tuple(axis for axis in natural(value) if axis not in axes)
+def _along(kind: str, value: LayoutTensor, axes: tuple[int, ...], name: str) -> LayoutTensor:
+    """Applies an activation of the last axis along other axes."""
+    others = tuple(axis for axis in logical_order(value) if axis not in axes)
     order = (*others, *axes)
     length = int(np.prod([value.shape[axis] for axis in axes]))
-    rows = value.index.size // length
-    tensor = arranged(value, order).viewed(*((rows,) if rows > 1 else ()), length)
+    rows = value.layout.size // length
+    tensor = rearrange(value, order).reshaped(*((rows,) if rows > 1 else ()), length)
     tensor = layers.Activation(kind, name=name)(tensor)
-    return Value(tensor, positions(value.shape, order))
+    return LayoutTensor(tensor, dense_layout(value.shape, order))
 
 
-def prelu(place: Place, inputs: list[Value]) -> Value:
-    """PReLU: slopes follow the memory."""
-    value = solid(inputs[0])
-    slopes = by_position(value.index, np.asarray(place.layer.alpha))
-    image, (slopes,) = channelwise(value, slopes)
-    layer = layers.PReLU(shared_axes=[1, 2], name=place.name)
+def prelu(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """PReLU: slopes reordered to memory."""
+    value = compact(inputs[0])
+    slopes = by_memory_position(value.layout, np.asarray(context.layer.alpha))
+    image, (slopes,) = as_channel_image(value, slopes)
+    layer = layers.PReLU(shared_axes=[1, 2], name=context.name)
     tensor = layer(image)
     layer.set_weights([slopes.reshape(1, 1, -1)])
-    return Value(tensor, value.index)
+    return LayoutTensor(tensor, value.layout)
 
 
-def exponential(place: Place, inputs: list[Value]) -> Value:
+def exponential(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """ELU, layer and operation."""
-    value = solid(inputs[0])
-    return Value(_elu(value.tensor, place.layer.alpha), value.index)
+    value = compact(inputs[0])
+    return LayoutTensor(_elu(value.tensor, context.layer.alpha), value.layout)
 
 
-def scaled_exponential(place: Place, inputs: list[Value]) -> Value:
+def scaled_exponential(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """The operation Selu."""
-    value = solid(inputs[0])
-    return Value(_selu(value.tensor), value.index)
+    value = compact(inputs[0])
+    return LayoutTensor(_selu(value.tensor), value.layout)
 
 
-def softplus(place: Place, inputs: list[Value]) -> Value:
+def softplus(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """The operation Softplus."""
-    value = solid(inputs[0])
-    return Value(_softplus(value.tensor), value.index)
+    value = compact(inputs[0])
+    return LayoutTensor(_softplus(value.tensor), value.layout)
 
 
 def _elu(x: KerasTensor, alpha: float = 1.0) -> KerasTensor:
@@ -140,20 +140,20 @@ def _softplus(x: KerasTensor) -> KerasTensor:
     return ops.relu(x) + ops.log(1.0 + ops.exp(-1.0 * ops.abs(x)))
 
 
-_FORMS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
+_INTEGER_FORMS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
     "elu": _elu,
     "selu": _selu,
     "softplus": _softplus,
 }
 
 
-def negation(place: Place, inputs: list[Value]) -> Value:
+def negation(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """The operation Negative."""
-    return affine(inputs[0], -1.0, 0.0, place.name)
+    return scale_and_shift(inputs[0], -1.0, 0.0, context.name)
 
 
-# Layers that may stand where an activation is asked for.
-_LAYERS: dict[type[Any], Callable[[Place, list[Value]], Value]] = {
+# Layers that are accepted as an activation.
+_LAYERS: dict[type[Any], Callable[[LoweringContext, list[LayoutTensor]], LayoutTensor]] = {
     layers.ELU: exponential,
     layers.LeakyReLU: elementwise,
     layers.PReLU: prelu,

@@ -1,4 +1,4 @@
-"""What moves elements and computes nothing: bookkeeping, and concatenation."""
+"""Lowering of data movement: changes of the layout, and concatenation."""
 
 from __future__ import annotations
 
@@ -10,126 +10,131 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.lower.depthwise import affine
-from hsitf.lower.lines import Index
-from hsitf.lower.place import Place
-from hsitf.lower.value import Floats, Value, arranged, natural, positions
+from hsitf.arrays import Float32Array
+from hsitf.lower.context import LoweringContext
+from hsitf.lower.depthwise import scale_and_shift
+from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, logical_order, rearrange
+from hsitf.lower.strided_layout import Layout
 
 
-def nothing(place: Place, inputs: list[Value]) -> Value:
-    """Layers that do nothing in inference."""
+def identity(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """Layers without effect at inference."""
     return inputs[0]
 
 
-def moved(place: Place, inputs: list[Value]) -> list[Value]:
-    """Whatever only moves elements: it is run on the index, and no data moves at all.
+def data_movement(context: LoweringContext, inputs: list[LayoutTensor]) -> list[LayoutTensor]:
+    """Operations that only move elements: applied to the layout, so that no data moves.
 
-    Of a second sample whose positions have the opposite sign it has to make the opposite of what
-    it makes of the first. Zeros that it brings in are noted as such.
+    As a check, a second sample with negated positions has to give negated results. Zeros that the
+    operation inserts become ZERO_PADDING.
     """
     (value,) = inputs
-    samples = place.call.node.arguments.keras_tensors[0].shape[0] or 2
+    samples = context.call.node.arguments.keras_tensors[0].shape[0] or 2
     # Positions from 1, so that 0 is a zero.
     signs = np.where(np.arange(samples) % 2, -1, 1).astype(np.int32)
-    numbers = np.asarray(value.index + 1, np.int32)
-    leaving = place.call.repeated(place.layer, [np.multiply.outer(signs, numbers)])
+    numbers = np.asarray(value.layout + 1, np.int32)
+    leaving = context.call.call_with(context.layer, [np.multiply.outer(signs, numbers)])
     several = leaving if isinstance(leaving, list | tuple) else [leaving]
-    return [replace(value, index=_checked(place, np.asarray(part), signs)) for part in several]
+    return [replace(value, layout=_checked(context, np.asarray(part), signs)) for part in several]
 
 
-def _checked(place: Place, leaving: NDArray[np.int32], signs: NDArray[np.int32]) -> Index:
+def _checked(
+    context: LoweringContext, leaving: NDArray[np.int32], signs: NDArray[np.int32]
+) -> Layout:
     first = np.asarray(leaving[0], np.int64)
     if (first < 0).any() or not np.array_equal(leaving, np.multiply.outer(signs, first)):
-        kind = type(place.layer).__name__
-        raise place.error("does more than to move the elements of each sample", received=kind)
+        kind = type(context.layer).__name__
+        raise context.error("does more than move the elements of each sample", received=kind)
     return first - 1
 
 
-def upsampling(place: Place, inputs: list[Value]) -> list[Value]:
-    """UpSampling1D to 3D: each element several times."""
-    way = getattr(place.layer, "interpolation", "nearest")
+def upsampling(context: LoweringContext, inputs: list[LayoutTensor]) -> list[LayoutTensor]:
+    """UpSampling1D to 3D with nearest neighbors: elements are repeated."""
+    way = getattr(context.layer, "interpolation", "nearest")
     if way != "nearest":
-        raise place.error("interpolates", received=way, allowed="nearest")
-    return moved(place, inputs)
+        raise context.error("interpolates", received=way, allowed="nearest")
+    return data_movement(context, inputs)
 
 
-def padding(place: Place, inputs: list[Value]) -> list[Value]:
-    """The operation Pad: zeros, or elements that are there already."""
-    arguments = place.call.node.arguments
+def padding(context: LoweringContext, inputs: list[LayoutTensor]) -> list[LayoutTensor]:
+    """The operation Pad: with zeros, or with elements of the tensor."""
+    arguments = context.call.node.arguments
     value = arguments.kwargs.get("constant_values", [*arguments.args, None, None][1])
     if value is not None and np.any(np.asarray(value) != 0):
-        raise place.error("pads with other numbers than zeros", received=value, allowed=0)
-    return moved(place, inputs)
+        raise context.error("pads with other numbers than zeros", received=value, allowed=0)
+    return data_movement(context, inputs)
 
 
-def concatenation(place: Place, inputs: list[Value]) -> Value:
+def concatenation(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """Concatenate, along any axis."""
-    axis = place.layer.axis
+    axis = context.layer.axis
     rank = len(inputs[0].shape) + 1
     if axis % rank == 0:
-        raise place.error("takes samples together", received=f"axis {axis}")
-    return concatenated(inputs, axis % rank - 1, place.name)
+        raise context.error("takes samples together", received=f"axis {axis}")
+    return concatenated(inputs, axis % rank - 1, context.name)
 
 
-def stacking(place: Place, inputs: list[Value]) -> Value:
-    """The operation Stack: concatenation along an axis of its own."""
-    axis = place.layer.axis
+def stacking(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """The operation Stack: concatenation along a new axis."""
+    axis = context.layer.axis
     rank = len(inputs[0].shape) + 2
     if axis % rank == 0:
-        raise place.error("takes samples together", received=f"axis {axis}")
+        raise context.error("takes samples together", received=f"axis {axis}")
     own = axis % rank - 1
-    layers = [replace(value, index=np.expand_dims(value.index, own)) for value in inputs]
-    return concatenated(layers, own, place.name)
+    layers = [replace(value, layout=np.expand_dims(value.layout, own)) for value in inputs]
+    return concatenated(layers, own, context.name)
 
 
 @dataclass(frozen=True, eq=False)
-class Joined:
-    """A tensor that is a concatenation, of which some parts are linear.
+class ConcatenationProducer:
+    """A concatenation as the producer of a tensor, where some parts are linear.
 
     Attributes:
-        parts: What was concatenated.
-        axis: Along which.
-        index: Of what came out.
+        parts: Concatenated tensors.
+        axis: Axis of the concatenation.
+        layout: Layout of the output.
     """
 
-    parts: tuple[Value, ...]
+    parts: tuple[LayoutTensor, ...]
     axis: int
-    index: Index
+    layout: Layout
 
-    def scaled(self, scale: Floats, shift: Floats, name: str) -> Value:
-        """Each part by itself."""
+    def scaled(self, scale: Float32Array, shift: Float32Array, name: str) -> LayoutTensor:
+        """Folds factors and terms into each part."""
         ends = list(accumulate(part.shape[self.axis] for part in self.parts))[:-1]
         split = zip(
             self.parts,
-            np.split(scale[self.index], ends, self.axis),
-            np.split(shift[self.index], ends, self.axis),
+            np.split(scale[self.layout], ends, self.axis),
+            np.split(shift[self.layout], ends, self.axis),
             strict=True,
         )
         parts = [
-            affine(part, factors, terms, f"{name}_part{number}")
+            scale_and_shift(part, factors, terms, f"{name}_part{number}")
             for number, (part, factors, terms) in enumerate(split, 1)
         ]
         return concatenated(parts, self.axis, name)
 
 
-def concatenated(values: list[Value], axis: int, name: str) -> Value:
-    """Values one behind the other along an axis.
+def concatenated(values: list[LayoutTensor], axis: int, name: str) -> LayoutTensor:
+    """Concatenates tensors along an axis.
 
     Args:
-        values: Alike but along that axis.
-        axis: Of the logical shape, without batch.
-        name: Of the layer.
+        values: Tensors of equal shapes but for that axis.
+        axis: Axis of the logical shape, without batch.
+        name: Name of the layer.
     """
     axis %= len(values[0].shape)
-    orders = [value.order for value in values]
-    order = next((found for found in orders if found is not None), natural(values[0]))
-    place = order.index(axis)
+    orders = [value.memory_order for value in values]
+    order = next((known for known in orders if known is not None), logical_order(values[0]))
+    position = order.index(axis)
     blocks = []
     for value in values:
         sizes = [value.shape[along] for along in order]
-        block = (prod(sizes[:place]), prod(sizes[place:]))
-        blocks.append(arranged(value, order).viewed(*block))
+        block = (prod(sizes[:position]), prod(sizes[position:]))
+        blocks.append(rearrange(value, order).reshaped(*block))
     tensor = keras.layers.Concatenate(axis=-1, name=name)(blocks)
-    index = positions(np.concatenate([value.index for value in values], axis).shape, order)
-    linear = any(value.linear is not None for value in values)
-    return Value(tensor, index, Joined(tuple(values), axis, index) if linear else None)
+    index = dense_layout(np.concatenate([value.layout for value in values], axis).shape, order)
+    linear = any(value.producer is not None for value in values)
+    return LayoutTensor(
+        tensor, index, ConcatenationProducer(tuple(values), axis, index) if linear else None
+    )

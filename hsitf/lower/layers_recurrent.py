@@ -1,35 +1,35 @@
-"""Recurrent layers: unrolled, one step after the other."""
+"""Lowering of recurrent layers: unrolled over time steps."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from hsitf.lower.place import Place
-from hsitf.lower.value import Value, arranged, natural, positions
+from hsitf.lower.context import LoweringContext
+from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, logical_order, rearrange
 
 
-def recurrent(place: Place, inputs: list[Value]) -> list[Value]:
-    """GRU, LSTM, SimpleRNN and Bidirectional: Keras' own with their loop written out.
+def recurrent(context: LoweringContext, inputs: list[LayoutTensor]) -> list[LayoutTensor]:
+    """GRU, LSTM, SimpleRNN and Bidirectional: Keras' own layers, unrolled.
 
-    A loop has no fixed sequence of operators, which integer kernels and delegates ask for.
+    Integer kernels and delegates require a fixed sequence of operators, not a loop.
     """
-    layer = place.layer
+    layer = context.layer
     if layer.stateful:
-        raise place.error("remembers one inference in the next", received="stateful=True")
-    copy = type(layer).from_config(_unrolled(layer.get_config()) | {"name": place.name})
-    tensors = [arranged(value, natural(value)).viewed(*value.shape) for value in inputs]
-    leaving = place.call.repeated(copy, tensors)
+        raise context.error("keeps its state between inferences", received="stateful=True")
+    copy = type(layer).from_config(_unrolled(layer.get_config()) | {"name": context.name})
+    tensors = [rearrange(value, logical_order(value)).reshaped(*value.shape) for value in inputs]
+    leaving = context.call.call_with(copy, tensors)
     copy.set_weights(layer.get_weights())
     several = leaving if isinstance(leaving, list | tuple) else [leaving]
     shapes = [tuple(tensor.shape[1:]) for tensor in several]
     return [
-        Value(tensor, positions(shape, tuple(range(len(shape)))))
+        LayoutTensor(tensor, dense_layout(shape, tuple(range(len(shape)))))
         for tensor, shape in zip(several, shapes, strict=True)
     ]
 
 
 def _unrolled(config: dict[str, Any]) -> dict[str, Any]:
-    """A configuration with every loop in it unrolled."""
+    """A layer configuration with all loops unrolled."""
     changed = dict(config)
     for key in ("layer", "backward_layer"):
         if changed.get(key):

@@ -1,4 +1,4 @@
-"""Lowering a network, and how far the result is from it."""
+"""Lowers networks and measures the difference of the result."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
 from hsitf.errors import LoweringError
-from hsitf.graph import Call, alone, walk
-from hsitf.lower.moves import MAX_RANK, view
-from hsitf.lower.place import Place
+from hsitf.graph import Call, unwrap_single, walk
+from hsitf.lower.context import LoweringContext
+from hsitf.lower.data_movement import MAX_RANK, reshape
+from hsitf.lower.layout_tensor import LayoutTensor, logical_order, rearrange
 from hsitf.lower.rules import rule
-from hsitf.lower.value import Value, arranged, natural
 from hsitf.targets import FLOAT, Target
 
 
@@ -29,8 +29,8 @@ def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.M
 
     Args:
         model: A functional model `(batch, ...)` -> `(batch, classes)`.
-        batch: Patches an inference takes.
-        target: What it is to run on.
+        batch: Patches per inference.
+        target: Target to lower for.
 
     Returns:
         A functional model with the same inputs and outputs, `batch` fixed.
@@ -49,50 +49,50 @@ def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.M
                 remedy="build the network with a fixed patch",
             )
         inputs.append(keras.Input(batch_shape=(batch, *shape), name=tensor.name))
-    outputs = rewritten(model, inputs, target, set())
-    return keras.Model(alone(inputs), alone(outputs), name=model.name)
+    outputs = rewrite(model, inputs, target, set())
+    return keras.Model(unwrap_single(inputs), unwrap_single(outputs), name=model.name)
 
 
-def rewritten(
+def rewrite(
     model: keras.Model, inputs: Sequence[KerasTensor], target: Target, names: set[str]
 ) -> list[KerasTensor]:
-    """What a network makes of tensors, with 2-D operators, static shapes and at most four axes.
+    """Applies a lowered network to tensors: 2-D operators, static shapes, at most four axes.
 
     Args:
         model: A functional model.
-        inputs: `(batch, ...)`, one for each of the model's, batch fixed.
-        target: What it is to run on.
-        names: Of layers made before; those made now are added.
+        inputs: `(batch, ...)`, one per input of the model, with a static batch.
+        target: Target to lower for.
+        names: Names in use; names of new layers are added.
 
     Returns:
-        `(batch, ...)`, one for each of the model's outputs.
+        `(batch, ...)`, one per output of the model.
 
     Raises:
         LoweringError: A layer has no rule, or cannot be rewritten exactly.
     """
     values = [
-        Value(tensor, np.arange(np.prod(tensor.shape[1:])).reshape(tensor.shape[1:]))
+        LayoutTensor(tensor, np.arange(np.prod(tensor.shape[1:])).reshape(tensor.shape[1:]))
         for tensor in inputs
     ]
     return [
-        view(arranged(value, natural(value)).tensor, (value.batch, *value.shape))
+        reshape(rearrange(value, logical_order(value)).tensor, (value.batch, *value.shape))
         for value in walk(model, values, partial(_lowered, target, names))
     ]
 
 
 def _lowered(
-    target: Target, names: set[str], call: Call, inputs: list[Value]
-) -> Value | list[Value]:
-    place = Place(call, named(call.operation, names), target)
-    return rule(call.operation)(place, inputs)
+    target: Target, names: set[str], call: Call, inputs: list[LayoutTensor]
+) -> LayoutTensor | list[LayoutTensor]:
+    context = LoweringContext(call, unique_name(call.operation, names), target)
+    return rule(call.operation)(context, inputs)
 
 
-def named(operation: Any, names: set[str]) -> str:
-    """A name for what is made of an operation, and notes it: a model has each name once."""
+def unique_name(operation: Any, names: set[str]) -> str:
+    """Returns an unused name for a lowered operation and adds it to the names in use."""
     name = str(operation.name)
     stem = re.sub(r"_\d+$", "", name).replace("_", "")
     if stem == type(operation).__name__.lower():
-        # Keras made it up, and may make it up again for what moves memory.
+        # Keras generated it, and may generate it again for operations that move data.
         name = f"{name}_lowered"
     first, number = name, 2
     while name in names:
@@ -107,8 +107,8 @@ def difference(
     """Largest difference of a logit between a network and its lowered form.
 
     Args:
-        model: The original.
-        lowered: What `lower` made of it.
+        model: The original network.
+        lowered: The result of `lower`.
         patches: (n, patch, patch, bands) float32.
 
     Returns:

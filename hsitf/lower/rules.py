@@ -1,19 +1,21 @@
-"""How each layer type is lowered: one row a type in `RULES`.
+"""Lowering rules of layer types: one row per type in `RULES`.
 
-A rule takes the place of a layer in the network and the values that enter it, and returns what
-leaves it, a list where there are several. To add a layer type, write such a function and give it
-a row. Operations of `keras.ops` have theirs in `OPERATIONS`, by name.
+A rule takes the context of a layer and its input tensors and returns its output, or a list of
+outputs. To add a layer type, give it a row in
+`hsitf/operators`, write such a function and enter it here. Operations of `keras.ops` have theirs
+in `OPERATIONS`, by name. A rule for a layer of your own is given from outside with
+`TABLE.register`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import layers
 
 from hsitf.errors import LoweringError
 from hsitf.layers import LocalResponseNormalization
+from hsitf.lower.context import LoweringRule
 from hsitf.lower.layers_convolution import convolution, depthwise, separable
 from hsitf.lower.layers_dense import dense
 from hsitf.lower.layers_elementwise import (
@@ -37,13 +39,20 @@ from hsitf.lower.layers_merging import (
     square,
     subtraction,
 )
-from hsitf.lower.layers_moving import concatenation, moved, nothing, padding, stacking, upsampling
+from hsitf.lower.layers_moving import (
+    concatenation,
+    data_movement,
+    identity,
+    padding,
+    stacking,
+    upsampling,
+)
 from hsitf.lower.layers_normalization import batch_normalization, response_normalization
 from hsitf.lower.layers_pooling import global_pooling, pooling, reduction
 from hsitf.lower.layers_recurrent import recurrent
-from hsitf.lower.place import Rule
+from hsitf.operators import Capability, RuleTable
 
-RULES: dict[type[Any], Rule] = {
+RULES: dict[type[Any], LoweringRule] = {
     layers.Conv1D: convolution,
     layers.Conv2D: convolution,
     layers.Conv3D: convolution,
@@ -83,43 +92,43 @@ RULES: dict[type[Any], Rule] = {
     layers.ELU: exponential,
     layers.PReLU: prelu,
     layers.Softmax: softmax,
-    layers.Dropout: nothing,
-    layers.SpatialDropout1D: nothing,
-    layers.SpatialDropout2D: nothing,
-    layers.SpatialDropout3D: nothing,
-    layers.GaussianDropout: nothing,
-    layers.GaussianNoise: nothing,
-    layers.Reshape: moved,
-    layers.Flatten: moved,
-    layers.Permute: moved,
-    layers.RepeatVector: moved,
-    layers.Cropping1D: moved,
-    layers.Cropping2D: moved,
-    layers.Cropping3D: moved,
-    layers.ZeroPadding1D: moved,
-    layers.ZeroPadding2D: moved,
-    layers.ZeroPadding3D: moved,
+    layers.Dropout: identity,
+    layers.SpatialDropout1D: identity,
+    layers.SpatialDropout2D: identity,
+    layers.SpatialDropout3D: identity,
+    layers.GaussianDropout: identity,
+    layers.GaussianNoise: identity,
+    layers.Reshape: data_movement,
+    layers.Flatten: data_movement,
+    layers.Permute: data_movement,
+    layers.RepeatVector: data_movement,
+    layers.Cropping1D: data_movement,
+    layers.Cropping2D: data_movement,
+    layers.Cropping3D: data_movement,
+    layers.ZeroPadding1D: data_movement,
+    layers.ZeroPadding2D: data_movement,
+    layers.ZeroPadding3D: data_movement,
     layers.UpSampling1D: upsampling,
     layers.UpSampling2D: upsampling,
     layers.UpSampling3D: upsampling,
 }
 
 # By the name of the operation's class, since Keras does not export these classes.
-OPERATIONS: dict[str, Rule] = {
-    "GetItem": moved,
-    "Split": moved,
-    "Unstack": moved,
-    "Take": moved,
-    "Transpose": moved,
-    "Swapaxes": moved,
-    "Moveaxis": moved,
-    "Reshape": moved,
-    "ExpandDims": moved,
-    "Squeeze": moved,
-    "Flip": moved,
-    "Roll": moved,
-    "Repeat": moved,
-    "Tile": moved,
+OPERATIONS: dict[str, LoweringRule] = {
+    "GetItem": data_movement,
+    "Split": data_movement,
+    "Unstack": data_movement,
+    "Take": data_movement,
+    "Transpose": data_movement,
+    "Swapaxes": data_movement,
+    "Moveaxis": data_movement,
+    "Reshape": data_movement,
+    "ExpandDims": data_movement,
+    "Squeeze": data_movement,
+    "Flip": data_movement,
+    "Roll": data_movement,
+    "Repeat": data_movement,
+    "Tile": data_movement,
     "Pad": padding,
     "Concatenate": concatenation,
     "Stack": stacking,
@@ -159,9 +168,11 @@ OPERATIONS: dict[str, Rule] = {
     "Tanh": elementwise,
 }
 
+TABLE = RuleTable(Capability.LOWER, RULES, OPERATIONS, LoweringError)
 
-def rule(operation: Any) -> Rule:
-    """The row of a layer's or an operation's type.
+
+def rule(operation: Any) -> LoweringRule:
+    """The rule for the type of a layer or an operation.
 
     Raises:
         LoweringError: There is none, or its channels come first.
@@ -172,15 +183,4 @@ def rule(operation: Any) -> Rule:
             allowed="channels_last",
             remedy="build the network with channels last",
         )
-    kind = type(operation)
-    if kind in RULES:
-        return RULES[kind]
-    if not isinstance(operation, keras.Layer) and kind.__name__ in OPERATIONS:
-        return OPERATIONS[kind.__name__]
-    known = sorted({row.__name__ for row in RULES} | {f"ops {name}" for name in OPERATIONS})
-    raise LoweringError(
-        f"layer {operation.name!r} cannot be lowered",
-        received=kind.__name__,
-        allowed=", ".join(known),
-        remedy="add a row for its type in hsitf/lower/rules.py",
-    )
+    return TABLE.rule(operation)

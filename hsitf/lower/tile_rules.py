@@ -1,8 +1,8 @@
-"""How each layer type is computed on a whole tile: one row a type in `RULES`.
+"""Rules of layer types on a whole tile: one row per type in `RULES`.
 
-A rule takes the place of a layer and the values that enter it, and returns what leaves it; or
-None, where neighboring patches have nothing in common in it. A layer without a row is applied to
-each pixel's patch by itself, which is exact, too.
+A rule takes the context of a layer and its input tensors and returns its outputs, or None where
+neighboring patches share no computation. A layer without a row is applied per patch, which is
+exact, too.
 """
 
 from __future__ import annotations
@@ -16,100 +16,109 @@ import numpy as np
 from keras import KerasTensor, layers
 
 from hsitf.cost import macs
+from hsitf.errors import LoweringError
 from hsitf.layers import LocalResponseNormalization
 from hsitf.lower import layers_moving
 from hsitf.lower.layers_elementwise import MIXING, SOFTMAX
-from hsitf.lower.tile import Map, Read, Shared, of_table, table
+from hsitf.lower.layout_tensor import LayoutTensor
+from hsitf.lower.tile import FeatureMap, HaloRead, TileTensor, from_pixel_grid, pixel_grid
 from hsitf.lower.tile_windows import (
-    TilePlace,
+    TileContext,
+    clone_operation,
     convolution,
     flat_dense,
     global_pooling,
     merging,
     pooling,
-    twin,
 )
-from hsitf.lower.value import Value
+from hsitf.operators import CallShapes, Capability, RuleTable
 
-TileRule = Callable[[TilePlace, list[Shared]], Shared | list[Shared] | None]
+TileRule = Callable[[TileContext, list[TileTensor]], TileTensor | list[TileTensor] | None]
 
 
-def nothing(place: TilePlace, inputs: list[Shared]) -> Shared:
-    """Layers that do nothing in inference."""
+def identity(context: TileContext, inputs: list[TileTensor]) -> TileTensor:
+    """Layers without effect at inference."""
     return inputs[0]
 
 
-def moved(place: TilePlace, inputs: list[Shared]) -> list[Shared]:
-    """Whatever only moves elements: it is run on the index, as lowering does."""
+def data_movement(context: TileContext, inputs: list[TileTensor]) -> list[TileTensor]:
+    """Operations that only move elements: applied to the layout, as in lowering."""
     (value,) = inputs
-    books = Value(_NO_TENSOR, value.index)
-    return [replace(value, index=part.index) for part in layers_moving.moved(place, [books])]
+    layout = LayoutTensor(_NO_TENSOR, value.layout)
+    return [
+        replace(value, layout=part.layout)
+        for part in layers_moving.data_movement(context, [layout])
+    ]
 
 
-# Moving looks at the index only.
+# Data movement uses the layout only.
 _NO_TENSOR: KerasTensor = None
 
 
-def elementwise(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """What is computed of each element by itself, on all maps as they are."""
+def elementwise(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
+    """Element-wise operations, applied to each map."""
     (value,) = inputs
-    zero = twin(place.layer, place.name)(np.zeros((1, 1), np.float32))
-    if (value.index < 0).any() and np.any(keras.ops.convert_to_numpy(zero)):
+    zero = clone_operation(context.layer, context.name)(np.zeros((1, 1), np.float32))
+    if (value.layout < 0).any() and np.any(keras.ops.convert_to_numpy(zero)):
         return None
-    copies = tuple(_applied(place, number, each) for number, each in enumerate(value.maps, 1))
-    return Shared(copies, value.index)
+    copies = tuple(
+        _apply_to_map(context, number, each) for number, each in enumerate(value.maps, 1)
+    )
+    return TileTensor(copies, value.layout)
 
 
-def activation(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """Activation: of each element by itself, or of all channels of a pixel."""
-    kind = getattr(place.layer.activation, "__name__", "")
+def activation(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
+    """Activation: element-wise, or over the channels of a pixel."""
+    kind = getattr(context.layer.activation, "__name__", "")
     if kind in MIXING:
         return None
-    return by_pixel(place, inputs) if kind in SOFTMAX else elementwise(place, inputs)
+    return per_pixel(context, inputs) if kind in SOFTMAX else elementwise(context, inputs)
 
 
-def by_pixel(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """What is computed of each pixel by itself, along its last axis."""
-    laid = table(inputs[0])
-    if laid is None or (laid.sites < 0).any() or not _along_last(place):
+def per_pixel(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
+    """Operations along the last axis of each pixel."""
+    grid = pixel_grid(inputs[0])
+    if grid is None or (grid.locations < 0).any() or not _along_last(context):
         return None
-    copies = [_applied(place, number, each) for number, each in enumerate(laid.maps, 1)]
-    return of_table(copies, laid.sites)
+    copies = [_apply_to_map(context, number, each) for number, each in enumerate(grid.maps, 1)]
+    return from_pixel_grid(copies, grid.locations)
 
 
-def _along_last(place: TilePlace) -> bool:
-    rank = len(place.call.shapes[0])
-    asked = getattr(place.layer, "axis", -1)
+def _along_last(context: TileContext) -> bool:
+    rank = len(context.call.shapes[0])
+    asked = getattr(context.layer, "axis", -1)
     return asked in (-1, rank - 1, [-1], [rank - 1])
 
 
-def _applied(place: TilePlace, number: int, source: Map) -> Map:
-    layer, name = place.layer, place.named(str(number)).name
-    channels = place.call.shapes[0][-1] if isinstance(layer, layers.Dense) else source.inner[-1]
-    inner = (*source.inner[:-1], int(channels or 0))
+def _apply_to_map(context: TileContext, number: int, source: FeatureMap) -> FeatureMap:
+    layer, name = context.layer, context.for_part(str(number)).name
+    channels = (
+        context.call.shapes[0][-1] if isinstance(layer, layers.Dense) else source.pixel_shape[-1]
+    )
+    pixel_shape = (*source.pixel_shape[:-1], int(channels or 0))
 
     def make(tensors: list[KerasTensor]) -> KerasTensor:
-        copy = twin(layer, name)
+        copy = clone_operation(layer, name)
         result = copy(tensors[0])
         if isinstance(layer, keras.Layer):
             copy.set_weights(layer.get_weights())
         return result
 
     weights = [tuple(weight.shape) for weight in getattr(layer, "weights", [])]
-    work = macs(layer, weights, source.inner, inner)
-    return Map(inner, source.window, (Read(source),), make, work)
+    work = macs(layer, CallShapes(weights, [(1, *source.pixel_shape)], (1, *pixel_shape)))
+    return FeatureMap(pixel_shape, source.window, (HaloRead(source),), make, work)
 
 
-def dense(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """Dense: of a whole patch, or of single pixels."""
-    flat = inputs[0].index.ndim == 1
-    return flat_dense(place, inputs) if flat else by_pixel(place, inputs)
+def dense(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
+    """Dense: over a whole patch, or per pixel."""
+    flat = inputs[0].layout.ndim == 1
+    return flat_dense(context, inputs) if flat else per_pixel(context, inputs)
 
 
-def padding(place: TilePlace, inputs: list[Shared]) -> list[Shared]:
+def padding(context: TileContext, inputs: list[TileTensor]) -> list[TileTensor]:
     """The operation Pad."""
-    books = layers_moving.padding(place, [Value(_NO_TENSOR, inputs[0].index)])
-    return [replace(inputs[0], index=part.index) for part in books]
+    layout = layers_moving.padding(context, [LayoutTensor(_NO_TENSOR, inputs[0].layout)])
+    return [replace(inputs[0], layout=part.layout) for part in layout]
 
 
 RULES: dict[type[Any], TileRule] = {
@@ -118,8 +127,8 @@ RULES: dict[type[Any], TileRule] = {
     layers.DepthwiseConv2D: convolution,
     layers.SeparableConv2D: convolution,
     layers.Dense: dense,
-    layers.BatchNormalization: by_pixel,
-    LocalResponseNormalization: by_pixel,
+    layers.BatchNormalization: per_pixel,
+    LocalResponseNormalization: per_pixel,
     layers.MaxPooling2D: pooling,
     layers.MaxPooling3D: pooling,
     layers.AveragePooling2D: pooling,
@@ -137,29 +146,29 @@ RULES: dict[type[Any], TileRule] = {
     layers.ReLU: elementwise,
     layers.LeakyReLU: elementwise,
     layers.ELU: elementwise,
-    layers.Softmax: by_pixel,
-    layers.Dropout: nothing,
-    layers.SpatialDropout2D: nothing,
-    layers.SpatialDropout3D: nothing,
-    layers.GaussianDropout: nothing,
-    layers.GaussianNoise: nothing,
-    layers.Reshape: moved,
-    layers.Flatten: moved,
-    layers.Permute: moved,
-    layers.Cropping2D: moved,
-    layers.Cropping3D: moved,
-    layers.ZeroPadding2D: moved,
-    layers.ZeroPadding3D: moved,
+    layers.Softmax: per_pixel,
+    layers.Dropout: identity,
+    layers.SpatialDropout2D: identity,
+    layers.SpatialDropout3D: identity,
+    layers.GaussianDropout: identity,
+    layers.GaussianNoise: identity,
+    layers.Reshape: data_movement,
+    layers.Flatten: data_movement,
+    layers.Permute: data_movement,
+    layers.Cropping2D: data_movement,
+    layers.Cropping3D: data_movement,
+    layers.ZeroPadding2D: data_movement,
+    layers.ZeroPadding3D: data_movement,
 }
 
 # By the name of the operation's class, since Keras does not export these classes.
 OPERATIONS: dict[str, TileRule] = {
-    "GetItem": moved,
-    "Split": moved,
-    "Transpose": moved,
-    "Reshape": moved,
-    "ExpandDims": moved,
-    "Squeeze": moved,
+    "GetItem": data_movement,
+    "Split": data_movement,
+    "Transpose": data_movement,
+    "Reshape": data_movement,
+    "ExpandDims": data_movement,
+    "Squeeze": data_movement,
     "Pad": padding,
     "Concatenate": merging,
     "Add": merging,
@@ -173,15 +182,15 @@ OPERATIONS: dict[str, TileRule] = {
 }
 
 
-def apart(place: TilePlace, inputs: list[Shared]) -> None:
-    """The rule of all other types: each pixel's patch by itself."""
+def per_patch(context: TileContext, inputs: list[TileTensor]) -> None:
+    """The rule of all other types: applied per patch."""
+
+
+TABLE = RuleTable(Capability.TILE, RULES, OPERATIONS, LoweringError)
 
 
 def rule(operation: Any) -> TileRule:
-    """The row of a layer's or an operation's type."""
-    kind = type(operation)
+    """The rule for the type of a layer or an operation; for all others, each patch by itself."""
     if getattr(operation, "data_format", None) == "channels_first":
-        return apart
-    if isinstance(operation, keras.Layer):
-        return RULES.get(kind, apart)
-    return OPERATIONS.get(kind.__name__, apart)
+        return per_patch
+    return TABLE.find(operation) or per_patch

@@ -1,4 +1,4 @@
-"""Kernels and pools that slide over the pixels of patches, on a whole tile."""
+"""Convolutions, pooling, dense layers and merging on the feature maps of a tile."""
 
 from __future__ import annotations
 
@@ -11,84 +11,91 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, layers, ops
 
+from hsitf.arrays import Float32Array
 from hsitf.cost import macs
-from hsitf.lower.convolution import ELEMENT, Axis, same
-from hsitf.lower.place import Place
+from hsitf.lower.context import LoweringContext
+from hsitf.lower.convolution import COPY_COST_PER_ELEMENT, SlidingAxis, same_padding
 from hsitf.lower.tile import (
-    Cell,
-    Lattice,
-    Map,
-    Pattern,
-    Read,
-    Shared,
-    Table,
+    FeatureMap,
+    HaloRead,
+    PixelGrid,
+    RowCol,
     Tap,
-    flat,
+    TapLattice,
+    TapPattern,
+    TileTensor,
+    flatten_pixels,
+    from_pixel_grid,
     lattices,
-    of_table,
-    patterns,
-    table,
+    pixel_grid,
+    shared_patterns,
 )
-from hsitf.lower.value import Floats
+from hsitf.operators import CallShapes
 
 
 @dataclass(frozen=True, eq=False)
-class TilePlace(Place):
-    """A layer at one place of a network that is planned for a tile.
+class TileContext(LoweringContext):
+    """A call of a layer in a network that is planned for a tile.
 
     Attributes:
-        wanted: Names of the maps of convolutions that the output needs; None before that is
-            known, when all are taken to be.
+        required_maps: Names of the convolution maps that the output needs; None in the first
+            planning, when they are not known yet.
     """
 
-    wanted: frozenset[str] | None = None
+    required_maps: frozenset[str] | None = None
 
 
-def _named(place: TilePlace, part: str) -> TilePlace:
-    """The place of a part of what is made here."""
-    return replace(place, name=f"{place.name}_{part}")
+def _for_part(context: TileContext, part: str) -> TileContext:
+    """The context of a part of a layer, with the name extended."""
+    return replace(context, name=f"{context.name}_{part}")
 
 
-def twin(layer: Any, name: str, **changes: object) -> Any:
-    """A layer or operation of the same kind, without weights yet."""
+def clone_operation(layer: Any, name: str, **changes: object) -> Any:
+    """A copy of a layer or operation, without weights."""
     return type(layer).from_config({**layer.get_config(), **changes, "name": name})
 
 
-def convolution(place: TilePlace, inputs: list[Shared]) -> Shared | None:
+def convolution(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
     """Conv2D, Conv3D, DepthwiseConv2D, SeparableConv2D: dilated where patches have strides.
 
-    Zeros around a patch leave out taps of the kernel at its border.
+    Zero padding of a patch removes taps of the kernel at its border.
     """
-    layer, laid = place.layer, table(inputs[0])
-    if laid is None:
+    layer, grid = context.layer, pixel_grid(inputs[0])
+    if grid is None:
         return None
-    axes = [_axis(layer, axis, laid.sites.shape[axis]) for axis in (0, 1)]
-    found = _slid(laid, axes, (layer.kernel_size[0], layer.kernel_size[1]), place)
+    axes = [_axis(layer, axis, grid.locations.shape[axis]) for axis in (0, 1)]
+    found = _slide(grid, axes, (layer.kernel_size[0], layer.kernel_size[1]), context)
     if found is None:
         return None
-    shared, sites = found
-    spots = [_named(place, str(number)) for number in range(1, len(shared) + 1)]
-    maps = [_convolved(*each, laid.maps) for each in zip(spots, shared, strict=True)]
-    wanted = [n for n, spot in enumerate(spots) if spot.wanted is None or spot.name in spot.wanted]
-    split = _split(place, laid.maps, [shared[number] for number in wanted])
-    for number, made in zip(wanted, split or [], strict=False):
+    shared, locations = found
+    spots = [_for_part(context, str(number)) for number in range(1, len(shared) + 1)]
+    maps = [_convolved(*each, grid.maps) for each in zip(spots, shared, strict=True)]
+    required = [
+        n
+        for n, spot in enumerate(spots)
+        if spot.required_maps is None or spot.name in spot.required_maps
+    ]
+    split = _share_partial_sums(context, grid.maps, [shared[number] for number in required])
+    for number, made in zip(required, split or [], strict=False):
         maps[number] = replace(made, name=spots[number].name)
-    return of_table(maps, sites)
+    return from_pixel_grid(maps, locations)
 
 
-def _split(place: TilePlace, maps: Sequence[Map], shared: Sequence[Pattern]) -> list[Map] | None:
-    """Maps of patterns that have parts of their sums in common; None where that does not pay.
+def _share_partial_sums(
+    context: TileContext, maps: Sequence[FeatureMap], shared: Sequence[TapPattern]
+) -> list[FeatureMap] | None:
+    """Maps of tap patterns that share partial sums; None where sharing saves nothing.
 
-    At the border of a patch some taps of a kernel meet other maps than inside. What the others
-    add up to is the same, but for a shift, and computed once.
+    At the border of a patch some taps of a kernel read other maps than inside. The sum of the
+    remaining taps is the same up to a shift and is computed once.
     """
     terms = _terms(shared)
-    parts: dict[_Key, list[tuple[int, Lattice]]] = {}
+    parts: dict[_Key, list[tuple[int, TapLattice]]] = {}
     for number, own in enumerate(terms):
         for term in own:
             parts.setdefault((term.map, term.own, term.step), []).append((number, term))
     biased = _biased(parts, len(shared))
-    if biased is None or not _pays(place, shared, parts):
+    if biased is None or not _sharing_is_cheaper(context, shared, parts):
         return None
     made = {}
     for count, (key, uses) in enumerate(parts.items(), 1):
@@ -98,33 +105,33 @@ def _split(place: TilePlace, maps: Sequence[Map], shared: Sequence[Pattern]) -> 
             max(first[axis] + size[axis] for first, size in corners) for axis in (0, 1)
         )
         part = uses[0][1]._replace(first=(top, left))
-        convolve = _convolution(_named(place, f"part{count}"), part, key in biased, None)
-        made[key] = Map(
-            _inner(place),
+        convolve = _convolution(_for_part(context, f"part{count}"), part, key in biased, None)
+        made[key] = FeatureMap(
+            _pixel_shape(context),
             (bottom - top, right - left),
             (part.read(maps),),
             partial(_only, convolve),
-            _work(place, part),
+            _multiplications(context, part),
         )
     summed = []
     for number, (pattern, own) in enumerate(zip(shared, terms, strict=True), 1):
         reads = []
         for term in own:
             each = made[term.map, term.own, term.step]
-            first = each.reads[0].first
-            reads.append(Read(each, (term.first[0] - first[0], term.first[1] - first[1])))
-        make = partial(_summed, _named(place, f"whole{number}"))
-        summed.append(Map(_inner(place), pattern.window, tuple(reads), make))
+            first = each.sources[0].first
+            reads.append(HaloRead(each, (term.first[0] - first[0], term.first[1] - first[1])))
+        make = partial(_summed, _for_part(context, f"whole{number}"))
+        summed.append(FeatureMap(_pixel_shape(context), pattern.window, tuple(reads), make))
     return summed
 
 
 # A map, rows and columns of a kernel, and the steps between them.
-_Key = tuple[int, tuple[tuple[int, ...], tuple[int, ...]], Cell]
+_Key = tuple[int, tuple[tuple[int, ...], tuple[int, ...]], RowCol]
 
 
-def _terms(shared: Sequence[Pattern]) -> list[list[Lattice]]:
-    """The taps of each pattern, those apart that not all of its partners have."""
-    owners: dict[tuple[int, Cell], list[int]] = {}
+def _terms(shared: Sequence[TapPattern]) -> list[list[TapLattice]]:
+    """Taps of each pattern as lattices, grouped by the patterns that share them."""
+    owners: dict[tuple[int, RowCol], list[int]] = {}
     for number, pattern in enumerate(shared):
         for tap in pattern.taps:
             owners.setdefault((tap.map, tap.own), []).append(number)
@@ -137,8 +144,8 @@ def _terms(shared: Sequence[Pattern]) -> list[list[Lattice]]:
     return terms
 
 
-def _biased(parts: Mapping[_Key, list[tuple[int, Lattice]]], count: int) -> set[_Key] | None:
-    """Parts that get the bias, so that each pattern has it once; None where none are found."""
+def _biased(parts: Mapping[_Key, list[tuple[int, TapLattice]]], count: int) -> set[_Key] | None:
+    """Parts that add the bias, so that each pattern has it once; None where impossible."""
     left, chosen = set(range(count)), set()
     for key, uses in sorted(parts.items(), key=lambda item: -len(item[1])):
         numbers = [number for number, _ in uses]
@@ -148,113 +155,122 @@ def _biased(parts: Mapping[_Key, list[tuple[int, Lattice]]], count: int) -> set[
     return None if left else chosen
 
 
-def _pays(
-    place: TilePlace, shared: Sequence[Pattern], parts: Mapping[_Key, list[tuple[int, Lattice]]]
+def _sharing_is_cheaper(
+    context: TileContext,
+    shared: Sequence[TapPattern],
+    parts: Mapping[_Key, list[tuple[int, TapLattice]]],
 ) -> bool:
-    """Whether common parts save more multiplications than their sums cost."""
+    """Whether shared parts save more multiplications than their additions cost."""
     alone = [part for pattern in shared for part in lattices(pattern.taps)]
-    saved = sum(_work(place, part) for part in alone)
-    saved -= sum(_work(place, uses[0][1]) for uses in parts.values())
+    saved = sum(_multiplications(context, part) for part in alone)
+    saved -= sum(_multiplications(context, uses[0][1]) for uses in parts.values())
     sums = sum(len(uses) for uses in parts.values()) - len(alone)
-    return saved > ELEMENT * sums * prod(_inner(place))
+    return saved > COPY_COST_PER_ELEMENT * sums * prod(_pixel_shape(context))
 
 
-def _work(place: TilePlace, part: Lattice) -> int:
-    """Multiply-accumulates of some taps at each pixel."""
-    layer = place.layer
+def _multiplications(context: TileContext, part: TapLattice) -> int:
+    """Multiply-accumulates per pixel of a lattice of taps."""
+    layer = context.layer
     kernel, *others = (tuple(weight.shape) for weight in layer.weights)
-    return macs(layer, [(*part.taps, *kernel[2:]), *others], (), (1, 1, *_inner(place)))
+    weights = [(*part.taps, *kernel[2:]), *others]
+    return macs(layer, CallShapes(weights, (), (1, 1, *_pixel_shape(context))))
 
 
 def _only(make: Callable[[KerasTensor], KerasTensor], tensors: list[KerasTensor]) -> KerasTensor:
     return make(tensors[0])
 
 
-def _summed(place: TilePlace, tensors: list[KerasTensor]) -> KerasTensor:
-    """The sum of parts of a convolution, and its activation."""
+def _summed(context: TileContext, tensors: list[KerasTensor]) -> KerasTensor:
+    """Adds partial sums of a convolution and applies its activation."""
     total = tensors[0]
     if len(tensors) > 1:
-        total = layers.Add(name=_named(place, "sum").name)(tensors)
-    return layers.Activation(place.layer.activation, name=_named(place, "activation").name)(total)
+        total = layers.Add(name=_for_part(context, "sum").name)(tensors)
+    return layers.Activation(context.layer.activation, name=_for_part(context, "activation").name)(
+        total
+    )
 
 
-def _inner(place: TilePlace) -> tuple[int, ...]:
-    """What an operation leaves of a pixel."""
-    return tuple(int(size or 0) for size in place.call.shapes[0][3:])
+def _pixel_shape(context: TileContext) -> tuple[int, ...]:
+    """Shape of a pixel in the output of an operation."""
+    return tuple(int(size or 0) for size in context.call.shapes[0][3:])
 
 
-def _axis(layer: Any, axis: int, size: int) -> Axis:
+def _axis(layer: Any, axis: int, size: int) -> SlidingAxis:
     taps, stride = _pool_or_kernel(layer)[axis], layer.strides[axis]
     dilation = getattr(layer, "dilation_rate", (1, 1))[axis]
-    return same(size, taps, stride, dilation) if layer.padding == "same" else Axis(stride, dilation)
+    return (
+        same_padding(size, taps, stride, dilation)
+        if layer.padding == "same"
+        else SlidingAxis(stride, dilation)
+    )
 
 
 def _pool_or_kernel(layer: Any) -> tuple[int, ...]:
     return tuple(getattr(layer, "kernel_size", None) or layer.pool_size)
 
 
-def _slid(
-    laid: Table, axes: Sequence[Axis], taps: Cell, place: TilePlace
-) -> tuple[list[Pattern], Any] | None:
-    """The patterns of a kernel's positions; None where it meets zeros only."""
-    rows, cols = laid.sites.shape[:2]
-    shape = (axes[0].length(rows, taps[0]), axes[1].length(cols, taps[1]))
+def _slide(
+    grid: PixelGrid, axes: Sequence[SlidingAxis], taps: RowCol, context: TileContext
+) -> tuple[list[TapPattern], Any] | None:
+    """Tap patterns of a kernel's positions; None where a position reads zeros only."""
+    rows, cols = grid.locations.shape[:2]
+    shape = (axes[0].output_length(rows, taps[0]), axes[1].output_length(cols, taps[1]))
     reads = {
         (row, col): [
-            Tap(own, *(int(number) for number in laid.sites[at]))
+            Tap(own, *(int(number) for number in grid.locations[at]))
             for own in np.ndindex(*taps)
-            if (at := _met(axes, (row, col), own, (rows, cols))) and laid.sites[at][0] >= 0
+            if (at := _met(axes, (row, col), own, (rows, cols))) and grid.locations[at][0] >= 0
         ]
         for row, col in np.ndindex(*shape)
     }
-    return patterns(reads, shape) if all(reads.values()) else None
+    return shared_patterns(reads, shape) if all(reads.values()) else None
 
 
-def _met(axes: Sequence[Axis], position: Cell, own: Cell, size: Cell) -> Cell | None:
-    """The pixel that a tap meets; None outside of the patch."""
+def _met(axes: Sequence[SlidingAxis], position: RowCol, own: RowCol, size: RowCol) -> RowCol | None:
+    """The pixel that a tap reads; None outside of the patch."""
     row, col = (
-        place * axis.stride + tap * axis.dilation - axis.before
-        for axis, place, tap in zip(axes, position, own, strict=True)
+        output * axis.stride + tap * axis.dilation - axis.pad_before
+        for axis, output, tap in zip(axes, position, own, strict=True)
     )
     return (row, col) if 0 <= row < size[0] and 0 <= col < size[1] else None
 
 
-def _convolved(place: TilePlace, pattern: Pattern, maps: Sequence[Map]) -> Map:
-    """The sum of a convolution for each lattice of taps; the bias is in the first."""
-    layer = place.layer
+def _convolved(context: TileContext, pattern: TapPattern, maps: Sequence[FeatureMap]) -> FeatureMap:
+    """A convolution as a sum over lattices of taps; the first adds the bias."""
+    layer = context.layer
     parts = lattices(pattern.taps)
     activation = layer.activation if len(parts) == 1 else None
     convolutions = [
         _convolution(
-            _named(place, str(number)), part, bool(layer.use_bias) and number == 1, activation
+            _for_part(context, str(number)), part, bool(layer.use_bias) and number == 1, activation
         )
         for number, part in enumerate(parts, 1)
     ]
 
     def make(tensors: list[KerasTensor]) -> KerasTensor:
         found = [conv(tensor) for conv, tensor in zip(convolutions, tensors, strict=True)]
-        return found[0] if len(found) == 1 else _summed(place, found)
+        return found[0] if len(found) == 1 else _summed(context, found)
 
     reads = tuple(part.read(maps) for part in parts)
-    work = sum(_work(place, part) for part in parts)
-    return Map(_inner(place), pattern.window, reads, make, work, place.name)
+    work = sum(_multiplications(context, part) for part in parts)
+    return FeatureMap(_pixel_shape(context), pattern.window, reads, make, work, context.name)
 
 
 def _convolution(
-    place: TilePlace, part: Lattice, bias: bool, activation: Any
+    context: TileContext, part: TapLattice, bias: bool, activation: Any
 ) -> Callable[[KerasTensor], KerasTensor]:
-    """What convolves a tensor with some taps of a layer's kernel.
+    """Returns a function that convolves a tensor with a lattice of a kernel's taps.
 
     Args:
-        place: Of it.
-        part: Which taps.
+        context: The layer and its name.
+        part: The taps.
         bias: Whether the layer's bias is added.
-        activation: What it ends with.
+        activation: Activation that is applied; None for none.
     """
-    layer = place.layer
+    layer = context.layer
     kernel, *others = layer.get_weights()
     weights = [kernel[np.ix_(*part.own)], *(others if bias or not layer.use_bias else others[:-1])]
-    # A single tap has no dilation; Keras would check it against strides all the same.
+    # A single tap has no dilation, but Keras would still check it against strides.
     spread = [step if taps > 1 else 1 for step, taps in zip(part.step, part.taps, strict=True)]
     own = tuple(layer.kernel_size[2:]), tuple(layer.strides[2:]), tuple(layer.dilation_rate[2:])
     spectral = own[1]
@@ -265,11 +281,11 @@ def _convolution(
 
     def convolve(tensor: KerasTensor) -> KerasTensor:
         if layer.padding == "same" and spectral:
-            around = same(int(tensor.shape[3]), own[0][0], spectral[0], own[2][0])
-            tensor = ops.pad(tensor, [[0, 0]] * 3 + [[around.before, around.after], [0, 0]])
-        changed = twin(
+            around = same_padding(int(tensor.shape[3]), own[0][0], spectral[0], own[2][0])
+            tensor = ops.pad(tensor, [[0, 0]] * 3 + [[around.pad_before, around.pad_after], [0, 0]])
+        changed = clone_operation(
             layer,
-            place.name,
+            context.name,
             kernel_size=(*part.taps, *own[0]),
             padding="valid",
             strides=(1, 1, *((1,) if thinned else spectral)),
@@ -286,71 +302,73 @@ def _convolution(
     return convolve
 
 
-def pooling(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """Max and average pooling of images and volumes; smaller pools at the border of a patch."""
-    layer, laid = place.layer, table(inputs[0])
-    # Zeros that were put around the patch are values like others here.
-    if laid is None or (laid.sites < 0).any():
+def pooling(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
+    """Max and average pooling of images and volumes; smaller windows at the border of a patch."""
+    layer, grid = context.layer, pixel_grid(inputs[0])
+    # Explicit zero padding counts as values here.
+    if grid is None or (grid.locations < 0).any():
         return None
-    axes = [_axis(layer, axis, laid.sites.shape[axis]) for axis in (0, 1)]
-    return _pooled(place, laid, axes, tuple(layer.pool_size))
+    axes = [_axis(layer, axis, grid.locations.shape[axis]) for axis in (0, 1)]
+    return _pooled(context, grid, axes, tuple(layer.pool_size))
 
 
-def global_pooling(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """GlobalMaxPooling2D and GlobalAveragePooling2D: one pool as large as the patch."""
-    laid = table(inputs[0])
-    if laid is None or (laid.sites < 0).any():
+def global_pooling(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
+    """GlobalMaxPooling2D and GlobalAveragePooling2D: one window as large as the patch."""
+    grid = pixel_grid(inputs[0])
+    if grid is None or (grid.locations < 0).any():
         return None
-    rows, cols = laid.sites.shape[:2]
-    found = _pooled(place, laid, [Axis(), Axis()], (rows, cols))
-    if found is None or place.layer.keepdims:
+    rows, cols = grid.locations.shape[:2]
+    found = _pooled(context, grid, [SlidingAxis(), SlidingAxis()], (rows, cols))
+    if found is None or context.layer.keepdims:
         return found
-    return Shared(found.maps, found.index[0, 0])
+    return TileTensor(found.maps, found.layout[0, 0])
 
 
 def _pooled(
-    place: TilePlace, laid: Table, axes: Sequence[Axis], pool: tuple[int, ...]
-) -> Shared | None:
-    found = _slid(laid, axes, (pool[0], pool[1]), place)
+    context: TileContext, grid: PixelGrid, axes: Sequence[SlidingAxis], pool: tuple[int, ...]
+) -> TileTensor | None:
+    found = _slide(grid, axes, (pool[0], pool[1]), context)
     if found is None:
         return None
-    shared, sites = found
+    shared, locations = found
     maps = [
-        _pool(_named(place, str(number)), laid.maps, each) for number, each in enumerate(shared)
+        _pool(_for_part(context, str(number)), grid.maps, each)
+        for number, each in enumerate(shared)
     ]
-    return of_table(maps, sites)
+    return from_pixel_grid(maps, locations)
 
 
-def _pool(place: TilePlace, maps: Sequence[Map], pattern: Pattern) -> Map:
+def _pool(context: TileContext, maps: Sequence[FeatureMap], pattern: TapPattern) -> FeatureMap:
     parts = lattices(pattern.taps)
-    kind = layers.MaxPooling2D if "Max" in type(place.layer).__name__ else layers.AveragePooling2D
-    inner = maps[0].inner
+    kind = layers.MaxPooling2D if "Max" in type(context.layer).__name__ else layers.AveragePooling2D
+    pixel_shape = maps[0].pixel_shape
     shares = [prod(part.taps) / len(pattern.taps) for part in parts]
 
     def make(tensors: list[KerasTensor]) -> KerasTensor:
         pooled = [
-            _regularly(kind, flat(tensor), part)
+            _pool_lattice(kind, flatten_pixels(tensor), part)
             for part, tensor in zip(parts, tensors, strict=True)
         ]
         return _along_bands(
-            place, ops.reshape(_together(kind, pooled, shares), (*pooled[0].shape[:3], *inner))
+            context,
+            ops.reshape(_merge_pools(kind, pooled, shares), (*pooled[0].shape[:3], *pixel_shape)),
         )
 
     reads = tuple(part.read(maps) for part in parts)
-    leaving = inner
-    if len(inner) > 1:
-        leaving = _inner(place)
-    return Map(leaving, pattern.window, reads, make)
+    leaving = pixel_shape
+    if len(pixel_shape) > 1:
+        leaving = _pixel_shape(context)
+    return FeatureMap(leaving, pattern.window, reads, make)
 
 
-def _regularly(kind: Any, image: KerasTensor, part: Lattice) -> KerasTensor:
+def _pool_lattice(kind: Any, image: KerasTensor, part: TapLattice) -> KerasTensor:
     """Pools a lattice: down, then across.
 
-    Keras' pools have no dilation. Where pixels of a pool are several rows apart, rows that far
-    apart are put below each other, which moves nothing: `step` rows are seen as one long row.
+    Keras' pooling has no dilation. Where the pixels of a window are several rows apart, `step` rows
+    are viewed as one long row, which moves no data.
     """
     _, rows, cols, channels = image.shape
-    kept = rows - part.reach[0], cols - part.reach[1]
+    kept = rows - part.halo[0], cols - part.halo[1]
     taps, step = part.taps, part.step
     if step == (1, 1) or taps == (1, 1):
         return kind(taps, 1)(image) if taps != (1, 1) else image
@@ -368,8 +386,8 @@ def _regularly(kind: Any, image: KerasTensor, part: Lattice) -> KerasTensor:
     return image
 
 
-def _together(kind: Any, pooled: list[KerasTensor], shares: list[float]) -> KerasTensor:
-    """One pool of several: as large as they are, they are rows of an image."""
+def _merge_pools(kind: Any, pooled: list[KerasTensor], shares: list[float]) -> KerasTensor:
+    """Pools several pooled images of equal size, stacked as rows of an image."""
     if len(pooled) == 1:
         return pooled[0]
     _, rows, cols, channels = pooled[0].shape
@@ -380,9 +398,9 @@ def _together(kind: Any, pooled: list[KerasTensor], shares: list[float]) -> Kera
     return kind((len(pooled), 1), 1)(layers.Concatenate(axis=1)(beside))
 
 
-def _along_bands(place: TilePlace, volume: KerasTensor) -> KerasTensor:
-    """The part of a pool along the third axis of a volume."""
-    layer = place.layer
+def _along_bands(context: TileContext, volume: KerasTensor) -> KerasTensor:
+    """Pools along the third axis of a volume."""
+    layer = context.layer
     if len(volume.shape) < 5 or not hasattr(layer, "pool_size"):
         return volume
     pool, stride = layer.pool_size[2], layer.strides[2]
@@ -392,24 +410,24 @@ def _along_bands(place: TilePlace, volume: KerasTensor) -> KerasTensor:
     return kind((1, 1, pool), (1, 1, stride), padding=layer.padding)(volume)
 
 
-def flat_dense(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """Dense on all elements of a patch: a convolution as large as what is left of it.
+def flat_dense(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
+    """Dense layer of all elements of a patch: a convolution as large as the remaining patch.
 
     None where that is a single pixel.
     """
-    layer, (value,) = place.layer, inputs
-    sites, elements = value.sites()
+    layer, (value,) = context.layer, inputs
+    locations, elements = value.locations()
     present = elements >= 0
-    sites, elements = sites[present], elements[present]
+    locations, elements = locations[present], elements[present]
     weights = np.asarray(layer.kernel)[present]
-    pixels, which = np.unique(sites, axis=0, return_inverse=True)
+    pixels, which = np.unique(locations, axis=0, return_inverse=True)
     if len(pixels) < 2:
         return None
-    slabs: dict[tuple[int, int, int], Floats] = {}
+    slabs: dict[tuple[int, int, int], Float32Array] = {}
     for number, (source, row, col) in enumerate(pixels.tolist()):
-        slab = np.zeros((value.maps[source].size, layer.units), np.float32)
+        slab = np.zeros((value.maps[source].pixel_size, layer.units), np.float32)
         mine = which.ravel() == number
-        # An element that is met twice counts twice.
+        # An element that occurs twice counts twice.
         np.add.at(slab, elements[mine], weights[mine])
         slabs[source, row, col] = slab
     parts = lattices(Tap((row, col), source, row, col) for source, row, col in slabs)
@@ -426,63 +444,71 @@ def flat_dense(place: TilePlace, inputs: list[Shared]) -> Shared | None:
                 layer.units,
                 part.taps,
                 dilation_rate=part.step,
-                name=_named(place, str(number + 1)).name,
+                name=_for_part(context, str(number + 1)).name,
             )
-            summed.append(conv(flat(tensor)))
+            summed.append(conv(flatten_pixels(tensor)))
             conv.set_weights([kernel, bias if number == 0 else np.zeros_like(bias)])
         total = (
-            summed[0] if len(summed) == 1 else layers.Add(name=_named(place, "sum").name)(summed)
+            summed[0]
+            if len(summed) == 1
+            else layers.Add(name=_for_part(context, "sum").name)(summed)
         )
-        return layers.Activation(layer.activation, name=_named(place, "activation").name)(total)
+        return layers.Activation(layer.activation, name=_for_part(context, "activation").name)(
+            total
+        )
 
     reads = tuple(part.read(value.maps) for part in parts)
-    made = Map((layer.units,), (1, 1), reads, make, sum(kernel.size for kernel in kernels))
-    return Shared((made,), np.arange(layer.units))
+    made = FeatureMap((layer.units,), (1, 1), reads, make, sum(kernel.size for kernel in kernels))
+    return TileTensor((made,), np.arange(layer.units))
 
 
-def merging(place: TilePlace, inputs: list[Shared]) -> Shared | None:
-    """Add, Multiply, Concatenate and their like: pixel by pixel, wherever those lie."""
-    laid = [table(value) for value in inputs]
-    if len(laid) < 2 or any(each is None or (each.sites < 0).any() for each in laid):
+def merging(context: TileContext, inputs: list[TileTensor]) -> TileTensor | None:
+    """Add, Multiply, Concatenate and similar layers, pixel by pixel in any locations."""
+    grid = [pixel_grid(value) for value in inputs]
+    if len(grid) < 2 or any(each is None or (each.locations < 0).any() for each in grid):
         return None
-    tables = [each for each in laid if each is not None]
-    shape = tables[0].sites.shape
-    if any(each.sites.shape != shape for each in tables) or not _pixelwise(place, tables):
+    grids = [each for each in grid if each is not None]
+    shape = grids[0].locations.shape
+    if any(each.locations.shape != shape for each in grids) or not _pixelwise(context, grids):
         return None
-    maps = [each for entry in tables for each in entry.maps]
-    offsets = np.cumsum([0, *(len(entry.maps) for entry in tables)])
+    maps = [each for entry in grids for each in entry.maps]
+    offsets = np.cumsum([0, *(len(entry.maps) for entry in grids)])
     reads = {
         (row, col): [
             Tap((0, number), int(site[0] + offset), int(site[1]), int(site[2]))
-            for number, (entry, offset) in enumerate(zip(tables, offsets, strict=False))
-            for site in [entry.sites[row, col]]
+            for number, (entry, offset) in enumerate(zip(grids, offsets, strict=False))
+            for site in [entry.locations[row, col]]
         ]
         for row, col in np.ndindex(*shape[:2])
     }
-    shared, sites = patterns(reads, (shape[0], shape[1]))
-    inner = _inner(place)
+    shared, locations = shared_patterns(reads, (shape[0], shape[1]))
+    pixel_shape = _pixel_shape(context)
     merged = [
-        _merged(_named(place, str(number)), [maps[tap.map] for tap in each.taps], each, inner)
+        _merged(
+            _for_part(context, str(number)), [maps[tap.map] for tap in each.taps], each, pixel_shape
+        )
         for number, each in enumerate(shared, 1)
     ]
-    return of_table(merged, sites)
+    return from_pixel_grid(merged, locations)
 
 
-def _pixelwise(place: TilePlace, tables: Sequence[Table]) -> bool:
-    """Whether an operation leaves pixels where they are."""
-    inner = [entry.maps[0].inner for entry in tables]
-    if "Concatenate" in type(place.layer).__name__:
-        axis = int(place.layer.axis)
-        return axis % (len(inner[0]) + 3) > 2
-    return all(each == inner[0] for each in inner)
+def _pixelwise(context: TileContext, grids: Sequence[PixelGrid]) -> bool:
+    """Whether an operation combines values of equal pixels only."""
+    pixel_shape = [entry.maps[0].pixel_shape for entry in grids]
+    if "Concatenate" in type(context.layer).__name__:
+        axis = int(context.layer.axis)
+        return axis % (len(pixel_shape[0]) + 3) > 2
+    return all(each == pixel_shape[0] for each in pixel_shape)
 
 
-def _merged(place: TilePlace, maps: list[Map], pattern: Pattern, inner: tuple[int, ...]) -> Map:
+def _merged(
+    context: TileContext, maps: list[FeatureMap], pattern: TapPattern, pixel_shape: tuple[int, ...]
+) -> FeatureMap:
     reads = tuple(
-        Read(source, (tap.row, tap.col)) for source, tap in zip(maps, pattern.taps, strict=True)
+        HaloRead(source, (tap.row, tap.col)) for source, tap in zip(maps, pattern.taps, strict=True)
     )
 
     def make(tensors: list[KerasTensor]) -> KerasTensor:
-        return place.call.repeated(twin(place.layer, place.name), tensors)
+        return context.call.call_with(clone_operation(context.layer, context.name), tensors)
 
-    return Map(inner, pattern.window, reads, make)
+    return FeatureMap(pixel_shape, pattern.window, reads, make)

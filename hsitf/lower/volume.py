@@ -1,4 +1,4 @@
-"""Convolutions applied to values: each becomes one Conv2D, arranged as the target likes it."""
+"""Applies convolutions of volumes as one Conv2D each, in the way that suits the target best."""
 
 from __future__ import annotations
 
@@ -9,216 +9,223 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 
+from hsitf.arrays import Float32Array
 from hsitf.lower.convolution import (
-    Axis,
-    Convolution,
-    folded_kernel,
-    grouped,
-    same,
-    stacked,
-    stacking_pays,
-    unfolded,
-    unfolding_pays,
+    SlidingAxis,
+    VolumeConvolution,
+    block_toeplitz_kernel,
+    group_bands,
+    im2col,
+    im2col_is_cheaper,
+    same_padding,
+    spectral_im2col,
+    spectral_im2col_is_cheaper,
 )
-from hsitf.lower.lines import Index
-from hsitf.lower.moves import view
-from hsitf.lower.value import Floats, Value, arranged, positions
+from hsitf.lower.data_movement import reshape
+from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, rearrange
+from hsitf.lower.strided_layout import Layout
 from hsitf.targets import Target
 
-# Grouping multiplies zeros too; beyond this many times the work it is left.
-GROWTH = 1.5
+# Grouping multiplies zeros, too; it is not used where the work grows by more than this factor.
+MAX_GROUPING_GROWTH = 1.5
 
-# A layer's logical axes as (folded, across, down, channels), None where it has none. The first
-# axis of an image or a spectrum slides down; the bands of a volume do, its columns are folded.
-AXES: dict[int, tuple[int | None, int | None, int | None, int]] = {
+# Logical axes of a tensor by rank as (folded, across, down, channels), None where it has none. The
+# first axis of an image or a spectrum is down; of a volume, bands are down and columns are folded.
+VOLUME_AXES: dict[int, tuple[int | None, int | None, int | None, int]] = {
     1: (None, None, None, 0),
     2: (None, None, 0, 1),
     3: (None, 1, 0, 2),
     4: (1, 0, 2, 3),
 }
-# Those axes of the volume in memory: down, across, folded, channels. Where neighbors down are
-# grouped, they come between folded and channels.
-MEMORY = (2, 1, 0, 3)
-_GROUPED = (2, 1, 0, 3, 4)
-# As a scene has them: rows, columns, bands.
-_NATURAL = (1, 0, 2, 3)
+# Order of these axes in memory: down, across, folded, channels. Groups of neighbors down come
+# between folded and channels.
+MEMORY_ORDER = (2, 1, 0, 3)
+_GROUPED_ORDER = (2, 1, 0, 3, 4)
+# The order in a scene: rows, columns, bands.
+_SCENE_ORDER = (1, 0, 2, 3)
 
 
-def as_volume(value: Value) -> Value:
-    """The value as (folded, across, down, channels), wherever its elements lie."""
-    return replace(value, index=volume_index(value.index))
+def as_volume(value: LayoutTensor) -> LayoutTensor:
+    """Views a tensor as (folded, across, down, channels), in any memory layout."""
+    return replace(value, layout=volume_layout(value.layout))
 
 
-def volume_index(index: Index) -> Index:
-    """An index seen as that of a volume."""
-    axes = AXES[index.ndim]
-    missing = tuple(place for place, axis in enumerate(axes) if axis is None)
+def volume_layout(index: Layout) -> Layout:
+    """Views a layout as that of a volume."""
+    axes = VOLUME_AXES[index.ndim]
+    missing = tuple(position for position, axis in enumerate(axes) if axis is None)
     present = index.transpose([axis for axis in axes if axis is not None])
     return np.expand_dims(present, missing)
 
 
-def from_volume(volume: Value, rank: int) -> Value:
-    """A volume seen with the logical axes of a layer of that rank."""
-    axes = AXES[rank]
-    missing = tuple(place for place, axis in enumerate(axes) if axis is None)
+def from_volume(volume: LayoutTensor, rank: int) -> LayoutTensor:
+    """Views a volume with the logical axes of a tensor of that rank."""
+    axes = VOLUME_AXES[rank]
+    missing = tuple(position for position, axis in enumerate(axes) if axis is None)
     present = [axis for axis in axes if axis is not None]
-    index = np.squeeze(volume.index, missing).transpose(np.argsort(present))
-    return replace(volume, index=index)
+    index = np.squeeze(volume.layout, missing).transpose(np.argsort(present))
+    return replace(volume, layout=index)
 
 
 @dataclass(frozen=True, eq=False)
-class Convolved:
-    """A tensor that is a convolution of a volume.
+class ConvolutionProducer:
+    """A convolution of a volume as the producer of a tensor.
 
     Attributes:
-        source: The volume (folded, across, down, channels).
-        conv: What was applied to it.
-        target: What it was applied for.
-        index: Of the volume that came out.
+        source: Input volume (folded, across, down, channels).
+        conv: The convolution.
+        target: Target it was lowered for.
+        layout: Layout of the output volume.
     """
 
-    source: Value
-    conv: Convolution
+    source: LayoutTensor
+    conv: VolumeConvolution
     target: Target
-    index: Index
+    layout: Layout
 
-    def scaled(self, scale: Floats, shift: Floats, name: str) -> Value | None:
-        """With other weights, where all elements of a channel are treated alike."""
-        factors, terms = scale[self.index], shift[self.index]
+    def scaled(self, scale: Float32Array, shift: Float32Array, name: str) -> LayoutTensor | None:
+        """Folds factors and terms into the weights where they are equal within each channel."""
+        factors, terms = scale[self.layout], shift[self.layout]
         factor, term = factors[0, 0, 0], terms[0, 0, 0]
         if (factors != factor).any() or (terms != term).any():
             return None
         return convolve(self.source, self.conv.scaled(factor, term), name, self.target)
 
 
-def convolve(volume: Value, conv: Convolution, name: str, target: Target) -> Value:
+def convolve(
+    volume: LayoutTensor, conv: VolumeConvolution, name: str, target: Target
+) -> LayoutTensor:
     """Applies a convolution to a volume as one Conv2D."""
-    size = conv.output(_size(volume))
-    inputs, outputs, whole = _grouping(volume, conv, target)
+    size = conv.output_size(_size(volume))
+    inputs, outputs, whole = _choose_grouping(volume, conv, target)
     image = volume
-    if _group(image) not in (None, inputs):
-        image = arranged(image, MEMORY)
-    tensor = _convolved(_bundled(image, inputs), whole, name)
+    if _group_size(image) not in (None, inputs):
+        image = rearrange(image, MEMORY_ORDER)
+    tensor = _convolved(_group_channels(image, inputs), whole, name)
     shape = (*size[:2], size[2] // outputs, outputs, conv.filters)
-    index = positions(shape, _GROUPED).reshape(*size, conv.filters)
-    return Value(tensor, index, Convolved(volume, conv, target, index))
+    index = dense_layout(shape, _GROUPED_ORDER).reshape(*size, conv.filters)
+    return LayoutTensor(tensor, index, ConvolutionProducer(volume, conv, target, index))
 
 
-def _convolved(volume: Value, conv: Convolution, name: str) -> KerasTensor:
-    """One Conv2D for a convolution, written in the way that costs least."""
-    if not conv.pointwise and stacking_pays(conv, _size(volume), _contiguous(volume)):
-        return _on_stack(volume, conv, name)
+def _convolved(volume: LayoutTensor, conv: VolumeConvolution, name: str) -> KerasTensor:
+    """One Conv2D for a convolution, in the cheapest way."""
+    if not conv.pointwise and spectral_im2col_is_cheaper(conv, _size(volume), _contiguous(volume)):
+        return _spectral_im2col_conv(volume, conv, name)
     pixels, whole = _image(volume, conv, name)
     if whole.pointwise:
-        kernel, slide = whole.kernel[0].transpose(1, 0, 2, 3), Axis()
+        kernel, slide = whole.kernel[0].transpose(1, 0, 2, 3), SlidingAxis()
     else:
-        kernel, slide = folded_kernel(whole, volume.shape[0]), whole.axes[1]
+        kernel, slide = block_toeplitz_kernel(whole, volume.shape[0]), whole.axes[1]
     bias = np.tile(whole.bias, kernel.shape[-1] // whole.filters)
     return _conv2d(pixels, kernel, bias, (whole.axes[2], slide), name)
 
 
-def _on_stack(volume: Value, conv: Convolution, name: str) -> KerasTensor:
-    """Slides across and along the folded axis; positions down are images of a batch."""
+def _spectral_im2col_conv(volume: LayoutTensor, conv: VolumeConvolution, name: str) -> KerasTensor:
+    """Spectral im2col: slides across and along the folded axis; positions down are the batch."""
     folded, across, down, channels = volume.shape
-    pixels = arranged(volume, MEMORY).viewed(down, across * folded, channels)
-    beside = _beside(pixels, [(1, 2)], conv, name)
-    images = view(beside, (-1, across, folded, beside.shape[-1]))
-    whole = stacked(conv)
+    pixels = rearrange(volume, MEMORY_ORDER).reshaped(down, across * folded, channels)
+    beside = _im2col_axes(pixels, [(1, 2)], conv, name)
+    images = reshape(beside, (-1, across, folded, beside.shape[-1]))
+    whole = spectral_im2col(conv)
     kernel = whole.kernel[:, :, 0].transpose(1, 0, 2, 3)
     slides = (whole.axes[1], whole.axes[0])
     result = _conv2d(images, kernel, whole.bias, slides, name)
-    length = conv.axes[2].length(down, conv.taps[2])
-    return view(result, (volume.batch, length, -1, whole.filters))
+    length = conv.axes[2].output_length(down, conv.taps[2])
+    return reshape(result, (volume.batch, length, -1, whole.filters))
 
 
-def _contiguous(volume: Value) -> int:
-    """Elements of a pixel that lie together in memory."""
-    naturally = volume.lies(positions(volume.shape, _NATURAL))
+def _contiguous(volume: LayoutTensor) -> int:
+    """Number of elements of a pixel that are contiguous in memory."""
+    naturally = volume.has_layout(dense_layout(volume.shape, _SCENE_ORDER))
     return volume.shape[3] * (volume.shape[2] if naturally else 1)
 
 
-def _size(volume: Value) -> tuple[int, int, int]:
+def _size(volume: LayoutTensor) -> tuple[int, int, int]:
     folded, across, down, _ = volume.shape
     return folded, across, down
 
 
-def _split(volume: Value, group: int) -> Value:
-    """The volume with its axis down seen as (groups, group)."""
+def _split(volume: LayoutTensor, group: int) -> LayoutTensor:
+    """The volume with its axis down split into (groups, group)."""
     folded, across, down, channels = volume.shape
-    index = volume.index.reshape(folded, across, down // group, group, channels)
-    return Value(volume.tensor, index)
+    index = volume.layout.reshape(folded, across, down // group, group, channels)
+    return LayoutTensor(volume.tensor, index)
 
 
-def _bundled(volume: Value, group: int) -> Value:
-    """The volume with neighbors down counted among the channels: bookkeeping only."""
+def _group_channels(volume: LayoutTensor, group: int) -> LayoutTensor:
+    """The volume with groups of neighbors down merged into the channels; no data moves."""
     folded, across, down, channels = volume.shape
-    index = volume.index.reshape(folded, across, down // group, group * channels)
-    return Value(volume.tensor, index)
+    index = volume.layout.reshape(folded, across, down // group, group * channels)
+    return LayoutTensor(volume.tensor, index)
 
 
-def _group(volume: Value) -> int | None:
-    """How many neighbors down lie together in the channels; None in any other order."""
+def _group_size(volume: LayoutTensor) -> int | None:
+    """Number of neighbors down that are grouped in the channels; None in any other order."""
     down = volume.shape[2]
-    # All of them together is the order of a scene, in which nothing was grouped on purpose.
+    # A single group is the order of a scene, in which nothing was grouped on purpose.
     for group in range(1, max(2, down)):
         if down % group == 0:
             split = _split(volume, group)
-            if split.lies(positions(split.shape, _GROUPED)):
+            if split.has_layout(dense_layout(split.shape, _GROUPED_ORDER)):
                 return group
     return None
 
 
-def _image(volume: Value, conv: Convolution, name: str) -> tuple[KerasTensor, Convolution]:
-    """What the 2-D operator slides over: (batch, down, across, channels), and with which kernel.
+def _image(
+    volume: LayoutTensor, conv: VolumeConvolution, name: str
+) -> tuple[KerasTensor, VolumeConvolution]:
+    """Input of the 2-D operator, (batch, down, across, channels), and its convolution.
 
-    Rows and columns are mere positions for a kernel of one pixel. A larger one either has its
-    pixels laid side by side first, or slides across with the columns in the channels.
+    For a pointwise kernel rows and columns are one axis. A larger kernel either uses im2col or
+    slides across with the columns in the channels.
     """
     folded, across, down, channels = volume.shape
     if conv.pointwise:
-        return arranged(volume, MEMORY).viewed(down, across * folded, channels), conv
-    if not unfolding_pays(conv, _size(volume), _contiguous(volume)):
-        return arranged(volume, MEMORY).viewed(down, across, folded * channels), conv
-    whole = unfolded(conv)
+        return rearrange(volume, MEMORY_ORDER).reshaped(down, across * folded, channels), conv
+    if not im2col_is_cheaper(conv, _size(volume), _contiguous(volume)):
+        return rearrange(volume, MEMORY_ORDER).reshaped(down, across, folded * channels), conv
+    whole = im2col(conv)
     wide = whole.kernel.shape[3]
-    if not volume.lies(positions(volume.shape, _NATURAL)):
-        pixels = view(
-            arranged(volume, MEMORY).tensor, (volume.batch * down, across, folded, channels)
+    if not volume.has_layout(dense_layout(volume.shape, _SCENE_ORDER)):
+        pixels = reshape(
+            rearrange(volume, MEMORY_ORDER).tensor, (volume.batch * down, across, folded, channels)
         )
-        beside = _beside(pixels, [(2, 0), (1, 1)], conv, name)
-        return view(beside, (volume.batch, down, _positions(beside), wide)), whole
-    # Before anything is moved, all bands of a pixel lie together: the copies are long.
-    pixels = volume.viewed(across, folded, down * channels)
-    beside = _beside(pixels, [(2, 0), (1, 1)], conv, name)
+        beside = _im2col_axes(pixels, [(2, 0), (1, 1)], conv, name)
+        return reshape(beside, (volume.batch, down, _positions(beside), wide)), whole
+    # Before anything is moved, all bands of a pixel are contiguous, so that pieces are long.
+    pixels = volume.reshaped(across, folded, down * channels)
+    beside = _im2col_axes(pixels, [(2, 0), (1, 1)], conv, name)
     taps = wide // channels
-    memory = positions((_positions(beside), taps, down, channels), (0, 1, 2, 3))
-    moved = arranged(Value(beside, memory), (2, 0, 1, 3))
-    return moved.viewed(down, _positions(beside), wide), whole
+    memory = dense_layout((_positions(beside), taps, down, channels), (0, 1, 2, 3))
+    moved = rearrange(LayoutTensor(beside, memory), (2, 0, 1, 3))
+    return moved.reshaped(down, _positions(beside), wide), whole
 
 
 def _positions(image: KerasTensor) -> int:
     return int(image.shape[1]) * int(image.shape[2])
 
 
-def _grouping(volume: Value, conv: Convolution, target: Target) -> tuple[int, int, Convolution]:
-    """Neighbors down to group in what enters and what leaves, and the convolution so written.
+def _choose_grouping(
+    volume: LayoutTensor, conv: VolumeConvolution, target: Target
+) -> tuple[int, int, VolumeConvolution]:
+    """Neighbors down per group in input and output, and the grouped convolution.
 
-    As many leave together as give the channels the target's width, if that fits the sizes and
-    does not multiply too many zeros. What enters stays grouped as it is where that fits; a
-    volume that has to be moved anyway is grouped as the stride allows.
+    Output groups are as large as the target's channel alignment requires, if that divides the size
+    and does not multiply too many zeros. The input keeps its groups where they fit; a volume that
+    has to be moved anyway is grouped as the stride allows.
     """
     down = volume.shape[2]
-    length = conv.output((volume.shape[0], volume.shape[1], down))[2]
-    wanted = -(-target.width // conv.filters)
+    length = conv.output_size((volume.shape[0], volume.shape[1], down))[2]
+    wanted = -(-target.channel_alignment // conv.filters)
     divisors = [n for n in range(1, length + 1) if length % n == 0 and n <= 2 * wanted]
-    now = _group(volume)
-    best: tuple[int, int, Convolution] = (1, 1, conv)
+    now = _group_size(volume)
+    best: tuple[int, int, VolumeConvolution] = (1, 1, conv)
     for outputs in divisors:
         step = outputs * conv.axes[2].stride
         moved = math.gcd(step, down) if target.grouped_input else 1
         candidates = (moved if now is None else now, 1)
         for inputs in candidates:
-            whole = grouped(conv, down, inputs, outputs)
+            whole = group_bands(conv, down, inputs, outputs)
             if whole is not None and _fits(whole, conv, inputs):
                 best = (inputs, outputs, whole)
                 break
@@ -227,44 +234,45 @@ def _grouping(volume: Value, conv: Convolution, target: Target) -> tuple[int, in
     return best
 
 
-def _fits(whole: Convolution, conv: Convolution, inputs: int) -> bool:
-    """Whether a grouped convolution is worth its zeros, and one that Keras has."""
+def _fits(whole: VolumeConvolution, conv: VolumeConvolution, inputs: int) -> bool:
+    """Whether a grouped convolution has few enough zeros and is supported by Keras."""
     # Keras has no strides along one axis with dilation along another.
     keras_has_it = whole.axes[2].stride == 1 or conv.axes[1].dilation == 1
-    return keras_has_it and whole.taps[2] * inputs <= GROWTH * conv.taps[2]
+    return keras_has_it and whole.taps[2] * inputs <= MAX_GROUPING_GROWTH * conv.taps[2]
 
 
-def _beside(
-    pixels: KerasTensor, places: list[tuple[int, int]], conv: Convolution, name: str
+def _im2col_axes(
+    pixels: KerasTensor, axis_pairs: list[tuple[int, int]], conv: VolumeConvolution, name: str
 ) -> KerasTensor:
-    """Lays what is under a kernel side by side in the channels.
+    """Concatenates the elements under a kernel in the channels (im2col).
 
     One axis after the other, because delegates concatenate few tensors at a time.
 
     Args:
-        pixels: (batch, ..., ..., channels), the two axes between to slide along.
-        places: Axis of the tensor and of the convolution; the taps along the first vary faster.
+        pixels: (batch, ..., ..., channels), with the two axes to slide along in the middle.
+        axis_pairs: Pairs of a tensor axis and a convolution axis; the taps along the
+            first pair vary fastest.
         conv: The convolution.
-        name: Of its layer.
+        name: Name of its layer.
     """
     zeros = [(0, 0), (0, 0)]
-    for place, axis in places:
-        zeros[place - 1] = (conv.axes[axis].before, conv.axes[axis].after)
+    for position, axis in axis_pairs:
+        zeros[position - 1] = (conv.axes[axis].pad_before, conv.axes[axis].pad_after)
     if any(map(any, zeros)):
         pixels = layers.ZeroPadding2D(zeros, name=f"{name}_around")(pixels)
-    for place, axis in places:
-        slide, taps = conv.axes[axis]._replace(before=0, after=0), conv.taps[axis]
-        size = int(pixels.shape[place])
-        outputs = slide.length(size, taps)
-        windows = _windows(slide, taps, outputs)
+    for position, axis in axis_pairs:
+        slide, taps = conv.axes[axis]._replace(pad_before=0, pad_after=0), conv.taps[axis]
+        size = int(pixels.shape[position])
+        outputs = slide.output_length(size, taps)
+        windows = _tap_slices(slide, taps, outputs)
         if taps > 1 or outputs < size:
-            parts = [pixels[:, w] if place == 1 else pixels[:, :, w] for w in windows]
+            parts = [pixels[:, w] if position == 1 else pixels[:, :, w] for w in windows]
             pixels = parts[0] if taps == 1 else ops.concatenate(parts, axis=-1)
     return pixels
 
 
-def _windows(axis: Axis, taps: int, outputs: int) -> list[slice]:
-    """For each tap, the elements that it meets, one for each output."""
+def _tap_slices(axis: SlidingAxis, taps: int, outputs: int) -> list[slice]:
+    """For each tap, the slice of elements that it multiplies, one per output."""
     starts = [tap * axis.dilation for tap in range(taps)]
     return [slice(s, s + (outputs - 1) * axis.stride + 1, axis.stride) for s in starts]
 
@@ -273,34 +281,34 @@ def _conv2d(
     image: KerasTensor,
     kernel: NDArray[np.float32],
     bias: NDArray[np.float32],
-    slides: tuple[Axis, Axis],
+    slides: tuple[SlidingAxis, SlidingAxis],
     name: str,
 ) -> KerasTensor:
     """A Keras Conv2D with these weights."""
-    image, options = sliding(image, kernel.shape[:2], slides, name)
+    image, options = padding_arguments(image, kernel.shape[:2], slides, name)
     layer = layers.Conv2D(kernel.shape[3], kernel.shape[:2], name=name, **options)
     result = layer(image)
     layer.set_weights([kernel, bias])
     return result
 
 
-def sliding(
-    image: KerasTensor, taps: tuple[int, ...], slides: tuple[Axis, Axis], name: str
+def padding_arguments(
+    image: KerasTensor, taps: tuple[int, ...], slides: tuple[SlidingAxis, SlidingAxis], name: str
 ) -> tuple[KerasTensor, dict[str, object]]:
-    """How Keras says that a kernel slides, with zeros around the image where it cannot say it.
+    """Arguments of a Keras layer for sliding axes, padding the image where Keras has no argument.
 
     Args:
         image: (batch, down, across, channels).
-        taps: Of the kernel, down and across.
-        slides: Down and across.
-        name: Of the layer.
+        taps: Size of the kernel, down and across.
+        slides: Axes down and across.
+        name: Name of the layer.
 
     Returns:
-        What it slides over, and the arguments of the layer.
+        The image, padded if necessary, and the arguments of the layer.
     """
-    zeros = tuple((slide.before, slide.after) for slide in slides)
+    zeros = tuple((slide.pad_before, slide.pad_after) for slide in slides)
     as_same = all(
-        slide == same(size, tap, slide.stride, slide.dilation)
+        slide == same_padding(size, tap, slide.stride, slide.dilation)
         for slide, size, tap in zip(slides, image.shape[1:3], taps, strict=True)
     )
     if any(map(any, zeros)) and not as_same:

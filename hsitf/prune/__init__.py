@@ -1,8 +1,8 @@
 """Structured pruning: a network becomes physically smaller, and provably the same function.
 
-Which channels live together is answered once, by carrying an array of channel identities through
-the network (`identities`, `rules`, `tracing`). Which matter least is answered by `criteria`, from
-`evidence`. A `Plan` is data: which channels stay. `thin` builds the smaller network.
+Coupled channels (dependency groups) are found by carrying an array of channel ids through the
+network (`channel_graph`, `rules`, `tracing`). `criteria` score their importance from `evidence`. A
+`PruningPlan` is data: the channels that are kept. `thin` builds the smaller network.
 
 Importing the package loads no Keras; its names are looked up when they are used.
 """
@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hsitf.prune.evidence import Samples
     from hsitf.prune.identify import get_apoz, high_apoz
-    from hsitf.prune.plans import Cutting, Plan, choose, compose, named, plan
+    from hsitf.prune.plans import (
+        PruningConfig,
+        PruningPlan,
+        compose,
+        plan,
+        plan_from_channels,
+        select,
+    )
     from hsitf.prune.ranking import Ranking, rank
     from hsitf.prune.surgeon import (
         Surgeon,
@@ -24,45 +31,45 @@ if TYPE_CHECKING:
         insert_layer,
         replace_layer,
     )
-    from hsitf.prune.target import fitting, left, reach
+    from hsitf.prune.target import estimate_cost, prune_to_cost, search_ratio
     from hsitf.prune.thinning import masked, thin
-    from hsitf.prune.tracing import Group, Trace, groups, trace
+    from hsitf.prune.tracing import DependencyGroup, Trace, dependency_groups, trace
 
 _HOMES = {
     "evidence": ("Samples",),
     "identify": ("get_apoz", "high_apoz"),
-    "plans": ("Cutting", "Plan", "choose", "compose", "named", "plan"),
+    "plans": ("PruningConfig", "PruningPlan", "compose", "plan", "plan_from_channels", "select"),
     "ranking": ("Ranking", "rank"),
     "surgeon": ("Surgeon", "delete_channels", "delete_layer", "insert_layer", "replace_layer"),
-    "target": ("fitting", "left", "reach"),
+    "target": ("estimate_cost", "prune_to_cost", "search_ratio"),
     "thinning": ("masked", "thin"),
-    "tracing": ("Group", "Trace", "groups", "trace"),
+    "tracing": ("DependencyGroup", "Trace", "dependency_groups", "trace"),
 }
 
 __all__ = [
-    "Cutting",
-    "Group",
-    "Plan",
+    "DependencyGroup",
+    "PruningConfig",
+    "PruningPlan",
     "Ranking",
     "Samples",
     "Surgeon",
     "Trace",
-    "choose",
     "compose",
     "delete_channels",
     "delete_layer",
-    "fitting",
+    "dependency_groups",
+    "estimate_cost",
     "get_apoz",
-    "groups",
     "high_apoz",
     "insert_layer",
-    "left",
     "masked",
-    "named",
     "plan",
+    "plan_from_channels",
+    "prune_to_cost",
     "rank",
-    "reach",
     "replace_layer",
+    "search_ratio",
+    "select",
     "thin",
     "trace",
 ]

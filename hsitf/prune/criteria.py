@@ -1,9 +1,9 @@
 """How much a channel matters: one function a criterion, from evidence to scores.
 
-A criterion looks at one kind of evidence of one layer and gives each of its channels a score;
-the channels with the smallest scores go. What is measured on data is measured batch by batch and
-averaged. Gathering the evidence, dividing by the layer's mean and combining the layers that live
-together happen once, elsewhere (`evidence`, `rank`).
+A criterion maps one kind of evidence of one layer to a score for each of its channels; the channels
+with the smallest scores are removed. Data-dependent scores are computed batch by batch and
+averaged. Collecting the evidence, dividing by the mean of the layer and averaging over the layers
+of a dependency group is done once, elsewhere (`evidence`, `rank`).
 """
 
 from __future__ import annotations
@@ -16,54 +16,56 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.errors import unknown
+from hsitf.arrays import FloatArray
+from hsitf.registry import Registry
 
-Floats = NDArray[np.floating]
-Scores = NDArray[np.float64]
+ChannelScores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """What is known of one layer's channels, on one batch where it takes data.
+class ChannelEvidence:
+    """What a criterion can use about the channels of one layer, for one batch of data if it needs
+    data.
 
     Attributes:
-        kernels: (channels, weights) the weights that make each channel; None where an input's
+        kernels: (channels, weights) the weights that produce each channel; None where an input's
             bands are not read by kernels directly.
-        gradients: Of the loss by them, the same shape; None unless asked for.
-        maps: (samples, channels, rows, cols) what each channel gives, as the layers after it
-            see it: behind batch normalization and activation. Of a volume, all pixels make the
-            rows and the bands the columns; where there are no rows, the samples of the batch
-            stand in for them, and one sample is left. None unless asked for.
-        scale: (channels,) of the batch normalization behind the layer; None where there is none.
+        gradients: Gradients of the loss with respect to `kernels`, same shape; None unless
+            requested.
+        feature_maps: (samples, channels, rows, cols) the output of each channel as the next layers
+            read it: after batch normalization and activation. For a volume, the pixels form the
+            rows and the bands the columns; where there are no rows, the samples of the batch take
+            their place, and one sample remains. None unless requested.
+        scale: (channels,) scale of the batch normalization that follows the layer; None without
+            one.
     """
 
-    kernels: Floats | None = None
-    gradients: Floats | None = None
-    maps: Floats | None = None
-    scale: Floats | None = None
+    kernels: FloatArray | None = None
+    gradients: FloatArray | None = None
+    feature_maps: FloatArray | None = None
+    scale: FloatArray | None = None
 
 
 # Columns that are multiplied at a time.
 _BLOCK = 65536
 
 
-def l1(evidence: Evidence) -> Scores:
+def l1(evidence: ChannelEvidence) -> ChannelScores:
     """Mean absolute weight (Li et al., ICLR 2017): s_j = mean |w_j|."""
-    return np.asarray(np.abs(_given(evidence.kernels)).mean(axis=1, dtype=np.float64))
+    return np.asarray(np.abs(_required(evidence.kernels)).mean(axis=1, dtype=np.float64))
 
 
-def l2(evidence: Evidence) -> Scores:
+def l2(evidence: ChannelEvidence) -> ChannelScores:
     """Root mean square weight: s_j = sqrt(mean w_j^2)."""
-    return np.asarray(np.sqrt((_given(evidence.kernels) ** 2).mean(axis=1, dtype=np.float64)))
+    return np.asarray(np.sqrt((_required(evidence.kernels) ** 2).mean(axis=1, dtype=np.float64)))
 
 
-def fpgm(evidence: Evidence) -> Scores:
+def fpgm(evidence: ChannelEvidence) -> ChannelScores:
     """Sum of distances to all kernels of the layer (He et al., CVPR 2019).
 
-    A kernel near the geometric median is the one that the others can stand in for:
-    s_j = sum_k ||w_j - w_k||.
+    A kernel near the geometric median can be replaced by the others: s_j = sum_k ||w_j - w_k||.
     """
-    kernels = _given(evidence.kernels)
+    kernels = _required(evidence.kernels)
     products = np.zeros((len(kernels), len(kernels)))
     # In float64, or close kernels of large weights would be as far apart as rounding makes them.
     for start in range(0, kernels.shape[1], _BLOCK):
@@ -74,61 +76,63 @@ def fpgm(evidence: Evidence) -> Scores:
     return np.asarray(np.sqrt(distances).sum(axis=1))
 
 
-def random(evidence: Evidence) -> Scores:
-    """Numbers that say nothing, the same for the same weights: what others have to beat."""
-    kernels = _given(evidence.kernels)
+def random(evidence: ChannelEvidence) -> ChannelScores:
+    """Random scores, the same for the same weights: the baseline of all other criteria."""
+    kernels = _required(evidence.kernels)
     seed = zlib.crc32(np.ascontiguousarray(kernels).tobytes())
     return np.random.default_rng(seed).random(len(kernels))
 
 
-def bn_scale(evidence: Evidence) -> Scores:
+def bn_scale(evidence: ChannelEvidence) -> ChannelScores:
     """Scale of the batch normalization behind the layer (Liu et al., ICCV 2017): |gamma_j|."""
-    return np.abs(_given(evidence.scale)).astype(np.float64)
+    return np.abs(_required(evidence.scale)).astype(np.float64)
 
 
-def apoz(evidence: Evidence) -> Scores:
+def apoz(evidence: ChannelEvidence) -> ChannelScores:
     """Average percentage of zeros (Hu et al., 2016), turned round: the share that is not zero."""
-    return np.asarray((_given(evidence.maps) != 0).mean(axis=(0, 2, 3)))
+    return np.asarray((_required(evidence.feature_maps) != 0).mean(axis=(0, 2, 3)))
 
 
-def activation(evidence: Evidence) -> Scores:
-    """Mean magnitude of what a channel gives: s_j = mean |m_j|."""
-    return np.asarray(np.abs(_given(evidence.maps)).mean(axis=(0, 2, 3), dtype=np.float64))
+def activation(evidence: ChannelEvidence) -> ChannelScores:
+    """Mean absolute activation of a channel: s_j = mean |m_j|."""
+    return np.asarray(
+        np.abs(_required(evidence.feature_maps)).mean(axis=(0, 2, 3), dtype=np.float64)
+    )
 
 
-def taylor(evidence: Evidence) -> Scores:
-    """First-order estimate of what the loss gains or loses without a channel.
+def taylor(evidence: ChannelEvidence) -> ChannelScores:
+    """First-order estimate of the change of the loss without a channel.
 
     Molchanov et al., CVPR 2019: s_j = (sum_i g_ji w_ji)^2, on one batch.
     """
     products = np.einsum(
-        "jw,jw->j", _given(evidence.gradients), _given(evidence.kernels), dtype=np.float64
+        "jw,jw->j", _required(evidence.gradients), _required(evidence.kernels), dtype=np.float64
     )
     return np.asarray(products**2)
 
 
-def hessian(evidence: Evidence) -> Scores:
+def hessian(evidence: ChannelEvidence) -> ChannelScores:
     """Saliency of optimal brain damage (LeCun et al., 1990): s_j = sum_i h_ji w_ji^2 / 2.
 
     The diagonal of the Hessian is estimated by squared gradients of small batches (the empirical
     Fisher information), which near a minimum is proportional to it.
     """
-    terms = (_given(evidence.gradients) * _given(evidence.kernels)) ** 2
+    terms = (_required(evidence.gradients) * _required(evidence.kernels)) ** 2
     return np.asarray(terms.sum(axis=1, dtype=np.float64) / 2)
 
 
-def hrank(evidence: Evidence) -> Scores:
+def hrank(evidence: ChannelEvidence) -> ChannelScores:
     """Mean rank of the maps (Lin et al., CVPR 2020)."""
-    return np.asarray(np.linalg.matrix_rank(_given(evidence.maps)).mean(axis=0))
+    return np.asarray(np.linalg.matrix_rank(_required(evidence.feature_maps)).mean(axis=0))
 
 
-def chip(evidence: Evidence) -> Scores:
+def chip(evidence: ChannelEvidence) -> ChannelScores:
     """Channel independence (Sui et al., NeurIPS 2021).
 
     How much the nuclear norm of the matrix of flattened maps loses when a map is left out:
     s_j = ||A||_* - ||A with row j zero||_*, averaged over samples.
     """
-    maps = _given(evidence.maps)
+    maps = _required(evidence.feature_maps)
     samples, channels = maps.shape[:2]
     rows = maps.reshape(samples, channels, -1).astype(np.float64)
     lost = np.empty((samples, channels))
@@ -153,14 +157,14 @@ def _nuclear(squares: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(np.maximum(np.linalg.eigvalsh(squares), 0)).sum(axis=-1))
 
 
-def lfp(evidence: Evidence) -> Scores:
+def lfp(evidence: ChannelEvidence) -> ChannelScores:
     """Low frequency preference (Zhang et al., Remote Sensing 2023, 15, 3144).
 
-    S_j = 1 + log|FFT2(M_j)|; the rows of M are the flattened S_j;
-    s_j = ||M||_F - ||M with row j zero||_F. Values of a spectrum below zero count as zero: they
-    are darker than black, and their squares would make the dead map the brightest.
+    S_j = 1 + log|FFT2(M_j)|; the rows of M are the flattened S_j; s_j = ||M||_F - ||M with row j
+    zero||_F. Negative values of a spectrum count as zero: otherwise their squares would rank the
+    map of a dead channel highest.
     """
-    spectra = np.abs(np.fft.fft2(_given(evidence.maps).astype(np.float64)))
+    spectra = np.abs(np.fft.fft2(_required(evidence.feature_maps).astype(np.float64)))
     # Below 1 / e the logarithm is under -1.
     pictures = 1 + np.log(np.maximum(spectra, np.exp(-1)))
     squares = (pictures**2).sum(axis=(0, 2, 3))
@@ -168,50 +172,51 @@ def lfp(evidence: Evidence) -> Scores:
     return np.asarray(np.sqrt(whole) - np.sqrt(np.maximum(whole - squares, 0)))
 
 
-def _given(values: Floats | None) -> Floats:
+def _required(values: FloatArray | None) -> FloatArray:
     if values is None:
         raise ValueError("the criterion was called without the evidence it needs")
     return values
 
 
 class Criterion(NamedTuple):
-    """A criterion and what it looks at.
+    """A criterion and the evidence that it needs.
 
     Attributes:
-        score: From the evidence of a layer to the scores of its channels.
-        needs: kernels, scale, maps or gradients.
-        batch: Samples of each batch it is averaged over; 0 where it takes no data.
-        batches: How many such batches.
+        score: Maps the evidence of a layer to the scores of its channels.
+        requires: kernels, scale, feature_maps or gradients.
+        batch_size: Samples per batch that it is averaged over; 0 for criteria that use no data.
+        num_batches: Number of such batches.
     """
 
-    score: Callable[[Evidence], Scores]
-    needs: str
-    batch: int = 0
-    batches: int = 0
+    score: Callable[[ChannelEvidence], ChannelScores]
+    requires: str
+    batch_size: int = 0
+    num_batches: int = 0
 
 
-CRITERIA = {
-    "l1": Criterion(l1, "kernels"),
-    "l2": Criterion(l2, "kernels"),
-    "fpgm": Criterion(fpgm, "kernels"),
-    "random": Criterion(random, "kernels"),
-    "bn_scale": Criterion(bn_scale, "scale"),
-    "apoz": Criterion(apoz, "maps", batch=64, batches=5),
-    "activation": Criterion(activation, "maps", batch=64, batches=5),
-    "hrank": Criterion(hrank, "maps", batch=32, batches=5),
-    "chip": Criterion(chip, "maps", batch=8, batches=5),
-    "lfp": Criterion(lfp, "maps", batch=64, batches=5),
-    "taylor": Criterion(taylor, "gradients", batch=16, batches=20),
-    "hessian": Criterion(hessian, "gradients", batch=4, batches=60),
-}
+CRITERIA = Registry(
+    "criterion",
+    {
+        "l1": Criterion(l1, "kernels"),
+        "l2": Criterion(l2, "kernels"),
+        "fpgm": Criterion(fpgm, "kernels"),
+        "random": Criterion(random, "kernels"),
+        "bn_scale": Criterion(bn_scale, "scale"),
+        "apoz": Criterion(apoz, "maps", batch_size=64, num_batches=5),
+        "activation": Criterion(activation, "maps", batch_size=64, num_batches=5),
+        "hrank": Criterion(hrank, "maps", batch_size=32, num_batches=5),
+        "chip": Criterion(chip, "maps", batch_size=8, num_batches=5),
+        "lfp": Criterion(lfp, "maps", batch_size=64, num_batches=5),
+        "taylor": Criterion(taylor, "gradients", batch_size=16, num_batches=20),
+        "hessian": Criterion(hessian, "gradients", batch_size=4, num_batches=60),
+    },
+)
 
 
-def known(name: str) -> Criterion:
+def get_criterion(name: str) -> Criterion:
     """The criterion `name`.
 
     Raises:
         InputError: There is no such criterion; the nearest names are offered.
     """
-    if name not in CRITERIA:
-        raise unknown("criterion", name, CRITERIA)
-    return CRITERIA[name]
+    return CRITERIA.known(name)

@@ -1,4 +1,4 @@
-"""Curves: what is left of a network, and what it is worth, over how much is pruned."""
+"""Pruning curves: accuracy and cost of a network over the pruning target."""
 
 from __future__ import annotations
 
@@ -7,42 +7,44 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hsitf import records
+from hsitf.compat import formerly
 from hsitf.errors import InputError
-from hsitf.export.convert import trials
+from hsitf.export.convert import measure_files
 from hsitf.measure import processor
 from hsitf.progress import Progress
 from hsitf.prune.figure import draw_curve, draw_sparse
-from hsitf.prune.order import Order
-from hsitf.prune.record import Curve, Point, SparseCurve
+from hsitf.prune.record import CurvePoint, PruningCurve, SparseCurve
+from hsitf.prune.request import PruningRequest
 from hsitf.prune.run import prune
 from hsitf.prune.sparse_curve import sparse_curve
 from hsitf.prune.thresholds import Thresholds
-from hsitf.records import SceneChoice, Standing
+from hsitf.records import ModelStats, SceneChoice
 from hsitf.runs import Run
-from hsitf.tables import aligned
+from hsitf.tables import format_table
 
 RECORD = "curve.json"
-CURVE_ORDER = "order.json"
+CURVE_REQUEST = "order.json"
 FIGURES = ("curve.png", "curve.svg")
 
 
+@formerly(requests="orders")
 @dataclass(frozen=True)
-class CurveOrder:
+class CurveRequest:
     """What a curve's folder was begun for."""
 
     schema: int
     origin_sha256: str
-    orders: tuple[Order, ...]
+    requests: tuple[PruningRequest, ...]
 
 
-def curve(
+def prune_curve(
     origin: Run,
-    orders: Sequence[Order],
+    requests: Sequence[PruningRequest],
     name: str | None,
     progress: Progress,
     choice: SceneChoice | None = None,
     threads: int = 1,
-) -> tuple[Curve, Path]:
+) -> tuple[PruningCurve, Path]:
     """Prunes a network to several targets and writes their record and figures.
 
     Every point is a run of its own, finished runs are not repeated; latency is measured again
@@ -50,12 +52,12 @@ def curve(
 
     Args:
         origin: The trained network.
-        orders: What to remove; alike but for the target.
-        name: Of the curve's folder, beside the origin's; told from the order where None. The
-            runs are named after it.
-        progress: Told what happens.
-        choice: Where the scene is now, if not where the run found it.
-        threads: That latency is measured with.
+        requests: Pruning requests that differ in the target only.
+        name: Name of the curve's folder, beside the origin's; derived from the request where None.
+            The runs are named after it.
+        progress: Receives progress messages.
+        choice: Where the scene is now, if not at the path of the record.
+        threads: Number of threads of the latency measurement.
 
     Returns:
         The curve, and the folder that holds it.
@@ -63,60 +65,62 @@ def curve(
     Raises:
         HsitfError: As `prune`.
     """
-    first = orders[0]
-    place = origin.folder.parent / (
-        name or f"{origin.folder.name}-{first.label}-curve{len(orders)}"
+    first = requests[0]
+    curve_folder = origin.folder.parent / (
+        name or f"{origin.folder.name}-{first.label}-curve{len(requests)}"
     )
-    _own(place, origin, orders)
-    folders = [f"{name}-{order.asked.replace(' ', '')}" if name else None for order in orders]
+    _check_folder(curve_folder, origin, requests)
+    folders = [
+        f"{name}-{order.target_text.replace(' ', '')}" if name else None for order in requests
+    ]
     done = [
         prune(origin, order, folder, progress, choice, threads)
-        for order, folder in zip(orders, folders, strict=True)
+        for order, folder in zip(requests, folders, strict=True)
     ]
     networks = {"before": origin.network()} | {str(run.folder): run.network() for run in done}
-    measured = trials(networks, origin.data(choice), threads)
+    measured = measure_files(networks, origin.data(choice), threads)
 
-    def timed(standing: Standing, network: str) -> Standing:
+    def timed(standing: ModelStats, network: str) -> ModelStats:
         trial = measured[network]
         return replace(
             standing, ms_float32=trial["float32"].milliseconds, ms_int8=trial["int8"].milliseconds
         )
 
     points, before = [], None
-    for order, run in zip(orders, done, strict=True):
+    for request, run in zip(requests, done, strict=True):
         pruning, key = run.record.pruning, str(run.folder)
         if pruning is None:
             raise ValueError("a run made by prune has no pruning in its record")
         before = timed(pruning.before, "before")
         points.append(
-            Point(order.target, key, timed(pruning.thinned, key), timed(pruning.after, key))
+            CurvePoint(request.target, key, timed(pruning.thinned, key), timed(pruning.after, key))
         )
     if before is None:
         raise ValueError("a curve has points")
     record = origin.record
-    found = Curve(
+    found = PruningCurve(
         records.SCHEMA,
         record.plan.network,
         record.scene.name,
         record.scene.synthetic,
         str(origin.folder),
         record.sha256,
-        first.chosen_by,
+        first.criterion_name,
         first.measure,
         first.recipe.epochs,
         before,
         tuple(points),
         processor(),
     )
-    records.write(found, place / RECORD)
+    records.write(found, curve_folder / RECORD)
     for figure in FIGURES:
-        draw_curve(found, place / figure)
-    return found, place
+        draw_curve(found, curve_folder / figure)
+    return found, curve_folder
 
 
-def sparse(
+def prune_sparse_curve(
     origin: Run,
-    orders: Sequence[Order],
+    requests: Sequence[PruningRequest],
     name: str | None,
     progress: Progress,
     choice: SceneChoice | None = None,
@@ -125,10 +129,10 @@ def sparse(
 
     Args:
         origin: The trained network.
-        orders: What to remove, with alpha as measure.
-        name: Of the curve's folder, beside the origin's; told from the origin's where None.
-        progress: Told what happens.
-        choice: Where the scene is now, if not where the run found it.
+        requests: Pruning requests with alpha as the measure.
+        name: Name of the curve's folder, beside the origin's; derived from the origin's where None.
+        progress: Receives progress messages.
+        choice: Where the scene is now, if not at the path of the record.
 
     Returns:
         The curve, and the folder that holds its record and figures.
@@ -136,64 +140,64 @@ def sparse(
     Raises:
         HsitfError: As `sparse_curve`.
     """
-    place = origin.folder.parent / (name or f"{origin.folder.name}-magnitude-alpha-curve")
-    first = orders[0]
+    folder = origin.folder.parent / (name or f"{origin.folder.name}-magnitude-alpha-curve")
+    first = requests[0]
     if first.schedule != "one-shot" or first.max_drop is not None:
         raise InputError(
-            "a curve of alphas prunes at once, whatever it costs",
-            received="--cuts or --max-drop",
+            "a curve over alpha uses one-shot pruning without a bound",
+            received="--schedule or --max-drop",
             remedy="leave them out",
         )
-    _own(place, origin, orders)
-    steps = [Thresholds(order.target) for order in orders]
+    _check_folder(folder, origin, requests)
+    steps = [Thresholds(request.target) for request in requests]
     found = sparse_curve(
-        origin, origin.data(choice), orders[0].recipe, place / RECORD, progress, steps
+        origin, origin.data(choice), requests[0].recipe, folder / RECORD, progress, steps
     )
     for figure in FIGURES:
-        draw_sparse(found, place / figure)
-    return found, place
+        draw_sparse(found, folder / figure)
+    return found, folder
 
 
-def _own(place: Path, origin: Run, orders: Sequence[Order]) -> None:
+def _check_folder(folder: Path, origin: Run, requests: Sequence[PruningRequest]) -> None:
     """Refuses a folder that holds something else than this curve."""
-    kept = place / CURVE_ORDER
-    asked = CurveOrder(records.SCHEMA, origin.record.sha256, tuple(orders))
-    if kept.is_file() and records.read(CurveOrder, kept) == asked:
+    kept = folder / CURVE_REQUEST
+    asked = CurveRequest(records.SCHEMA, origin.record.sha256, tuple(requests))
+    if kept.is_file() and records.read(CurveRequest, kept) == asked:
         return
-    if place.exists():
+    if folder.exists():
         raise InputError(
-            f"{place} belongs to another run or curve",
+            f"{folder} belongs to another run or curve",
             received="other contents",
             remedy="give this curve another name with --run, or remove that folder",
         )
     records.write(asked, kept)
 
 
-def table(found: Curve) -> str:
+def format_curve(curve: PruningCurve) -> str:
     """One line a target, the original first."""
     head = (
-        found.measure,
+        curve.measure,
         "parameters",
         "MACs",
         "float32",
         "int8",
         "float32 ms",
         "int8 ms",
-        "OA cut",
+        "OA pruned",
         "OA",
         "change",
     )
-    rows = [_row("before", found.before, found.before, found.before)]
-    rows += [_row(f"{p.target:g}", p.thinned, p.after, found.before) for p in found.points]
-    synthetic = ", a synthetic scene" if found.synthetic else ""
+    rows = [_row("before", curve.before, curve.before, curve.before)]
+    rows += [_row(f"{p.target:g}", p.thinned, p.after, curve.before) for p in curve.points]
+    synthetic = ", a synthetic scene" if curve.synthetic else ""
     title = (
-        f"{found.network} on {found.scene}{synthetic}: pruned by {found.criterion}, "
-        f"{found.epochs} epochs of fine-tuning"
+        f"{curve.network} on {curve.scene}{synthetic}: pruned by {curve.criterion}, "
+        f"{curve.epochs} epochs of fine-tuning"
     )
-    return "\n".join([title, aligned(head, rows), f"Latency of one patch: {found.processor}."])
+    return "\n".join([title, format_table(head, rows), f"Latency of one patch: {curve.processor}."])
 
 
-def _row(name: str, cut: Standing, after: Standing, before: Standing) -> tuple[str, ...]:
+def _row(name: str, thinned: ModelStats, after: ModelStats, before: ModelStats) -> tuple[str, ...]:
     return (
         name,
         f"{after.parameters:,}",
@@ -202,7 +206,7 @@ def _row(name: str, cut: Standing, after: Standing, before: Standing) -> tuple[s
         f"{after.bytes_int8:,}",
         f"{after.ms_float32:.3f}",
         f"{after.ms_int8:.3f}",
-        f"{cut.oa:.2%}",
+        f"{thinned.oa:.2%}",
         f"{after.oa:.2%}",
         f"{100 * (after.oa - before.oa):+.2f}",
     )

@@ -1,4 +1,4 @@
-"""Gathering what criteria look at: kernels, maps and gradients of a network's layers."""
+"""Collection of what criteria need: kernels, feature maps and gradients of a network's layers."""
 
 from __future__ import annotations
 
@@ -11,31 +11,13 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from hsitf.arrays import FloatArray
 from hsitf.errors import InputError
-from hsitf.graph import Call, alone, functional, input_names, operations, walk
-from hsitf.prune.criteria import Criterion, Evidence, Floats
+from hsitf.graph import Call, functional, input_names, operations, unwrap_single, walk
+from hsitf.operators import KernelAxes, find, follows
+from hsitf.prune.criteria import ChannelEvidence, Criterion
 from hsitf.prune.rules import rule
 from hsitf.prune.tracing import Trace
-
-# What stands between a layer and those that read its maps.
-_FOLLOWERS = (
-    layers.BatchNormalization,
-    layers.Activation,
-    layers.ReLU,
-    layers.LeakyReLU,
-    layers.ELU,
-    layers.PReLU,
-    layers.Dropout,
-)
-_POOLING = (
-    layers.MaxPooling1D,
-    layers.MaxPooling2D,
-    layers.MaxPooling3D,
-    layers.AveragePooling1D,
-    layers.AveragePooling2D,
-    layers.AveragePooling3D,
-)
-_FOLLOWING_OPERATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Gelu", "Silu", "Sigmoid", "Tanh")
 
 Array = NDArray[np.generic]
 
@@ -45,32 +27,32 @@ class Samples(NamedTuple):
 
     Attributes:
         inputs: One array for each input of the network, (n, ...) float32.
-        classes: (n,) integers; read by criteria that look at gradients.
+        classes: (n,) integer classes; used by criteria that need gradients.
     """
 
     inputs: tuple[Array, ...]
     classes: Array
 
 
-def gather(
+def gather_evidence(
     model: keras.Model, trace: Trace, criterion: Criterion, samples: Samples | None, seed: int = 0
-) -> Iterator[dict[str, Evidence]]:
+) -> Iterator[dict[str, ChannelEvidence]]:
     """The evidence that a criterion asks for, by layer and batch after batch.
 
     Args:
         model: A functional model; its weights are left as they are.
-        trace: Of the model.
-        criterion: Says what it needs.
-        samples: To draw random batches from.
-        seed: Of the drawing.
+        trace: Trace of the model.
+        criterion: The criterion that needs the evidence.
+        samples: Data from which random batches are drawn.
+        seed: Seed of the random batches.
 
     Raises:
-        InputError: The criterion needs data and there is none, or not its kind of layers.
+        InputError: The criterion needs data and there are none, or no layer of the kind it needs.
     """
     kernels = _rows(trace, lambda layer: layer.get_weights())
-    if criterion.needs == "kernels":
-        yield {name: Evidence(kernel) for name, kernel in kernels.items()}
-    elif criterion.needs == "scale":
+    if criterion.requires == "kernels":
+        yield {name: ChannelEvidence(kernel) for name, kernel in kernels.items()}
+    elif criterion.requires == "scale":
         scales = _scales(model, trace)
         if not scales:
             raise InputError(
@@ -78,60 +60,64 @@ def gather(
                 received=f"{model.name}, which has none",
                 remedy="choose another criterion, such as l2",
             )
-        yield {name: Evidence(scale=scale) for name, scale in scales.items()}
+        yield {name: ChannelEvidence(scale=scale) for name, scale in scales.items()}
     elif samples is None:
         raise InputError(
             "this criterion looks at data",
             received="no calibration patches",
             remedy="give patches with their classes, or choose a criterion of the weights alone",
         )
-    elif criterion.needs == "maps":
-        seeing = _Seeing(model, trace)
+    elif criterion.requires == "maps":
+        seeing = _FeatureExtractor(model, trace)
         for batch in _batches(criterion, samples, seed):
             maps = seeing(batch)
-            yield {name: Evidence(maps=found) for name, found in maps.items()}
+            yield {name: ChannelEvidence(feature_maps=found) for name, found in maps.items()}
     else:
-        recorder, free = _Recorder(), _freed(model)
-        twins = dict(zip(map(id, operations(model)), operations(free), strict=True))
-        watched = _watched(free, recorder)
+        recorder, trainable = _GradientRecorder(), _trainable_copy(model)
+        twins = dict(zip(map(id, operations(model)), operations(trainable), strict=True))
+        watched = _recording_model(trainable, recorder)
         for batch in _batches(criterion, samples, seed):
-            watched.train_on_batch(alone(list(batch.inputs)), batch.classes)
+            watched.train_on_batch(unwrap_single(list(batch.inputs)), batch.classes)
             found = _rows(trace, lambda layer: recorder.gradients_of(twins[id(layer)]))
-            yield {name: Evidence(kernels[name], found[name]) for name in found}
+            yield {name: ChannelEvidence(kernels[name], found[name]) for name in found}
 
 
-def _rows(trace: Trace, weights: Callable[[Any], list[Floats]]) -> dict[str, Floats]:
-    """By layer that makes channels, (channels, weights)."""
-    found: dict[str, Floats] = {}
-    for seen in trace.seen:
-        if seen.name in trace.ledger.makers and seen.name not in found:
-            layer = seen.call.operation
-            found[seen.name] = rule(layer).rows(layer, weights(layer))
-    for name in set(trace.ledger.makers) - set(found):
+def _rows(trace: Trace, weights: Callable[[Any], list[FloatArray]]) -> dict[str, FloatArray]:
+    """For each layer that produces channels, its weights as (channels, weights)."""
+    found: dict[str, FloatArray] = {}
+    for traced_call in trace.calls:
+        if traced_call.name in trace.graph.producers and traced_call.name not in found:
+            layer = traced_call.call.operation
+            found[traced_call.name] = rule(layer).channel_rows(layer, weights(layer))
+    for name in set(trace.graph.producers) - set(found):
         columns = _columns(trace, name, weights)
         if columns is not None:
             found[name] = columns
     return found
 
 
-def _columns(trace: Trace, name: str, weights: Callable[[Any], list[Floats]]) -> Floats | None:
+def _columns(
+    trace: Trace, name: str, weights: Callable[[Any], list[FloatArray]]
+) -> FloatArray | None:
     """(bands, weights): of an input, the weights of the layers that read its bands."""
-    made = trace.ledger.makers[name]
+    made = trace.graph.producers[name]
     found = []
-    for seen in trace.seen:
-        readers = (layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D)
-        if isinstance(seen.call.operation, readers) and np.array_equal(
-            seen.inputs[0][(0,) * (seen.inputs[0].ndim - 1)], made
+    for traced_call in trace.calls:
+        row = find(traced_call.call.operation)
+        if (
+            row is not None
+            and row.kernels == (KernelAxes("kernel"),)
+            and np.array_equal(traced_call.inputs[0][(0,) * (traced_call.inputs[0].ndim - 1)], made)
         ):
-            kernel = weights(seen.call.operation)[0]
+            kernel = weights(traced_call.call.operation)[0]
             found.append(np.moveaxis(kernel, -2, 0).reshape(len(made), -1))
     return np.concatenate(found, axis=1) if found else None
 
 
 def _batches(criterion: Criterion, samples: Samples, seed: int) -> Iterator[Samples]:
     generator = np.random.default_rng(seed)
-    size = min(criterion.batch, len(samples.classes))
-    for _ in range(criterion.batches):
+    size = min(criterion.batch_size, len(samples.classes))
+    for _ in range(criterion.num_batches):
         chosen = generator.choice(len(samples.classes), size, replace=False)
         yield Samples(tuple(values[chosen] for values in samples.inputs), samples.classes[chosen])
 
@@ -139,27 +125,29 @@ def _batches(criterion: Criterion, samples: Samples, seed: int) -> Iterator[Samp
 # --- maps ----------------------------------------------------------------------------------
 
 
-class _Seeing:
+class _FeatureExtractor:
     """The network with the maps of all its layers as outputs."""
 
     def __init__(self, model: keras.Model, trace: Trace) -> None:
         inputs = [keras.Input(tensor.shape[1:]) for tensor in model.inputs]
         maps = _map_tensors(model, trace, inputs)
-        self._channels = {name: len(trace.ledger.makers[name]) for name in maps}
-        self._network = keras.Model(alone(inputs), [t for found in maps.values() for t in found])
+        self._channels = {name: len(trace.graph.producers[name]) for name in maps}
+        self._network = keras.Model(
+            unwrap_single(inputs), [t for found in maps.values() for t in found]
+        )
         self._owners = [name for name, found in maps.items() for _ in found]
 
-    def __call__(self, batch: Samples) -> dict[str, Floats]:
-        values = self._network(alone(list(batch.inputs)), training=False)
-        found: dict[str, list[Floats]] = {}
+    def __call__(self, batch: Samples) -> dict[str, FloatArray]:
+        values = self._network(unwrap_single(list(batch.inputs)), training=False)
+        found: dict[str, list[FloatArray]] = {}
         for name, value in zip(self._owners, values, strict=True):
-            seen = _pictures(keras.ops.convert_to_numpy(value), self._channels[name])
-            found.setdefault(name, []).append(seen)
-        # A layer used at several places has as many maps; one place stands behind the other.
+            feature_map = _as_feature_maps(keras.ops.convert_to_numpy(value), self._channels[name])
+            found.setdefault(name, []).append(feature_map)
+        # A layer that is called several times has as many maps, which are concatenated.
         return {name: maps[0] if len(maps) == 1 else _stacked(maps) for name, maps in found.items()}
 
 
-def _stacked(maps: Sequence[Floats]) -> Floats:
+def _stacked(maps: Sequence[FloatArray]) -> FloatArray:
     flat = [m.reshape(*m.shape[:2], 1, -1) for m in maps]
     return np.concatenate(flat, axis=3)
 
@@ -179,13 +167,13 @@ def _map_tensors(
     owner: dict[int, tuple[str, int]] = {}
 
     def visit(call: Call, values: list[Any]) -> list[Any]:
-        leaving = call.repeated(call.operation, values)
+        leaving = call.call_with(call.operation, values)
         several = leaving if isinstance(leaving, list | tuple) else [leaving]
-        name = trace.ledger.names[id(call.operation)]
-        if name in trace.ledger.makers:
+        name = trace.graph.names[id(call.operation)]
+        if name in trace.graph.producers:
             found.setdefault(name, []).append(several[0])
             owner[id(several[0])] = (name, len(found[name]) - 1)
-        elif _follows(call.operation) and id(values[0]) in owner:
+        elif follows(call.operation) and id(values[0]) in owner:
             entered = call.node.arguments.keras_tensors[0]
             if readers[id(entered)] == 1:
                 source, at = owner[id(values[0])]
@@ -199,15 +187,15 @@ def _map_tensors(
     return found
 
 
-def _follows(operation: Any) -> bool:
-    return isinstance(operation, _FOLLOWERS) or (
-        not isinstance(operation, keras.Layer) and type(operation).__name__ in _FOLLOWING_OPERATIONS
-    )
+def _pools(operation: Any) -> bool:
+    """Whether an operation pools maps to smaller ones."""
+    row = find(operation)
+    return row is not None and row.pooling is not None and not row.pooling.is_global
 
 
-def _pictures(values: Floats, channels: int) -> Floats:
-    """`(samples, ..., channels)` as (samples, channels, rows, cols); see `Evidence.maps`."""
-    # Both directions of a bidirectional layer stand side by side in its last axis.
+def _as_feature_maps(values: FloatArray, channels: int) -> FloatArray:
+    """`(samples, ..., channels)` as (samples, channels, rows, cols); see `ChannelEvidence`."""
+    # Both directions of a bidirectional layer are concatenated in its last axis.
     times = values.shape[-1] // channels
     values = values.reshape(*values.shape[:-1], times, channels)
     values = np.moveaxis(values[..., 0, :] if times == 1 else values, -1, 1)
@@ -221,37 +209,39 @@ def _pictures(values: Floats, channels: int) -> Floats:
 # --- batch normalization -------------------------------------------------------------------
 
 
-def _scales(model: keras.Model, trace: Trace) -> dict[str, Floats]:
+def _scales(model: keras.Model, trace: Trace) -> dict[str, FloatArray]:
     """By layer, the scale of the batch normalization that first follows it.
 
-    Activations and pooling may stand between the two.
+    Activations and pooling may come between the two.
     """
-    found: dict[str, Floats] = {}
+    found: dict[str, FloatArray] = {}
 
     def visit(call: Call, owners: list[str]) -> list[str]:
         layer, owner = call.operation, owners[0]
-        name = trace.ledger.names[id(layer)]
-        if name in trace.ledger.makers:
+        name = trace.graph.names[id(layer)]
+        if name in trace.graph.producers:
             owner = name
         elif isinstance(layer, layers.BatchNormalization):
             if owner and layer.scale:
                 found.setdefault(owner, keras.ops.convert_to_numpy(layer.gamma))
             owner = ""
-        elif not (_follows(layer) or isinstance(layer, _POOLING)):
+        elif not (follows(layer) or _pools(layer)):
             owner = ""
         return [owner] * len(call.node.outputs)
 
     walk(model, [""] * len(model.inputs), visit)
     return {
-        name: scale for name, scale in found.items() if len(scale) == len(trace.ledger.makers[name])
+        name: scale
+        for name, scale in found.items()
+        if len(scale) == len(trace.graph.producers[name])
     }
 
 
 # --- gradients -----------------------------------------------------------------------------
 
 
-class _Recorder(keras.optimizers.Optimizer):  # type: ignore[misc]
-    """Keeps the gradients of the last step and changes nothing, on every backend."""
+class _GradientRecorder(keras.optimizers.Optimizer):  # type: ignore[misc]
+    """An optimizer that only stores the gradients of the last step, on every backend."""
 
     def __init__(self) -> None:
         super().__init__(learning_rate=0.0, name="recorder")
@@ -270,8 +260,8 @@ class _Recorder(keras.optimizers.Optimizer):  # type: ignore[misc]
         """Keeps a gradient."""
         self.assign(self._kept[self._get_variable_index(variable)], gradient)
 
-    def gradients_of(self, layer: Any) -> list[Floats]:
-        """Gradients of the last step as a layer has its weights, zeros for those not trained."""
+    def gradients_of(self, layer: Any) -> list[FloatArray]:
+        """Gradients of the last step for the weights of a layer, zeros for those not trained."""
         kept = {id(v): found for v, found in zip(self._watched, self._kept, strict=True)}
         return [
             keras.ops.convert_to_numpy(kept[id(weight)])
@@ -281,11 +271,11 @@ class _Recorder(keras.optimizers.Optimizer):  # type: ignore[misc]
         ]
 
 
-def _freed(model: keras.Model) -> keras.Model:
+def _trainable_copy(model: keras.Model) -> keras.Model:
     """A copy whose weights are all trained, by the loss of the data alone.
 
-    Penalties would be part of the gradient, constraints would be enforced by every step, and
-    what is frozen would seem to matter nothing.
+    Regularization would be part of the gradient, every step would enforce constraints, and frozen
+    weights would seem to have no influence.
     """
     copy = keras.models.clone_model(functional(model))
     copy.set_weights(model.get_weights())
@@ -297,7 +287,7 @@ def _freed(model: keras.Model) -> keras.Model:
     return copy
 
 
-class _Inferring(keras.Model):  # type: ignore[misc]
+class _InferenceMode(keras.Model):  # type: ignore[misc]
     """A network that is in inference even while it is trained."""
 
     def __init__(self, network: keras.Model) -> None:
@@ -309,9 +299,9 @@ class _Inferring(keras.Model):  # type: ignore[misc]
         return self.network(inputs, training=False)
 
 
-def _watched(model: keras.Model, recorder: _Recorder) -> keras.Model:
-    """The network as it is in inference, whose training steps only record gradients."""
-    watched = _Inferring(model)
+def _recording_model(model: keras.Model, recorder: _GradientRecorder) -> keras.Model:
+    """The network in inference mode, whose training steps only record gradients."""
+    watched = _InferenceMode(model)
     if len(model.outputs) != 1:
         raise InputError(
             "criteria of gradients need a network with one output",

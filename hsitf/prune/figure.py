@@ -5,29 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, dress, page, save
+from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, new_figure, save, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from hsitf.prune.record import Curve, SparseCurve, SparsePoint
+    from hsitf.prune.record import PruningCurve, SparseCurve, SparsePoint
 
 # Share of zeros between two alphas that are written, lest they run into each other.
-APART = 0.06
+LABEL_GAP = 0.06
 
 
 def draw_sparse(curve: SparseCurve, path: Path) -> None:
     """Draws accuracy and size over the share of zeros.
 
     Args:
-        curve: With one point or more.
-        path: .png, .svg or .pdf, by its suffix.
+        curve: A curve with one point or more.
+        path: Path with the suffix .png, .svg or .pdf.
 
     Raises:
         InputError: The suffix is another one.
         OutputError: The file cannot be written.
     """
-    figure = page()
+    figure = new_figure()
     synthetic = ", a synthetic scene" if curve.synthetic else ""
     figure.suptitle(
         f"{curve.network} on {curve.scene}{synthetic}: fine-grained pruning\n"
@@ -37,22 +37,22 @@ def draw_sparse(curve: SparseCurve, path: Path) -> None:
     _draw_accuracy(accuracy, curve)
     _draw_size(size, curve)
     for axes in (accuracy, size):
-        _dress(axes, curve)
+        _style(axes, curve)
     save(figure, path)
 
 
-def draw_curve(curve: Curve, path: Path) -> None:
-    """Draws accuracy and cost of networks that lost channels, over what was asked for.
+def draw_curve(curve: PruningCurve, path: Path) -> None:
+    """Draws accuracy and cost of structurally pruned networks over the pruning target.
 
     Args:
-        curve: With two points or more.
-        path: .png, .svg or .pdf, by its suffix.
+        curve: A curve with two points or more.
+        path: Path with the suffix .png, .svg or .pdf.
 
     Raises:
         InputError: The suffix is another one.
         OutputError: The file cannot be written.
     """
-    figure = page()
+    figure = new_figure()
     synthetic = ", a synthetic scene" if curve.synthetic else ""
     figure.suptitle(
         f"{curve.network} on {curve.scene}{synthetic}: channels chosen by {curve.criterion}"
@@ -85,13 +85,13 @@ def draw_curve(curve: Curve, path: Path) -> None:
     }
     for label, (name, color, marker) in costs.items():
         whole = getattr(curve.before, name)
-        left = [100 * getattr(point.after, name) / whole for point in curve.points]
-        cost.plot(targets, left, color=color, marker=marker, markersize=5, label=label)
+        remaining = [100 * getattr(point.after, name) / whole for point in curve.points]
+        cost.plot(targets, remaining, color=color, marker=marker, markersize=5, label=label)
     cost.set_ylabel("left of the trained network's (%)")
     cost.set_ylim(bottom=0)
     for axes in (accuracy, cost):
         axes.set_xlabel(f"{curve.measure} asked for")
-        dress(axes)
+        style_axes(axes)
         axes.legend(frameon=False, fontsize="small")
     save(figure, path)
 
@@ -130,23 +130,25 @@ def _line(
     axes: Axes, curve: SparseCurve, values: list[float], label: str, color: str, marker: str
 ) -> None:
     """A line from the trained network through all points."""
-    places = [100 * size.zeros for size in (curve.dense, *(p.sparse for p in curve.points))]
+    sparsities = [
+        100 * size.zero_share for size in (curve.dense, *(p.sparse for p in curve.points))
+    ]
     # Squares are larger, so that they show behind circles.
     size = 6 if marker == "s" else 4
-    axes.plot(places, values, color=color, marker=marker, markersize=size, label=label)
+    axes.plot(sparsities, values, color=color, marker=marker, markersize=size, label=label)
 
 
-def _dress(axes: Axes, curve: SparseCurve) -> None:
-    axes.set_xlabel("zeros among the weights (%)")
-    dress(axes)
+def _style(axes: Axes, curve: SparseCurve) -> None:
+    axes.set_xlabel("sparsity of the weights (%)")
+    style_axes(axes)
     axes.legend(frameon=False, fontsize="small", loc="lower left")
     marks: list[SparsePoint] = []
-    for point in sorted(curve.points, key=lambda point: -point.sparse.zeros):
-        if not marks or marks[-1].sparse.zeros - point.sparse.zeros >= APART:
+    for point in sorted(curve.points, key=lambda point: -point.sparse.zero_share):
+        if not marks or marks[-1].sparse.zero_share - point.sparse.zero_share >= LABEL_GAP:
             marks.append(point)
     above: Any = axes.secondary_xaxis("top")
     above.set_xticks(
-        [100 * point.sparse.zeros for point in marks],
+        [100 * point.sparse.zero_share for point in marks],
         [f"{point.thresholds.alpha:g}" for point in marks],
     )
     above.set_xlabel("alpha (standard deviations)")

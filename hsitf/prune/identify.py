@@ -1,8 +1,8 @@
 """Finding channels that hardly ever fire, by the average percentage of zeros (APoZ).
 
-Hu, Peng, Tai, Tang, Network trimming: a data-driven neuron pruning approach towards efficient
-deep architectures, arXiv:1607.03250, 2016. The criterion `apoz` ranks the channels of a whole
-network by the same measure; this module measures one layer, exactly and on all data given.
+Hu, Peng, Tai, Tang, Network trimming: a data-driven neuron pruning approach towards efficient deep
+architectures, arXiv:1607.03250, 2016. The criterion `apoz` ranks the channels of a whole network by
+the same measure; this module measures one layer, exactly and on all given data.
 """
 
 from __future__ import annotations
@@ -20,14 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hsitf.errors import InputError, unknown
 from hsitf.graph import Call, walk
-from hsitf.prune.surgeon import found, functional, layers_by_name
+from hsitf.operators import find, follows
+from hsitf.prune.surgeon import functional, layers_by_name, resolve_layer
 
 METHODS = ("std", "absolute", "both")
-
-_ACTIVATIONS = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU)
-_OPERATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Gelu", "Silu", "Sigmoid", "Tanh")
-# What may stand between a layer and its activation.
-_BETWEEN = (layers.BatchNormalization, layers.Dropout)
 
 
 def get_apoz(
@@ -41,29 +37,29 @@ def get_apoz(
 
         APoZ_c = (number of zeros in channel c) / (samples * positions)
 
-    It is counted behind the layer's own activation; where that is linear, behind the activation
-    that follows, with at most batch normalization and dropout between, if nothing else reads
-    what lies before it; else at the layer's output. A layer used at several places is counted
-    over all of them.
+    Zeros are counted after the layer's own activation; where that is linear, after the activation
+    that follows, with at most batch normalization and dropout in between, if nothing else reads the
+    tensors before it; else at the layer's output. For a layer that is called several times, the
+    mean is over all calls.
 
     Args:
         model: A functional or sequential model.
-        layer: One of its layers, or the name of one; channels last.
-        x: (samples, ...), one array for each input.
-        batch_size: Samples that pass the network at once.
+        layer: A layer of the model, or its name; channels last.
+        x: (samples, ...) float arrays, one for each input.
+        batch_size: Samples per batch.
 
     Returns:
         (channels,) from 0 to 1. A bidirectional layer has as many channels as each direction.
 
     Raises:
         InputError: There is no such layer, it has several outputs or its channels first, or the
-            arrays are not what the network takes.
+            arrays do not fit the inputs of the network.
     """
     network = functional(model)
     known = layers_by_name(network)
-    name = found(known, layer)
+    name = resolve_layer(known, layer)
     _check(name, known[name])
-    watched = _watched(network, known[name])
+    watched = _counted_calls(network, known[name])
     zeros: Any = 0
     total = 0
     for batch in _batches(network, x, batch_size):
@@ -79,15 +75,15 @@ def high_apoz(
     """The channels whose average percentage of zeros reaches a limit.
 
     Args:
-        apoz: (channels,) shares, as `get_apoz` returns them.
-        method: The limit. std: mean + cutoff_std * standard deviation over the channels, which
-            none reaches where all are alike; absolute: cutoff_absolute; both: the lower of the
+        apoz: (channels,) shares, as returned by `get_apoz`.
+        method: The limit. std: mean + cutoff_std * standard deviation over the channels, which no
+            channel reaches where all are equal; absolute: cutoff_absolute; both: the lower of the
             two.
-        cutoff_std: In standard deviations.
+        cutoff_std: Number of standard deviations.
         cutoff_absolute: A share.
 
     Returns:
-        Places of the channels, in order.
+        Indices of the channels, in order.
 
     Raises:
         InputError: Unknown method.
@@ -114,8 +110,8 @@ def _check(name: str, layer: Any) -> None:
 # --- where to look -------------------------------------------------------------------------
 
 
-def _watched(model: keras.Model, layer: Any) -> set[int]:
-    """The numbers of the calls at whose output zeros are counted, in the order of the pass."""
+def _counted_calls(model: keras.Model, layer: Any) -> set[int]:
+    """The indices of the calls at whose output zeros are counted, in forward order."""
     calls: list[Call] = []
     readers: dict[int, list[int]] = defaultdict(list)
 
@@ -129,12 +125,14 @@ def _watched(model: keras.Model, layer: Any) -> set[int]:
     for value in walk(model, [-1] * len(model.inputs), visit):
         readers[value].append(-1)
     return {
-        _activated(calls, readers, at) for at, call in enumerate(calls) if call.operation is layer
+        _activation_call(calls, readers, at)
+        for at, call in enumerate(calls)
+        if call.operation is layer
     }
 
 
-def _activated(calls: Sequence[Call], readers: dict[int, list[int]], start: int) -> int:
-    """The call whose output is the activation of the call `start`, itself where there is none."""
+def _activation_call(calls: Sequence[Call], readers: dict[int, list[int]], start: int) -> int:
+    """The call whose output is the activation of the call `start`; `start` itself without one."""
     if len(calls[start].shapes) != 1:
         raise InputError(
             f"layer {calls[start].operation.name!r} has several outputs",
@@ -144,23 +142,21 @@ def _activated(calls: Sequence[Call], readers: dict[int, list[int]], start: int)
     at = start
     while not _activates(calls[at].operation):
         behind = readers[at]
-        if len(behind) != 1 or behind[0] < 0 or not _may_follow(calls[behind[0]].operation):
+        if len(behind) != 1 or behind[0] < 0 or not follows(calls[behind[0]].operation):
             return start
         at = behind[0]
     return at
 
 
 def _activates(operation: Any) -> bool:
-    if not isinstance(operation, keras.Layer):
-        return type(operation).__name__ in _OPERATIONS
+    """Whether an operation is an activation, or a layer with one of its own."""
     own = getattr(operation, "activation", keras.activations.linear)
-    return isinstance(operation, _ACTIVATIONS[1:]) or own is not keras.activations.linear
-
-
-def _may_follow(operation: Any) -> bool:
-    if not isinstance(operation, keras.Layer):
-        return _activates(operation)
-    return isinstance(operation, (*_BETWEEN, *_ACTIVATIONS))
+    if own is not keras.activations.linear:
+        return True
+    row = find(operation)
+    # Activation("linear") has an activation, which is the identity.
+    is_activation = row is not None and row.activation and follows(operation)
+    return is_activation and not hasattr(operation, "activation")
 
 
 # --- looking -------------------------------------------------------------------------------
@@ -198,21 +194,21 @@ def _fits(values: NDArray[Any], expected: tuple[int | None, ...]) -> bool:
 def _maps(model: keras.Model, watched: set[int], batch: list[Any]) -> list[NDArray[Any]]:
     """What leaves the watched calls, `(samples, ..., channels)`."""
     numbers = count()
-    seen = []
+    outputs = []
 
     def visit(call: Call, values: list[Any]) -> list[Any]:
-        leaving = call.repeated(call.operation, values)
+        leaving = call.call_with(call.operation, values)
         several = list(leaving) if isinstance(leaving, list | tuple) else [leaving]
         if next(numbers) in watched:
-            seen.append(ops.convert_to_numpy(several[0]))
+            outputs.append(ops.convert_to_numpy(several[0]))
         return several
 
     walk(model, batch, visit)
-    return seen
+    return outputs
 
 
 def _by_channel(layer: Any, shares: NDArray[np.float64]) -> NDArray[np.float64]:
     if isinstance(layer, layers.Bidirectional) and layer.merge_mode == "concat":
-        # Both directions stand side by side; they lose the same units.
+        # Both directions are concatenated; they lose the same units.
         return np.asarray(shares.reshape(2, -1).mean(axis=0))
     return shares

@@ -1,4 +1,4 @@
-"""Plans: which channels stay."""
+"""Pruning plans: which channels are kept."""
 
 from __future__ import annotations
 
@@ -12,44 +12,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import records
+from hsitf.compat import formerly
 from hsitf.errors import InputError, unknown
 from hsitf.prune.ranking import Ranking, Samples, rank
-from hsitf.prune.tracing import Group, Trace, grouped
+from hsitf.prune.tracing import DependencyGroup, Trace, groups_of
 
-Free = Sequence[tuple[Group, NDArray[np.float64]]]
-Sizes = Mapping[tuple[str, ...], int]
+PrunableGroups = Sequence[tuple[DependencyGroup, NDArray[np.float64]]]
+GroupSizes = Mapping[tuple[str, ...], int]
 
 # Digits to which a width is computed before it is rounded down: 0.7 * 10 is 6.999... in binary.
 _DIGITS = 9
 
 
+@formerly(prune_io="free")
 @dataclass(frozen=True)
-class Plan:
-    """Which channels of a network stay.
+class PruningPlan:
+    """Which channels of a network are kept.
 
     Attributes:
-        widths: Channels that each layer of the network makes, to know it by.
-        kept: By layer, the places of the channels that stay; layers that lose none are left out.
+        widths: Number of channels that each layer of the network produces; identifies the network.
+        kept: Indices of the kept channels of each layer; layers that lose none are left out.
         approximate: Reasons why the thinned network is not exactly the masked one; empty where
             it is.
-        free: Inputs and output layers that may lose channels too.
-        criterion: What chose them; empty where they were named.
+        prune_io: Inputs and output layers that may lose channels too.
+        criterion: Importance criterion that selected the channels; empty where they were named.
     """
 
     widths: dict[str, int]
     kept: dict[str, tuple[int, ...]]
     approximate: tuple[str, ...] = ()
-    free: tuple[str, ...] = ()
+    prune_io: tuple[str, ...] = ()
     criterion: str = ""
     schema: int = records.SCHEMA
 
     def __post_init__(self) -> None:
-        for name, places in self.kept.items():
-            if list(places) != sorted(set(places)):
+        for name, indices in self.kept.items():
+            if list(indices) != sorted(set(indices)):
                 raise InputError(
                     f"the plan does not keep the channels of {name!r} in order",
-                    received=", ".join(map(str, places[:8])),
-                    allowed="rising places, each once",
+                    received=", ".join(map(str, indices[:8])),
+                    allowed="ascending indices, each once",
                 )
 
     def save(self, path: Path) -> None:
@@ -61,30 +63,31 @@ class Plan:
         records.write(self, path)
 
     @staticmethod
-    def load(path: Path) -> Plan:
+    def load(path: Path) -> PruningPlan:
         """Reads a plan from JSON.
 
         Raises:
             DataError: The file is missing or is no plan.
         """
-        return records.read(Plan, path)
+        return records.read(PruningPlan, path)
 
 
+@formerly(global_pruning="everywhere", min_channels="least", prune_io="free")
 @dataclass(frozen=True)
-class Cutting:
+class PruningConfig:
     """How much to remove, and where not to.
 
     Attributes:
-        ratio: Share of the channels to remove, 0 to below 1. Of a group of w channels the
-            integer part of w * (1 - ratio) stays.
-        ratios: The same by layer, in place of `ratio` where a layer is named.
-        everywhere: Whether the least important channels of the whole network go (global), or
-            the same share of each group (local).
-        round_to: What is left of each group is a multiple of this, rounded up.
-        least: Channels that every group keeps at least.
-        ignored: Layers that lose nothing.
-        exact: Whether to leave alone what cannot be removed exactly.
-        free: Inputs and output layers that may lose channels too, which else none does.
+        ratio: Share of the channels to remove, 0 to below 1. Of a group of w channels the integer
+            part of w * (1 - ratio) is kept.
+        ratios: Ratios of single layers, in place of `ratio`.
+        global_pruning: Whether the least important channels of the whole network are removed
+            (global pruning), or the same share of each group (local pruning).
+        round_to: The number of kept channels of each group is rounded up to a multiple of this.
+        min_channels: Number of channels that every group keeps at least.
+        ignored: Layers that lose no channels.
+        exact: Whether to keep channels that cannot be removed exactly.
+        prune_io: Inputs and output layers that may lose channels too; by default none may.
 
     Raises:
         InputError: A value is out of range.
@@ -92,12 +95,12 @@ class Cutting:
 
     ratio: float = 0.0
     ratios: Mapping[str, float] = field(default_factory=dict)
-    everywhere: bool = False
+    global_pruning: bool = False
     round_to: int = 1
-    least: int = 1
+    min_channels: int = 1
     ignored: tuple[str, ...] = ()
     exact: bool = False
-    free: tuple[str, ...] = ()
+    prune_io: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in {"ratio": self.ratio, **self.ratios}.items():
@@ -109,10 +112,10 @@ class Cutting:
                     received=value,
                     allowed="0 to below 1, the share of channels to remove",
                 )
-        if min(self.round_to, self.least) < 1:
+        if min(self.round_to, self.min_channels) < 1:
             raise InputError(
                 "a group keeps at least one channel",
-                received=f"round_to {self.round_to}, least {self.least}",
+                received=f"round_to {self.round_to}, min_channels {self.min_channels}",
                 allowed="1 or more",
             )
 
@@ -120,179 +123,191 @@ class Cutting:
 def plan(
     model: keras.Model,
     criterion: str = "l2",
-    cutting: Cutting | None = None,
+    config: PruningConfig | None = None,
     samples: Samples | None = None,
-) -> Plan:
-    """Chooses the channels that stay.
+) -> PruningPlan:
+    """Selects the channels that are kept.
 
     Args:
         model: A functional model.
         criterion: One of `criteria.CRITERIA`.
-        cutting: How much to remove.
-        samples: Calibration patches with their classes, for criteria that look at data.
+        config: How much to remove, and where.
+        samples: Calibration patches with their classes, for criteria that need data.
 
     Raises:
         InputError: Unknown criterion or layer, a criterion without the data it needs, or
             ratios that contradict each other.
     """
-    cutting = cutting or Cutting()
-    return choose(rank(model, criterion, samples, cutting.free), cutting)
+    config = config or PruningConfig()
+    return select(rank(model, criterion, samples, config.prune_io), config)
 
 
-def choose(ranking: Ranking, cutting: Cutting, whole: Sizes | None = None) -> Plan:
+def select(
+    ranking: Ranking, config: PruningConfig, original_sizes: GroupSizes | None = None
+) -> PruningPlan:
     """Removes the least important channels.
 
     Args:
-        ranking: Of a network.
-        cutting: How much to remove, and where not to.
-        whole: By the layers of a group, how many channels it had when ratios were first applied;
-            where some are gone by now, ratios are of these. As it is now where None.
+        ranking: Ranking of the network's channels.
+        config: How much to remove, and where.
+        original_sizes: By the layers of a group, its number of channels when ratios were first
+            applied; where some are removed by now, ratios refer to these. The current number where
+            None.
 
     Raises:
         InputError: A layer does not exist, or ratios contradict each other.
     """
-    free = prunable(ranking, cutting)
-    return losing(ranking, cutting, free, counts(free, cutting, whole or {}))
+    groups = prunable_groups(ranking, config)
+    return plan_from_counts(
+        ranking, config, groups, removal_counts(groups, config, original_sizes or {})
+    )
 
 
-def prunable(ranking: Ranking, cutting: Cutting) -> Free:
-    """The groups that may lose channels, with the worth of each of their channels.
+def prunable_groups(ranking: Ranking, config: PruningConfig) -> PrunableGroups:
+    """The groups that may lose channels, with the importance of each of their channels.
 
     Raises:
         InputError: A layer that is named does not exist.
     """
-    for name in [*cutting.ratios, *cutting.ignored]:
+    for name in [*config.ratios, *config.ignored]:
         if name not in ranking.trace.widths:
             raise unknown("layer with channels", name, list(ranking.trace.widths))
     return [
-        (group, worth)
-        for group, worth in zip(ranking.groups, ranking.worth, strict=True)
-        if not set(group.layers) & set(cutting.ignored)
-        and not (cutting.exact and group.approximate)
+        (group, importance)
+        for group, importance in zip(ranking.groups, ranking.importance, strict=True)
+        if not set(group.layers) & set(config.ignored) and not (config.exact and group.approximate)
     ]
 
 
-def losing(ranking: Ranking, cutting: Cutting, free: Free, gone_of: Sequence[int]) -> Plan:
-    """The plan by which each of these groups loses so many channels, the least important."""
-    gone: dict[str, set[int]] = defaultdict(set)
+def plan_from_counts(
+    ranking: Ranking, config: PruningConfig, groups: PrunableGroups, counts: Sequence[int]
+) -> PruningPlan:
+    """The plan in which each group loses a given number of its least important channels."""
+    removed: dict[str, set[int]] = defaultdict(set)
     approximate = []
-    for (group, worth), count in zip(free, gone_of, strict=True):
-        for channel in np.argsort(worth, kind="stable")[:count].tolist():
+    for (group, importance), count in zip(groups, counts, strict=True):
+        for channel in np.argsort(importance, kind="stable")[:count].tolist():
             for name, at in zip(group.layers, group.channels[channel], strict=True):
-                gone[name].update(at)
+                removed[name].update(at)
         if count and group.approximate:
             approximate.append(group.approximate)
     widths = ranking.trace.widths
     kept = {
-        name: tuple(place for place in range(widths[name]) if place not in lost)
-        for name, lost in gone.items()
+        name: tuple(index for index in range(widths[name]) if index not in lost)
+        for name, lost in removed.items()
     }
-    return Plan(
-        widths, kept, tuple(dict.fromkeys(approximate)), tuple(cutting.free), ranking.criterion
+    return PruningPlan(
+        widths, kept, tuple(dict.fromkeys(approximate)), tuple(config.prune_io), ranking.criterion
     )
 
 
-def sizes(trace: Trace) -> Sizes:
-    """By the layers of a group, how many channels it has."""
-    return {group.layers: len(group) for group in grouped(trace.ledger)}
+def group_sizes(trace: Trace) -> GroupSizes:
+    """Number of channels of each group, by the layers of the group."""
+    return {group.layers: len(group) for group in groups_of(trace.graph)}
 
 
-def counts(free: Free, cutting: Cutting, whole: Sizes) -> list[int]:
-    """How many channels each group loses; `whole` as of `choose`."""
-    left = [_left(whole.get(g.layers, len(g)), _ratio(g, cutting)) for g, _ in free]
-    if cutting.everywhere:
-        ranked = [at for at, (g, _) in enumerate(free) if not set(g.layers) & set(cutting.ratios)]
-        total = sum(whole.get(free[at][0].layers, len(free[at][0])) for at in ranked)
-        order = sorted((value, at) for at in ranked for value in free[at][1].tolist())
-        gone = max(0, len(order) - _left(total, cutting.ratio))
+def removal_counts(
+    groups: PrunableGroups, config: PruningConfig, original_sizes: GroupSizes
+) -> list[int]:
+    """Number of channels that each group loses; `original_sizes` as in `select`."""
+    kept_counts = [
+        _kept_count(original_sizes.get(g.layers, len(g)), _ratio(g, config)) for g, _ in groups
+    ]
+    if config.global_pruning:
+        ranked = [at for at, (g, _) in enumerate(groups) if not set(g.layers) & set(config.ratios)]
+        total = sum(original_sizes.get(groups[at][0].layers, len(groups[at][0])) for at in ranked)
+        order = sorted((value, at) for at in ranked for value in groups[at][1].tolist())
+        removed = max(0, len(order) - _kept_count(total, config.ratio))
         for at in ranked:
-            left[at] = len(free[at][0]) - sum(place == at for _, place in order[:gone])
+            kept_counts[at] = len(groups[at][0]) - sum(index == at for _, index in order[:removed])
     return [
-        _rounded(group, min(count, len(group)), cutting)
-        for (group, _), count in zip(free, left, strict=True)
+        _rounded_removal(group, min(count, len(group)), config)
+        for (group, _), count in zip(groups, kept_counts, strict=True)
     ]
 
 
-def _left(count: int, ratio: float) -> int:
+def _kept_count(count: int, ratio: float) -> int:
     return int(round(count * (1 - ratio), _DIGITS))
 
 
-def _ratio(group: Group, cutting: Cutting) -> float:
-    named = {cutting.ratios[name] for name in group.layers if name in cutting.ratios}
+def _ratio(group: DependencyGroup, config: PruningConfig) -> float:
+    named = {config.ratios[name] for name in group.layers if name in config.ratios}
     if len(named) > 1:
         raise InputError(
-            f"layers {', '.join(group.layers)} live together and cannot lose different shares",
+            f"layers {', '.join(group.layers)} are coupled and cannot have different ratios",
             received=sorted(named),
             remedy="give one ratio to all of them",
         )
-    return named.pop() if named else cutting.ratio
+    return named.pop() if named else config.ratio
 
 
-def _rounded(group: Group, left: int, cutting: Cutting) -> int:
-    left = max(left, min(max(cutting.least, group.least), len(group)))
-    left = min(len(group), -(-left // cutting.round_to) * cutting.round_to)
-    return len(group) - left
+def _rounded_removal(group: DependencyGroup, kept_count: int, config: PruningConfig) -> int:
+    kept_count = max(kept_count, min(max(config.min_channels, group.min_channels), len(group)))
+    kept_count = min(len(group), -(-kept_count // config.round_to) * config.round_to)
+    return len(group) - kept_count
 
 
-def named(trace: Trace, gone: Mapping[str, Sequence[int]], free: Sequence[str] = ()) -> Plan:
-    """The plan that removes these channels, and whatever lives with them.
+def plan_from_channels(
+    trace: Trace, removed_channels: Mapping[str, Sequence[int]], prune_io: Sequence[str] = ()
+) -> PruningPlan:
+    """The plan that removes the given channels and all channels coupled with them.
 
     Args:
-        trace: Of the network.
-        gone: By layer, places of channels.
-        free: As in `trace`.
+        trace: Trace of the network.
+        removed_channels: Indices of the channels to remove, by layer.
+        prune_io: As in `trace`.
 
     Raises:
         InputError: There is no such layer or channel.
     """
-    ledger = trace.ledger
+    graph = trace.graph
     roots = set()
-    for name, places in gone.items():
-        if name not in ledger.makers:
-            raise unknown("layer with channels", name, list(ledger.makers))
-        width = len(ledger.makers[name])
-        if bad := [place for place in places if not -width <= place < width]:
+    for name, indices in removed_channels.items():
+        if name not in graph.producers:
+            raise unknown("layer with channels", name, list(graph.producers))
+        width = len(graph.producers[name])
+        if bad := [index for index in indices if not -width <= index < width]:
             raise InputError(
                 f"layer {name!r} has no such channels",
                 received=bad[:5],
                 allowed=f"0 to {width - 1}",
             )
-        roots |= {ledger.root(int(ledger.makers[name][place])) for place in places}
+        roots |= {graph.root(int(graph.producers[name][index])) for index in indices}
     kept = {}
-    for name, made in ledger.makers.items():
-        left = tuple(p for p, i in enumerate(made.tolist()) if ledger.root(i) not in roots)
-        if len(left) < len(made):
-            kept[name] = left
-    reasons = {ledger.root(i): reason for i, reason in ledger.approximate.items()}
+    for name, made in graph.producers.items():
+        kept_channels = tuple(p for p, i in enumerate(made.tolist()) if graph.root(i) not in roots)
+        if len(kept_channels) < len(made):
+            kept[name] = kept_channels
+    reasons = {graph.root(i): reason for i, reason in graph.approximate.items()}
     approximate = dict.fromkeys(reasons[root] for root in roots if root in reasons)
-    chosen = Plan(trace.widths, kept, tuple(approximate), tuple(free))
-    removed(trace, chosen)
+    chosen = PruningPlan(trace.widths, kept, tuple(approximate), tuple(prune_io))
+    removed_ids(trace, chosen)
     return chosen
 
 
-def compose(first: Plan, second: Plan) -> Plan:
-    """The plan that does at once what one plan does to a network and another to the result."""
+def compose(first: PruningPlan, second: PruningPlan) -> PruningPlan:
+    """Combines a plan for a network and a plan for the result into one plan."""
     kept = dict(first.kept)
-    for name, places in second.kept.items():
+    for name, indices in second.kept.items():
         before = first.kept.get(name, tuple(range(first.widths[name])))
-        kept[name] = tuple(before[place] for place in places)
-    return Plan(
+        kept[name] = tuple(before[index] for index in indices)
+    return PruningPlan(
         first.widths,
         kept,
         tuple(dict.fromkeys([*first.approximate, *second.approximate])),
-        tuple(dict.fromkeys([*first.free, *second.free])),
+        tuple(dict.fromkeys([*first.prune_io, *second.prune_io])),
         second.criterion,
     )
 
 
-def removed(trace: Trace, chosen: Plan) -> set[int]:
-    """The identities that a plan removes.
+def removed_ids(trace: Trace, chosen: PruningPlan) -> set[int]:
+    """The ids that a plan removes.
 
     Raises:
-        InputError: The plan is another network's, tears channels apart that live together,
-            removes protected ones, or would empty a layer.
+        InputError: The plan belongs to another network, keeps a part of coupled channels, removes
+            protected ones, or would empty a layer.
     """
-    ledger, widths = trace.ledger, trace.widths
+    graph, widths = trace.graph, trace.widths
     if widths != chosen.widths or not set(chosen.kept) <= set(widths):
         odd = sorted(set(widths.items()) ^ set(chosen.widths.items()))[:3]
         raise InputError(
@@ -300,7 +315,7 @@ def removed(trace: Trace, chosen: Plan) -> set[int]:
             received=f"other layers or widths, such as {', '.join(f'{n} ({w})' for n, w in odd)}",
             remedy="make a plan for this network",
         )
-    gone = set()
+    removed = set()
     for name, kept in chosen.kept.items():
         if not kept:
             raise InputError(f"the plan would leave nothing of layer {name!r}", allowed="1 or more")
@@ -311,36 +326,36 @@ def removed(trace: Trace, chosen: Plan) -> set[int]:
                 allowed=f"0 to {widths[name] - 1}",
             )
         lost = np.setdiff1d(np.arange(widths[name]), kept)
-        gone |= {ledger.root(identity) for identity in ledger.makers[name][lost].tolist()}
-    reasons = {ledger.root(i): reason for i, reason in ledger.approximate.items()}
-    untold = {reasons[root] for root in gone if root in reasons} - set(chosen.approximate)
-    if untold:
+        removed |= {graph.root(identity) for identity in graph.producers[name][lost].tolist()}
+    reasons = {graph.root(i): reason for i, reason in graph.approximate.items()}
+    unstated = {reasons[root] for root in removed if root in reasons} - set(chosen.approximate)
+    if unstated:
         raise InputError(
-            "the plan is approximate and does not say so",
-            received=", ".join(sorted(untold)),
+            "the plan is approximate but not marked as such",
+            received=", ".join(sorted(unstated)),
             remedy="make the plan with hsitf.prune, which states its reasons",
         )
-    if gone & {ledger.root(identity) for identity in ledger.protected}:
+    if removed & {graph.root(identity) for identity in graph.protected}:
         raise InputError(
-            "the plan removes inputs, outputs or what is tied to them",
-            remedy="name the input or the layer at the output as free, if that is what you want",
+            "the plan removes inputs, outputs or channels coupled with them",
+            remedy="name the input or the output layer in prune_io, if that is intended",
         )
-    for name, made in ledger.makers.items():
-        tied = {p for p, i in enumerate(made.tolist()) if ledger.root(i) in gone}
-        torn = tied & set(chosen.kept.get(name, range(widths[name])))
-        if torn:
+    for name, made in graph.producers.items():
+        coupled = {p for p, i in enumerate(made.tolist()) if graph.root(i) in removed}
+        inconsistent = coupled & set(chosen.kept.get(name, range(widths[name])))
+        if inconsistent:
             raise InputError(
-                f"the plan keeps channels of {name!r} whose partners it removes",
-                received=sorted(torn)[:5],
-                remedy="remove channels that live together in all their layers",
+                f"the plan keeps channels of {name!r} but removes channels coupled with them",
+                received=sorted(inconsistent)[:5],
+                remedy="remove coupled channels in all their layers",
             )
-    stays = trace.stays(gone)
-    for window in ledger.windows:
-        if not stays[window.made].any():
+    keep = trace.keep_mask(removed)
+    for window in graph.windows:
+        if not keep[window.outputs].any():
             raise InputError(
                 "the plan leaves fewer positions than a kernel spans",
-                received=f"{int(stays[window.line].sum())} of {len(window.line)}",
-                allowed=f"{window.slide.least(1)} or more",
+                received=f"{int(keep[window.inputs].sum())} of {len(window.inputs)}",
+                allowed=f"{window.kernel.required_length(1)} or more",
                 remedy="remove fewer",
             )
-    return gone
+    return removed

@@ -1,4 +1,4 @@
-"""Ranking the channels of a network by a criterion."""
+"""Ranks the channels of a network by a criterion."""
 
 from __future__ import annotations
 
@@ -11,71 +11,71 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError
-from hsitf.prune.criteria import Scores, known
-from hsitf.prune.evidence import Samples, gather
-from hsitf.prune.tracing import Group, Trace, grouped, trace
+from hsitf.prune.criteria import ChannelScores, get_criterion
+from hsitf.prune.evidence import Samples, gather_evidence
+from hsitf.prune.tracing import DependencyGroup, Trace, groups_of, trace
 
 __all__ = ["Ranking", "Samples", "rank"]
 
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """How much each channel of a network matters.
+    """The importance of each channel of a network.
 
     Attributes:
-        trace: Of the network.
-        criterion: What says so.
-        groups: Those that may lose channels.
-        worth: For each of them, (channels,) float64; the smallest go first.
+        trace: Trace of the network.
+        criterion: Name of the importance criterion.
+        groups: Dependency groups that may lose channels.
+        importance: For each group, (channels,) float64; the smallest are removed first.
     """
 
     trace: Trace
     criterion: str
-    groups: list[Group]
-    worth: list[NDArray[np.float64]]
+    groups: list[DependencyGroup]
+    importance: list[NDArray[np.float64]]
 
 
 def rank(
     model: keras.Model,
     criterion: str = "l2",
     samples: Samples | None = None,
-    free: Sequence[str] = (),
+    prune_io: Sequence[str] = (),
 ) -> Ranking:
     """Ranks the channels of a network.
 
-    A channel's worth is the mean over the layers it lives in of the criterion's score, divided
-    by that layer's mean score, so that layers of any size can be compared. Layers about which a
-    criterion knows nothing (bn_scale without batch normalization) have no say; groups of such
-    layers lose nothing.
+    The importance of a channel is the mean over the layers of its dependency group of the
+    criterion's score, divided by the mean score of the layer, so that layers of any size can be
+    compared. Layers without a score (bn_scale without batch normalization) are ignored; groups of
+    such layers lose no channels.
 
     Args:
         model: A functional model.
         criterion: One of `criteria.CRITERIA`.
-        samples: Calibration data, for criteria that look at data.
-        free: Inputs and output layers that may lose channels too.
+        samples: Calibration data, for criteria that need data.
+        prune_io: Inputs and output layers that may lose channels too.
 
     Raises:
-        InputError: Unknown criterion, or it cannot be had for this network.
+        InputError: Unknown criterion, or one that is not defined for this network.
     """
-    known(criterion)
-    traced = trace(model, free)
+    get_criterion(criterion)
+    traced = trace(model, prune_io)
     scores = _scores(model, traced, criterion, samples)
-    groups, worth = [], []
-    for group in grouped(traced.ledger):
-        judged = any(name in scores for name in group.layers)
-        if judged and not group.protected:
+    groups, importance = [], []
+    for group in groups_of(traced.graph):
+        scored = any(name in scores for name in group.layers)
+        if scored and not group.protected:
             groups.append(group)
-            worth.append(_worth(group, scores))
-    return Ranking(traced, criterion, groups, worth)
+            importance.append(_group_importance(group, scores))
+    return Ranking(traced, criterion, groups, importance)
 
 
 def _scores(
     model: keras.Model, traced: Trace, criterion: str, samples: Samples | None
-) -> dict[str, Scores]:
-    """The criterion's score of each channel of each layer, over the layer's mean."""
-    chosen = known(criterion)
-    found: dict[str, list[Scores]] = defaultdict(list)
-    for batch in gather(model, traced, chosen, samples):
+) -> dict[str, ChannelScores]:
+    """The criterion's score of each channel of each layer, divided by the mean of the layer."""
+    chosen = get_criterion(criterion)
+    found: dict[str, list[ChannelScores]] = defaultdict(list)
+    for batch in gather_evidence(model, traced, chosen, samples):
         for name, evidence in batch.items():
             found[name].append(chosen.score(evidence))
     scores = {name: np.mean(values, axis=0) for name, values in found.items()}
@@ -88,7 +88,9 @@ def _scores(
     return {name: values / (values.mean() or 1.0) for name, values in scores.items()}
 
 
-def _worth(group: Group, scores: dict[str, Scores]) -> NDArray[np.float64]:
+def _group_importance(
+    group: DependencyGroup, scores: dict[str, ChannelScores]
+) -> NDArray[np.float64]:
     where = [(at, scores[name]) for at, name in enumerate(group.layers) if name in scores]
     return np.array(
         [

@@ -1,4 +1,4 @@
-"""What is written down of curves of pruned networks; reading it loads no Keras."""
+"""Records of pruning curves; reading them does not load Keras."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from dataclasses import dataclass
 
 from hsitf.prune.sparsity import Sparsity
 from hsitf.prune.thresholds import Thresholds
-from hsitf.records import SplitRecord, Standing
+from hsitf.records import ModelStats, SplitRecord
 from hsitf.zoo import Recipe
 
 
 @dataclass(frozen=True)
-class Point:
-    """One pruned network.
+class CurvePoint:
+    """One pruned network of a curve.
 
     Attributes:
-        target: What was asked for.
-        run: Its folder.
-        thinned: After the cut.
-        after: After fine-tuning.
+        target: The pruning target.
+        run: Folder of the run.
+        thinned: Cost and accuracy after pruning.
+        after: Cost and accuracy after fine-tuning.
     """
 
     target: float
     run: str
-    thinned: Standing
-    after: Standing
+    thinned: ModelStats
+    after: ModelStats
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Networks pruned to several targets, from one origin.
+class PruningCurve:
+    """Networks pruned to several targets from the same trained network.
 
     Attributes:
-        network: Name in the zoo.
+        network: Name of the network in the zoo.
         scene: Name of the scene.
         synthetic: True where the scene was generated.
-        origin: Folder of the run they were made from.
-        origin_sha256: Digest of its network.
-        criterion: What chose what goes.
-        measure: What the targets are of, such as macs.
-        epochs: Of fine-tuning.
-        before: The network they were made from.
-        points: In the order of the targets.
-        processor: That all times were measured on, in turns.
+        origin: Folder of the run that was pruned.
+        origin_sha256: SHA-256 of its network.
+        criterion: Importance criterion.
+        measure: The measure of the targets, such as macs.
+        epochs: Epochs of fine-tuning.
+        before: Cost and accuracy of the network before pruning.
+        points: The pruned networks, in the order of the targets.
+        processor: Processor on which all latencies were measured, alternately.
     """
 
     schema: int
@@ -54,8 +54,8 @@ class Curve:
     criterion: str
     measure: str
     epochs: int
-    before: Standing
-    points: tuple[Point, ...]
+    before: ModelStats
+    points: tuple[CurvePoint, ...]
     processor: str
 
 
@@ -64,11 +64,11 @@ class SparsePoint:
     """A network at one threshold.
 
     Attributes:
-        thresholds: Below which its weights went.
-        sparse: Its weights, zeros and all, after retraining where there was any.
-        thinned: What is left of them without dead channels, a network of the same outputs.
+        thresholds: Magnitude thresholds of the removed weights.
+        sparse: Size of the sparse network, after retraining where there was any.
+        thinned: Size without dead channels, a network with the same outputs.
         oa_pruned: Overall accuracy on the test pixels before retraining.
-        oa_retrained: After it; None where there was none.
+        oa_retrained: Overall accuracy after retraining; None without retraining.
     """
 
     thresholds: Thresholds
@@ -79,27 +79,27 @@ class SparsePoint:
 
     @property
     def oa(self) -> float:
-        """Of the network as it is in the end."""
+        """Overall accuracy of the final network."""
         return self.oa_pruned if self.oa_retrained is None else self.oa_retrained
 
 
 @dataclass(frozen=True)
 class SparseCurve:
-    """A network at rising thresholds, each time from the same trained weights.
+    """A network at rising thresholds, each time pruned from the same trained weights.
 
     Attributes:
-        network: Name in the zoo.
+        network: Name of the network in the zoo.
         scene: Name of the scene.
         synthetic: True where the scene was generated: its numbers are of a synthetic scene.
-        split: Which pixels taught and which judged.
+        split: Which pixels are training, validation and test pixels.
         origin: Folder of the trained network.
-        origin_sha256: Digest of its file.
-        recipe: Of the retraining; None where there was none.
-        dense: The trained network's weights.
-        oa: Its overall accuracy on the test pixels.
-        points: In the order in which they were asked for.
-        versions: Of Python and the packages that matter.
-        command: As typed.
+        origin_sha256: SHA-256 of its file.
+        recipe: Recipe of the retraining; None without retraining.
+        dense: Size of the trained network.
+        oa: Overall accuracy of the trained network on the test pixels.
+        points: The pruned networks, in the order of the request.
+        versions: Versions of Python and the packages that matter.
+        command: The command line as typed.
     """
 
     schema: int

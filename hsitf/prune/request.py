@@ -1,71 +1,149 @@
-"""What a user asks to be pruned, read from the words of a command line."""
+"""Pruning requests: target, criterion and schedule."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from dataclasses import dataclass, field
 
+from hsitf.compat import formerly
 from hsitf.errors import InputError
+from hsitf.prune.plans import PruningConfig
+from hsitf.zoo import Recipe
+
+# What can be asked for, and what kind of pruning reaches it.
+MEASURES = {
+    "ratio": "channels",
+    "parameters": "channels",
+    "macs": "channels",
+    "bytes": "channels",
+    "alpha": "weights",
+    "sparsity": "weights",
+}
+# How often something is cut, unless the user says so.
+DEFAULT_ITERATIONS = {"one-shot": 1, "iterative": 4, "gradual": 8}
 
 
-def asked(
-    given: Mapping[str, float | None], curve: str | None, layers: bool
-) -> tuple[str, tuple[float, ...]]:
-    """The one measure that is asked for, and its targets: several for a curve.
+@formerly(config="cutting", iterations="steps")
+@dataclass(frozen=True)
+class PruningRequest:
+    """What to remove from a trained network, and how to fine-tune the rest.
 
-    Args:
-        given: By measure what the user gave; None where nothing.
-        curve: Several targets of the measure, such as "0.2,0.4"; the measure's own value is
-            then left aside.
-        layers: Whether ratios of single layers were given, which do without one for all.
-
-    Raises:
-        InputError: No measure or several of them, or what is no number.
-    """
-    named = [name for name, value in given.items() if value is not None]
-    if not named and (layers or curve is not None):
-        named = ["ratio"]
-    if len(named) != 1:
-        raise InputError(
-            "one target of the pruning is needed",
-            received=" and ".join(f"--{name}" for name in named) or "none",
-            allowed=", ".join(f"--{name}" for name in given),
-            remedy="name one, such as --macs 0.5",
-        )
-    (measure,) = named
-    if curve is not None:
-        return measure, _numbers(curve)
-    return measure, (given[measure] or 0.0,)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        found = tuple(dict.fromkeys(float(part) for part in text.split(",")))
-    except ValueError:
-        raise InputError(
-            "--curve is no list of numbers", received=text, allowed="such as 0.2,0.4,0.6,0.8"
-        ) from None
-    if len(found) < 2:
-        raise InputError("a curve has two points or more", received=text, allowed="0.2,0.4")
-    return found
-
-
-def layer_ratios(words: Sequence[str]) -> dict[str, float]:
-    """Ratios of single layers, from words such as "conv1=0.3".
+    Attributes:
+        measure: Measure of the target: ratio, the share of the channels to remove; the share to
+            keep of the parameters, macs or bytes (above 1: their number); alpha, the threshold of
+            single weights in standard deviations; or sparsity, the share of zeros among the
+            weights.
+        target: Value of the measure.
+        recipe: Recipe of the fine-tuning; its epochs are divided among the iterations.
+        criterion: Importance criterion of the channels.
+        config: Which layers and channels are excluded, and how ratios are applied.
+        schedule: one-shot, iterative (equal steps) or gradual (large steps first).
+        iterations: Number of pruning iterations, each followed by fine-tuning.
+        max_drop: Largest allowed drop of overall accuracy on the validation pixels, in percentage
+            points; pruning stops before a larger drop. None for no bound.
 
     Raises:
-        InputError: A word is not of this form.
+        InputError: A value is out of range or not valid here.
     """
-    found = {}
-    for word in words:
-        name, _, value = word.rpartition("=")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            name = ""
-        if not name:
+
+    measure: str
+    target: float
+    recipe: Recipe
+    criterion: str = "l2"
+    config: PruningConfig = field(default_factory=PruningConfig)
+    schedule: str = "one-shot"
+    iterations: int = 1
+    max_drop: float | None = None
+
+    def __post_init__(self) -> None:
+        # Records of schema 1 call this measure "zeros".
+        object.__setattr__(self, "measure", self.measure.replace("zeros", "sparsity"))
+        if self.schedule not in DEFAULT_ITERATIONS:
             raise InputError(
-                "--layer does not say which share of which layer goes",
-                received=word,
-                allowed="NAME=RATIO, such as conv1=0.3",
+                "unknown pruning schedule",
+                received=self.schedule,
+                allowed=", ".join(DEFAULT_ITERATIONS),
             )
-    return found
+        if not 1 <= self.iterations <= self.recipe.epochs or (
+            self.schedule == "one-shot" and self.iterations != 1
+        ):
+            raise InputError(
+                f"this number of iterations is not possible for schedule {self.schedule}",
+                received=f"{self.iterations} iterations in {self.recipe.epochs} epochs",
+                allowed="1 for one-shot, else up to one per epoch",
+                remedy="give other --iterations, more --epochs or --schedule iterative",
+            )
+        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
+            raise InputError(
+                "the accuracy drop is out of range",
+                received=self.max_drop,
+                allowed="0 to 100 percentage points",
+            )
+        if self.kind == "weights" and self.config != PruningConfig():
+            raise InputError(
+                "unstructured pruning takes no options of layers or channels",
+                received=f"--{self.measure} with options of structured pruning",
+                remedy="leave out --layer, --global, --round-to, --min-channels, --ignore, "
+                "and --exact",
+            )
+        self._check_target()
+
+    def _check_target(self) -> None:
+        below_one = self.measure in ("ratio", "sparsity")
+        # Ratios of single layers do without one for all.
+        least = self.target >= 0 if self.config.ratios else self.target > 0
+        if not least or (below_one and self.target >= 1) or not math.isfinite(self.target):
+            allowed = {
+                "ratio": "above 0 to below 1, the share of channels to remove",
+                "sparsity": "above 0 to below 1, the share of zero weights",
+                "alpha": "above 0, in standard deviations",
+            }.get(self.measure, "above 0 to 1, the share to keep, or a count above 1")
+            raise InputError(
+                f"the {self.measure} to prune to is out of range",
+                received=self.target,
+                allowed=allowed,
+            )
+
+    @property
+    def criterion_name(self) -> str:
+        """Name of the importance criterion; magnitude for unstructured pruning."""
+        return self.criterion if self.kind == "channels" else "magnitude"
+
+    @property
+    def kind(self) -> str:
+        """Whether channels (structured) or single weights (unstructured) are pruned."""
+        return MEASURES[self.measure]
+
+    @property
+    def target_text(self) -> str:
+        """The target as text, such as "macs 0.5"."""
+        layers = [f"{name} {ratio:g}" for name, ratio in self.config.ratios.items()]
+        return ", ".join([f"{self.measure} {self.target:g}", *layers])
+
+    @property
+    def label(self) -> str:
+        """Short name that distinguishes the runs of one network, such as "lfp-macs0.5"."""
+        how = "" if self.schedule == "one-shot" else f"-{self.schedule}{self.iterations}"
+        layers = "-layers" if self.config.ratios else ""
+        return f"{self.criterion_name}-{self.measure}{self.target:g}{layers}{how}"
+
+    def removed_share(self, iteration: int) -> float:
+        """Share of the total removal that is done after an iteration, counted from 1.
+
+        Equal steps, or for gradual pruning 1 - (1 - i / n)^3 (Zhu, Gupta, 2018).
+        """
+        share = iteration / self.iterations
+        return 1 - (1 - share) ** 3 if self.schedule == "gradual" else share
+
+    def epochs(self, iteration: int) -> int:
+        """Epochs of fine-tuning after an iteration, counted from 1.
+
+        Iterations share the epochs equally; in gradual pruning the last one has half of them.
+        """
+        whole = self.recipe.epochs
+        last = whole - whole // 2 if self.schedule == "gradual" and self.iterations > 1 else 0
+        others = self.iterations - 1 if last else self.iterations
+        if last and iteration == self.iterations:
+            return last
+        each, over = divmod(whole - last, others)
+        return max(1, each + (1 if iteration <= over else 0))

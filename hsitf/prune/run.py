@@ -1,4 +1,4 @@
-"""One pruning run: from a trained network to a smaller one, cut and fine-tuned step by step."""
+"""A pruning run: from a trained network to a smaller one, pruned and fine-tuned iteratively."""
 
 from __future__ import annotations
 
@@ -10,69 +10,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import records, runs
+from hsitf.compat import formerly
 from hsitf.cost import Cost, cost
-from hsitf.data import Data
+from hsitf.data import SceneData
 from hsitf.errors import DataError, InputError, VerificationError
-from hsitf.export.convert import Trial, trials
+from hsitf.export.convert import FileMeasurement, measure_files
 from hsitf.files import replacing, sha256
 from hsitf.lower import lower
 from hsitf.measure import processor
 from hsitf.metrics import Scores
 from hsitf.progress import Progress
-from hsitf.prune.dead import dead
+from hsitf.prune.dead import dead_channels
 from hsitf.prune.evidence import Samples
-from hsitf.prune.order import Order
-from hsitf.prune.plans import Plan, choose, compose, sizes
+from hsitf.prune.plans import PruningPlan, compose, group_sizes, select
 from hsitf.prune.ranking import rank
+from hsitf.prune.request import PruningRequest
 from hsitf.prune.sparse import retrain
 from hsitf.prune.sparsity import Sparsity
-from hsitf.prune.target import fitting
+from hsitf.prune.target import search_ratio
 from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
-from hsitf.prune.weights import zero, zeros
-from hsitf.prune.zeroing import final_masks, schedule_of
-from hsitf.records import Epoch, Pruning, SceneChoice, Standing, TrainingPlan
+from hsitf.prune.unstructured import final_masks, sparsity_schedule
+from hsitf.prune.weights import apply_masks, masked_share
+from hsitf.records import Epoch, ModelStats, PruningRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run, load_network
-from hsitf.train.gather import gathering
-from hsitf.train.loop import FitResult, evaluate, fit, judged, predict
-from hsitf.train.run import keep
+from hsitf.train.gather import gather_model
+from hsitf.train.loop import FitResult, evaluate, fit, predict, score_predictions
+from hsitf.train.run import save_run
 
-ORDER = "order.json"
+REQUEST = "order.json"
 STEP = "step.json"
 CHANNELS = "channels.json"
-_NOT_MEASURED = dict.fromkeys(("float32", "int8"), Trial(0, 0.0))
+_NOT_MEASURED = dict.fromkeys(("float32", "int8"), FileMeasurement(0, 0.0))
 # Class-balanced training patches that criteria look at.
-SAMPLES = 512
+NUM_SAMPLES = 512
 
 
+@formerly(request="order")
 @dataclass(frozen=True)
-class Work:
-    """What a pruning run began with, until its record says how it ended."""
+class PruningState:
+    """The start of a pruning run, kept until its record describes the result."""
 
     schema: int
     origin_sha256: str
-    order: Order
+    request: PruningRequest
 
 
+@formerly(pruned_scores="cut")
 @dataclass(frozen=True)
-class Step:
-    """A step that is done: what is cut so far, and how the fine-tuning after it went.
+class PruningStep:
+    """A finished pruning iteration: the channels kept so far, and how its fine-tuning went.
 
     Attributes:
-        number: From 1.
-        plan: What is left of the original network's channels.
-        cut: Scores on the test pixels after the cut.
-        history: Of the fine-tuning, by epoch.
-        best_epoch: Whose weights were kept, counted from 1; 0 where none was better on the
-            validation pixels than the network as it was cut.
-        seconds: Spent in all fine-tuning so far.
-        sha256: Of the network's file.
+        number: Number of the iteration, from 1.
+        plan: The channels of the original network that are kept.
+        pruned_scores: Accuracy on the test pixels after pruning, before fine-tuning.
+        history: Loss and accuracy of every fine-tuning epoch.
+        best_epoch: Epoch whose weights were kept, counted from 1; 0 where no epoch was better on
+            the validation pixels than the pruned network.
+        seconds: Time of all fine-tuning so far.
+        sha256: SHA-256 of the network's file.
     """
 
     schema: int
     number: int
-    plan: Plan
-    cut: Scores
+    plan: PruningPlan
+    pruned_scores: Scores
     history: tuple[Epoch, ...]
     best_epoch: int
     seconds: float
@@ -81,62 +84,61 @@ class Step:
 
 def prune(
     origin: Run,
-    order: Order,
+    request: PruningRequest,
     name: str | None,
     progress: Progress,
     choice: SceneChoice | None = None,
     threads: int | None = 1,
 ) -> Run:
-    """Prunes a trained network, or resumes or returns the run that the same order began.
+    """Prunes a trained network, or resumes or returns the run of the same request.
 
     Args:
         origin: The trained network.
-        order: What to remove, and how to fine-tune what is left.
-        name: Of the new run's folder, beside the origin's; told from the order where None.
-        progress: Told what happens.
-        choice: Where the scene is now, if not where the run found it.
-        threads: That latency is measured with; None where the files are not to be measured,
-            which takes longer than pruning a small network does: their sizes and times are then
-            0 in the record.
+        request: What to remove, and how to fine-tune the rest.
+        name: Name of the new run's folder, beside the origin's; derived from the request where
+            None.
+        progress: Receives progress messages.
+        choice: Where the scene is now, if not at the path of the record.
+        threads: Number of threads of the latency measurement; None to skip the measurement, which
+            takes longer than pruning a small network: sizes and latencies are then 0 in the record.
 
     Returns:
         The finished run.
 
     Raises:
-        InputError: The order cannot be followed, or another one's run has that name.
+        InputError: The request is not possible, or a run of another request has that name.
         DataError: The scene or the network is not the one of the origin's record.
-        LoweringError: The network cannot be rewritten for inference, so its files cannot be
-            measured.
-        VerificationError: More accuracy was lost than the order allows.
+        LoweringError: The network cannot be lowered for inference, so its files cannot be measured.
+        VerificationError: The accuracy drop is larger than the request allows.
         OutputError: The folder cannot be written.
     """
-    folder = origin.folder.parent / (name or f"{origin.folder.name}-{order.label}")
-    work = Work(records.SCHEMA, origin.record.sha256, order)
+    folder = origin.folder.parent / (name or f"{origin.folder.name}-{request.label}")
+    work = PruningState(records.SCHEMA, origin.record.sha256, request)
     if (folder / runs.RECORD).is_file():
         return _finished(folder, work, progress)
     network, data = origin.network(), origin.data(choice)
     if threads is not None:
         # Refused before hours of fine-tuning rather than after.
         lower(network)
-    if order.kind == "channels" and not (folder / STEP).is_file():
+    if request.kind == "channels" and not (folder / STEP).is_file():
         # What cannot be cut is refused before the first file is written.
-        cut(network, order, 1, network, samples(data))
+        plan_iteration(network, request, 1, network, calibration_samples(data))
     _begin(folder, work, progress)
     try:
-        prune_by = _steps if order.kind == "channels" else _sparse
-        done, small = prune_by(network, origin, order, data, folder, progress)
+        prune_by = _iterate if request.kind == "channels" else _prune_weights
+        done, small = prune_by(network, origin, request, data, folder, progress)
     except VerificationError:
         _clear(folder)
-        (folder / ORDER).unlink()
+        (folder / REQUEST).unlink()
         folder.rmdir()
         raise
-    predicted = predict(gathering(small, data.patches), data.split.test)
-    scores = judged(predicted, data, data.split.test)
-    pruning = _measured(origin, order, network, small, scores, done, data, threads, progress)
+    predicted = predict(gather_model(small, data.patches), data.split.test)
+    scores = score_predictions(predicted, data, data.split.test)
+    pruning = _measured(origin, request, network, small, scores, done, data, threads, progress)
     fitted = FitResult(small, done.history, done.best_epoch, predicted, done.seconds)
     done.plan.save(folder / CHANNELS)
-    plan = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
-    run = keep(fitted, plan, data, folder, pruning)
+    plan = replace(origin.record.plan, recipe=request.recipe, schedule="custom")
+    run = save_run(fitted, plan, data, folder, pruning)
     _clear(folder)
     return run
 
@@ -156,16 +158,16 @@ def _state_file(folder: Path, number: int) -> Path:
     return folder / f"state-{number}.npz"
 
 
-def _finished(folder: Path, work: Work, progress: Progress) -> Run:
+def _finished(folder: Path, work: PruningState, progress: Progress) -> Run:
     run = Run.open(folder)
-    if run.record.pruning is None or records.read(Work, folder / ORDER) != work:
-        raise _another(folder)
+    if run.record.pruning is None or records.read(PruningState, folder / REQUEST) != work:
+        raise _other_request(folder)
     _clear(folder)
     progress.say(f"{folder} is pruned already")
     return run
 
 
-def _another(folder: Path) -> InputError:
+def _other_request(folder: Path) -> InputError:
     return InputError(
         f"{folder} belongs to another run",
         received="a network pruned from another one, or otherwise",
@@ -173,45 +175,50 @@ def _another(folder: Path) -> InputError:
     )
 
 
-def _begin(folder: Path, work: Work, progress: Progress) -> None:
-    if (folder / ORDER).is_file():
-        if records.read(Work, folder / ORDER) != work:
-            raise _another(folder)
+def _begin(folder: Path, work: PruningState, progress: Progress) -> None:
+    if (folder / REQUEST).is_file():
+        if records.read(PruningState, folder / REQUEST) != work:
+            raise _other_request(folder)
         progress.say(f"resuming {folder}")
     elif folder.exists() and any(folder.iterdir()):
-        raise _another(folder)
-    records.write(work, folder / ORDER)
+        raise _other_request(folder)
+    records.write(work, folder / REQUEST)
 
 
-def _steps(
-    network: keras.Model, origin: Run, order: Order, data: Data, folder: Path, progress: Progress
-) -> tuple[Step, keras.Model]:
-    """Cuts and fine-tunes until all is cut, or until more accuracy is lost than may be.
+def _iterate(
+    network: keras.Model,
+    origin: Run,
+    request: PruningRequest,
+    data: SceneData,
+    folder: Path,
+    progress: Progress,
+) -> tuple[PruningStep, keras.Model]:
+    """Prunes and fine-tunes until the target or the largest allowed drop is reached.
 
     Returns:
-        The last step that may be kept, and its network.
+        The last iteration within the bound, and its network.
     """
     whole = cost(network)
-    step, current = _resumed(folder, order.steps)
-    floor = _floor(network, order, data)
+    step, current = _resumed(folder, request.iterations)
+    floor = _min_accuracy(network, request, data)
     if current is None:
         current = network
-    for number in range(step.number + 1 if step else 1, order.steps + 1):
-        plan = cut(current, order, number, network, samples(data))
+    for number in range(step.number + 1 if step else 1, request.iterations + 1):
+        plan = plan_iteration(current, request, number, network, calibration_samples(data))
         # The seed of a copied dropout is drawn when it is built.
         keras.utils.set_random_seed(origin.record.plan.seed)
         smaller = thin(current, plan)
         scores = _scores(smaller, data, data.split.test)
-        training = _training(origin, order, number)
-        progress.say(_told(order, number, whole, cost(smaller), scores))
+        training = _fine_tuning_plan(origin, request, number)
+        progress.say(_format_iteration(request, number, whole, cost(smaller), scores))
         state = _state_file(folder, number)
-        best, reached, fitted = _tuned(smaller, training, data, state, progress)
+        best, reached, fitted = _fine_tuned(smaller, training, data, state, progress)
         if reached < floor:
             if step is None:
-                raise _too_much(reached, floor)
+                raise _drop_exceeded(reached, floor)
             progress.say(f"step {number} lost too much; step {step.number} is kept")
             break
-        step = Step(
+        step = PruningStep(
             records.SCHEMA,
             number,
             compose(step.plan, plan) if step else plan,
@@ -227,40 +234,50 @@ def _steps(
         _network_file(folder, number - 1).unlink(missing_ok=True)
         current = smaller
     if step is None:
-        raise InputError("nothing was cut", remedy="take one step or more")
+        raise InputError("nothing was pruned", remedy="take one iteration or more")
     return step, current
 
 
-def _sparse(
-    network: keras.Model, origin: Run, order: Order, data: Data, folder: Path, progress: Progress
-) -> tuple[Step, keras.Model]:
+def _prune_weights(
+    network: keras.Model,
+    origin: Run,
+    request: PruningRequest,
+    data: SceneData,
+    folder: Path,
+    progress: Progress,
+) -> tuple[PruningStep, keras.Model]:
     """Zeroes and retrains single weights, then removes the channels that died of it.
 
     Returns:
-        The whole of it as one step, and its network.
+        The whole as one iteration, and its network.
     """
-    final = final_masks(network, order)
+    final = final_masks(network, request)
     current = origin.network()
-    zero(current, final)
-    cut = _scores(current, data, data.split.test)
+    apply_masks(current, final)
+    pruned_scores = _scores(current, data, data.split.test)
     progress.say(
-        f"{zeros(final.values()):.1%} of the weights go; OA before retraining {cut.oa:.2%}"
+        f"sparsity {masked_share(final.values()):.1%}, OA before retraining {pruned_scores.oa:.2%}"
     )
-    floor = _floor(network, order, data)
+    floor = _min_accuracy(network, request, data)
     current.set_weights(network.get_weights())
-    training = replace(origin.record.plan, recipe=order.recipe, schedule="custom")
+    training = replace(origin.record.plan, recipe=request.recipe, schedule="custom")
     fitted = retrain(
-        current, schedule_of(network, order), training, data, _state_file(folder, 1), progress
+        current,
+        sparsity_schedule(network, request),
+        training,
+        data,
+        _state_file(folder, 1),
+        progress,
     )
     reached = fitted.history[fitted.best_epoch - 1].validation_oa
     if reached < floor:
-        raise _too_much(reached, floor)
-    plan = dead(current)
-    step = Step(
+        raise _drop_exceeded(reached, floor)
+    plan = dead_channels(current)
+    step = PruningStep(
         records.SCHEMA,
-        order.steps,
+        request.iterations,
         plan,
-        cut,
+        pruned_scores,
         fitted.history,
         fitted.best_epoch,
         fitted.seconds,
@@ -269,25 +286,25 @@ def _sparse(
     return step, thin(current, plan)
 
 
-def _too_much(reached: float, floor: float) -> VerificationError:
+def _drop_exceeded(reached: float, floor: float) -> VerificationError:
     return VerificationError(
-        "pruning cost more accuracy than it may, so nothing was kept",
+        "the accuracy drop of pruning exceeds the bound, so nothing was kept",
         received=f"{reached:.2%} on the validation pixels after fine-tuning",
         allowed=f"{floor:.2%} or more",
-        remedy="remove less, take more --steps or --epochs, or allow a larger drop",
+        remedy="remove less, use more --iterations or --epochs, or allow a larger drop",
     )
 
 
-def _tuned(
-    network: keras.Model, plan: TrainingPlan, data: Data, state: Path, progress: Progress
+def _fine_tuned(
+    network: keras.Model, plan: TrainingPlan, data: SceneData, state: Path, progress: Progress
 ) -> tuple[int, float, FitResult]:
-    """Fine-tunes a network in place, unless that makes it worse on the validation pixels.
+    """Fine-tunes a network in place; undone where it lowers the validation accuracy.
 
     Returns:
-        The best epoch, 0 for none; the overall accuracy on the validation pixels that was
-        reached; and how training went.
+        The best epoch, 0 for none; the overall accuracy reached on the validation pixels; and the
+        training result.
     """
-    weights, start = network.get_weights(), _scores(network, data, _judges(data)).oa
+    weights, start = network.get_weights(), _scores(network, data, _selection_pixels(data)).oa
     fitted = fit(plan, data, state, progress, network)
     tuned = fitted.history[fitted.best_epoch - 1].validation_oa
     if tuned >= start:
@@ -296,16 +313,16 @@ def _tuned(
     return 0, start, fitted
 
 
-def _judges(data: Data) -> NDArray[np.int64]:
+def _selection_pixels(data: SceneData) -> NDArray[np.int64]:
     """The pixels that choose between networks."""
     return data.split.validation if len(data.split.validation) else data.split.train
 
 
-def _resumed(folder: Path, steps: int) -> tuple[Step | None, keras.Model | None]:
-    """The last step that was finished, and its network."""
+def _resumed(folder: Path, steps: int) -> tuple[PruningStep | None, keras.Model | None]:
+    """The last finished iteration, and its network."""
     if not (folder / STEP).is_file():
         return None, None
-    step = records.read(Step, folder / STEP)
+    step = records.read(PruningStep, folder / STEP)
     if not 1 <= step.number <= steps:
         raise DataError(
             f"{folder / STEP} is of no step of this run",
@@ -334,104 +351,113 @@ def _saved(network: keras.Model, path: Path) -> str:
     return sha256(path)
 
 
-def _floor(network: keras.Model, order: Order, data: Data) -> float:
+def _min_accuracy(network: keras.Model, request: PruningRequest, data: SceneData) -> float:
     """Overall accuracy on the validation pixels that may not be undercut."""
-    if order.max_drop is None:
+    if request.max_drop is None:
         return 0.0
-    return _scores(network, data, _judges(data)).oa - order.max_drop / 100
+    return _scores(network, data, _selection_pixels(data)).oa - request.max_drop / 100
 
 
-def cut(
-    network: keras.Model, order: Order, number: int, origin: keras.Model, given: Samples
-) -> Plan:
-    """What the network, as it is after the steps before, loses in this step.
+def plan_iteration(
+    network: keras.Model,
+    request: PruningRequest,
+    number: int,
+    origin: keras.Model,
+    samples: Samples,
+) -> PruningPlan:
+    """The plan of one iteration for the network as the iterations before left it.
 
-    Ratios and counts are of the original network, so that steps end where one cut would.
+    Ratios and counts refer to the original network, so that the iterations end where one-shot
+    pruning would.
 
     Args:
-        network: As it is now.
-        order: What to remove in the end.
-        number: Of the step, from 1.
+        network: The current network.
+        request: The pruning request.
+        number: Number of the iteration, from 1.
         origin: The network as it was trained.
-        given: For criteria that look at data.
+        samples: Calibration data, for criteria that need data.
 
     Raises:
-        InputError: See `choose` and `fitting`.
+        InputError: See `select` and `search_ratio`.
     """
-    ranking = rank(network, order.criterion, given, order.cutting.free)
-    whole, before, now = cost(origin), sizes(trace(origin)), order.progress(number)
-    ratios = {name: ratio * now for name, ratio in order.cutting.ratios.items()}
-    cutting = replace(order.cutting, ratio=0.0, ratios=ratios)
-    if order.measure == "ratio":
-        return choose(ranking, replace(cutting, ratio=order.target * now), before)
-    full = getattr(whole, order.measure)
-    target = order.target * full if order.target <= 1 else order.target
+    ranking = rank(network, request.criterion, samples, request.config.prune_io)
+    whole, before, now = cost(origin), group_sizes(trace(origin)), request.removed_share(number)
+    ratios = {name: ratio * now for name, ratio in request.config.ratios.items()}
+    config = replace(request.config, ratio=0.0, ratios=ratios)
+    if request.measure == "ratio":
+        return select(ranking, replace(config, ratio=request.target * now), before)
+    full = getattr(whole, request.measure)
+    target = request.target * full if request.target <= 1 else request.target
     # A count, since the network is no longer the one that shares are of.
     limit = max(full - (full - target) * now, 1 + 1e-9)
-    return fitting(ranking, order.measure, limit, whole, cutting, before)
+    return search_ratio(ranking, request.measure, limit, whole, config, before)
 
 
-def samples(data: Data) -> Samples:
+def calibration_samples(data: SceneData) -> Samples:
     """Class-balanced training patches with their classes."""
-    pixels = data.balanced(SAMPLES)
-    return Samples((data.patches.cut(pixels),), data.targets(pixels))
+    pixels = data.calibration_pixels(NUM_SAMPLES)
+    return Samples((data.patches.extract(pixels),), data.targets(pixels))
 
 
-def _training(origin: Run, order: Order, number: int) -> TrainingPlan:
-    recipe = replace(order.recipe, epochs=order.epochs(number))
+def _fine_tuning_plan(origin: Run, request: PruningRequest, number: int) -> TrainingPlan:
+    recipe = replace(request.recipe, epochs=request.epochs(number))
     return replace(origin.record.plan, recipe=recipe, schedule="custom")
 
 
-def _told(order: Order, number: int, whole: Cost, left: Cost, cut: Scores) -> str:
-    step = f"step {number} of {order.steps}: " if order.steps > 1 else ""
+def _format_iteration(
+    request: PruningRequest, number: int, original: Cost, remaining: Cost, pruned_scores: Scores
+) -> str:
+    step = f"step {number} of {request.iterations}: " if request.iterations > 1 else ""
     return (
-        f"{step}{left.parameters / whole.parameters:.1%} of the parameters and "
-        f"{left.macs / whole.macs:.1%} of the multiply-accumulates are left; OA before "
-        f"fine-tuning {cut.oa:.2%}"
+        f"{step}{remaining.parameters / original.parameters:.1%} of the parameters and "
+        f"{remaining.macs / original.macs:.1%} of the multiply-accumulates are left; OA before "
+        f"fine-tuning {pruned_scores.oa:.2%}"
     )
 
 
-def _scores(network: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
-    return evaluate(gathering(network, data.patches), data, pixels)
+def _scores(network: keras.Model, data: SceneData, pixels: NDArray[np.int64]) -> Scores:
+    return evaluate(gather_model(network, data.patches), data, pixels)
 
 
 def _measured(
     origin: Run,
-    order: Order,
+    request: PruningRequest,
     network: keras.Model,
     small: keras.Model,
     scores: Scores,
-    step: Step,
-    data: Data,
+    step: PruningStep,
+    data: SceneData,
     threads: int | None,
     progress: Progress,
-) -> Pruning:
+) -> PruningRecord:
     """What pruning did, both networks measured as files in one run."""
     measured = dict.fromkeys(("before", "after"), _NOT_MEASURED)
     if threads is not None:
         progress.start("measuring the files", 1)
-        measured = trials({"before": network, "after": small}, data, threads)
-    return Pruning(
+        measured = measure_files({"before": network, "after": small}, data, threads)
+    return PruningRecord(
         origin=str(origin.folder),
         origin_sha256=origin.record.sha256,
-        kind=order.kind,
-        criterion=order.chosen_by,
-        target=order.asked,
-        schedule=order.schedule,
-        steps=step.number,
+        kind=request.kind,
+        criterion=request.criterion_name,
+        target=request.target_text,
+        schedule=request.schedule,
+        iterations=step.number,
         approximate=step.plan.approximate,
-        before=standing(network, measured["before"], origin.record.scores),
-        thinned=standing(small, measured["after"], step.cut),
-        after=standing(small, measured["after"], scores),
+        before=model_stats(network, measured["before"], origin.record.scores),
+        thinned=model_stats(small, measured["after"], step.pruned_scores),
+        after=model_stats(small, measured["after"], scores),
         threads=threads or 0,
         processor=processor(),
     )
 
 
-def standing(network: keras.Model, trial: dict[str, Trial], scores: Scores) -> Standing:
-    """What a network costs and what it is worth."""
+def model_stats(
+    network: keras.Model, trial: dict[str, FileMeasurement], scores: Scores
+) -> ModelStats:
+    """Cost and accuracy of a network."""
     sparsity, count = Sparsity.of(network), cost(network)
-    return Standing(
+    return ModelStats(
         parameters=count.parameters,
         nonzero=sparsity.nonzero,
         macs=count.macs,

@@ -1,8 +1,8 @@
-"""Retraining a network that has lost single weights: what is zero stays zero.
+"""Retraining of a network with zeroed weights: pruned weights stay zero.
 
-Keras applies a variable's constraint after every update of the optimizer, inside the compiled
-step, on every backend. Masks are set as constraints for the time of the training and removed
-afterwards; momentum and weight decay cannot bring back what they took away.
+Keras applies a variable's constraint after every update of the optimizer, inside the compiled step,
+on every backend. Masks are set as constraints during training and removed afterwards, so that
+momentum and weight decay cannot restore pruned weights.
 """
 
 from __future__ import annotations
@@ -19,22 +19,30 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from hsitf.data import Data
+from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.progress import Progress
 from hsitf.prune.thresholds import Thresholds
-from hsitf.prune.weights import Masks, limits, nonzero, prunable, reaching, to_share, zero
+from hsitf.prune.weights import (
+    Masks,
+    apply_masks,
+    magnitude_limits,
+    masks_by_magnitude,
+    masks_by_sparsity,
+    nonzero_masks,
+    prunable_weights,
+)
 from hsitf.records import TrainingPlan
-from hsitf.train.loop import Between, FitResult, fit
+from hsitf.train.loop import EpochHook, FitResult, fit
 
 
 @dataclass(frozen=True, eq=False)
-class Schedule:
+class SparsitySchedule:
     """When a network loses weights while it is retrained.
 
     Attributes:
-        steps: By the epoch, counted from 0, before which it happens: which weights stay, given
-            the network as it is then.
+        steps: For each epoch, counted from 0, before which weights are pruned: a function from the
+            current network to the masks of the weights that are kept.
     """
 
     steps: Mapping[int, Callable[[keras.Model], Masks]]
@@ -45,23 +53,27 @@ class Schedule:
         return max(self.steps)
 
 
-def one_shot(model: keras.Model, thresholds: Thresholds) -> Schedule:
-    """Everything below the thresholds goes at once, then the rest is retrained."""
-    return Schedule({0: partial(reaching, limits=limits(model, thresholds))})
+def one_shot(model: keras.Model, thresholds: Thresholds) -> SparsitySchedule:
+    """Zeroes all weights below the thresholds at once, then retrains the rest."""
+    return SparsitySchedule(
+        {0: partial(masks_by_magnitude, limits=magnitude_limits(model, thresholds))}
+    )
 
 
-def iterative(model: keras.Model, thresholds: Thresholds, stages: int, epochs: int) -> Schedule:
-    """Alpha rises in equal steps, with equal times of retraining between them.
+def iterative(
+    model: keras.Model, thresholds: Thresholds, stages: int, epochs: int
+) -> SparsitySchedule:
+    """Alpha rises in equal steps, with equal numbers of retraining epochs between them.
 
-    In stage i of n everything below i / n of the thresholds goes. Standard deviations are those
-    of the network at the start, so that the same alpha means the same magnitude in every stage
-    and in `one_shot`.
+    In stage i of n all weights below i / n of the thresholds are zeroed. Standard deviations are
+    those of the network at the start, so that the same alpha means the same magnitude in every
+    stage and in `one_shot`.
 
     Args:
-        model: As it is before the first weight goes.
-        thresholds: Of the last stage.
-        stages: How many there are.
-        epochs: Of all stages together.
+        model: The network before pruning.
+        thresholds: Thresholds of the last stage.
+        stages: Number of stages.
+        epochs: Number of epochs of all stages together.
 
     Raises:
         InputError: There is not an epoch for each stage.
@@ -73,11 +85,12 @@ def iterative(model: keras.Model, thresholds: Thresholds, stages: int, epochs: i
             allowed=f"1 to {epochs} stages",
             remedy="ask for fewer stages or more epochs",
         )
-    full = limits(model, thresholds)
-    return Schedule(
+    full = magnitude_limits(model, thresholds)
+    return SparsitySchedule(
         {
             (stage - 1) * epochs // stages: partial(
-                reaching, limits={path: limit * stage / stages for path, limit in full.items()}
+                masks_by_magnitude,
+                limits={path: limit * stage / stages for path, limit in full.items()},
             )
             for stage in range(1, stages + 1)
         }
@@ -90,46 +103,47 @@ def gradual(
     every: int = 1,
     start: int = 0,
     initial: float = 0.0,
-    choose: Callable[[keras.Model, float], Masks] = to_share,
-) -> Schedule:
+    select: Callable[[keras.Model, float], Masks] = masks_by_sparsity,
+) -> SparsitySchedule:
     """The share of zeros rises fast at first and slowly in the end (`cubic`).
 
     Args:
-        final: Share of zeros after the last step.
-        steps: How many there are after the first, which makes `initial` of the weights zeros.
+        final: Sparsity after the last step.
+        steps: Number of steps after the first, which prunes to the sparsity `initial`.
         every: Epochs between steps.
-        start: Epoch of the first, counted from 0.
-        initial: Share of zeros at the start.
-        choose: Which weights make a share: `weights.to_share`, the smallest of the network, or
-            `weights.to_share_each`, those of each tensor, as Zhu and Gupta have it.
+        start: Epoch of the first step, counted from 0.
+        initial: Sparsity at the start.
+        select: Masks for a sparsity: `weights.masks_by_sparsity`, the smallest weights of the
+            network, or `weights.masks_by_layer_sparsity`, those of each tensor, as in Zhu and
+            Gupta.
 
     Raises:
         InputError: A number is out of range.
     """
     if min(steps, every) < 1 or start < 0 or not 0 <= initial <= final < 1:
         raise InputError(
-            "the schedule of gradual pruning cannot be followed",
-            received=f"zeros from {initial} to {final} in {steps} steps, every {every} epochs "
+            "the schedule of gradual pruning is not valid",
+            received=f"sparsity from {initial} to {final} in {steps} steps, every {every} epochs "
             f"from epoch {start}",
             allowed="shares that rise, from 0 to below 1; 1 or more steps and epochs between "
             "them; epochs from 0",
         )
-    return Schedule(
+    return SparsitySchedule(
         {
-            start + step * every: _sharing(choose, cubic(step, steps, initial, final))
+            start + step * every: _at_sparsity(select, cubic(step, steps, initial, final))
             for step in range(steps + 1)
         }
     )
 
 
-def _sharing(
-    choose: Callable[[keras.Model, float], Masks], share: float
+def _at_sparsity(
+    select: Callable[[keras.Model, float], Masks], share: float
 ) -> Callable[[keras.Model], Masks]:
-    return lambda model: choose(model, share)
+    return lambda model: select(model, share)
 
 
 def cubic(step: int, steps: int, initial: float, final: float) -> float:
-    """Share of zeros at a step of gradual pruning.
+    """Sparsity at a step of gradual pruning.
 
     s_t = s_f + (s_i - s_f) * (1 - (t - t_0) / (n * dt))^3 with (t - t_0) / dt = `step` and
     n = `steps` (Zhu, Gupta, To prune, or not to prune, ICLR workshop 2018, equation 1).
@@ -138,22 +152,22 @@ def cubic(step: int, steps: int, initial: float, final: float) -> float:
 
 
 @contextmanager
-def holding(model: keras.Model) -> Iterator[Callable[[Masks], None]]:
+def hold_zeros(model: keras.Model) -> Iterator[Callable[[Masks], None]]:
     """Holds weights at zero while the network is trained inside the block.
 
     Yields:
-        A function that takes masks, sets to zero what they do not keep and holds it there from
-        then on, in place of what was held before. A step that was compiled before has to be
-        compiled anew. Constraints that the network has of its own are applied first; they alone
-        are left after the block.
+        A function that takes masks, zeroes the weights that they do not keep and holds them at zero
+        from then on, in place of the masks before. A step that was compiled before has to be
+        compiled again. The network's own constraints are applied first; they alone remain after the
+        block.
     """
-    variables = {path: weight.variable for path, weight in prunable(model).items()}
+    variables = {path: weight.variable for path, weight in prunable_weights(model).items()}
     own = {path: variable.constraint for path, variable in variables.items()}
 
     def hold(masks: Masks) -> None:
-        zero(model, masks)
+        apply_masks(model, masks)
         for path, mask in masks.items():
-            variables[path].constraint = _Held(mask, own[path])
+            variables[path].constraint = _MaskConstraint(mask, own[path])
 
     try:
         yield hold
@@ -162,7 +176,7 @@ def holding(model: keras.Model) -> Iterator[Callable[[Masks], None]]:
             variable.constraint = own[path]
 
 
-class _Held:
+class _MaskConstraint:
     """The constraint of a variable under a mask."""
 
     def __init__(self, mask: NDArray[np.bool_], own: Callable[[Any], Any] | None) -> None:
@@ -176,10 +190,10 @@ class _Held:
 
 def retrain(
     network: keras.Model,
-    schedule: Schedule,
+    schedule: SparsitySchedule,
     plan: TrainingPlan,
-    data: Data,
-    state_file: Path,
+    data: SceneData,
+    checkpoint_file: Path,
     progress: Progress,
 ) -> FitResult:
     """Prunes a trained network by a schedule while it is trained on.
@@ -188,12 +202,12 @@ def retrain(
     Interrupted, it resumes from the state file: what was zero then is held at zero.
 
     Args:
-        network: Trained in place.
-        schedule: When it loses what.
-        plan: How to train.
-        data: To learn from.
-        state_file: See `loop.fit`.
-        progress: Told of every batch and epoch.
+        network: The network, trained in place.
+        schedule: When which weights are pruned.
+        plan: The training plan.
+        data: The scene to train on.
+        checkpoint_file: See `loop.fit`.
+        progress: Receives the progress of every batch and epoch.
 
     Returns:
         The sparse network with the weights of its best epoch, and how it got there.
@@ -208,7 +222,7 @@ def retrain(
             received=f"{plan.recipe.epochs} epochs, the last step before epoch {schedule.last + 1}",
             remedy="train for more epochs or prune in fewer steps",
         )
-    with holding(network) as hold:
+    with hold_zeros(network) as hold:
         held = False
 
         def before(epoch: int) -> bool:
@@ -217,8 +231,8 @@ def retrain(
             if epoch not in schedule.steps and not resumed:
                 return False
             # Resumed between two steps, what was held is what is zero.
-            hold(schedule.steps.get(epoch, nonzero)(network))
+            hold(schedule.steps.get(epoch, nonzero_masks)(network))
             held = True
             return True
 
-        return fit(plan, data, state_file, progress, network, Between(before, schedule.last))
+        return fit(plan, data, checkpoint_file, progress, network, EpochHook(before, schedule.last))

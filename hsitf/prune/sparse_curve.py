@@ -1,4 +1,4 @@
-"""What a network is worth, and what it takes on disk, over how many of its weights are zero."""
+"""Accuracy and size on disk of a network over its sparsity."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 import keras
 
 from hsitf import records
-from hsitf.data import Data
+from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.progress import Progress
-from hsitf.prune.dead import dead
+from hsitf.prune.dead import dead_channels
 from hsitf.prune.record import SparseCurve, SparsePoint
 from hsitf.prune.sparse import one_shot, retrain
 from hsitf.prune.sparsity import Sparsity
 from hsitf.prune.thinning import thin
 from hsitf.prune.thresholds import Thresholds
-from hsitf.prune.weights import masks, zero
+from hsitf.prune.weights import apply_masks, masks_by_threshold
 from hsitf.records import TrainingPlan
 from hsitf.runs import Run
-from hsitf.tables import aligned
-from hsitf.train.gather import gathering
-from hsitf.train.loop import evaluate, judged
+from hsitf.tables import format_table
+from hsitf.train.gather import gather_model
+from hsitf.train.loop import evaluate, score_predictions
 from hsitf.zoo import Recipe
 
 # The range of the study of hyperspectral networks.
@@ -33,7 +33,7 @@ ALPHAS = tuple(Thresholds(step / 10) for step in range(1, 21))
 
 def sparse_curve(
     origin: Run,
-    data: Data,
+    data: SceneData,
     recipe: Recipe | None,
     path: Path,
     progress: Progress,
@@ -41,14 +41,14 @@ def sparse_curve(
 ) -> SparseCurve:
     """Prunes a trained network at each threshold, and retrains it.
 
-    The record is written after every point; where it is found, only what it lacks is done.
+    The record is written after every point; an existing record is completed.
 
     Args:
         origin: The trained network.
-        data: What it learned from and is judged on.
-        recipe: How to retrain; not at all where None.
-        path: Of the record, JSON.
-        progress: Told what happens.
+        data: The scene that it was trained and is evaluated on.
+        recipe: Recipe of the retraining; None for no retraining.
+        path: Path of the JSON record.
+        progress: Receives progress messages.
         steps: The thresholds.
 
     Raises:
@@ -56,57 +56,57 @@ def sparse_curve(
         DataError: The record or the network is damaged.
         OutputError: The record cannot be written.
     """
-    found = _begun(origin, data, recipe, path)
+    found = _opened(origin, data, recipe, path)
     plan = replace(origin.record.plan, recipe=recipe, schedule="custom") if recipe else None
     done = {point.thresholds: point for point in found.points}
     for number, thresholds in enumerate(steps, start=1):
         if thresholds not in done:
             progress.say(f"alpha {thresholds.alpha:g}, {number} of {len(steps)}")
-            done[thresholds] = point(origin.network(), data, thresholds, plan, progress)
+            done[thresholds] = sparse_point(origin.network(), data, thresholds, plan, progress)
             found = replace(found, points=tuple(done.values()))
             records.write(found, path)
-            progress.say(_told(done[thresholds]))
+            progress.say(_format_point(done[thresholds]))
     return replace(found, points=tuple(done[thresholds] for thresholds in steps))
 
 
-def point(
+def sparse_point(
     network: keras.Model,
-    data: Data,
+    data: SceneData,
     thresholds: Thresholds,
     plan: TrainingPlan | None,
     progress: Progress,
 ) -> SparsePoint:
-    """Prunes and retrains a network in place and tells what it is worth.
+    """Prunes and retrains a network in place and evaluates it.
 
     Args:
-        network: Trained.
-        data: To learn from and be judged on.
-        thresholds: Below which weights go, at once.
-        plan: How to retrain; not at all where None.
-        progress: Told of every epoch.
+        network: The trained network.
+        data: The scene for training and evaluation.
+        thresholds: Thresholds of one-shot magnitude pruning.
+        plan: Plan of the retraining; None for no retraining.
+        progress: Receives the progress of every epoch.
 
     Raises:
         InputError: The training diverged.
     """
     schedule = one_shot(network, thresholds)
-    zero(network, masks(network, thresholds))
-    oa = evaluate(gathering(network, data.patches), data, data.split.test).oa
+    apply_masks(network, masks_by_threshold(network, thresholds))
+    oa = evaluate(gather_model(network, data.patches), data, data.split.test).oa
     retrained = None
     if plan:
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder) / "state.npz"
             fitted = retrain(network, schedule, plan, data, state, progress)
-            retrained = judged(fitted.predicted, data, data.split.test).oa
+            retrained = score_predictions(fitted.predicted, data, data.split.test).oa
     return SparsePoint(
         thresholds=thresholds,
         sparse=Sparsity.of(network),
-        thinned=Sparsity.of(thin(network, dead(network))),
+        thinned=Sparsity.of(thin(network, dead_channels(network))),
         oa_pruned=oa,
         oa_retrained=retrained,
     )
 
 
-def table(curve: SparseCurve) -> str:
+def format_sparse_curve(curve: SparseCurve) -> str:
     """One line a threshold, the trained network first."""
     head = (
         "alpha",
@@ -123,7 +123,7 @@ def table(curve: SparseCurve) -> str:
     rows = [
         (
             "-",
-            f"{dense.zeros:.1%}",
+            f"{dense.zero_share:.1%}",
             f"{dense.nonzero:,}",
             f"{dense.bytes_deflated:,}",
             f"{dense.parameters:,}",
@@ -136,7 +136,7 @@ def table(curve: SparseCurve) -> str:
     rows += [
         (
             f"{p.thresholds.alpha:g}",
-            f"{p.sparse.zeros:.1%}",
+            f"{p.sparse.zero_share:.1%}",
             f"{p.sparse.nonzero:,}",
             f"{p.sparse.bytes_deflated:,}",
             f"{p.thinned.parameters:,}",
@@ -149,11 +149,11 @@ def table(curve: SparseCurve) -> str:
     ]
     synthetic = ", a synthetic scene" if curve.synthetic else ""
     tuned = f"{curve.recipe.epochs} epochs of retraining" if curve.recipe else "no retraining"
-    title = f"{curve.network} on {curve.scene}{synthetic}: weights below alpha go, {tuned}"
-    return "\n".join([title, aligned(head, rows)])
+    title = f"{curve.network} on {curve.scene}{synthetic}: weights below alpha are zeroed, {tuned}"
+    return "\n".join([title, format_table(head, rows)])
 
 
-def _begun(origin: Run, data: Data, recipe: Recipe | None, path: Path) -> SparseCurve:
+def _opened(origin: Run, data: SceneData, recipe: Recipe | None, path: Path) -> SparseCurve:
     """The record at a path, or a new one without points."""
     if path.is_file():
         found = records.read(SparseCurve, path)
@@ -182,10 +182,10 @@ def _begun(origin: Run, data: Data, recipe: Recipe | None, path: Path) -> Sparse
     )
 
 
-def _told(point: SparsePoint) -> str:
+def _format_point(point: SparsePoint) -> str:
     retrained = "" if point.oa_retrained is None else f", {point.oa_retrained:.2%} retrained"
     return (
-        f"alpha {point.thresholds.alpha:g}: {point.sparse.zeros:.1%} zeros, "
+        f"alpha {point.thresholds.alpha:g}: {point.sparse.zero_share:.1%} zeros, "
         f"OA {point.oa_pruned:.2%}{retrained}, {point.sparse.bytes_deflated:,} bytes deflated, "
         f"{point.thinned.parameters:,} of {point.sparse.parameters:,} parameters left without "
         "dead channels"

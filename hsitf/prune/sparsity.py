@@ -1,4 +1,4 @@
-"""How sparse a network is, and what that is worth on disk."""
+"""Sparsity of a network, and the size of its compressed weights."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 class Sparsity:
     """What is left of a network's weights.
 
-    Both sizes are of .npz files with all weights of the Keras network as float32, statistics of
-    normalizations included, nothing else (some 250 bytes of header a tensor). A zero takes four
-    bytes of the plain one; only what deflate makes of it is smaller.
+    Both sizes are those of .npz files with all weights of the Keras network as float32, statistics
+    of normalizations included, and nothing else (about 250 bytes of header per tensor). A zero
+    takes four bytes in the plain file; only deflate makes it smaller.
 
     Attributes:
         parameters: Weights of the network.
-        nonzero: Those that are not zero.
-        bytes: Of the weights in a plain .npz.
-        bytes_deflated: Of the weights in a .npz compressed with deflate.
+        nonzero: Number of weights that are not zero.
+        bytes: Bytes of the weights in a plain .npz.
+        bytes_deflated: Bytes of the weights in a .npz compressed with deflate.
     """
 
     parameters: int
@@ -33,13 +33,13 @@ class Sparsity:
     bytes_deflated: int
 
     @property
-    def zeros(self) -> float:
+    def zero_share(self) -> float:
         """Share of the weights that are zero."""
         return 1 - self.nonzero / self.parameters
 
     @classmethod
     def of(cls, model: keras.Model) -> Sparsity:
-        """Counts a network's weights and writes them, in memory, to see what they take."""
+        """Counts a network's weights and measures their files in memory."""
         weights = [np.asarray(weight, np.float32) for weight in model.get_weights()]
         sizes = []
         for save in (np.savez, np.savez_compressed):

@@ -1,8 +1,9 @@
 """Surgery on a network: layers and channels are deleted, inserted and replaced by name.
 
-The verbs are keras-surgeon's, for whose users `docs/keras-surgeon.md` is written. What they do to
-channels is a `Plan` and `thin`; what they do to layers is one walk through the network, in which
-each layer gives its place to a chain of layers: none, another one, or itself and a new one.
+The function names are those of keras-surgeon; `docs/keras-surgeon.md` is written for its users.
+Channels are removed by a `PruningPlan` and `thin`; layers are edited in one pass through the
+network, in which each layer is replaced by a chain of layers: none, another one, or itself and a
+new one.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from keras import KerasTensor, layers
 from numpy.typing import ArrayLike
 
 from hsitf.errors import InputError, unknown
-from hsitf.graph import Call, alone, walk
-from hsitf.prune.plans import named
+from hsitf.graph import Call, unwrap_single, walk
+from hsitf.prune.plans import plan_from_channels
 from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
 
-Where = Literal["before", "after"]
-# Layers in whose place a chain of layers stands, by the Python identity of the layer.
+Position = Literal["before", "after"]
+# The chains of layers that replace layers, by the Python identity of the layer.
 Chains = Mapping[int, tuple[Any, ...]]
 
 # What each job needs besides the layer that it is done to.
@@ -39,18 +40,18 @@ JOBS: dict[str, list[str]] = {
 def delete_channels(
     model: keras.Model, layer: str | keras.Layer, channels: ArrayLike
 ) -> keras.Model:
-    """A new network without some channels of a layer, and without whatever lives with them.
+    """A new network without some channels of a layer and all channels coupled with them.
 
-    Where outputs of layers are added or multiplied, their channels live together and go
-    together; where they are concatenated or flattened, the layers behind lose the matching
-    weights. The result equals the original with those channels zeroed wherever they are
+    Where outputs of layers are added or multiplied, their channels are coupled and removed
+    together; where they are concatenated or flattened, the following layers lose the matching
+    weights. The result equals the original with those channels masked to zero wherever they are
     consumed.
 
     Args:
         model: A functional or sequential model, channels last, inputs of fixed shape.
-        layer: One that makes channels (filters, units), or an input. Inputs and layers at the
-            outputs lose channels only where they are named here themselves.
-        channels: (n,) integers, places of the channels; negative ones count from the end.
+        layer: A layer that produces channels (filters, units), or an input. Inputs and layers at
+            the outputs lose channels only where they are named here themselves.
+        channels: (n,) integers, indices of the channels; negative ones count from the end.
 
     Raises:
         InputError: There is no such layer or channel, nothing would be left of a layer, the
@@ -64,36 +65,36 @@ def delete_channels(
 
 
 def delete_layer(model: keras.Model, layer: str | keras.Layer) -> keras.Model:
-    """A new network without a layer: what entered it goes where its output went.
+    """A new network without a layer: its input is connected to the layers that read its output.
 
     Args:
         model: A functional or sequential model.
-        layer: One with a single input and a single output.
+        layer: A layer with a single input and a single output.
 
     Raises:
-        InputError: There is no such layer, it has several inputs or outputs, or a layer behind
-            it cannot take what it now gets.
+        InputError: There is no such layer, it has several inputs or outputs, or a following layer
+            does not accept its new input.
     """
     return Surgeon(model).add_job("delete_layer", layer).operate()
 
 
 def insert_layer(
-    model: keras.Model, layer: str | keras.Layer, new_layer: keras.Layer, where: Where = "before"
+    model: keras.Model, layer: str | keras.Layer, new_layer: keras.Layer, where: Position = "before"
 ) -> keras.Model:
     """A new network with a further layer before or after one that it has.
 
-    Of a layer used at several places, each place gets the new one. Before a layer means on its
-    own way: others that read the same value still read it unchanged.
+    Of a layer that is called several times, each call gets the new one. Before a layer means on its
+    own path: other layers that read the same tensor still read it unchanged.
 
     Args:
         model: A functional or sequential model.
-        layer: One with a single input (before) or a single output (after).
-        new_layer: What is inserted, with its weights where it has been built; it is copied.
-        where: before or after.
+        layer: A layer with a single input (before) or a single output (after).
+        new_layer: The layer to insert, with its weights if it is built; it is copied.
+        where: Whether to insert it before or after the layer.
 
     Raises:
-        InputError: There is no such layer, it has several inputs or outputs, a layer behind it
-            cannot take what it now gets, or the new layer's name is taken.
+        InputError: There is no such layer, it has several inputs or outputs, a following layer does
+            not accept its new input, or the new layer's name is used.
     """
     return Surgeon(model).add_job("insert_layer", layer, new_layer=new_layer, where=where).operate()
 
@@ -101,16 +102,16 @@ def insert_layer(
 def replace_layer(
     model: keras.Model, layer: str | keras.Layer, new_layer: keras.Layer
 ) -> keras.Model:
-    """A new network with another layer in the place of one, the weights of all others kept.
+    """A new network with one layer replaced by another, the weights of all others kept.
 
     Args:
         model: A functional or sequential model.
-        layer: To be replaced, everywhere it is used.
-        new_layer: What takes its place, with its weights where it has been built; it is copied.
+        layer: The layer to be replaced, at all its calls.
+        new_layer: The replacement, with its weights if it is built; it is copied.
 
     Raises:
-        InputError: There is no such layer, the new one or a layer behind it cannot take what it
-            now gets, or the new layer's name is taken.
+        InputError: There is no such layer, the new one or a following layer does not accept its
+            input, or the new layer's name is used.
     """
     return Surgeon(model).add_job("replace_layer", layer, new_layer=new_layer).operate()
 
@@ -122,19 +123,19 @@ class _Job:
     Attributes:
         kind: One of `JOBS`.
         layer: Name of the layer it is done to.
-        channels: That go.
-        new_layer: That comes.
-        where: It comes, seen from the layer.
+        channels: Indices of the channels to delete.
+        new_layer: The layer to insert or replace with.
+        where: Position of the inserted layer relative to the layer.
     """
 
     kind: str
     layer: str
     channels: tuple[int, ...]
     new_layer: Any
-    where: Where
+    where: Position
 
     def chain(self, layer: Any) -> tuple[Any, ...]:
-        """What stands in the place of the layer afterwards, in the order of the forward pass."""
+        """The layers that replace the layer, in the order of the forward pass."""
         both = (self.new_layer, layer) if self.where == "before" else (layer, self.new_layer)
         chains: dict[str, tuple[Any, ...]] = {
             "delete_layer": (),
@@ -145,17 +146,17 @@ class _Job:
 
 
 class Surgeon:
-    """Changes a network in several places at once.
+    """Collects changes of a network and applies them at once.
 
-    Layers are deleted, inserted and replaced first, all in one pass. Channels go from the network
-    that this makes, with whatever lives with them there. The original is left untouched: the new
-    network has layers of its own, which keep their names and weights, and is not compiled. Models
-    inside the model come out flat, a number behind the names of layers that would otherwise be
-    alike.
+    Layers are deleted, inserted and replaced first, all in one pass. Channels are removed from the
+    resulting network, with all channels coupled with them there. The original is unchanged: the new
+    network has copies of the layers, which keep their names and weights, and is not compiled.
+    Nested models are flattened; layers whose names would otherwise be equal get a number.
 
     Args:
         model: A functional or sequential model.
-        copy: keras-surgeon's. None and True are the same here, since layers are always copied.
+        copy: An argument of keras-surgeon. None and True are the same here, since layers are always
+            copied.
 
     Raises:
         InputError: The model is neither functional nor sequential, or its layers are not to be
@@ -180,13 +181,13 @@ class Surgeon:
         *,
         channels: ArrayLike | None = None,
         new_layer: keras.Layer | None = None,
-        where: Where = "before",
+        where: Position = "before",
     ) -> Surgeon:
         """Adds a job, one a layer at most; nothing happens before `operate`.
 
         Args:
             job: delete_layer, insert_layer, replace_layer or delete_channels.
-            layer: What it is done to, a layer of the network or its name.
+            layer: The layer to change, or its name.
             channels: For delete_channels, (n,) integers, negative ones count from the end.
             new_layer: For insert_layer and replace_layer.
             where: For insert_layer, before or after.
@@ -195,11 +196,11 @@ class Surgeon:
             Itself, so that jobs can be added in a row.
 
         Raises:
-            InputError: Unknown job or layer, the layer has a job already, or the job is given
-                too little or what it does not need.
+            InputError: Unknown job or layer, the layer has a job already, or the job lacks an
+                argument or has one that it does not need.
         """
         _check_job(job, {"channels": channels, "new_layer": new_layer}, where)
-        name = found(self._layers, layer)
+        name = resolve_layer(self._layers, layer)
         if name in self._jobs:
             raise InputError(
                 f"layer {name!r} has a job already",
@@ -214,8 +215,8 @@ class Surgeon:
                 allowed="delete_channels",
                 remedy="name the layer behind it",
             )
-        places = () if channels is None else _integers(name, channels)
-        self._jobs[name] = _Job(job, name, places, new_layer, where)
+        indices = () if channels is None else _integers(name, channels)
+        self._jobs[name] = _Job(job, name, indices, new_layer, where)
         return self
 
     def operate(self) -> keras.Model:
@@ -225,7 +226,7 @@ class Surgeon:
             A new functional model.
 
         Raises:
-            InputError: A job cannot be done; says which layer refuses, and why.
+            InputError: A job is not possible; the message names the layer and the reason.
         """
         chains = {
             id(layer): self._jobs[name].chain(layer)
@@ -233,20 +234,20 @@ class Surgeon:
             if name in self._jobs
         }
         network = _rebuilt(self._model, _names(self._layers, chains), chains)
-        gone = {
+        removed = {
             name: job.channels for name, job in self._jobs.items() if job.kind == "delete_channels"
         }
-        return _thinned(network, gone) if gone else network
+        return _thinned(network, removed) if removed else network
 
 
 def _check_job(job: str, given: Mapping[str, Any], where: str) -> None:
     if job not in JOBS:
         raise unknown("job", job, JOBS)
-    told = [name for name, value in given.items() if value is not None]
-    if told != JOBS[job]:
+    present = [name for name, value in given.items() if value is not None]
+    if present != JOBS[job]:
         raise InputError(
-            f"the job {job} is not told what it needs",
-            received=", ".join(told) or "the layer alone",
+            f"the job {job} lacks an argument",
+            received=", ".join(present) or "the layer alone",
             allowed=", ".join(JOBS[job]) or "the layer alone",
         )
     if where not in ("before", "after") or (where == "after" and job != "insert_layer"):
@@ -256,21 +257,21 @@ def _check_job(job: str, given: Mapping[str, Any], where: str) -> None:
     new_layer = given["new_layer"]
     if new_layer is not None and not isinstance(new_layer, keras.Layer):
         raise InputError(
-            "the new layer is none",
+            "the new layer is not a Keras layer",
             received=repr(new_layer),
             allowed="a Keras layer, such as keras.layers.ReLU()",
         )
 
 
 def _integers(name: str, channels: ArrayLike) -> tuple[int, ...]:
-    places = np.atleast_1d(np.asarray(channels))
-    if places.ndim != 1 or (places.size and places.dtype.kind not in "iu"):
+    indices = np.atleast_1d(np.asarray(channels))
+    if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
         raise InputError(
-            f"the channels of layer {name!r} are named by their places",
-            received=f"{places.dtype} of shape {places.shape}",
+            f"the channels of layer {name!r} are given by their indices",
+            received=f"{indices.dtype} of shape {indices.shape}",
             allowed="a list of integers",
         )
-    return tuple(int(place) for place in places)
+    return tuple(int(index) for index in indices)
 
 
 # --- finding layers ------------------------------------------------------------------------
@@ -298,11 +299,11 @@ def layers_by_name(model: keras.Model) -> dict[str, Any]:
     Of layers inside models inside the model that have the same name, the second gets a number.
     """
     known: dict[str, Any] = {layer.name: layer for layer in _inputs(model)}
-    seen: set[int] = set()
+    visited: set[int] = set()
 
     def visit(call: Call, entering: list[None]) -> list[None]:
-        if id(call.operation) not in seen:
-            seen.add(id(call.operation))
+        if id(call.operation) not in visited:
+            visited.add(id(call.operation))
             known[_unused(call.operation.name, known)] = call.operation
         return [None] * len(call.shapes)
 
@@ -322,11 +323,11 @@ def _unused(name: str, taken: Mapping[str, Any]) -> str:
     return found
 
 
-def found(known: Mapping[str, Any], layer: str | keras.Layer) -> str:
-    """The name of a layer that is given by its name or as itself.
+def resolve_layer(known: Mapping[str, Any], layer: str | keras.Layer) -> str:
+    """The name of a layer that is given by its name or as an object.
 
     Raises:
-        InputError: It is none of those known.
+        InputError: The network has no such layer.
     """
     if isinstance(layer, str):
         if layer not in known:
@@ -361,7 +362,7 @@ def _names(known: Mapping[str, Any], chains: Chains) -> dict[int, str]:
 
 
 def _rebuilt(model: keras.Model, names: Mapping[int, str], chains: Chains) -> keras.Model:
-    """A copy of a network in which chains stand in the place of layers."""
+    """A copy of a network in which layers are replaced by chains of layers."""
     copies = _Copies(names)
 
     def visit(call: Call, inputs: list[KerasTensor]) -> list[KerasTensor]:
@@ -382,7 +383,9 @@ def _rebuilt(model: keras.Model, names: Mapping[int, str], chains: Chains) -> ke
         keras.Input(batch_shape=layer.batch_shape, dtype=layer.dtype, name=layer.name)
         for layer in _inputs(model)
     ]
-    return keras.Model(alone(inputs), alone(walk(model, inputs, visit)), name=model.name)
+    return keras.Model(
+        unwrap_single(inputs), unwrap_single(walk(model, inputs, visit)), name=model.name
+    )
 
 
 def _only(values: Sequence[Any], does: str, call: Call) -> list[Any]:
@@ -398,10 +401,10 @@ def _only(values: Sequence[Any], does: str, call: Call) -> list[Any]:
 
 @dataclass(frozen=True, eq=False)
 class _Copies:
-    """Copies of layers, each made when it is first called.
+    """Copies of layers, each created when it is first called.
 
     Attributes:
-        names: Of the layers, by their Python identity.
+        names: Names of the layers, by their Python identity.
         made: The copies, likewise.
     """
 
@@ -414,19 +417,19 @@ class _Copies:
         """What leaves the copy of a layer.
 
         Args:
-            layer: To be copied, its weights included.
-            values: That enter.
-            call: To be repeated with these values; None to call the copy with them alone.
+            layer: The layer to copy, its weights included.
+            values: Input tensors.
+            call: The call to repeat with these inputs; None to call the copy with them only.
 
         Raises:
-            InputError: The layer cannot take them.
+            InputError: The layer does not accept these inputs.
         """
         new = id(layer) not in self.made
         if new:
             self.made[id(layer)] = self._copy(layer)
         copy = self.made[id(layer)]
         try:
-            leaving = call.repeated(copy, values) if call else copy(alone(values))
+            leaving = call.call_with(copy, values) if call else copy(unwrap_single(values))
         except (ValueError, TypeError) as error:
             raise self._unfit(layer, values, call) from error
         if new and isinstance(layer, keras.Layer) and layer.built:
@@ -457,14 +460,14 @@ def _shapes(values: Sequence[Any]) -> str:
 # --- deleting channels ---------------------------------------------------------------------
 
 
-def _thinned(network: keras.Model, gone: Mapping[str, Sequence[int]]) -> keras.Model:
-    """A network without channels of the named layers, and what lives with them."""
+def _thinned(network: keras.Model, removed: Mapping[str, Sequence[int]]) -> keras.Model:
+    """A network without channels of the named layers and all channels coupled with them."""
     ends = {*(tensor.name for tensor in network.inputs), *network.output_names}
-    free = tuple(name for name in gone if name in ends)
-    chosen = named(trace(network, free), gone, free)
+    prune_io = tuple(name for name in removed if name in ends)
+    chosen = plan_from_channels(trace(network, prune_io), removed, prune_io)
     if chosen.approximate:
         warnings.warn(
-            f"deleting channels of {', '.join(gone)} is an approximation: "
+            f"deleting channels of {', '.join(removed)} is an approximation: "
             f"{'; '.join(chosen.approximate)}",
             stacklevel=3,
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hsitf.records import RunRecord, Standing
-from hsitf.tables import aligned
+from hsitf.records import ModelStats, RunRecord
+from hsitf.tables import format_table
 
 _HEAD = ("", "before", "cut", "fine-tuned", "ratio")
 
@@ -21,11 +21,11 @@ _TIMES = {"float32, ms": "ms_float32", "int8, ms": "ms_int8"}
 _SHARES = {"OA": "oa", "AA": "aa"}
 
 
-def table(record: RunRecord) -> str:
+def format_pruning(record: RunRecord) -> str:
     """What pruning did to a network, line by line; accuracies differ by percentage points.
 
     Args:
-        record: Of a pruned network.
+        record: Record of a pruned network.
 
     Raises:
         ValueError: The network was not pruned.
@@ -42,7 +42,7 @@ def table(record: RunRecord) -> str:
     rows.append(_row("kappa", stages, "kappa", "{:.4f}".format, points=True))
     scene = record.scene
     synthetic = ", a synthetic scene" if scene.synthetic else ""
-    steps = "" if pruning.steps == 1 else f" in {pruning.steps} steps"
+    steps = "" if pruning.iterations == 1 else f" in {pruning.iterations} steps"
     title = (
         f"{record.plan.network} on {scene.name}{synthetic}: {pruning.target} by "
         f"{pruning.criterion}, {pruning.schedule}{steps}; {record.split.test:,} test pixels, "
@@ -51,12 +51,12 @@ def table(record: RunRecord) -> str:
     threads = "1 thread" if pruning.threads == 1 else f"{pruning.threads} threads"
     notes = [f"Latency of one patch, {threads}: {pruning.processor}."]
     notes += [f"Approximate: {reason}." for reason in pruning.approximate]
-    return "\n".join([title, aligned(_HEAD, rows), *notes])
+    return "\n".join([title, format_table(_HEAD, rows), *notes])
 
 
 def _row(
     title: str,
-    stages: tuple[Standing, Standing, Standing],
+    stages: tuple[ModelStats, ModelStats, ModelStats],
     name: str,
     spell: Callable[[float], str],
     points: bool = False,

@@ -11,88 +11,102 @@ import numpy as np
 
 from hsitf.cost import Cost, cost, macs
 from hsitf.errors import InputError
-from hsitf.prune.identities import grid
-from hsitf.prune.plans import Cutting, Plan, Sizes, choose, counts, losing, prunable, removed
+from hsitf.operators import CallShapes
+from hsitf.prune.channel_graph import ChannelIds, kept_grid
+from hsitf.prune.plans import (
+    GroupSizes,
+    PruningConfig,
+    PruningPlan,
+    plan_from_counts,
+    prunable_groups,
+    removal_counts,
+    removed_ids,
+    select,
+)
 from hsitf.prune.ranking import Ranking, Samples, rank
-from hsitf.prune.rules import rule
+from hsitf.prune.rules import KeepMask, rule
 from hsitf.prune.tracing import Trace
 
 # Halvings of the ratio's range: finer than one channel of a thousand.
-HALVINGS = 11
+BISECTIONS = 11
 MEASURES = ("parameters", "macs", "bytes")
 
 
-def left(trace: Trace, plan: Plan) -> Cost:
+def estimate_cost(trace: Trace, plan: PruningPlan) -> Cost:
     """What the thinned network will cost, counted without building it.
 
     Args:
-        trace: Of the network.
-        plan: Made for it.
+        trace: Trace of the network.
+        plan: A plan for this network.
     """
-    stays = trace.stays(removed(trace, plan))
+    keep = trace.keep_mask(removed_ids(trace, plan))
     parameters, total = 0, 0
     counted = set()
-    for seen in trace.seen:
-        operation = seen.call.operation
+    for traced_call in trace.calls:
+        operation = traced_call.call.operation
         weights = [
-            tuple(len(axis) for axis in places)
-            for places in rule(operation).cut(seen, stays).places
+            tuple(len(axis) for axis in indices)
+            for indices in rule(operation).thin(traced_call, keep).kept_indices
         ]
-        if seen.name not in counted:
-            counted.add(seen.name)
+        if traced_call.name not in counted:
+            counted.add(traced_call.name)
             parameters += sum(prod(shape) for shape in weights)
-        shapes = [
-            tuple(len(axis) for axis in grid(ids, stays) or ())
-            for ids in (seen.inputs[0], seen.outputs[0])
-        ]
-        total += macs(operation, weights, shapes[0], shapes[1])
+        entering = [_shape(ids, keep) for ids in traced_call.inputs]
+        total += macs(
+            operation, CallShapes(weights, entering, _shape(traced_call.outputs[0], keep))
+        )
     return Cost(parameters, total)
 
 
-def reach(
+def _shape(ids: ChannelIds, keep: KeepMask) -> tuple[int, ...]:
+    """Shape of what is kept of a tensor, one sample."""
+    return (1, *(len(axis) for axis in kept_grid(ids, keep) or ()))
+
+
+def prune_to_cost(
     model: keras.Model,
     measure: str,
     target: float,
     criterion: str = "l2",
-    cutting: Cutting | None = None,
+    config: PruningConfig | None = None,
     samples: Samples | None = None,
-) -> Plan:
+) -> PruningPlan:
     """The plan with the smallest ratio whose network costs at most so much.
 
     Args:
         model: A functional model of fixed shape.
-        measure: What to count: parameters, macs or bytes (of the weights in float32).
-        target: What may be left: a share of the original's up to 1, above 1 a count.
+        measure: Measure of the cost: parameters, macs or bytes (of the weights in float32).
+        target: Cost to keep: up to 1 a share of the original's, above 1 an absolute cost.
         criterion: One of `criteria.CRITERIA`.
-        cutting: Where not to cut; its ratio is what is searched for.
-        samples: Calibration data, for criteria that look at data.
+        config: Which layers are excluded; its ratio is searched for.
+        samples: Calibration data, for criteria that need data.
 
     Raises:
-        InputError: The target is out of range, or out of reach; says what can be reached.
+        InputError: The target is out of range, or cannot be reached; the message gives the range.
     """
-    cutting = cutting or Cutting()
-    return fitting(
-        rank(model, criterion, samples, cutting.free), measure, target, cost(model), cutting
+    config = config or PruningConfig()
+    return search_ratio(
+        rank(model, criterion, samples, config.prune_io), measure, target, cost(model), config
     )
 
 
-def fitting(
+def search_ratio(
     ranking: Ranking,
     measure: str,
     target: float,
-    whole: Cost,
-    cutting: Cutting,
-    before: Sizes | None = None,
-) -> Plan:
+    full_cost: Cost,
+    config: PruningConfig,
+    original_sizes: GroupSizes | None = None,
+) -> PruningPlan:
     """As `reach`, from a ranking and what the network costs now.
 
     Args:
-        ranking: Of the network.
-        measure: What to count.
-        target: What may be left.
-        whole: What shares are of.
-        cutting: Where not to cut.
-        before: As `whole` of `choose`.
+        ranking: Ranking of the network's channels.
+        measure: Measure of the cost.
+        target: Cost to keep.
+        full_cost: The cost that shares refer to.
+        config: Which layers are excluded.
+        original_sizes: As in `select`.
     """
     if measure not in MEASURES:
         raise InputError("unknown measure of cost", received=measure, allowed=", ".join(MEASURES))
@@ -102,14 +116,14 @@ def fitting(
             received=target,
             allowed="above 0 to 1, the share that is left, or a count above 1",
         )
-    full = getattr(whole, measure)
+    full = getattr(full_cost, measure)
     limit = target * full if target <= 1 else target
 
-    def needs(plan: Plan) -> float:
-        return float(getattr(left(ranking.trace, plan), measure))
+    def needs(plan: PruningPlan) -> float:
+        return float(getattr(estimate_cost(ranking.trace, plan), measure))
 
-    low, high = 0.0, 1 - 2.0**-HALVINGS
-    found = choose(ranking, replace(cutting, ratio=high), before)
+    low, high = 0.0, 1 - 2.0**-BISECTIONS
+    found = select(ranking, replace(config, ratio=high), original_sizes)
     if (least := needs(found)) > limit:
         raise InputError(
             f"so few {measure} cannot be reached",
@@ -117,43 +131,48 @@ def fitting(
             allowed=f"{least / full:.4f} to 1, or {least:,.0f} to {full:,}",
             remedy="ask for more, ignore fewer layers or keep fewer channels",
         )
-    untouched = choose(ranking, replace(cutting, ratio=0.0), before)
+    untouched = select(ranking, replace(config, ratio=0.0), original_sizes)
     if needs(untouched) <= limit:
         return untouched
-    for _ in range(HALVINGS):
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        chosen = choose(ranking, replace(cutting, ratio=middle), before)
+        chosen = select(ranking, replace(config, ratio=middle), original_sizes)
         if needs(chosen) <= limit:
             high, found = middle, chosen
         else:
             low = middle
-    if cutting.round_to == 1:
+    if config.round_to == 1:
         return found
-    return _filled(ranking, replace(cutting, ratio=high), before, lambda p: needs(p) <= limit)
+    return _restored_blocks(
+        ranking, replace(config, ratio=high), original_sizes, lambda p: needs(p) <= limit
+    )
 
 
-def _filled(
-    ranking: Ranking, cutting: Cutting, before: Sizes | None, fits: Callable[[Plan], bool]
-) -> Plan:
+def _restored_blocks(
+    ranking: Ranking,
+    config: PruningConfig,
+    original_sizes: GroupSizes | None,
+    fits: Callable[[PruningPlan], bool],
+) -> PruningPlan:
     """Gives blocks of `round_to` channels back as long as the plan still fits.
 
-    Groups of one width are rounded at one ratio, so that a network of four equal ones falls
-    from all its cost to a quarter at once. What comes back first is worth most.
+    Groups of one width are rounded at one ratio, so that the cost of a network of four equal groups
+    falls from the whole to a quarter at once. The most important blocks are restored first.
     """
-    free = prunable(ranking, cutting)
-    gone = counts(free, cutting, before or {})
-    own = {name for group, _ in free for name in group.layers} & set(cutting.ratios)
-    waiting = [at for at, (group, _) in enumerate(free) if not own & set(group.layers)]
+    groups = prunable_groups(ranking, config)
+    removed = removal_counts(groups, config, original_sizes or {})
+    own = {name for group, _ in groups for name in group.layers} & set(config.ratios)
+    waiting = [at for at, (group, _) in enumerate(groups) if not own & set(group.layers)]
 
-    def worth(at: int) -> float:
-        back = np.sort(free[at][1])[max(0, gone[at] - cutting.round_to) : gone[at]]
+    def importance_at(at: int) -> float:
+        back = np.sort(groups[at][1])[max(0, removed[at] - config.round_to) : removed[at]]
         return float(back.mean()) if len(back) else 0.0
 
-    while waiting := [at for at in waiting if gone[at]]:
-        at = max(waiting, key=worth)
-        fewer = [max(0, n - cutting.round_to) if i == at else n for i, n in enumerate(gone)]
-        if fits(losing(ranking, cutting, free, fewer)):
-            gone = fewer
+    while waiting := [at for at in waiting if removed[at]]:
+        at = max(waiting, key=importance_at)
+        fewer = [max(0, n - config.round_to) if i == at else n for i, n in enumerate(removed)]
+        if fits(plan_from_counts(ranking, config, groups, fewer)):
+            removed = fewer
         else:
             waiting.remove(at)
-    return losing(ranking, cutting, free, gone)
+    return plan_from_counts(ranking, config, groups, removed)

@@ -11,86 +11,89 @@ from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError
-from hsitf.graph import Call, alone, input_names, walk
-from hsitf.prune.identities import Ids, Seen, grid, slim
-from hsitf.prune.plans import Plan, removed
-from hsitf.prune.rules import Cut, Stays, rule
+from hsitf.graph import Call, input_names, unwrap_single, walk
+from hsitf.prune.channel_graph import ChannelIds, TracedCall, kept_grid, squeeze_repeated
+from hsitf.prune.plans import PruningPlan, removed_ids
+from hsitf.prune.rules import KeepMask, ThinningSpec, rule
 from hsitf.prune.tracing import trace
 
 
-def thin(model: keras.Model, plan: Plan) -> keras.Model:
-    """A new, smaller network without the channels that the plan does not keep.
+def thin(model: keras.Model, plan: PruningPlan) -> keras.Model:
+    """A new, smaller network without the channels that the plan removes.
 
-    It equals `masked(model, plan)`, up to rounding, unless the plan is approximate; of outputs that
-    lose channels, those that are left. The original
-    is left untouched; layers keep their names. Models inside the model come out flat, a number
-    behind the names of layers that would otherwise be alike.
+    It equals `masked(model, plan)`, up to rounding, unless the plan is approximate; outputs that
+    lose channels are compared on the kept ones. The original is unchanged; layers keep their names.
+    Nested models are flattened; layers whose names would otherwise be equal get a number.
 
     Args:
         model: A functional model.
-        plan: Made for this network.
+        plan: A plan for this network.
 
     Raises:
         InputError: The plan is another network's, or would empty a layer.
     """
-    traced = trace(model, plan.free)
-    stays = traced.stays(removed(traced, plan))
-    places = iter(traced.seen)
+    traced = trace(model, plan.prune_io)
+    keep = traced.keep_mask(removed_ids(traced, plan))
+    calls = iter(traced.calls)
     built: dict[str, Any] = {}
     weights: dict[str, list[NDArray[np.generic]]] = {}
 
     def rebuild(call: Call, inputs: list[KerasTensor]) -> Any:
-        seen, old = next(places), call.operation
-        _check_left(seen, stays)
-        cut = rule(old).cut(seen, stays)
-        if cut.apply is not None:
-            return _listed(cut.apply(inputs))
-        if seen.name not in built:
-            built[seen.name] = _smaller(old, seen.name, cut)
-            if cut.places:
-                weights[seen.name] = _chosen(old.get_weights(), cut)
+        traced_call, old = next(calls), call.operation
+        _check_not_empty(traced_call, keep)
+        spec = rule(old).thin(traced_call, keep)
+        if spec.apply is not None:
+            return _listed(spec.apply(inputs))
+        if traced_call.name not in built:
+            built[traced_call.name] = _thinned_operation(old, traced_call.name, spec)
+            if spec.kept_indices:
+                weights[traced_call.name] = _sliced_weights(old.get_weights(), spec)
         try:
-            return _listed(call.repeated(built[seen.name], inputs))
+            return _listed(call.call_with(built[traced_call.name], inputs))
         except ValueError as error:
             raise InputError(
-                f"layer {seen.name!r} does not take what is left before it",
+                f"layer {traced_call.name!r} does not take what is left before it",
                 received=", ".join(str(tuple(value.shape)) for value in inputs),
                 remedy="leave the layers before it out of the pruning",
             ) from error
 
     inputs = [
-        keras.Input(_shape_left(ids, stays), name=name, dtype=tensor.dtype)
+        keras.Input(_thinned_shape(ids, keep), name=name, dtype=tensor.dtype)
         for name, tensor, ids in zip(input_names(model), model.inputs, traced.inputs, strict=True)
     ]
     outputs = walk(model, inputs, rebuild)
-    thinned = keras.Model(alone(inputs), alone(outputs), name=model.name)
+    thinned = keras.Model(unwrap_single(inputs), unwrap_single(outputs), name=model.name)
     for name, values in weights.items():
         built[name].set_weights(values)
     return thinned
 
 
-def _check_left(seen: Seen, stays: Stays) -> None:
-    for ids in (*seen.inputs, *seen.outputs):
-        if not stays[slim(ids)].any():
+def _check_not_empty(traced: TracedCall, keep: KeepMask) -> None:
+    for ids in (*traced.inputs, *traced.outputs):
+        if not keep[squeeze_repeated(ids)].any():
             raise InputError(
-                f"the plan would leave nothing at layer {seen.name!r}",
+                f"the plan would leave nothing at layer {traced.name!r}",
                 received=f"none of {ids.shape[-1]} channels",
                 allowed="1 or more",
                 remedy="remove less, or leave out the layers before it with --ignore",
             )
 
 
-def _smaller(operation: Any, name: str, cut: Cut) -> Any:
+def _thinned_operation(operation: Any, name: str, spec: ThinningSpec) -> Any:
     if not isinstance(operation, keras.Layer):
         return operation
-    return type(operation).from_config({**operation.get_config(), **cut.config, "name": name})
+    return type(operation).from_config({**operation.get_config(), **spec.config, "name": name})
 
 
-def _chosen(weights: list[NDArray[np.generic]], cut: Cut) -> list[NDArray[np.generic]]:
-    return [values[np.ix_(*places)] for values, places in zip(weights, cut.places, strict=True)]
+def _sliced_weights(
+    weights: list[NDArray[np.generic]], spec: ThinningSpec
+) -> list[NDArray[np.generic]]:
+    return [
+        values[np.ix_(*calls)] for values, calls in zip(weights, spec.kept_indices, strict=True)
+    ]
 
 
-def masked(model: keras.Model, plan: Plan) -> Callable[[Any], Any]:
+def masked(model: keras.Model, plan: PruningPlan) -> Callable[[Any], Any]:
     """The original network with the removed channels zeroed wherever they are consumed.
 
     This is the definition that `thin` is held against. Recurrent layers consume their own units
@@ -98,32 +101,34 @@ def masked(model: keras.Model, plan: Plan) -> Callable[[Any], Any]:
 
     Args:
         model: A functional model.
-        plan: Made for this network.
+        plan: A plan for this network.
 
     Returns:
         A function of the network's inputs, one array or a list of them, to its outputs.
 
     Raises:
-        InputError: As `thin`.
+        InputError: See `thin`.
     """
-    traced = trace(model, plan.free)
-    stays = traced.stays(removed(traced, plan))
+    traced = trace(model, plan.prune_io)
+    keep = traced.keep_mask(removed_ids(traced, plan))
 
     def run(given: Any) -> Any:
-        places = iter(traced.seen)
+        calls = iter(traced.calls)
 
         def consume(call: Call, inputs: list[Any]) -> list[Any]:
-            seen = next(places)
+            traced_call = next(calls)
             if rule(call.operation).consumes:
                 inputs = [
-                    value * ops.cast(stays[slim(ids)], value.dtype)
-                    for value, ids in zip(inputs, seen.inputs, strict=True)
+                    value * ops.cast(keep[squeeze_repeated(ids)], value.dtype)
+                    for value, ids in zip(inputs, traced_call.inputs, strict=True)
                 ]
-            operation = rule(call.operation).masked(seen, stays)
-            return _listed(call.repeated(operation, inputs))
+            operation = rule(call.operation).masked(traced_call, keep)
+            return _listed(call.call_with(operation, inputs))
 
         values = given if isinstance(given, list | tuple) else [given]
-        return alone(walk(model, [ops.convert_to_tensor(value) for value in values], consume))
+        return unwrap_single(
+            walk(model, [ops.convert_to_tensor(value) for value in values], consume)
+        )
 
     return run
 
@@ -132,5 +137,5 @@ def _listed(leaving: Any) -> list[Any]:
     return list(leaving) if isinstance(leaving, list | tuple) else [leaving]
 
 
-def _shape_left(ids: Ids, stays: Stays) -> tuple[int, ...]:
-    return tuple(len(places) for places in grid(ids, stays) or ())
+def _thinned_shape(ids: ChannelIds, keep: KeepMask) -> tuple[int, ...]:
+    return tuple(len(calls) for calls in kept_grid(ids, keep) or ())

@@ -1,4 +1,4 @@
-"""How far single weights may be from zero and go nevertheless."""
+"""Magnitude thresholds of unstructured pruning."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ Kind = Literal["first_convolution", "other_convolutions", "other_dense", "last_d
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Magnitudes under which weights go, in standard deviations of their tensor.
+    """Magnitudes below which weights are zeroed, in standard deviations of their tensor.
 
     Attributes:
-        alpha: For every kind of layer that has none of its own.
-        first_convolution: For the first convolution of the forward pass.
-        other_convolutions: For all others, separable, depthwise and transposed ones included.
-        other_dense: For all other layers: dense ones but the last, and recurrent ones.
-        last_dense: For the last dense layer of the forward pass, also where it is the only one.
+        alpha: Threshold of every kind of layer without one of its own.
+        first_convolution: Threshold of the first convolution of the forward pass.
+        other_convolutions: Threshold of all others, separable, depthwise and transposed ones
+            included.
+        other_dense: Threshold of all other layers: dense ones but the last, and recurrent ones.
+        last_dense: Threshold of the last dense layer of the forward pass, also where it is the only
+            one.
 
     Raises:
         InputError: A value is negative or not finite.

@@ -1,4 +1,4 @@
-"""Tracing a network: which channels live together, and where each of them is found."""
+"""Tracing of a network: its dependency groups, and where each channel occurs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from hsitf.errors import InputError, unknown
 from hsitf.graph import Call, functional, input_names, walk
-from hsitf.prune.identities import Ids, Ledger, Seen, line
-from hsitf.prune.rules import Stays, mixes, rule
+from hsitf.prune.channel_graph import ChannelGraph, ChannelIds, TracedCall, ids_along
+from hsitf.prune.rules import KeepMask, mixes_channels, rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,42 +21,42 @@ class Trace:
     """The identities of a network's channels, everywhere in it.
 
     Attributes:
-        ledger: Of all identities.
-        seen: Its operations in the order of the forward pass, once for each place.
-        inputs: Identities of the inputs.
+        graph: The channel graph of all ids.
+        calls: The calls of its operations in the order of the forward pass.
+        inputs: Ids of the inputs.
     """
 
-    ledger: Ledger
-    seen: list[Seen]
-    inputs: list[Ids]
+    graph: ChannelGraph
+    calls: list[TracedCall]
+    inputs: list[ChannelIds]
 
     @property
     def widths(self) -> dict[str, int]:
-        """How many channels each layer makes, inputs counted among the layers."""
-        return {name: len(made) for name, made in self.ledger.makers.items()}
+        """Number of channels that each layer produces, inputs included."""
+        return {name: len(made) for name, made in self.graph.producers.items()}
 
-    def stays(self, gone: set[int]) -> Stays:
-        """By identity, whether it is kept when the channels `gone` are removed."""
-        return self.ledger.stays(gone)
+    def keep_mask(self, removed: set[int]) -> KeepMask:
+        """By identity, whether it is kept when the channels `removed` are removed."""
+        return self.graph.keep_mask(removed)
 
 
 @dataclass(frozen=True)
-class Group:
-    """Layers whose channels live together, place by place.
+class DependencyGroup:
+    """Layers whose channels are coupled and can only be removed together.
 
     Attributes:
-        layers: Names of the layers that make them.
-        channels: For each channel of the group, the places it has in each of the layers.
-        protected: Whether they always stay (inputs, outputs, and what is tied to them).
-        approximate: Why removing them is not exact; None where it is.
-        least: How many of them the network needs to work at all.
+        layers: Names of the layers that produce them.
+        channels: For each channel of the group, its indices in each of the layers.
+        protected: Whether they are never removed (inputs, outputs, and what is coupled with them).
+        approximate: Why removing them is not exact; None where it is exact.
+        min_channels: Number of channels that the network needs at least.
     """
 
     layers: tuple[str, ...]
     channels: tuple[tuple[tuple[int, ...], ...], ...]
     protected: bool
     approximate: str | None
-    least: int = 1
+    min_channels: int = 1
 
     def __len__(self) -> int:
         return len(self.channels)
@@ -68,13 +68,13 @@ class Group:
         return f"{len(self)} channels: {' + '.join(self.layers)}{note}"
 
 
-def trace(model: keras.Model, free: Sequence[str] = ()) -> Trace:
+def trace(model: keras.Model, prune_io: Sequence[str] = ()) -> Trace:
     """Carries channel identities through a network.
 
     Args:
         model: A functional model, channels last.
-        free: Names of inputs and of layers at the outputs that may lose channels all the same:
-            bands that no longer are fed, classes that no longer are told.
+        prune_io: Names of inputs and of layers at the outputs that may lose channels nevertheless:
+            bands that are no longer fed, classes that are no longer predicted.
 
     Raises:
         InputError: A layer has no rule, an input has no fixed size, or there is no such input
@@ -86,8 +86,8 @@ def trace(model: keras.Model, free: Sequence[str] = ()) -> Trace:
             received=f"{type(model).__name__}{'' if model.built else ', not built'}",
             remedy="build the network from layers with keras.Input in front",
         )
-    ledger, seen = Ledger(), []
-    used: dict[int, list[Ids]] = {}
+    graph, calls = ChannelGraph(), []
+    used: dict[int, list[ChannelIds]] = {}
     inputs = []
     names = input_names(model)
     for name, tensor in zip(names, model.inputs, strict=True):
@@ -98,12 +98,12 @@ def trace(model: keras.Model, free: Sequence[str] = ()) -> Trace:
                 received=shape,
                 remedy="build the network with a fixed shape",
             )
-        bands = ledger.make(name, shape[-1])
-        if name not in free:
-            ledger.protect(bands)
+        bands = graph.new_channels(name, shape[-1])
+        if name not in prune_io:
+            graph.protect(bands)
         inputs.append(np.broadcast_to(bands, shape))
 
-    def visit(call: Call, entering: list[Ids]) -> list[Ids]:
+    def visit(call: Call, entering: list[ChannelIds]) -> list[ChannelIds]:
         if getattr(call.operation, "data_format", None) == "channels_first":
             raise InputError(
                 f"layer {call.operation.name!r} has its channels first",
@@ -111,72 +111,74 @@ def trace(model: keras.Model, free: Sequence[str] = ()) -> Trace:
                 remedy="build the network with channels last",
             )
         if id(call.operation) in used and getattr(call.operation, "weights", []):
-            # Weights that read at several places read the same channels at each.
-            _join_last(ledger, entering, used[id(call.operation)])
+            # A layer that is called several times reads the same channels at each call.
+            _couple_shared(graph, entering, used[id(call.operation)])
         used.setdefault(id(call.operation), entering)
-        leaving = rule(call.operation).trace(call, entering, ledger)
+        leaving = rule(call.operation).trace(call, entering, graph)
         several = leaving if isinstance(leaving, list) else [leaving]
-        if mixes(call.operation):
+        if mixes_channels(call.operation):
             # What sums to one cannot lose a part and stay what it was.
             for ids in several:
-                ledger.protect(ids)
-        seen.append(Seen(ledger.name(call.operation), call, tuple(entering), tuple(several)))
+                graph.protect(ids)
+        calls.append(TracedCall(graph.name(call.operation), call, tuple(entering), tuple(several)))
         return several
 
     outputs = walk(model, inputs, visit)
-    ends = [name for name, made in ledger.makers.items() if _ends(ledger, made, outputs)]
-    for name in free:
+    ends = [name for name, made in graph.producers.items() if _reaches_output(graph, made, outputs)]
+    for name in prune_io:
         if name not in [*names, *ends]:
             raise unknown("input or output", name, [*names, *ends])
     for output in outputs:
-        if not any(_ends(ledger, ledger.makers[name], [output]) for name in free):
-            ledger.protect(output)
-    return Trace(ledger, seen, inputs)
+        if not any(_reaches_output(graph, graph.producers[name], [output]) for name in prune_io):
+            graph.protect(output)
+    return Trace(graph, calls, inputs)
 
 
-def _join_last(ledger: Ledger, now: Sequence[Ids], before: Sequence[Ids]) -> None:
+def _couple_shared(
+    graph: ChannelGraph, now: Sequence[ChannelIds], before: Sequence[ChannelIds]
+) -> None:
     for here, there in zip(now, before, strict=True):
         if here.shape == there.shape:
-            ledger.join(here, there)
+            graph.couple(here, there)
         else:
             # Other positions, the same channels: each of them stays one over all positions.
             for ids in (here, there):
-                ledger.join(ids, line(ids, -1))
-            ledger.join(line(here, -1), line(there, -1))
+                graph.couple(ids, ids_along(ids, -1))
+            graph.couple(ids_along(here, -1), ids_along(there, -1))
 
 
-def _ends(ledger: Ledger, made: Ids, outputs: Sequence[Ids]) -> bool:
+def _reaches_output(graph: ChannelGraph, made: ChannelIds, outputs: Sequence[ChannelIds]) -> bool:
     """Whether channels reach an output as they are."""
-    own = ledger.channels_of(made)
-    return any(np.isin(ledger.channels_of(output), own).any() for output in outputs)
+    own = graph.channels_of(made)
+    return any(np.isin(graph.channels_of(output), own).any() for output in outputs)
 
 
-def groups(model: keras.Model, free: Sequence[str] = ()) -> list[Group]:
-    """Which channels of a network live together, in the order of the forward pass.
+def dependency_groups(model: keras.Model, prune_io: Sequence[str] = ()) -> list[DependencyGroup]:
+    """The dependency groups of a network, in the order of the forward pass.
 
     Args:
         model: A functional model.
-        free: As in `trace`.
+        prune_io: As in `trace`.
     """
-    return grouped(trace(model, free).ledger)
+    return groups_of(trace(model, prune_io).graph)
 
 
-def grouped(ledger: Ledger) -> list[Group]:
-    """The groups of a traced network, in the order of the forward pass."""
-    places: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for name, made in ledger.makers.items():
-        for place, identity in enumerate(made.tolist()):
-            places[ledger.root(identity)][name].append(place)
-    protected = {ledger.root(identity) for identity in ledger.protected}
-    reasons = {ledger.root(i): reason for i, reason in ledger.approximate.items()}
+def groups_of(graph: ChannelGraph) -> list[DependencyGroup]:
+    """The dependency groups of a traced network, in the order of the forward pass."""
+    positions: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for name, made in graph.producers.items():
+        for index, identity in enumerate(made.tolist()):
+            positions[graph.root(identity)][name].append(index)
+    protected = {graph.root(identity) for identity in graph.protected}
+    reasons = {graph.root(i): reason for i, reason in graph.approximate.items()}
     least: dict[int, int] = defaultdict(lambda: 1)
-    for identity, count in ledger.least.items():
-        least[ledger.root(identity)] = max(count, least[ledger.root(identity)])
+    for identity, count in graph.min_counts.items():
+        least[graph.root(identity)] = max(count, least[graph.root(identity)])
     found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-    for root, where in places.items():
+    for root, where in positions.items():
         key = (tuple(where), root in protected, reasons.get(root), least[root])
         found[key].append(tuple(tuple(where[name]) for name in where))
     return [
-        Group(names, tuple(channels), fixed, why, need)
+        DependencyGroup(names, tuple(channels), fixed, why, need)
         for (names, fixed, why, need), channels in found.items()
     ]

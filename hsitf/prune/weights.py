@@ -1,8 +1,8 @@
-"""Fine-grained pruning: which single weights of a network go.
+"""Unstructured (fine-grained) pruning: selection of single weights.
 
 Connections with small weights are removed (Han, Pool, Tran, Dally, Learning both weights and
-connections for efficient neural networks, NeurIPS 2015). A weight that is gone is a zero; how it
-stays one while the others are trained on is the matter of `sparse`.
+connections for efficient neural networks, NeurIPS 2015). A pruned weight is a zero; `sparse` holds
+it at zero while the others are retrained.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hsitf.errors import InputError
 from hsitf.graph import Call, walk
+from hsitf.operators import find
 from hsitf.prune.thresholds import Kind, Thresholds
 
 # By the path of a weight tensor, which of its elements stay.
@@ -26,21 +27,8 @@ Masks = Mapping[str, NDArray[np.bool_]]
 # normalizations have other names.
 PRUNABLE = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel", "bias")
 
-_CONVOLUTIONS = (
-    layers.Conv1D,
-    layers.Conv2D,
-    layers.Conv3D,
-    layers.Conv1DTranspose,
-    layers.Conv2DTranspose,
-    layers.Conv3DTranspose,
-    layers.SeparableConv1D,
-    layers.SeparableConv2D,
-    layers.DepthwiseConv1D,
-    layers.DepthwiseConv2D,
-)
 
-
-class Prunable(NamedTuple):
+class PrunableWeight(NamedTuple):
     """A weight tensor that can lose single elements, and the kind of its layer."""
 
     variable: Any
@@ -52,16 +40,16 @@ class Prunable(NamedTuple):
         return np.asarray(np.abs(np.asarray(self.variable)))
 
 
-def prunable(model: keras.Model) -> dict[str, Prunable]:
-    """The weight tensors that can lose elements, by path, in the order of the forward pass.
+def prunable_weights(model: keras.Model) -> dict[str, PrunableWeight]:
+    """The weight tensors that can be pruned, by path, in the order of the forward pass.
 
     Raises:
         InputError: There are none, or two have the same path.
     """
     used = _layers(model)
-    first = next((layer for layer in used if isinstance(layer, _CONVOLUTIONS)), None)
+    first = next((layer for layer in used if _is_convolution(layer)), None)
     last = next((layer for layer in reversed(used) if isinstance(layer, layers.Dense)), None)
-    found: dict[str, Prunable] = {}
+    found: dict[str, PrunableWeight] = {}
     for layer in used:
         for variable in layer.weights:
             if variable.name not in PRUNABLE:
@@ -71,7 +59,7 @@ def prunable(model: keras.Model) -> dict[str, Prunable]:
                     f"two weights of the network are called {variable.path!r}",
                     remedy="give its layers different names",
                 )
-            found[variable.path] = Prunable(variable, _kind(layer, first, last))
+            found[variable.path] = PrunableWeight(variable, _kind(layer, first, last))
     if not found:
         raise InputError(
             "the network has no weights that can be pruned", allowed=", ".join(PRUNABLE)
@@ -92,54 +80,61 @@ def _layers(model: keras.Model) -> list[Any]:
     return list(found.values())
 
 
+def _is_convolution(layer: Any) -> bool:
+    row = find(layer)
+    return row is not None and row.is_convolution
+
+
 def _kind(layer: Any, first: Any, last: Any) -> Kind:
-    if isinstance(layer, _CONVOLUTIONS):
+    if _is_convolution(layer):
         return "first_convolution" if layer is first else "other_convolutions"
     return "last_dense" if layer is last else "other_dense"
 
 
-def limits(model: keras.Model, thresholds: Thresholds) -> dict[str, float]:
+def magnitude_limits(model: keras.Model, thresholds: Thresholds) -> dict[str, float]:
     """Magnitude under which each weight tensor loses its elements: alpha * sigma, by path.
 
-    sigma = sqrt(mean((w - mean(w))^2)) is taken over all elements of the one tensor, zeros
-    included: a kernel is measured by its own deviation, a bias by its own. That is how the
-    program that the study of hyperspectral networks extended to biases does it for kernels; the
-    study does not say what it measured biases by.
+    sigma = sqrt(mean((w - mean(w))^2)) is computed over all elements of the one tensor, zeros
+    included: kernels and biases have separate deviations. The program that the study of
+    hyperspectral networks extended to biases does so for kernels; the study does not state the
+    deviation used for biases.
     """
     return {
         path: thresholds.of(kind) * float(np.std(np.asarray(variable), dtype=np.float64))
-        for path, (variable, kind) in prunable(model).items()
+        for path, (variable, kind) in prunable_weights(model).items()
     }
 
 
-def masks(model: keras.Model, thresholds: Thresholds) -> Masks:
+def masks_by_threshold(model: keras.Model, thresholds: Thresholds) -> Masks:
     """Keeps the weights whose magnitude is alpha standard deviations of their tensor or more."""
-    return reaching(model, limits(model, thresholds))
+    return masks_by_magnitude(model, magnitude_limits(model, thresholds))
 
 
-def reaching(model: keras.Model, limits: Mapping[str, float]) -> Masks:
+def masks_by_magnitude(model: keras.Model, limits: Mapping[str, float]) -> Masks:
     """Keeps the weights whose magnitude reaches the limit of their tensor, |w| >= limit."""
-    return {path: weight.magnitudes >= limits[path] for path, weight in prunable(model).items()}
+    return {
+        path: weight.magnitudes >= limits[path] for path, weight in prunable_weights(model).items()
+    }
 
 
-def nonzero(model: keras.Model) -> Masks:
+def nonzero_masks(model: keras.Model) -> Masks:
     """Keeps what is not zero: the masks of a network that was pruned before."""
-    return {path: weight.magnitudes > 0 for path, weight in prunable(model).items()}
+    return {path: weight.magnitudes > 0 for path, weight in prunable_weights(model).items()}
 
 
-def to_share(model: keras.Model, share: float) -> Masks:
+def masks_by_sparsity(model: keras.Model, share: float) -> Masks:
     """Makes a share of all prunable weights zeros, the smallest of the whole network.
 
     Args:
-        model: Whose weights.
-        share: Of zeros, 0 to 1, rounded to whole weights.
+        model: The network.
+        share: Sparsity from 0 to 1, rounded to whole weights.
 
     Raises:
         InputError: The share is out of range.
     """
-    found = prunable(model)
+    found = prunable_weights(model)
     magnitudes = [weight.magnitudes for weight in found.values()]
-    kept = _largest(np.concatenate([values.ravel() for values in magnitudes]), share)
+    kept = _mask_of_largest(np.concatenate([values.ravel() for values in magnitudes]), share)
     pieces = np.split(kept, np.cumsum([values.size for values in magnitudes])[:-1])
     return {
         path: piece.reshape(values.shape)
@@ -147,18 +142,18 @@ def to_share(model: keras.Model, share: float) -> Masks:
     }
 
 
-def to_share_each(model: keras.Model, share: float) -> Masks:
+def masks_by_layer_sparsity(model: keras.Model, share: float) -> Masks:
     """Makes the same share of each weight tensor zeros, its smallest elements; else `to_share`."""
     return {
-        path: _largest(weight.magnitudes.ravel(), share).reshape(weight.variable.shape)
-        for path, weight in prunable(model).items()
+        path: _mask_of_largest(weight.magnitudes.ravel(), share).reshape(weight.variable.shape)
+        for path, weight in prunable_weights(model).items()
     }
 
 
-def _largest(magnitudes: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
+def _mask_of_largest(magnitudes: NDArray[np.float32], share: float) -> NDArray[np.bool_]:
     """All but the smallest share of a vector."""
     if not 0 <= share <= 1:
-        raise InputError("the share of zeros is out of range", received=share, allowed="0 to 1")
+        raise InputError("the sparsity is out of range", received=share, allowed="0 to 1")
     count = round(share * magnitudes.size)
     kept = np.ones(magnitudes.size, bool)
     if count:
@@ -166,19 +161,19 @@ def _largest(magnitudes: NDArray[np.float32], share: float) -> NDArray[np.bool_]
     return kept
 
 
-def zeros(masks: Iterable[NDArray[np.bool_]]) -> float:
-    """Share of the elements that masks make zero."""
+def masked_share(masks: Iterable[NDArray[np.bool_]]) -> float:
+    """Share of the elements that masks set to zero."""
     counts = [(mask.size - int(np.count_nonzero(mask)), mask.size) for mask in masks]
-    return sum(gone for gone, _ in counts) / sum(size for _, size in counts)
+    return sum(removed for removed, _ in counts) / sum(size for _, size in counts)
 
 
-def zero(model: keras.Model, masks: Masks) -> None:
+def apply_masks(model: keras.Model, masks: Masks) -> None:
     """Sets the weights that masks do not keep to zero, in place.
 
     Raises:
         InputError: The masks are another network's.
     """
-    found = prunable(model)
+    found = prunable_weights(model)
     shapes = {path: tuple(weight.variable.shape) for path, weight in found.items()}
     if (given := {path: mask.shape for path, mask in masks.items()}) != shapes:
         odd = [f"{path} {shape}" for path, shape in set(given.items()) ^ set(shapes.items())]

@@ -1,1 +1,1 @@
-"""How few bits a network bears: simulation of linear quantization, and means against its cost."""
+"""Quantization: simulated bit widths, calibration, and techniques that recover accuracy."""

@@ -1,26 +1,29 @@
-"""What is written down of networks in few bits; reading it loads no Keras."""
+"""Records of bit studies and layer sensitivities; reading them does not load Keras."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hsitf.quantize.request import Order
+from hsitf.compat import formerly
+from hsitf.quantize.request import BitStudyRequest
 from hsitf.quantize.schemes import Bits
 
-# What stands for a signal without any noise, in decibels.
-NOISELESS = 200.0
+# Signal-to-noise ratio that is reported for a signal without noise, in decibels.
+NOISELESS_DB = 200.0
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A network in so many bits.
+class BitStudyCell:
+    """A network at one triple of bit widths.
 
     Attributes:
-        bits: Of its numbers.
-        oa: Overall accuracy; `aa` and `kappa` likewise.
-        agreement: Share of the pixels on which it says what the float network says.
-        saturated: Share of the sums that saturated, by layer.
-        weight_bytes: What kernels and biases take.
+        bits: Bit widths of activations, weights and accumulators.
+        oa: Overall accuracy.
+        aa: Average accuracy over the classes.
+        kappa: Cohen's kappa.
+        agreement: Share of pixels with the same class as in the float network.
+        saturated: Share of saturated sums, by layer.
+        weight_bytes: Bytes of kernels and biases.
     """
 
     bits: Bits
@@ -33,65 +36,71 @@ class Cell:
 
     @property
     def most_saturated(self) -> tuple[str, float]:
-        """The layer whose sums saturated most often, and how often; nothing where none sums."""
+        """Layer with the largest share of saturated sums, and the share; ("", 0) without layers."""
         return max(self.saturated.items(), key=lambda item: item[1], default=("", 0.0))
 
 
+@formerly(request="order", run_folder="run", products_per_sum="products")
 @dataclass(frozen=True)
-class Study:
-    """Cells of one network, one scheme and the same pixels.
+class BitStudy:
+    """Results of a bit study: one network, one scheme, the same pixels.
 
     Attributes:
-        network: Name in the zoo.
-        scene: Name of the scene; `synthetic` where it was generated.
-        run: Folder of the trained network.
-        run_sha256: Digest of its file.
-        order: What was asked for.
-        oa: Of the float network; `aa` and `kappa` likewise.
-        pixels: Test pixels judged on.
-        products: Products of one sum, by layer: what an accumulator's width follows from.
-        float_bytes: What the weights take in float32.
-        cells: In the order in which they were asked for first.
-        versions: Of Python and the packages that matter.
+        network: Name of the network in the zoo.
+        scene: Name of the scene.
+        synthetic: True where the scene was generated.
+        run_folder: Folder of the trained network.
+        run_sha256: SHA-256 of the network's file.
+        request: Scheme and sample sizes.
+        oa: Overall accuracy of the float network.
+        aa: Average accuracy of the float network.
+        kappa: Cohen's kappa of the float network.
+        pixels: Number of test pixels evaluated.
+        products_per_sum: Products in one sum, by layer; they determine the accumulator bits.
+        float_bytes: Bytes of the weights in float32.
+        cells: Results in the order in which they were first requested.
+        versions: Versions of Python and the relevant packages.
     """
 
     schema: int
     network: str
     scene: str
     synthetic: bool
-    run: str
+    run_folder: str
     run_sha256: str
-    order: Order
+    request: BitStudyRequest
     oa: float
     aa: float
     kappa: float
     pixels: int
-    products: dict[str, int]
+    products_per_sum: dict[str, int]
     float_bytes: int
-    cells: tuple[Cell, ...]
+    cells: tuple[BitStudyCell, ...]
     versions: dict[str, str]
 
 
+@formerly(required_accumulator_bits="accumulator")
 @dataclass(frozen=True)
-class Layer:
-    """One layer in few bits.
+class LayerSensitivity:
+    """Sensitivity of one layer to quantization.
 
     Attributes:
-        name: Of the layer.
-        weights: How many it has, biases left out.
-        weight_range: Least and greatest trained weight, normalization behind it multiplied in.
-        weight_scale: Least and greatest unit among the channels.
-        range: Least and greatest number that left it on the calibration patches.
-        scale: Of one step of what leaves it.
-        snr: Signal to noise of what leaves it when all layers are rounded, in decibels; its
-            own rounding is not yet in it.
-        snr_alone: Signal to noise of the logits when it alone is rounded, decibels.
-        agreement_alone: Share of test pixels that keep their class when it alone is rounded.
-        oa_alone: Overall accuracy then.
-        clipped: Share of what leaves it that lay outside its grid.
+        name: Name of the layer.
+        weights: Number of its weights, biases left out.
+        weight_range: Smallest and largest trained weight, with batch normalization folded in.
+        weight_scale: Smallest and largest accumulator scale among the channels.
+        range: Smallest and largest output on the calibration patches.
+        scale: Scale of its quantized output.
+        snr: Signal-to-noise ratio of its output when all layers are quantized, in decibels,
+            before the output itself is quantized.
+        snr_alone: Signal-to-noise ratio of the logits when only this layer is quantized, decibels.
+        agreement_alone: Share of test pixels that keep their class when only this layer is
+            quantized.
+        oa_alone: Overall accuracy when only this layer is quantized.
+        clipped: Share of its outputs outside the quantized range.
         saturated: Share of its sums that saturated; 0 for recurrent layers, whose sums are
             floats.
-        accumulator: Bits with which no sum saturates; 0 for recurrent layers.
+        required_accumulator_bits: Bits with which no sum saturates; 0 for recurrent layers.
     """
 
     name: str
@@ -106,37 +115,39 @@ class Layer:
     oa_alone: float
     clipped: float
     saturated: float
-    accumulator: int
+    required_accumulator_bits: int
 
 
+@formerly(request="order", run_folder="run")
 @dataclass(frozen=True)
-class Sensitivity:
-    """The layers of a trained network in so many bits.
+class SensitivityReport:
+    """Sensitivity of every layer of a trained network at one triple of bit widths.
 
     Attributes:
-        network: Name in the zoo.
-        scene: Name of the scene; `synthetic` where it was generated.
-        run: Folder of the trained network.
-        run_sha256: Digest of its file.
-        order: How it was asked for.
-        bits: Of its numbers.
+        network: Name of the network in the zoo.
+        scene: Name of the scene.
+        synthetic: True where the scene was generated.
+        run_folder: Folder of the trained network.
+        run_sha256: SHA-256 of the network's file.
+        request: Scheme and sample sizes.
+        bits: Bit widths of activations, weights and accumulators.
         oa_float: Overall accuracy of the float network.
-        oa: That of the network with all layers in few bits.
-        snr: Signal to noise of its logits, decibels.
-        pixels: Test pixels judged on.
-        layers: In the order of the forward pass.
+        oa: Overall accuracy with all layers quantized.
+        snr: Signal-to-noise ratio of the logits with all layers quantized, decibels.
+        pixels: Number of test pixels evaluated.
+        layers: Layers in the order of the forward pass.
     """
 
     schema: int
     network: str
     scene: str
     synthetic: bool
-    run: str
+    run_folder: str
     run_sha256: str
-    order: Order
+    request: BitStudyRequest
     bits: Bits
     oa_float: float
     oa: float
     snr: float
     pixels: int
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerSensitivity, ...]

@@ -1,4 +1,4 @@
-"""Studies written beside the trained network: record, figures, and the table that is printed."""
+"""Writes records and figures of bit studies beside the trained network."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from hsitf import records
 from hsitf.progress import Progress
-from hsitf.quantize.figure import draw_layers, draw_study
-from hsitf.quantize.request import CALIBRATION_PATCHES, Order
+from hsitf.quantize.bit_study import run_bit_study
+from hsitf.quantize.figure import draw_bit_study, draw_layers
+from hsitf.quantize.request import CALIBRATION_PATCHES, BitStudyRequest
 from hsitf.quantize.schemes import Bits
-from hsitf.quantize.sensitivity import sensitivity
-from hsitf.quantize.study import study
-from hsitf.quantize.table import layer_table, table
+from hsitf.quantize.sensitivity import measure_sensitivity
+from hsitf.quantize.table import format_bit_study, format_sensitivity
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 
@@ -22,34 +22,48 @@ FIGURES = (".png", ".svg")
 def report_study(
     run: Run,
     bits: Sequence[Bits],
-    order: Order,
+    request: BitStudyRequest,
     progress: Progress,
     choice: SceneChoice | None = None,
 ) -> str:
-    """Runs a bit study, writes it and returns its table; see `study.study`."""
-    path = place(run, "bits", order).with_suffix(".json")
-    found = study(run, bits, order, path, progress, choice)
-    return "\n".join([table(found), _drawn(path, lambda figure: draw_study(found, figure))])
+    """Runs a bit study, writes record and figures, and returns its table.
+
+    See `bit_study.run_bit_study`.
+    """
+    path = study_path(run, "bits", request).with_suffix(".json")
+    result = run_bit_study(run, bits, request, path, progress, choice)
+    return "\n".join(
+        [format_bit_study(result), _drawn(path, lambda figure: draw_bit_study(result, figure))]
+    )
 
 
 def report_layers(
-    run: Run, bits: Bits, order: Order, progress: Progress, choice: SceneChoice | None = None
+    run: Run,
+    bits: Bits,
+    request: BitStudyRequest,
+    progress: Progress,
+    choice: SceneChoice | None = None,
 ) -> str:
-    """Measures each layer, writes what was found and returns its table; see `sensitivity`."""
-    found = sensitivity(run, bits, order, progress, choice)
-    path = place(run, f"layers-{str(bits).replace(',', '-')}", order).with_suffix(".json")
-    records.write(found, path)
-    return "\n".join([layer_table(found), _drawn(path, lambda figure: draw_layers(found, figure))])
+    """Measures the sensitivity of each layer, writes record and figures, and returns its table.
+
+    See `sensitivity.measure_sensitivity`.
+    """
+    result = measure_sensitivity(run, bits, request, progress, choice)
+    path = study_path(run, f"layers-{str(bits).replace(',', '-')}", request).with_suffix(".json")
+    records.write(result, path)
+    return "\n".join(
+        [format_sensitivity(result), _drawn(path, lambda figure: draw_layers(result, figure))]
+    )
 
 
-def place(run: Run, what: str, order: Order) -> Path:
-    """Where a study of a run lies: in a folder beside it, one file for each order."""
-    scheme = order.scheme
-    name = f"{what}-{scheme.weights}-{scheme.activations}-{scheme.method}"
-    if order.most:
-        name += f"-{order.most}"
-    if order.calibration != CALIBRATION_PATCHES:
-        name += f"-of{order.calibration}"
+def study_path(run: Run, kind: str, request: BitStudyRequest) -> Path:
+    """Path of a study without suffix: in a folder beside the run, one file per request."""
+    scheme = request.scheme
+    name = f"{kind}-{scheme.weights}-{scheme.activations}-{scheme.range_estimator}"
+    if request.max_samples:
+        name += f"-{request.max_samples}"
+    if request.calibration_patches != CALIBRATION_PATCHES:
+        name += f"-of{request.calibration_patches}"
     return run.folder.with_name(f"{run.folder.name}-quantized") / name
 
 

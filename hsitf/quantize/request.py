@@ -1,4 +1,4 @@
-"""What a user wants to know of a network in few bits."""
+"""Requests for bit studies."""
 
 from __future__ import annotations
 
@@ -6,50 +6,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from hsitf.compat import formerly
 from hsitf.errors import InputError
 from hsitf.quantize.schemes import Bits, Scheme
 
 CALIBRATION_PATCHES = 512
 
 
+@formerly(max_samples="most", calibration_patches="calibration")
 @dataclass(frozen=True)
-class Order:
-    """What a study is asked for.
+class BitStudyRequest:
+    """Settings of a bit study.
 
     Attributes:
-        scheme: How numbers are put on grids.
-        most: Test pixels to judge on, drawn evenly over the scene; 0 for all.
-        calibration: Class-balanced training patches that ranges are measured on, at most.
+        scheme: How weights and activations are quantized.
+        max_samples: Test pixels to evaluate at most, spread evenly over the scene; 0 for all.
+        calibration_patches: Class-balanced training patches for calibration, at most.
+
+    Raises:
+        InputError: A number is out of range.
     """
 
     scheme: Scheme
-    most: int = 0
-    calibration: int = CALIBRATION_PATCHES
+    max_samples: int = 0
+    calibration_patches: int = CALIBRATION_PATCHES
 
     def __post_init__(self) -> None:
-        if self.most < 0:
+        if self.max_samples < 0:
             raise InputError(
                 "the number of test pixels is out of range",
-                received=self.most,
+                received=self.max_samples,
                 allowed="1 or more, or 0 for all",
             )
-        if self.calibration < 1:
+        if self.calibration_patches < 1:
             raise InputError(
                 "ranges cannot be measured",
-                received=f"{self.calibration} calibration patches",
+                received=f"{self.calibration_patches} calibration patches",
                 allowed="1 or more",
             )
 
 
-def triples(texts: Sequence[str], grid: str | None) -> tuple[Bits, ...]:
-    """The triples that a user names, and all those of a grid's numbers, each once.
+def parse_bit_triples(texts: Sequence[str], grid: str | None) -> tuple[Bits, ...]:
+    """Parses triples of bit widths and the grid of all combinations, each triple once.
 
     Args:
-        texts: Such as "8,8,32".
-        grid: Numbers such as "4,8,16,32", of which all triples are made; None for none.
+        texts: Triples such as "8,8,32".
+        grid: Bit widths such as "4,8,16,32", of which all triples are formed; None for none.
 
     Raises:
-        InputError: Something is no number of bits, or nothing is named.
+        InputError: A text is not a number of bits, or there is no triple.
     """
     found = [Bits.parse(text) for text in texts]
     if grid is not None:

@@ -1,188 +1,197 @@
-"""Where accuracy is lost: each layer's ranges, and what rounding it alone costs."""
+"""Sensitivity analysis: the ranges of each layer, and the effect of quantizing it alone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import records
-from hsitf.data import Data
+from hsitf.arrays import Float32Array
+from hsitf.data import SceneData
+from hsitf.log_silencing import suppressed_output
 from hsitf.metrics import confusion, scores
 from hsitf.progress import Progress
 from hsitf.quantize import schemes
-from hsitf.quantize.record import NOISELESS, Layer, Sensitivity
-from hsitf.quantize.request import Order
-from hsitf.quantize.schemes import Bits, Floats
-from hsitf.quantize.simulate import Place, Simulation
-from hsitf.quantize.study import judged, predicted, simulated
-from hsitf.quiet import quietly
+from hsitf.quantize.bit_study import build_simulator, evaluation_pixels, predict_at
+from hsitf.quantize.record import NOISELESS_DB, LayerSensitivity, SensitivityReport
+from hsitf.quantize.request import BitStudyRequest
+from hsitf.quantize.schemes import Bits
+from hsitf.quantize.simulator import QuantizationSimulator, QuantizedLayer
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 
 
-def sensitivity(
-    run: Run, bits: Bits, order: Order, progress: Progress, choice: SceneChoice | None = None
-) -> Sensitivity:
-    """Measures each layer of a trained network in few bits.
+def measure_sensitivity(
+    run: Run,
+    bits: Bits,
+    request: BitStudyRequest,
+    progress: Progress,
+    choice: SceneChoice | None = None,
+) -> SensitivityReport:
+    """Measures the sensitivity of each layer of a trained network to quantization.
 
-    Ranges and noise are those of the calibration patches, accuracy is that of test pixels.
+    Ranges and noise are measured on calibration patches, accuracy on test pixels.
 
     Args:
         run: The trained network.
-        bits: Of its numbers.
-        order: How to round, and how many pixels to judge on.
-        progress: Told of each layer.
-        choice: Where the scene is now, if not where the run found it.
+        bits: Bit widths of activations, weights and accumulators.
+        request: Scheme and sample sizes.
+        progress: Receives progress messages of each layer.
+        choice: Location of the scene, if it differs from the run's record.
 
     Raises:
-        InputError: As `study.study`.
+        InputError: As `bit_study.run_bit_study`.
     """
     data = run.data(choice or run.record.plan.scene)
-    with quietly():
-        simulation = simulated(run, data, order)
-        pixels = judged(data.split.test, order.most)
-        patches = data.patches.cut(data.balanced(order.calibration))
-        judge = _Judge(simulation, data, pixels, patches)
-        simulation.put(bits)
-        whole = judge.now()
-        noise = _noise(simulation, patches, bits)
-        saturated = simulation.saturated(simulation.predict(patches)[1])
-    places = simulation.places
-    progress.start("rounding layer by layer", len(places))
-    found = []
-    for place in places:
-        with quietly():
-            simulation.put(bits, only=[place.name])
-            alone = judge.now()
-        found.append(_layer(simulation, place, bits, noise, alone, saturated))
-        progress.advance(1, f"{place.name} {alone.snr:.1f} dB")
+    with suppressed_output():
+        simulator = build_simulator(run, data, request)
+        pixels = evaluation_pixels(data.split.test, request.max_samples)
+        patches = data.patches.extract(data.calibration_pixels(request.calibration_patches))
+        evaluator = _Evaluator(simulator, data, pixels, patches)
+        simulator.set_bits(bits)
+        complete = evaluator.evaluate()
+        noise = _noise(simulator, patches, bits)
+        saturated = simulator.saturation_by_layer(simulator.predict(patches)[1])
+    quantized_layers = simulator.quantized_layers
+    progress.start("quantizing layer by layer", len(quantized_layers))
+    results = []
+    for layer in quantized_layers:
+        with suppressed_output():
+            simulator.set_bits(bits, only=[layer.name])
+            alone = evaluator.evaluate()
+        results.append(_layer(simulator, layer, bits, noise, alone, saturated))
+        progress.advance(1, f"{layer.name} {alone.snr:.1f} dB")
     record = run.record
-    return Sensitivity(
+    return SensitivityReport(
         records.SCHEMA,
         record.plan.network,
         record.scene.name,
         record.scene.synthetic,
         str(run.folder),
         record.sha256,
-        order,
+        request,
         bits,
-        judge.oa,
-        whole.oa,
-        whole.snr,
+        evaluator.oa,
+        complete.oa,
+        complete.snr,
         len(pixels),
-        tuple(found),
+        tuple(results),
     )
 
 
 def decibels(signal: float, noise: float) -> float:
-    """Ratio of two energies; `NOISELESS` where there is no noise."""
+    """Ratio of two energies in decibels; `NOISELESS_DB` where there is no noise."""
     if noise <= 0:
-        return NOISELESS
+        return NOISELESS_DB
     return 10 * math.log10(max(signal, np.finfo(np.float64).tiny) / noise)
 
 
 @dataclass(frozen=True)
-class _Worth:
-    """What a simulation is worth with its bits as they are."""
+class _Evaluation:
+    """Accuracy of a simulated network at its current bit widths."""
 
     snr: float
     agreement: float
     oa: float
 
 
-class _Judge:
-    """Compares a simulation with what it said in floats."""
+class _Evaluator:
+    """Compares a simulated network with the same network in floats."""
 
     def __init__(
-        self, simulation: Simulation, data: Data, pixels: NDArray[np.int64], patches: Floats
+        self,
+        simulator: QuantizationSimulator,
+        data: SceneData,
+        pixels: NDArray[np.int64],
+        patches: Float32Array,
     ) -> None:
-        self._simulation, self._data, self._pixels = simulation, data, pixels
+        self._simulator, self._data, self._pixels = simulator, data, pixels
         self._patches = patches
-        simulation.put(None)
-        self._logits, _ = simulation.predict(patches)
-        self._classes = predicted(simulation, data, pixels)[0].argmax(1)
+        simulator.set_bits(None)
+        self._logits, _ = simulator.predict(patches)
+        self._classes = predict_at(simulator, data, pixels)[0].argmax(1)
         self.oa = self._oa(self._classes)
 
-    def now(self) -> _Worth:
-        """With the bits as they are."""
-        logits, _ = self._simulation.predict(self._patches)
+    def evaluate(self) -> _Evaluation:
+        """Evaluates the current bit widths."""
+        logits, _ = self._simulator.predict(self._patches)
         signal = float((self._logits.astype(np.float64) ** 2).sum())
         noise = float(((logits - self._logits).astype(np.float64) ** 2).sum())
-        classes = predicted(self._simulation, self._data, self._pixels)[0].argmax(1)
+        classes = predict_at(self._simulator, self._data, self._pixels)[0].argmax(1)
         agreement = float((classes == self._classes).mean())
-        return _Worth(decibels(signal, noise), agreement, self._oa(classes))
+        return _Evaluation(decibels(signal, noise), agreement, self._oa(classes))
 
     def _oa(self, classes: NDArray[np.int64]) -> float:
         truth = self._data.targets(self._pixels)
         return scores(confusion(truth, classes, self._data.scene.classes)).oa
 
 
-def _noise(simulation: Simulation, patches: Floats, bits: Bits) -> dict[int, tuple[float, float]]:
-    """By identity of a rounding: signal to noise of what enters it, and the share it clips."""
-    grids = simulation.grids(bits)
-    count = len(simulation.roundings)
+def _noise(
+    simulator: QuantizationSimulator, patches: Float32Array, bits: Bits
+) -> dict[int, tuple[float, float]]:
+    """Signal-to-noise ratio and clipped share of each quantizer's input, by its identity."""
+    params = simulator.activation_params(bits)
+    count = len(simulator.quantizers)
     signal, noise = np.zeros(count), np.zeros(count)
     clipped, total = np.zeros(count), np.zeros(count)
     for start in range(0, len(patches), 256):
         part = patches[start : start + 256]
-        simulation.put(None)
-        plain = [np.concatenate(v) for v in zip(*simulation.values(part), strict=True)]
-        simulation.put(bits)
-        rough = [np.concatenate(v) for v in zip(*simulation.values(part), strict=True)]
-        for place, (one, two, grid) in enumerate(zip(plain, rough, grids, strict=True)):
-            signal[place] += float((one.astype(np.float64) ** 2).sum())
-            noise[place] += float(((two - one).astype(np.float64) ** 2).sum())
-            low, high = (grid.low - grid.zero) * grid.scale, (grid.high - grid.zero) * grid.scale
-            half = grid.scale / 2
-            clipped[place] += float(((two < low - half) | (two > high + half)).sum())
-            total[place] += two.size
+        simulator.set_bits(None)
+        plain = [np.concatenate(v) for v in zip(*simulator.quantizer_inputs(part), strict=True)]
+        simulator.set_bits(bits)
+        quantized = [np.concatenate(v) for v in zip(*simulator.quantizer_inputs(part), strict=True)]
+        for number, (one, two, quantization) in enumerate(
+            zip(plain, quantized, params, strict=True)
+        ):
+            signal[number] += float((one.astype(np.float64) ** 2).sum())
+            noise[number] += float(((two - one).astype(np.float64) ** 2).sum())
+            low, high = quantization.real_range
+            half = quantization.scale / 2
+            clipped[number] += float(((two < low - half) | (two > high + half)).sum())
+            total[number] += two.size
     return {
-        id(rounding): (decibels(signal[place], noise[place]), clipped[place] / total[place])
-        for place, rounding in enumerate(simulation.roundings)
+        id(quantizer): (decibels(signal[number], noise[number]), clipped[number] / total[number])
+        for number, quantizer in enumerate(simulator.quantizers)
     }
 
 
 def _layer(
-    simulation: Simulation,
-    place: Place,
+    simulator: QuantizationSimulator,
+    layer: QuantizedLayer,
     bits: Bits,
     noise: dict[int, tuple[float, float]],
-    alone: _Worth,
+    alone: _Evaluation,
     saturated: dict[str, float],
-) -> Layer:
-    at = simulation.roundings.index(place.leaving)
-    seen = simulation.seen[at]
-    snr, clipped = noise[id(place.leaving)]
-    weights = _weights(place)
-    _, units = schemes.rounded(weights, bits.weights, simulation.scheme.weights)
-    return Layer(
-        place.name,
-        place.weights,
+) -> LayerSensitivity:
+    at = simulator.quantizers.index(layer.output_quantizer)
+    histogram = simulator.histograms[at]
+    snr, clipped = noise[id(layer.output_quantizer)]
+    weights = _weights(layer)
+    _, units = schemes.quantize_weights(weights, bits.weights, simulator.scheme.weights)
+    return LayerSensitivity(
+        layer.name,
+        layer.weight_count,
         (float(weights.min()), float(weights.max())),
         (float(units.min()), float(units.max())),
-        (seen.low, seen.high),
-        simulation.grids(bits)[at].scale,
+        (histogram.low, histogram.high),
+        simulator.activation_params(bits)[at].scale,
         snr,
         alone.snr,
         alone.agreement,
         alone.oa,
         clipped,
-        saturated.get(place.name, 0.0),
-        schemes.needed(bits, place.products) if place.products else 0,
+        saturated.get(layer.name, 0.0),
+        schemes.required_accumulator_bits(bits, layer.products_per_sum)
+        if layer.products_per_sum
+        else 0,
     )
 
 
-def _weights(place: Place) -> Floats:
-    """(channels, products): of a recurrent layer, its kernels one above the other."""
-    if place.summing is not None:
-        return place.summing.rows
-    return np.concatenate([values.T for values in place.trained if values.ndim > 1], axis=1)
-
-
-def order_of(layers: Sequence[Layer]) -> list[str]:
-    """Names of layers, those first whose rounding costs the logits most."""
-    return [layer.name for layer in sorted(layers, key=lambda layer: layer.snr_alone)]
+def _weights(layer: QuantizedLayer) -> Float32Array:
+    """(channels, products) weights; of a recurrent layer, its kernels side by side."""
+    if layer.matmul is not None:
+        return layer.matmul.weight_matrix
+    return np.concatenate([values.T for values in layer.trained_weights if values.ndim > 1], axis=1)

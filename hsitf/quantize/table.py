@@ -1,14 +1,14 @@
-"""Bit studies and layers in few bits as plain text."""
+"""Bit studies and layer sensitivities as plain text."""
 
 from __future__ import annotations
 
-from hsitf.quantize.record import NOISELESS, Cell, Sensitivity, Study
-from hsitf.quantize.schemes import Bits, needed
-from hsitf.tables import aligned
+from hsitf.quantize.record import NOISELESS_DB, BitStudy, BitStudyCell, SensitivityReport
+from hsitf.quantize.schemes import Bits, required_accumulator_bits
+from hsitf.tables import format_table
 
 
-def table(study: Study) -> str:
-    """One line a triple, under the float network."""
+def format_bit_study(study: BitStudy) -> str:
+    """Formats a bit study: one line per triple of bit widths, below the float network."""
     head = (
         "bits a,w,acc",
         "OA",
@@ -39,20 +39,22 @@ def table(study: Study) -> str:
     ]
     rows += [_row(study, cell) for cell in study.cells]
     synthetic = ", a synthetic scene" if study.synthetic else ""
-    scheme = study.order.scheme
+    scheme = study.request.scheme
     title = (
         f"{study.network} on {study.scene}{synthetic}, {study.pixels:,} test pixels: linear "
         f"quantization, simulated; weights by {scheme.weights}, activations {scheme.activations}, "
-        f"ranges by {scheme.method}"
+        f"ranges by {scheme.range_estimator}"
     )
     footer = (
-        "saturated: sums that did in the layer where most did. acc needed: bits with which none "
-        "can, in the layer of the longest sums."
+        "saturated: share of saturated sums in the layer with most of them. acc needed: "
+        "accumulator bits with which no sum saturates, in the layer with the longest sums."
     )
-    return "\n".join([title, aligned(head, rows), footer, f"Trained network: {study.run}."])
+    return "\n".join(
+        [title, format_table(head, rows), footer, f"Trained network: {study.run_folder}."]
+    )
 
 
-def _row(study: Study, cell: Cell) -> tuple[str, ...]:
+def _row(study: BitStudy, cell: BitStudyCell) -> tuple[str, ...]:
     layer, share = cell.most_saturated
     return (
         str(cell.bits),
@@ -69,12 +71,19 @@ def _row(study: Study, cell: Cell) -> tuple[str, ...]:
     )
 
 
-def _widest(study: Study, bits: Bits) -> int:
-    return max((needed(bits, count) for count in study.products.values() if count), default=0)
+def _widest(study: BitStudy, bits: Bits) -> int:
+    return max(
+        (
+            required_accumulator_bits(bits, count)
+            for count in study.products_per_sum.values()
+            if count
+        ),
+        default=0,
+    )
 
 
-def layer_table(found: Sensitivity) -> str:
-    """One line a layer, in the order of the forward pass."""
+def format_sensitivity(report: SensitivityReport) -> str:
+    """Formats a sensitivity report: one line per layer, in the order of the forward pass."""
     head = (
         "layer",
         "weights",
@@ -101,24 +110,27 @@ def layer_table(found: Sensitivity) -> str:
             f"{x.scale:.3g}",
             _decibels(x.snr),
             _decibels(x.snr_alone),
-            f"{100 * (x.oa_alone - found.oa_float):+.2f}",
+            f"{100 * (x.oa_alone - report.oa_float):+.2f}",
             f"{x.clipped:.2%}",
             f"{x.saturated:.2%}",
-            str(x.accumulator or "-"),
+            str(x.required_accumulator_bits or "-"),
         )
-        for x in found.layers
+        for x in report.layers
     ]
-    synthetic = ", a synthetic scene" if found.synthetic else ""
+    synthetic = ", a synthetic scene" if report.synthetic else ""
     title = (
-        f"{found.network} on {found.scene}{synthetic} in ({found.bits}) bits: OA {found.oa:.2%}, "
-        f"float {found.oa_float:.2%}, {found.pixels:,} test pixels; logits {found.snr:.1f} dB"
+        f"{report.network} on {report.scene}{synthetic} in ({report.bits}) bits: OA "
+        f"{report.oa:.2%}, float {report.oa_float:.2%}, {report.pixels:,} test pixels; "
+        f"logits {report.snr:.1f} dB"
     )
     footer = (
-        "its dB: signal to noise of the layer's output with all layers rounded. alone: of the "
-        "logits, and the change of OA, with this layer rounded alone."
+        "its dB: signal-to-noise ratio of the layer's output with all layers quantized. alone: of "
+        "the logits, and the change of OA, with only this layer quantized."
     )
-    return "\n".join([title, aligned(head, rows), footer, f"Trained network: {found.run}."])
+    return "\n".join(
+        [title, format_table(head, rows), footer, f"Trained network: {report.run_folder}."]
+    )
 
 
 def _decibels(value: float) -> str:
-    return "exact" if value >= NOISELESS else f"{value:.1f}"
+    return "exact" if value >= NOISELESS_DB else f"{value:.1f}"

@@ -1,19 +1,19 @@
 """What stages hand on: frozen dataclasses, JSON in and out.
 
-A record lies beside every file that hsitf writes and says what the file is, how it came about
-and what it is worth.
+Beside every file that hsitf writes there is a record of its content, origin and accuracy.
 """
 
+from hsitf.compat import formerly
 from hsitf.records.environment import command, versions
-from hsitf.records.export import ExportRecord, Latency, Micro, Operator, Tensor
-from hsitf.records.json import SCHEMA, formerly, parse, read, write
+from hsitf.records.export import ExportRecord, Latency, OperatorCount, TensorSpec, TflmReport
+from hsitf.records.json import SCHEMA, parse, read, write
 from hsitf.records.run import (
     BandsRecord,
-    Beginning,
     Epoch,
-    Pruning,
+    ModelStats,
+    PruningRecord,
     RunRecord,
-    Standing,
+    RunStart,
     TrainingPlan,
 )
 from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
@@ -21,19 +21,19 @@ from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
 __all__ = [
     "SCHEMA",
     "BandsRecord",
-    "Beginning",
     "Epoch",
     "ExportRecord",
     "Latency",
-    "Micro",
-    "Operator",
-    "Pruning",
+    "ModelStats",
+    "OperatorCount",
+    "PruningRecord",
     "RunRecord",
+    "RunStart",
     "SceneChoice",
     "SceneRecord",
     "SplitRecord",
-    "Standing",
-    "Tensor",
+    "TensorSpec",
+    "TflmReport",
     "TrainingPlan",
     "command",
     "formerly",

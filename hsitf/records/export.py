@@ -1,17 +1,18 @@
-"""What an exported file is made of, where it came from and what it is worth."""
+"""Records of exported files: contents, provenance, accuracy and latency."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hsitf.records.run import BandsRecord, Pruning
+from hsitf.compat import formerly
+from hsitf.records.run import BandsRecord, PruningRecord
 from hsitf.records.scene import SplitRecord
 from hsitf.scenes.normalize import Normalizer
 
 
 @dataclass(frozen=True)
-class Operator:
-    """How often an operator occurs in an exported file, computing in which type."""
+class OperatorCount:
+    """Number of occurrences of an operator in an exported file, by the type it computes in."""
 
     op: str
     dtype: str
@@ -19,7 +20,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorSpec:
     """An input or output of an exported file.
 
     `real = scale * (stored - zero_point)` where the type is an integer; else both are None.
@@ -46,74 +47,89 @@ class Latency:
     processor: str
 
 
+@formerly(arena_bytes="arena", max_output_difference="difference", failure="refused")
 @dataclass(frozen=True)
-class Micro:
-    """A file in the interpreter of microcontrollers.
+class TflmReport:
+    """Result of running a file in TensorFlow Lite Micro.
 
     Attributes:
-        arena: Memory that it takes besides the file, bytes; 0 where it does not run.
-        difference: Largest difference of a stored output to the interpreter of phones, in steps.
-        refused: Why it does not run; nothing where it does.
+        arena_bytes: Bytes of the tensor arena, the memory needed besides the file; 0 where the file
+            does not run.
+        max_output_difference: Largest difference of a stored output to LiteRT, in quantized steps.
+        failure: Why the file does not run; empty where it does.
     """
 
-    arena: int
-    difference: float
-    refused: str = ""
+    arena_bytes: int
+    max_output_difference: float
+    failure: str = ""
 
 
+@formerly(
+    channel_alignment="width",
+    folded_preprocessing="fused",
+    applied_techniques="means",
+    tflm="micro",
+    band_reduction="reduction",
+    run_folder="run",
+    calibration_patches="calibration",
+)
 @dataclass(frozen=True)
 class ExportRecord:
-    """An exported file and what it is worth: `record.json` of a bundle.
+    """An exported file, its accuracy and its provenance: `record.json` of a bundle.
 
     Attributes:
-        model: Network's name in the zoo.
+        schema: Version of the record format.
+        model: Name of the network in the zoo.
         scene: Name of the scene.
-        synthetic: True where the scene was generated: its numbers are of a synthetic scene.
-        split: Which pixels taught and which judged.
+        synthetic: True where the scene was generated: all numbers are of a synthetic scene.
+        split: Training, validation and test pixels.
         leakage: Share of test pixels whose patch shares a pixel with a training patch.
-        variant: What was asked for, such as int8.
-        file: Name inside the bundle.
-        bytes: Its size.
+        variant: Kind of exported file, such as int8.
+        file: File name inside the bundle.
+        bytes: Size of the file.
         bytes_float32: Size of the float32 .tflite of the same network.
-        sha256: Its digest (of a folder: of its files with their names).
-        batch: Patches an inference takes.
-        tile: Side of the tile in pixels that an inference takes in their place, the pixels
-            around it besides: `patch - 1` rows and columns more; 0 where it takes patches.
+        sha256: SHA-256 of the file (of a folder: of its files with their names).
+        batch: Patches per inference.
         oa_keras: Overall accuracy of the trained network on the test pixels.
-        oa: That of the file; `aa` and `kappa` likewise.
-        oa_drop: Their difference in percentage points, positive where the file is worse.
-        agreement: Share of test pixels on which the file and the network name the same class.
-        max_abs_logit_error: Largest difference of a logit on the test pixels.
-        relative_logit_error: The same over the network's largest absolute logit.
-        test_pixels: How many were compared.
-        lowering_error: Largest difference of a logit that the rewrite for inference made.
-        width: Channels that the rewrite gave the arithmetic at least, where it could.
-        operators: Of the file, by type they compute in.
-        integer_share: Share of the arithmetic operators that compute in integers.
-        max_rank: Greatest rank of a tensor in the file.
-        latency_ms: One inference of `batch` patches on this machine.
-        input: What the device feeds; normalized by `normalizer` before.
-        output: What it gets.
-        class_names: One name an output.
-        normalizer: What maps the sensor's units to what the file takes, or what its reduction
-            of bands takes.
+        oa: Overall accuracy of the file on the test pixels.
+        aa: Average accuracy of the file over the classes.
+        kappa: Cohen's kappa of the file.
+        oa_drop: `oa_keras` - `oa` in percentage points, positive where the file is worse.
+        agreement: Share of test pixels that the file and the network classify alike.
+        max_abs_logit_error: Largest absolute difference of a logit on the test pixels.
+        relative_logit_error: `max_abs_logit_error` over the network's largest absolute logit.
+        test_pixels: Number of test pixels compared.
+        lowering_error: Largest absolute difference of a logit caused by lowering.
+        channel_alignment: Smallest number of channels that lowering gave convolutions where it
+            could.
+        operators: Operators of the file by the type they compute in.
+        integer_share: Share of arithmetic operators that compute in integers.
+        max_rank: Largest rank of a tensor in the file.
+        latency_ms: Latency of one inference on this machine.
+        input: Input tensor; the device normalizes it by `normalizer` first.
+        output: Output tensor.
+        class_names: One name per output.
+        normalizer: Maps the sensor's units to the input of the file or of its band reduction.
         patch: Side of the patch in pixels.
-        bands: What the file takes of a pixel: bands, or components in their place.
-        calibration: Patches that quantization ranges were measured on; 0 where there is none.
-        versions: Of Python and the packages that matter.
-        run: Folder of the trained network.
-        run_sha256: Digest of that network's file.
-        command: As typed.
+        bands: Bands per pixel of the input, or components in their place.
+        calibration_patches: Number of calibration patches; 0 where the file is not calibrated.
+        versions: Versions of Python and the relevant packages.
+        run_folder: Folder of the trained network.
+        run_sha256: SHA-256 of the network's file.
+        command: Command line of the export.
         pruning: How the network was pruned; None where it was not.
-        reduction: How normalized bands are reduced before the file; None where it takes all of
-            them. `bands.npz` beside the file holds what does it.
-        fused: What the file itself does to the sensor's units before the network: a reduction
-            of bands such as "pca:30", "normalization", or nothing where it is empty.
-        means: What an integer file took beyond the converter's own ranges, in words.
-        wavelengths: Of the sensor's bands in nanometers; empty where unknown.
-        micro: The file in the interpreter of microcontrollers; None where not asked for.
-        parameters: Weights of the network that it was made of; None in older records.
-        macs: Multiply-accumulates of that network for one patch.
+        band_reduction: Reduction of normalized bands before the file, stored in `bands.npz` beside
+            it; None where the file takes all bands.
+        folded_preprocessing: Preprocessing of the sensor's units inside the file: a band reduction
+            such as "pca:30", "normalization", or empty.
+        tile: Side in pixels of the tile that an inference takes, with a halo of `patch - 1` rows
+            and columns in addition; 0 where it takes patches.
+        applied_techniques: Quantization and accuracy-recovery techniques beyond the converter's
+            own, in words.
+        tflm: Result in TensorFlow Lite Micro; None where not requested.
+        wavelengths: Wavelengths of the sensor's bands in nanometers; empty where unknown.
+        parameters: Weights of the network; None in older records.
+        macs: Multiply-accumulates of the network for one patch; None in older records.
     """
 
     schema: int
@@ -138,28 +154,28 @@ class ExportRecord:
     relative_logit_error: float
     test_pixels: int
     lowering_error: float
-    width: int
-    operators: tuple[Operator, ...]
+    channel_alignment: int
+    operators: tuple[OperatorCount, ...]
     integer_share: float
     max_rank: int
     latency_ms: Latency
-    input: Tensor
-    output: Tensor
+    input: TensorSpec
+    output: TensorSpec
     class_names: tuple[str, ...]
     normalizer: Normalizer
     patch: int
     bands: int
-    calibration: int
+    calibration_patches: int
     versions: dict[str, str]
-    run: str
+    run_folder: str
     run_sha256: str
     command: str
-    pruning: Pruning | None = None
-    reduction: BandsRecord | None = None
-    fused: str = ""
+    pruning: PruningRecord | None = None
+    band_reduction: BandsRecord | None = None
+    folded_preprocessing: str = ""
     tile: int = 0
-    means: tuple[str, ...] = ()
-    micro: Micro | None = None
+    applied_techniques: tuple[str, ...] = ()
+    tflm: TflmReport | None = None
     wavelengths: tuple[float, ...] = ()
     parameters: int | None = None
     macs: int | None = None

@@ -6,12 +6,13 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hsitf.errors import DataError, HsitfError
-from hsitf.files import explained, replacing
+from hsitf.compat import FORMER_NAMES
+from hsitf.compat import formerly as formerly
+from hsitf.errors import DataError, HsitfError, MissingDataError
+from hsitf.files import os_errors_reported, replacing
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -24,24 +25,6 @@ _READABLE = (1, SCHEMA)
 T = TypeVar("T")
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
-_FORMER: dict[type, dict[str, str]] = {}
-
-
-def formerly(**names: str) -> Callable[[type[T]], type[T]]:
-    """States what keys of a record class were called in schema 1, as `new="old"`.
-
-    Raises:
-        TypeError: The class has no such field: the key would never be found.
-    """
-
-    def decorate(kind: type[T]) -> type[T]:
-        fields = {field.name for field in dataclasses.fields(typing.cast(Any, kind))}
-        if odd := set(names) - fields:
-            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(odd))}")
-        _FORMER[kind] = {old: new for new, old in names.items()}
-        return kind
-
-    return decorate
 
 
 def write(record: object, path: Path) -> None:
@@ -49,7 +32,7 @@ def write(record: object, path: Path) -> None:
 
     Raises:
         OutputError: The file cannot be written.
-        ValueError: The record holds a number that is none, which JSON cannot tell.
+        ValueError: The record holds NaN or infinity, which JSON cannot represent.
     """
     content = _adapter(type(record)).dump_python(record, mode="json")
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
@@ -64,10 +47,10 @@ def read(kind: type[T], path: Path) -> T:
         DataError: The file is missing, is not such a record, or is of another schema.
     """
     if not path.is_file():
-        raise DataError(
+        raise MissingDataError(
             "no record", received=str(path), remedy="name a folder that hsitf wrote, or make it"
         )
-    with explained(path):
+    with os_errors_reported(path):
         text = path.read_bytes()
     return parse(kind, text, str(path))
 
@@ -96,11 +79,11 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
         found: T = _adapter(kind).validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise _damaged(name, kind, f"{place}: {first['msg']}") from error
-    # What a class refuses of its own values is a damaged record here, not a wrong option.
-    except HsitfError as error:
-        raise _damaged(name, kind, error.what) from error
+        # What a class refuses of its own values is a damaged record here, not a wrong option.
+        if isinstance(refused := first.get("ctx", {}).get("error"), HsitfError):
+            raise _damaged(name, kind, refused.what) from error
+        location = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise _damaged(name, kind, f"{location}: {first['msg']}") from error
     return found
 
 
@@ -116,7 +99,7 @@ def _content(text: bytes) -> Any:
 def _renamed(kind: Any, content: Any) -> Any:
     """Content of schema 1 with the keys that its type has today, at every depth."""
     if dataclasses.is_dataclass(kind) and isinstance(content, dict):
-        former = _FORMER.get(typing.cast("type", kind), {})
+        former = FORMER_NAMES.get(typing.cast("type", kind), {})
         hints = typing.get_type_hints(kind)
         named = {former.get(str(key), str(key)): value for key, value in content.items()}
         return {key: _renamed(hints.get(key), value) for key, value in named.items()}

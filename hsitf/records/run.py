@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsitf.bands.reducer import Reducer
+from hsitf.compat import formerly
 from hsitf.files import sha256
 from hsitf.metrics import Scores
 from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
@@ -14,26 +15,36 @@ from hsitf.scenes.splits import SplitOptions
 from hsitf.zoo import Recipe
 
 
+@formerly(
+    flip_rotate="turn",
+    brightness_noise="radiation",
+    intra_class_mixup="mixture",
+    class_weights="balanced",
+)
 @dataclass(frozen=True)
 class TrainingPlan:
     """Everything that decides on a training run's result, and nothing else.
 
     Attributes:
-        network: Name in the zoo.
-        scene: What to learn from.
-        split: Which pixels teach and which judge.
-        recipe: How to train.
-        schedule: full, short or custom: how the epochs compare with the paper's.
-        seed: Of weights, order, sides and dropout.
-        turn: Whether each patch is shown turned or mirrored at random, one of eight ways.
-        bands: How the bands are reduced, such as "pca:30"; empty where all are taken.
-        radiation: Whether a tenth of the patches is shown brighter or darker, with noise.
-        mixture: Whether a tenth of the patches is shown mixed with another of its class.
-        balanced: Whether the loss of a pixel is weighted by the inverse frequency of its class.
-        patience: Epochs without a better validation accuracy after which training ends; 0 for
+        network: Name of the network in the zoo.
+        scene: The scene to train on.
+        split: How the labelled pixels are split into training, validation and test.
+        recipe: Optimizer, learning rate, batch size and further hyperparameters.
+        schedule: full, short or custom: how the number of epochs relates to the paper's.
+        seed: Seed of the initial weights, the order of the patches, augmentation and dropout.
+        flip_rotate: Data augmentation: whether each patch is flipped and rotated at random into one
+            of eight orientations.
+        bands: Specification of the band reduction, such as "pca:30"; empty where all bands are
+            used.
+        brightness_noise: Data augmentation: whether the brightness of a tenth of the patches is
+            changed and noise is added.
+        intra_class_mixup: Data augmentation: whether a tenth of the patches is mixed with another
+            patch of its class.
+        class_weights: Whether losses are weighted by the inverse frequency of the pixel's class.
+        patience: Epochs without a better validation accuracy after which training stops; 0 for
             never.
-        precision: float32, or what Keras computes in beside it: mixed_float16, mixed_bfloat16.
-        xla: Whether XLA compiles the step, where that is not its backend's own way.
+        precision: float32, or a mixed precision of Keras: mixed_float16 or mixed_bfloat16.
+        xla: Whether XLA compiles the training step on a backend that does not use it by default.
     """
 
     network: str
@@ -42,11 +53,11 @@ class TrainingPlan:
     recipe: Recipe
     schedule: str
     seed: int
-    turn: bool = True
+    flip_rotate: bool = True
     bands: str = ""
-    radiation: bool = False
-    mixture: bool = False
-    balanced: bool = False
+    brightness_noise: bool = False
+    intra_class_mixup: bool = False
+    class_weights: bool = False
     patience: int = 0
     precision: str = "float32"
     xla: bool = False
@@ -57,23 +68,24 @@ class TrainingPlan:
         return self.split.patch
 
 
+@formerly(spec="text", selected="chosen", foldable="fusable")
 @dataclass(frozen=True)
 class BandsRecord:
-    """How bands were reduced; what is needed to do it again lies in `bands.npz`.
+    """A band reduction; `bands.npz` holds the fitted arrays.
 
     Attributes:
-        text: As a user writes it, such as "pca:30".
-        components: What is left of a pixel.
-        chosen: Numbers of the bands that were selected, from 0; empty where they were combined.
-        fusable: Whether the reduction can go into an exported file.
-        remark: What everyone who reads these results has to know.
-        sha256: Of bands.npz.
+        spec: Specification as given by the user, such as "pca:30".
+        components: Number of components (or selected bands) of a pixel.
+        selected: Indices of the selected bands, from 0; empty where bands are combined.
+        foldable: Whether the reduction can be folded into an exported file.
+        remark: A caveat that every reader of the results needs to know.
+        sha256: SHA-256 of bands.npz.
     """
 
-    text: str
+    spec: str
     components: int
-    chosen: tuple[int, ...]
-    fusable: bool
+    selected: tuple[int, ...]
+    foldable: bool
     remark: str
     sha256: str
 
@@ -81,23 +93,23 @@ class BandsRecord:
     def of(cls, reducer: Reducer, path: Path) -> BandsRecord:
         """The record of a reducer saved at `path`."""
         return cls(
-            reducer.text,
+            reducer.spec,
             reducer.components,
-            reducer.chosen,
-            reducer.fusable,
+            reducer.selected,
+            reducer.foldable,
             reducer.remark,
             sha256(path),
         )
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """What a training run began with, until its record says how it ended.
+class RunStart:
+    """The start of a training run, kept until its record describes the result.
 
     Attributes:
-        plan: What was asked for.
+        plan: The training plan.
         scene: The scene as it was then.
-        split: Its split as it was then.
+        split: The split as it was then.
     """
 
     schema: int
@@ -117,19 +129,20 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What a network costs and what it is worth at one moment of its pruning.
+class ModelStats:
+    """Cost and accuracy of a network at one stage of pruning.
 
     Sizes and times of files are 0 where files were not measured, as in studies.
 
     Attributes:
         parameters: Number of its weights.
-        nonzero: Of them, how many are not zero.
+        nonzero: Number of weights that are not zero.
         macs: Multiply-accumulates of one patch.
-        bytes_float32: Of its float32 .tflite file.
-        bytes_int8: Of its int8 .tflite file.
-        bytes_zipped: Of its float32 weights, deflated.
-        ms_float32: Median time of one patch through the float32 file on this machine.
+        bytes_float32: Bytes of the float32 .tflite file.
+        bytes_int8: Bytes of the int8 .tflite file.
+        bytes_zipped: Bytes of the float32 weights, deflated.
+        ms_float32: Median latency of one patch in the float32 file on this machine, in
+            milliseconds.
         ms_int8: The same through the int8 file.
         oa: Overall accuracy of the network on the test pixels.
         aa: Average accuracy.
@@ -149,27 +162,28 @@ class Standing:
     kappa: float
 
 
+@formerly(iterations="steps")
 @dataclass(frozen=True)
-class Pruning:
+class PruningRecord:
     """How a network was pruned, and what that did to it.
 
     Attributes:
-        origin: Folder of the run it was made from.
-        origin_sha256: Digest of that run's network.
-        kind: channels (structured) or weights (fine-grained).
-        criterion: What chose what goes.
-        target: What was asked for, such as "macs 0.5".
+        origin: Folder of the run that was pruned.
+        origin_sha256: SHA-256 of that run's network.
+        kind: channels (structured pruning) or weights (unstructured pruning).
+        criterion: Importance criterion of the channels or weights.
+        target: The pruning target, such as "macs 0.5".
         schedule: one-shot, iterative or gradual.
-        steps: How often something was cut and the rest fine-tuned.
+        iterations: Number of pruning iterations, each followed by fine-tuning.
         approximate: Why the thinned network is not exactly the masked original; empty where it
             is.
-        before: The network it was made from.
-        thinned: After the cut, before fine-tuning. Where there were several steps: after the
-            last cut. Sizes and times are those of the fine-tuned network, which has its shape;
-            of single weights the accuracy is that of all that goes going at once.
-        after: After fine-tuning.
-        threads: That times were measured with; 0 where they were not.
-        processor: That they were measured on.
+        before: The network before pruning.
+        thinned: After pruning and before fine-tuning; of several iterations, after the last one.
+            Sizes and latencies are those of the fine-tuned network, which has the same shape. For
+            unstructured pruning, the accuracy is that of one-shot pruning to the final sparsity.
+        after: The network after fine-tuning.
+        threads: Number of threads of the latency measurement; 0 where it was not measured.
+        processor: Processor of the latency measurement.
     """
 
     origin: str
@@ -178,11 +192,11 @@ class Pruning:
     criterion: str
     target: str
     schedule: str
-    steps: int
+    iterations: int
     approximate: tuple[str, ...]
-    before: Standing
-    thinned: Standing
-    after: Standing
+    before: ModelStats
+    thinned: ModelStats
+    after: ModelStats
     threads: int
     processor: str
 
@@ -192,28 +206,28 @@ class RunRecord:
     """A trained network: the record beside `network.keras`.
 
     Attributes:
-        plan: What was asked for.
+        plan: The training plan.
         paper: Citation of the network.
         parameters: Number of its weights.
         scene: The data it learned from.
-        split: Which pixels.
-        normalizer: What maps the scene's units to what the network takes.
-        history: By epoch.
-        best_epoch: Whose weights were kept, counted from 1; 0 where a pruned network was kept
+        split: Which pixels are training, validation and test pixels.
+        normalizer: The normalization from the scene's units to the network's input.
+        history: Loss, accuracy and learning rate of every epoch.
+        best_epoch: Epoch whose weights were kept, counted from 1; 0 where a pruned network was kept
             as it was before fine-tuning.
-        scores: On the test pixels.
-        seconds: Of training, interruptions left out.
-        peak_memory: Of the process, bytes.
-        sha256: Of network.keras.
-        versions: Of Python and the packages that matter.
-        command: As typed.
-        pruning: How it was pruned; None where it was not.
-        unlabelled: Pixels without a label whose spectra were reconstructed in training; 0 where
-            the network has no decoder.
-        bands: How bands were reduced before the network; None where it takes all of them.
-        predict_us: Microseconds that the trained network takes a test pixel, in batches.
-        gpu_memory: Largest memory taken on the first GPU, bytes; 0 where none computed.
-        backend: What Keras ran on.
+        scores: Accuracy on the test pixels.
+        seconds: Training time without interruptions.
+        peak_memory: Peak memory of the process, in bytes.
+        sha256: SHA-256 of network.keras.
+        versions: Versions of Python and the packages that matter.
+        command: The command line as typed.
+        pruning: How the network was pruned; None where it was not.
+        unlabelled: Number of unlabelled pixels whose spectra were reconstructed in training; 0
+            where the network has no decoder.
+        bands: The band reduction in front of the network; None where it uses all bands.
+        predict_us: Inference time per test pixel in batches, in microseconds.
+        gpu_memory: Peak memory of the first GPU, in bytes; 0 where no GPU was used.
+        backend: Keras backend that trained the network.
     """
 
     schema: int
@@ -231,7 +245,7 @@ class RunRecord:
     sha256: str
     versions: dict[str, str]
     command: str
-    pruning: Pruning | None = None
+    pruning: PruningRecord | None = None
     unlabelled: int = 0
     bands: BandsRecord | None = None
     predict_us: float = 0.0
@@ -240,5 +254,5 @@ class RunRecord:
 
     @property
     def components(self) -> int:
-        """What the network takes of a pixel: bands, or components in their place."""
+        """Number of inputs per pixel: bands, or components of a reduction."""
         return self.scene.shape[2] if self.bands is None else self.bands.components

@@ -1,4 +1,4 @@
-"""Which scene was read, and which of its pixels taught and which judged."""
+"""Which scene was read, and which of its pixels were used for training and evaluation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SceneChoice:
         source: A catalog name or the path of a cube.
         data_dir: Folder that holds the catalog's files.
         labels: Path of the label map of a cube named by its path.
-        variable: Variable of the cube in its file; `labels_variable` likewise.
+        variable: Variable of the cube in its file.
         train_map: Path of the training pixels' label map, for a fixed split.
         drop: Names of classes to leave unlabelled.
     """
@@ -34,9 +34,9 @@ class SceneRecord:
     Attributes:
         name: Catalog name, or the file's stem.
         shape: (rows, cols, bands).
-        class_names: One name a class.
+        class_names: One name per class.
         synthetic: True where the cube was generated.
-        sha256: By file name.
+        sha256: SHA-256 of each file, by file name.
         wavelengths: Band centers in nanometers; empty where unknown.
     """
 
@@ -50,17 +50,17 @@ class SceneRecord:
 
 @dataclass(frozen=True)
 class SplitRecord:
-    """Which pixels taught, which judged, and how far apart they were.
+    """Which pixels were used for training and evaluation, and how far apart they are.
 
     Attributes:
         kind: disjoint, random or fixed.
-        seed: Of the drawing.
+        seed: Seed of the random split.
         guard: Width of the guard band in pixels.
         train: Number of training pixels; `validation` and `test` likewise.
-        left_out: Labelled pixels in no set (guard band, or not asked for).
+        left_out: Labelled pixels in no set: those in the guard band, and those not requested.
         leakage_pixel: Share of test pixels with a training pixel inside their own patch.
         leakage_patch: Share of test pixels whose patch shares a pixel with a training patch.
-        sha256: Of the pixels of the three sets.
+        sha256: SHA-256 of the pixels of the three sets.
     """
 
     kind: str

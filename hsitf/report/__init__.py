@@ -1,1 +1,1 @@
-"""Records to one page: what a run or a study found, told to people; TensorFlow is not loaded."""
+"""HTML reports of runs and studies, made from records; TensorFlow is not loaded."""

@@ -1,46 +1,6 @@
-"""`python -m hsitf.report`: what runs and studies found, as one page."""
+"""`python -m hsitf.report`, the same as `hsitf report`."""
 
-from __future__ import annotations
-
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from hsitf import cli
-
-app = cli.app("Makes one page of what a run or a study found.")
-
-
-@app.command()
-def report(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Runs, folders of runs (of one scene), or one study.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to; else reports/<name>/.")
-    ] = None,
-    data_dir: cli.DataDir = None,
-    export: Annotated[
-        Path, typer.Option("--export", help="Folder of exported files and results of bench.")
-    ] = Path("export"),
-    maps: Annotated[
-        list[Path] | None,
-        typer.Option("--map", help="Map of the whole scene (.tif, .hdr) by classify; repeatable."),
-    ] = None,
-) -> None:
-    """Writes report.html, with its figures (SVG, PNG) and tables (CSV) beside it.
-
-    Made from records alone: networks are not loaded, nothing is computed again.
-    """
-    from hsitf.report.make import report as make
-    from hsitf.report.material import Ask
-
-    ask = Ask(tuple(paths), data_dir, export, tuple(maps or ()))
-    with cli.Terminal() as progress:
-        page = make(ask, out, progress)
-    print(f"Wrote {page} ({page.stat().st_size / 1e6:.1f} MB).")
-
+from hsitf.commands.application import run_verb
 
 if __name__ == "__main__":
-    cli.run(app)
+    run_verb("report")

@@ -1,4 +1,4 @@
-"""What a report is made of: sections of text, numbers, tables, charts and images."""
+"""The parts of a report: sections of text, numbers, tables, charts and images."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Prose:
-    """A paragraph; `quiet` where it is a remark."""
+    """A paragraph; `remark` where it is a remark."""
 
     text: str
-    quiet: bool = False
+    remark: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Fact:
-    """A number that a reader takes away: what it is, its value, and what belongs to it."""
+    """A key number: its label, its value, and a note."""
 
     label: str
     value: str
@@ -46,24 +46,24 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """A table, which is also written as CSV.
 
     Attributes:
-        name: Of its file, without suffix.
+        name: Name of its file, without suffix.
         caption: What it shows.
         head: Names of the columns.
-        rows: Cells, as many a row as there are names.
-        left: So many first columns are text, the others numbers.
-        folded: Whether the page shows it only when it is asked for.
+        rows: Rows of cells, as many per row as there are column names.
+        text_columns: Number of leading text columns; the others are numbers.
+        collapsed: Whether the page shows it only on demand.
     """
 
     name: str
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    left: int = 1
-    folded: bool = False
+    text_columns: int = 1
+    collapsed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +71,9 @@ class Chart:
     """A figure, which is also written as SVG and PNG.
 
     Attributes:
-        name: Of its files, without suffix.
-        caption: What it shows, also for those who cannot see it.
-        figure: Drawn with the colors of `hsitf.figures` and `drawing`.
+        name: Name of its files, without suffix.
+        caption: What it shows, also for readers who cannot see it.
+        figure: Figure in the colors of `hsitf.figures` and `drawing`.
     """
 
     name: str
@@ -82,11 +82,11 @@ class Chart:
 
 
 @dataclass(frozen=True, eq=False)
-class Image:
+class ReportImage:
     """Pixels of a scene, which are also written as PNG.
 
     Attributes:
-        name: Of its file, without suffix.
+        name: Name of its file, without suffix.
         caption: What it shows.
         pixels: (rows, cols, 3) uint8.
         legend: Colors with their names.
@@ -102,7 +102,7 @@ class Image:
 class Gallery:
     """Charts and images side by side where there is room."""
 
-    items: tuple[Chart | Image, ...]
+    items: tuple[Chart | ReportImage, ...]
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,10 @@ class Confusion:
     """A confusion matrix, which is also written as CSV.
 
     Attributes:
-        name: Of its file, without suffix.
-        caption: Whose it is.
-        names: Of the classes.
-        counts: Pixels; rows are truth.
+        name: Name of its file, without suffix.
+        caption: The network of the matrix.
+        names: Names of the classes.
+        counts: Numbers of pixels; rows are truth.
     """
 
     name: str
@@ -129,7 +129,7 @@ class Commands:
     lines: tuple[str, ...]
 
 
-Block = Prose | Heading | Facts | Table | Chart | Image | Gallery | Confusion | Commands
+Block = Prose | Heading | Facts | ReportTable | Chart | ReportImage | Gallery | Confusion | Commands
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,9 @@ class Section:
     """A part of a report.
 
     Attributes:
-        key: Its place in the page's address, such as "scene".
-        title: Its headline.
-        blocks: What it holds.
+        key: Its anchor in the page's address, such as "scene".
+        title: Its heading.
+        blocks: The blocks of the section.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Charts of a report: drawn once, shown in the colors of the page that they stand in."""
+"""Charts of a report, which follow the light or dark colors of the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, dress
+from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,23 +36,24 @@ WIDTH, HEIGHT = 5.2, 3.5
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """A line of a chart.
 
     Attributes:
-        label: For the legend.
-        x: Places; `y` values, and `half` how far each may be off (0 for not known).
+        label: Label in the legend.
+        x: Horizontal positions; `y` are the values, and `half_width` half the width of each one's
+            interval (0 where unknown).
     """
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    half: Sequence[float] = ()
+    half_width: Sequence[float] = ()
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Charts that are made inside take the page's ink and font."""
+    """Charts created inside the block use the page's text color and font."""
     import matplotlib
 
     settings: dict[Any, Any] = {
@@ -77,22 +78,25 @@ def style() -> Iterator[None]:
 
 def canvas(width: float = WIDTH, height: float = HEIGHT) -> tuple[Figure, Axes]:
     """An empty figure with its axes."""
-    from hsitf.figures import page
+    from hsitf.figures import new_figure
 
-    figure = page(width, height)
+    figure = new_figure(width, height)
     return figure, figure.subplots()
 
 
 def lines(
-    found: Sequence[Line], xlabel: str, ylabel: str, reference: Sequence[tuple[str, float]] = ()
+    found: Sequence[ChartLine],
+    xlabel: str,
+    ylabel: str,
+    reference: Sequence[tuple[str, float]] = (),
 ) -> Figure:
     """Lines with markers, their intervals shaded, and dashed lines of reference.
 
     Args:
-        found: One or more; a line and the reference of the same label share a color.
-        xlabel: With its unit.
-        ylabel: With its unit.
-        reference: Labels with their value.
+        found: One or more lines; a line and the reference of the same label share a color.
+        xlabel: Label of the x axis, with its unit.
+        ylabel: Label of the y axis, with its unit.
+        reference: Labels and values of horizontal reference lines.
     """
     figure, axes = canvas()
     colors = {line.label: COLORS[n % len(COLORS)] for n, line in enumerate(found)}
@@ -107,9 +111,9 @@ def lines(
             linewidth=1.4,
             label=line.label,
         )
-        if any(line.half):
+        if any(line.half_width):
             low, high = (
-                [value + sign * half for value, half in zip(line.y, line.half, strict=True)]
+                [value + sign * half for value, half in zip(line.y, line.half_width, strict=True)]
                 for sign in (-1, 1)
             )
             axes.fill_between(line.x, low, high, color=color, alpha=0.15, linewidth=0)
@@ -119,7 +123,7 @@ def lines(
         axes.axhline(value, color=color, linestyle="--", linewidth=1, label=name)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
-    dress(axes)
+    style_axes(axes)
     if len(found) + len(reference) > 1:
         axes.legend(frameon=False, ncols=2 if len(found) > 4 else 1)
     return figure
@@ -131,9 +135,9 @@ def scatter(
     """Points on a logarithmic axis, and the line that no other point is better than.
 
     Args:
-        groups: Names with points (x, y, label): less x and more y is better.
-        xlabel: With its unit.
-        ylabel: With its unit.
+        groups: Names with points (x, y, label): smaller x and larger y are better.
+        xlabel: Label of the x axis, with its unit.
+        ylabel: Label of the y axis, with its unit.
     """
     figure, axes = canvas()
     every = [point for _, points in groups for point in points]
@@ -147,21 +151,21 @@ def scatter(
             marker=MARKERS[number % len(MARKERS)],
             label=name,
         )
-    best = front([(x, y) for x, y, _ in every])
+    best = pareto_front([(x, y) for x, y, _ in every])
     axes.step([x for x, _ in best], [y for _, y in best], where="post", color=GRAY, linewidth=1)
-    for x, y, label in apart([point for point in every if point[:2] in best]):
+    for x, y, label in without_overlaps([point for point in every if point[:2] in best]):
         axes.annotate(
             label, (x, y), xytext=(4, -9), textcoords="offset points", fontsize=6.5, color=GRAY
         )
     axes.set_xscale("log")
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
-    dress(axes)
+    style_axes(axes)
     axes.legend(frameon=False)
     return figure
 
 
-def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Points that no other one is better than: less of the first, more of the second."""
     found: list[tuple[float, float]] = []
     for point in sorted(set(points), key=lambda one: (one[0], -one[1])):
@@ -170,23 +174,23 @@ def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return found
 
 
-def apart(points: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+def without_overlaps(points: Sequence[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
     """Points (x, y, label) whose labels do not run into each other, the best of them first.
 
     Args:
-        points: On a logarithmic x, a linear y.
+        points: Points on a logarithmic x axis and a linear y axis.
     """
-    places = {point: (math.log(point[0]), point[1]) for point in points}
+    positions = {point: (math.log(point[0]), point[1]) for point in points}
     spans = [
-        max((place[axis] for place in places.values()), default=0)
-        - min((place[axis] for place in places.values()), default=0)
+        max((position[axis] for position in positions.values()), default=0)
+        - min((position[axis] for position in positions.values()), default=0)
         for axis in (0, 1)
     ]
     kept: list[tuple[float, float, str]] = []
     for point in sorted(points, key=lambda one: -one[1]):
         near = any(
             all(
-                abs(places[point][axis] - places[other][axis]) < share * spans[axis]
+                abs(positions[point][axis] - positions[other][axis]) < share * spans[axis]
                 for axis, share in enumerate((0.35, 0.06))
             )
             for other in kept
@@ -200,18 +204,18 @@ def svg(figure: Figure) -> str:
     """A figure as SVG."""
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
-    # Its parts have their places now; finding them again would take as long as drawing.
+    # The layout is computed; computing it again would take as long as drawing.
     figure.set_layout_engine("none")
     return stream.getvalue()
 
 
-def inline(text: str, name: str, caption: str) -> str:
+def inline_svg(text: str, name: str, caption: str) -> str:
     """A figure's SVG for a page: its own identifiers, the page's colors, any width.
 
     Args:
-        text: As `svg` gives it.
-        name: Which no other figure of the page has.
-        caption: For those who cannot see it, without characters that HTML marks up with.
+        text: SVG text of `svg`.
+        name: A name that no other figure of the page has.
+        caption: Text for readers who cannot see it, without HTML markup characters.
     """
     text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'id="([^"]+)"', rf'id="{name}-\1"', text)

@@ -13,21 +13,29 @@ from typing import Any
 
 from hsitf.files import replacing
 from hsitf.report import drawing
-from hsitf.report.document import Block, Chart, Confusion, Gallery, Image, Section, Table
+from hsitf.report.document import (
+    Block,
+    Chart,
+    Confusion,
+    Gallery,
+    ReportImage,
+    ReportTable,
+    Section,
+)
 
 PAGE = "report.html"
 FIGURES, TABLES = "figures", "tables"
 
 
 @dataclass(frozen=True)
-class Head:
-    """What stands above the sections, and below.
+class PageHead:
+    """Header and footer of the page.
 
     Attributes:
-        title: Of the page.
+        title: Title of the page.
         subtitle: A sentence.
-        synthetic: Whether the numbers are of a synthetic scene, which a mark then says.
-        footer: How it was made.
+        synthetic: Whether the numbers refer to a synthetic scene; the page then has a badge.
+        footer: How the page was made.
     """
 
     title: str
@@ -36,13 +44,13 @@ class Head:
     footer: str
 
 
-def write(head: Head, sections: Sequence[Section], folder: Path) -> Path:
+def write(head: PageHead, sections: Sequence[Section], folder: Path) -> Path:
     """Writes `report.html`, `figures/` and `tables/`; the page last.
 
     Args:
-        head: Of the page.
-        sections: In order.
-        folder: Where to.
+        head: Header and footer of the page.
+        sections: The sections in order.
+        folder: Folder to write to.
 
     Returns:
         The page.
@@ -70,15 +78,15 @@ def write(head: Head, sections: Sequence[Section], folder: Path) -> Path:
 
 
 def _shown(block: Block, folder: Path) -> dict[str, Any]:
-    """A block as the page takes it; what it holds is written beside the page on the way."""
+    """A block in the form of the page template; its files are written beside the page."""
     kind = type(block).__name__
     if isinstance(block, Gallery):
         return {"kind": kind, "items": [_shown(item, folder) for item in block.items]}
     if isinstance(block, Chart):
         return {"kind": kind} | _chart(block, folder / FIGURES)
-    if isinstance(block, Image):
+    if isinstance(block, ReportImage):
         return {"kind": kind} | _image(block, folder / FIGURES)
-    if isinstance(block, Table):
+    if isinstance(block, ReportTable):
         _csv(folder / TABLES / f"{block.name}.csv", [block.head, *block.rows])
     if isinstance(block, Confusion):
         rows = [(name, *row) for name, row in zip(block.names, block.counts, strict=True)]
@@ -97,11 +105,11 @@ def _chart(chart: Chart, folder: Path) -> dict[str, Any]:
         temporary.write_bytes(pixels)
     caption = html.escape(chart.caption, quote=True)
     # Matplotlib escapes what it writes into its SVG.
-    svg = Markup(drawing.inline(text, chart.name, caption))
+    svg = Markup(drawing.inline_svg(text, chart.name, caption))
     return {"svg": svg, "caption": chart.caption, "legend": ()}
 
 
-def _image(image: Image, folder: Path) -> dict[str, Any]:
+def _image(image: ReportImage, folder: Path) -> dict[str, Any]:
     pixels = drawing.image(image.pixels)
     with replacing(folder / f"{image.name}.png") as temporary:
         temporary.write_bytes(pixels)

@@ -1,7 +1,7 @@
 """Scenes: by name from the catalog, built in, or from files of the user's own.
 
-`load` returns a checked `Scene` whatever the files looked like. Scenes of the catalog are
-fetched once where they are served and are compared with the catalog every time.
+`load` returns a checked `Scene` for any supported file format. The files of a catalog scene are
+downloaded once where they are served, and compared with the catalog every time.
 """
 
 from __future__ import annotations
@@ -18,15 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import files
-from hsitf.errors import DataError, InputError, unknown
+from hsitf.errors import DataError, InputError, MissingInputError, unknown
 from hsitf.scenes import download
-from hsitf.scenes.catalog import BASE_URL, CATALOG, Entry, Form, Layout, Spectrum
-from hsitf.scenes.pictures import PICTURES
+from hsitf.scenes.catalog import (
+    BASE_URL,
+    CATALOG,
+    BandCenters,
+    CatalogEntry,
+    LabelEncoding,
+    SceneLayout,
+)
+from hsitf.scenes.image_sets import IMAGE_SETS
+from hsitf.scenes.raster_source import RasterSource
 from hsitf.scenes.readers import READERS, open_array, read_array
 from hsitf.scenes.scene import Scene
-from hsitf.scenes.site import Site
 
-__all__ = ["Scene", "Site", "load", "names", "open_site"]
+__all__ = ["RasterSource", "Scene", "load", "names", "open_raster"]
 
 BUILT_IN = "fields"
 """The scene that is generated and needs no files."""
@@ -38,19 +45,19 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Request:
-    """What a caller of `load` asked for besides the scene itself."""
+class _LoadOptions:
+    """The options of `load` besides the scene itself."""
 
     data_dir: Path | None
     labels: Path | None
     variable: str | None
     labels_variable: str | None
-    progress: download.Progress | None
+    progress: download.DownloadProgress | None
 
 
 def names() -> list[str]:
-    """Names that `load` takes, the built-in scene last."""
-    return [*(entry.name for entry in CATALOG), *PICTURES, BUILT_IN]
+    """Names that `load` accepts, the built-in scene last."""
+    return [*(entry.name for entry in CATALOG), *IMAGE_SETS, BUILT_IN]
 
 
 def load(
@@ -60,7 +67,7 @@ def load(
     labels: str | Path | None = None,
     variable: str | None = None,
     labels_variable: str | None = None,
-    progress: download.Progress | None = None,
+    progress: download.DownloadProgress | None = None,
 ) -> Scene:
     """Loads a scene.
 
@@ -69,8 +76,7 @@ def load(
     `data_dir` they are looked for in `$HSITF_DATA` (`~/.cache/hsitf/scenes` where that is not
     set) in the same way, and those that are served are downloaded to the sub-folder there.
 
-    The cube keeps the units of its source; integers above 2**24 and float64 lose digits to
-    float32.
+    The cube keeps the units of its source; integers above 2**24 and float64 are rounded to float32.
 
     Args:
         name_or_path: One of `names()` in any case, or the path of a cube (see `readers.READERS`).
@@ -81,14 +87,14 @@ def load(
         variable: Variable of the cube, where it is not the catalog's or there are several.
         labels_variable: Variable of the label map. Without `labels` it is looked up in the
             catalog scene's label file, or in the file of the cube.
-        progress: Told the bytes done and in all (None where unknown) while downloading.
+        progress: Called with the bytes downloaded and the total (None where unknown).
 
     Raises:
         InputError: Unknown name, missing file or folder, unknown variable.
-        DataError: The files are damaged, have changed since they were first used, or do not hold
-            what the catalog says; the download failed.
+        DataError: The files are damaged, have changed since they were first used, or do not match
+            the catalog; the download failed.
     """
-    request = _Request(
+    request = _LoadOptions(
         None if data_dir is None else Path(data_dir).expanduser(),
         None if labels is None else Path(labels).expanduser(),
         variable,
@@ -103,24 +109,24 @@ def load(
     for entry in CATALOG:
         if name.lower() == entry.name.lower():
             return _from_catalog(entry, request)
-    return _pictures(name.lower(), request)
+    return _image_set(name.lower(), request)
 
 
-def open_site(
+def open_raster(
     name_or_path: str,
     data_dir: str | Path | None = None,
     *,
     labels: str | Path | None = None,
     variable: str | None = None,
     labels_variable: str | None = None,
-) -> Site:
+) -> RasterSource:
     """Opens what is to be classified: a scene by name, in memory, or a cube by path, in its file.
 
     Args and errors are those of `load`, but for the cube's values, which are not looked at.
     """
     path = _path_of(name_or_path)
     if path is None:
-        return Site.of(
+        return RasterSource.from_scene(
             load(
                 name_or_path,
                 data_dir,
@@ -129,12 +135,12 @@ def open_site(
                 labels_variable=labels_variable,
             )
         )
-    site = Site.stored(path, open_array(path, variable))
+    site = RasterSource.from_file(path, open_array(path, variable))
     if not labels and not labels_variable:
         return site
-    place = Path(labels).expanduser() if labels else path
-    truth = read_array(place, labels_variable)
-    found = _label_map(place, truth.values)
+    own_path = Path(labels).expanduser() if labels else path
+    truth = read_array(own_path, labels_variable)
+    found = _label_map(own_path, truth.values)
     if found.shape != site.shape[:2]:
         raise DataError(
             f"the labels of {site.name} are of another size than its cube",
@@ -149,10 +155,10 @@ def open_site(
 
 
 def _path_of(name: str) -> Path | None:
-    """The path that a user means, or None for the name of a scene.
+    """The path that a user gives, or None for the name of a scene.
 
     Raises:
-        InputError: It is neither.
+        InputError: It is neither a path nor a name.
     """
     if name.lower() in {known.lower() for known in names()}:
         return None
@@ -163,22 +169,22 @@ def _path_of(name: str) -> Path | None:
 
 
 def _numbered(labels: NDArray[np.int32]) -> tuple[str, ...]:
-    """Names of the classes of a label map that has none."""
+    """Default class names of a label map without names."""
     return tuple(f"class {k}" for k in range(1, int(labels.max()) + 1))
 
 
-def _built_in(request: _Request) -> Scene:
+def _built_in(request: _LoadOptions) -> Scene:
     if request.labels or request.variable or request.labels_variable:
         raise InputError(
             f"the built-in scene {BUILT_IN} is not read from files",
             received="labels or a variable",
             remedy="leave them out",
         )
-    return _drawn()
+    return _cached_fields()
 
 
 @lru_cache(maxsize=1)
-def _drawn() -> Scene:
+def _cached_fields() -> Scene:
     """The built-in scene, drawn once a process: studies ask for it at every stage."""
     from hsitf.scenes.synthetic import fields
 
@@ -188,17 +194,17 @@ def _drawn() -> Scene:
     return scene
 
 
-def _pictures(name: str, request: _Request) -> Scene:
+def _image_set(name: str, request: _LoadOptions) -> Scene:
     if request.labels or request.variable or request.labels_variable:
         raise InputError(
             f"the pictures of {name} have their classes already",
             received="labels or a variable",
             remedy="leave them out",
         )
-    return PICTURES[name](request.data_dir)
+    return IMAGE_SETS[name](request.data_dir)
 
 
-def _from_path(path: Path, request: _Request) -> Scene:
+def _from_path(path: Path, request: _LoadOptions) -> Scene:
     """The scene of a cube given by its path, with the label map given beside it or none."""
     cube = read_array(path, request.variable)
     sources = list(cube.files)
@@ -235,11 +241,11 @@ def _rgb_bands(bands: int, wavelengths: NDArray[np.float64] | None) -> tuple[int
     return (red, green, blue)
 
 
-def _from_catalog(entry: Entry, request: _Request) -> Scene:
+def _from_catalog(entry: CatalogEntry, request: _LoadOptions) -> Scene:
     layout, paths = _located(entry, request)
-    # What lies in a folder of the user is compared with a record there, but none is written.
+    # Files in a user's folder are compared with a record there, but no record is written.
     digests = {
-        name: download.checked(path, record=request.data_dir is None)
+        name: download.verify_checksum(path, record=request.data_dir is None)
         for name, path in paths.items()
     }
     cube = _catalog_cube(entry, layout, paths[layout.cube.name], request.variable)
@@ -265,8 +271,8 @@ def _from_catalog(entry: Entry, request: _Request) -> Scene:
     )
 
 
-def _located(entry: Entry, request: _Request) -> tuple[Layout, dict[str, Path]]:
-    """The first layout whose files are all at hand or can be fetched, and where they are."""
+def _located(entry: CatalogEntry, request: _LoadOptions) -> tuple[SceneLayout, dict[str, Path]]:
+    """The first layout whose files all exist or can be downloaded, and their paths."""
     folders = _folders(entry, request)
     for layout in entry.layouts:
         found = {name: _find(name, folders) for name in _needed(layout, request)}
@@ -278,7 +284,7 @@ def _located(entry: Entry, request: _Request) -> tuple[Layout, dict[str, Path]]:
             urls = _needed(layout, request)
             if None not in urls.values():
                 return layout, _fetched(urls, folders, request.progress)
-    raise InputError(
+    raise MissingInputError(
         f"files of {entry.name} are missing",
         received="looked in " + " and ".join(str(folder) for folder in folders),
         allowed=_listed(entry, request),
@@ -286,13 +292,13 @@ def _located(entry: Entry, request: _Request) -> tuple[Layout, dict[str, Path]]:
     )
 
 
-def _folders(entry: Entry, request: _Request) -> tuple[Path, Path]:
+def _folders(entry: CatalogEntry, request: _LoadOptions) -> tuple[Path, Path]:
     data_dir = request.data_dir
     if data_dir is None:
         root = os.environ.get("HSITF_DATA") or "~/.cache/hsitf/scenes"
         data_dir = Path(root).expanduser()
     elif not data_dir.is_dir():
-        raise InputError(
+        raise MissingInputError(
             f"there is no folder {data_dir}",
             received=f"--data-dir for {entry.name}",
             allowed=f"a folder with {_listed(entry, request)}",
@@ -301,12 +307,12 @@ def _folders(entry: Entry, request: _Request) -> tuple[Path, Path]:
     return data_dir, data_dir / entry.name
 
 
-def _listed(entry: Entry, request: _Request) -> str:
+def _listed(entry: CatalogEntry, request: _LoadOptions) -> str:
     """The file names that would do, for a message."""
     return "; or ".join(" and ".join(_needed(layout, request)) for layout in entry.layouts)
 
 
-def _needed(layout: Layout, request: _Request) -> dict[str, str | None]:
+def _needed(layout: SceneLayout, request: _LoadOptions) -> dict[str, str | None]:
     """Names of the files to be read, with the address of each that is served."""
     # With a label map of the user's own the layout's is not needed.
     wanted = (layout.cube,) if request.labels else (layout.cube, layout.labels)
@@ -321,7 +327,9 @@ def _find(name: str, folders: tuple[Path, ...]) -> Path | None:
 
 
 def _fetched(
-    urls: Mapping[str, str | None], folders: tuple[Path, ...], progress: download.Progress | None
+    urls: Mapping[str, str | None],
+    folders: tuple[Path, ...],
+    progress: download.DownloadProgress | None,
 ) -> dict[str, Path]:
     """Paths of the files, after downloading those that are missing to the last folder."""
     paths = {}
@@ -336,24 +344,24 @@ def _fetched(
 
 
 def _catalog_cube(
-    entry: Entry, layout: Layout, path: Path, variable: str | None
+    entry: CatalogEntry, layout: SceneLayout, path: Path, variable: str | None
 ) -> NDArray[np.float32]:
     values = read_array(path, variable or layout.cube.variable).values
-    if layout.form is Form.ABUNDANCES:
+    if layout.label_encoding is LabelEncoding.ABUNDANCES:
         _check_shape(entry, path, values, (entry.bands, entry.rows * entry.cols))
         return _float32(_as_image(values, entry.rows, entry.cols))
     _check_shape(entry, path, values, (entry.rows, entry.cols, entry.bands))
     return _float32(values)
 
 
-def _catalog_labels(entry: Entry, layout: Layout, path: Path) -> NDArray[np.int32]:
+def _catalog_labels(entry: CatalogEntry, layout: SceneLayout, path: Path) -> NDArray[np.int32]:
     values = read_array(path, layout.labels.variable).values
-    if layout.form is Form.ABUNDANCES:
+    if layout.label_encoding is LabelEncoding.ABUNDANCES:
         _check_shape(entry, path, values, (len(entry.class_names), entry.rows * entry.cols))
         return _dominant(path, _as_image(values, entry.rows, entry.cols))
     _check_shape(entry, path, values, (entry.rows, entry.cols))
     labels = _label_map(path, values)
-    return labels if layout.values is None else _renumbered(path, labels, layout.values)
+    return labels if layout.label_values is None else _renumbered(path, labels, layout.label_values)
 
 
 def _as_image(values: NDArray[Any], rows: int, cols: int) -> NDArray[Any]:
@@ -428,7 +436,9 @@ def _renumbered(
     return table[values]
 
 
-def _check_shape(entry: Entry, path: Path, values: NDArray[Any], expected: tuple[int, ...]) -> None:
+def _check_shape(
+    entry: CatalogEntry, path: Path, values: NDArray[Any], expected: tuple[int, ...]
+) -> None:
     if values.shape != expected:
         raise DataError(
             f"{path} is not what {entry.name} should be",
@@ -438,7 +448,9 @@ def _check_shape(entry: Entry, path: Path, values: NDArray[Any], expected: tuple
         )
 
 
-def _check_classes(entry: Entry, labels: NDArray[np.int32], class_names: tuple[str, ...]) -> None:
+def _check_classes(
+    entry: CatalogEntry, labels: NDArray[np.int32], class_names: tuple[str, ...]
+) -> None:
     present = sorted(set(np.unique(labels).tolist()) - {0})
     if present != list(range(1, len(class_names) + 1)):
         raise DataError(
@@ -449,8 +461,8 @@ def _check_classes(entry: Entry, labels: NDArray[np.int32], class_names: tuple[s
         )
 
 
-def _wavelengths(spectrum: Spectrum) -> NDArray[np.float64]:
-    """(bands,) float64 nominal band centers in nanometers of the bands that a scene keeps."""
+def _wavelengths(spectrum: BandCenters) -> NDArray[np.float64]:
+    """(bands,) float64 nominal band centers in nanometers of a scene's bands."""
     centers = np.concatenate([np.linspace(*stretch) for stretch in spectrum.ranges])
     dropped = [np.arange(first - 1, last) for first, last in spectrum.removed]
     return np.delete(centers, np.concatenate(dropped)) if dropped else centers

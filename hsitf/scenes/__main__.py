@@ -1,62 +1,6 @@
-"""`python -m hsitf.scenes`: what scenes there are, and what is in one."""
+"""`python -m hsitf.scenes`, the same as `hsitf scenes`."""
 
-from __future__ import annotations
-
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from hsitf import cli
-
-app = cli.app("Lists the scenes, tells what is in one, or writes a large synthetic one.")
-
-
-@app.command("list")
-def list_scenes() -> None:
-    """Lists the scenes that can be named."""
-    from hsitf.scenes.describe import catalog
-
-    print(catalog())
-
-
-@app.command()
-def show(
-    scene: Annotated[str, typer.Argument(help="Scene by name, or the path of a cube.")],
-    data_dir: cli.DataDir = None,
-    labels: cli.Labels = None,
-    variable: cli.Variable = None,
-    labels_variable: cli.LabelsVariable = None,
-) -> None:
-    """Loads a scene and counts its classes."""
-    from hsitf.scenes import load
-    from hsitf.scenes.describe import contents
-
-    loaded = load(
-        scene, data_dir, labels=labels, variable=variable, labels_variable=labels_variable
-    )
-    print(contents(loaded))
-
-
-@app.command()
-def synthetic(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Header to write: big.hdr.")],
-    rows: Annotated[int, typer.Option("--rows", help="Of the cube.")] = 4000,
-    cols: Annotated[int, typer.Option("--cols", help="Of the cube.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the noise.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
-) -> None:
-    """Writes a large synthetic ENVI cube of 200 bands, for measurements."""
-    from hsitf.errors import InputError
-    from hsitf.scenes.big import write_big
-
-    for made in (out, out.with_suffix(".bil")):
-        if made.exists() and not overwrite:
-            raise InputError(f"{made} exists already", remedy="name another file or --overwrite")
-    with cli.Terminal() as progress:
-        write_big(rows, cols, out, seed, progress)
-    print(f"Wrote {out}: {rows} x {cols} pixels, 200 bands, synthetic.")
-
+from hsitf.commands.application import run_verb
 
 if __name__ == "__main__":
-    cli.run(app)
+    run_verb("scenes")

@@ -3,11 +3,11 @@
 Adding a scene is adding an `Entry` to `CATALOG`. Nothing here computes anything:
 `hsitf.scenes.load` reads the files as an entry describes them and checks them against it.
 
-Wavelengths are nominal. They spread the sensor's published range evenly over its channels and
-drop the channels that the published set leaves out, which is good for a red-green-blue picture
-and an axis label; the true centers can differ by some tens of nanometers (AVIRIS is made of four
-spectrometers that overlap). Where it is not published which channels were dropped, or where the
-channels are not evenly spaced at all (HYDICE has a prism), a scene has none.
+Wavelengths are nominal. They spread the sensor's published range evenly over its channels and drop
+the channels that the published set leaves out, which suffices for an RGB image and an axis label;
+the true centers can differ by some tens of nanometers (AVIRIS consists of four spectrometers that
+overlap). Where it is not published which channels were dropped, or where the channels are not
+evenly spaced at all (HYDICE has a prism), a scene has no wavelengths.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ BASE_URL = "http://www.ehu.eus/ccwintco/uploads/"
 """Scene collection of the Computational Intelligence Group, University of the Basque Country."""
 
 
-class Form(Enum):
+class LabelEncoding(Enum):
     """How a layout's files are to be understood.
 
     Attributes:
         LABEL_MAP: Cube (rows, cols, bands), labels (rows, cols).
-        ABUNDANCES: Cube (bands, pixels), labels from abundances (classes, pixels): the class of
-            a pixel is the one with the largest share. Pixels run down the columns first: pixel k
-            lies in row `k % rows` and column `k // rows`.
+        ABUNDANCES: Cube (bands, pixels), labels from abundances (classes, pixels): the class of a
+            pixel is the one with the largest share. Pixels are in column-major order: pixel k is in
+            row `k % rows` and column `k // rows`.
     """
 
     LABEL_MAP = "label map"
@@ -34,14 +34,14 @@ class Form(Enum):
 
 
 @dataclass(frozen=True)
-class File:
+class CatalogFile:
     """One variable of one file.
 
     Attributes:
         name: File name.
         variable: Name of the MATLAB variable.
-        folder: Where it is served below `BASE_URL`, with a slash at the end; None where it is
-            not and the user has to bring it.
+        folder: Where it is served below `BASE_URL`, with a slash at the end; None where it is not
+            served and the user has to provide it.
     """
 
     name: str
@@ -50,28 +50,28 @@ class File:
 
 
 @dataclass(frozen=True)
-class Layout:
+class SceneLayout:
     """One set of files that holds a scene.
 
     Attributes:
-        cube: Where the cube is.
-        labels: Where the label map or the abundances are.
-        form: How both are stored.
-        values: Pairs (value in the file, label) where the file numbers its classes otherwise.
+        cube: File of the cube.
+        labels: File of the label map or the abundances.
+        label_encoding: How the labels are stored.
+        label_values: Pairs (value in the file, label) where the file numbers its classes otherwise.
         class_names: Names of the classes of these labels where they are not the scene's.
-        note: What a user has to know before trusting these labels; logged when they are used.
+        note: A caveat about these labels; logged when they are used.
     """
 
-    cube: File
-    labels: File
-    form: Form = Form.LABEL_MAP
-    values: tuple[tuple[int, int], ...] | None = None
+    cube: CatalogFile
+    labels: CatalogFile
+    label_encoding: LabelEncoding = LabelEncoding.LABEL_MAP
+    label_values: tuple[tuple[int, int], ...] | None = None
     class_names: tuple[str, ...] | None = None
     note: str | None = None
 
 
 @dataclass(frozen=True)
-class Spectrum:
+class BandCenters:
     """Nominal band centers of a scene.
 
     Attributes:
@@ -86,43 +86,43 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """What is known of a scene before its files are opened.
 
     Attributes:
         name: Name to load it by.
         sensor: Instrument.
-        place: What it shows.
+        location: Location of the scene.
         rows: Rows of the cube.
         cols: Columns of the cube.
         bands: Bands of the cube.
         class_names: One name per class, in the order of the labels.
         rgb_bands: Band indices, counted from 0, for a red-green-blue picture.
         layouts: Sets of files that hold it; the first one found is read.
-        spectrum: Nominal band centers, None where they are not known.
+        spectrum: Nominal band centers, None where unknown.
     """
 
     name: str
     sensor: str
-    place: str
+    location: str
     rows: int
     cols: int
     bands: int
     class_names: tuple[str, ...]
     rgb_bands: tuple[int, int, int]
-    layouts: tuple[Layout, ...]
-    spectrum: Spectrum | None = None
+    layouts: tuple[SceneLayout, ...]
+    spectrum: BandCenters | None = None
 
 
 # Salinas' 224 channels without the water bands 108-112, 154-167 and 224, as its publishers say.
-_SALINAS = Spectrum(((400.0, 2500.0, 224),), ((108, 112), (154, 167), (224, 224)))
+_SALINAS = BandCenters(((400.0, 2500.0, 224),), ((108, 112), (154, 167), (224, 224)))
 
 _JASPER_CLASSES = ("Tree", "Water", "Soil", "Road")
 _JASPER_RANGE = (380.0, 2500.0, 224)
-_JASPER_ABUNDANCES = File("end4.mat", "A")
+_JASPER_ABUNDANCES = CatalogFile("end4.mat", "A")
 
 _URBAN_CLASSES = ("Asphalt", "Grass", "Tree", "Roof", "Metal", "Dirt")
-_URBAN_ABUNDANCES = File("end6_groundTruth.mat", "A")
+_URBAN_ABUNDANCES = CatalogFile("end6_groundTruth.mat", "A")
 
 # Six classes as in the literature; a land-cover map of a user comes without their names.
 _LAND_COVER = ("class 1", "class 2", "class 3", "class 4", "class 5", "class 6")
@@ -134,11 +134,11 @@ _CHANGE_NOTE = (
     "classify land cover"
 )
 
-CATALOG: tuple[Entry, ...] = (
-    Entry(
+CATALOG: tuple[CatalogEntry, ...] = (
+    CatalogEntry(
         name="IndianPines",
         sensor="AVIRIS",
-        place="Indiana, USA",
+        location="Indiana, USA",
         rows=145,
         cols=145,
         bands=200,
@@ -162,18 +162,18 @@ CATALOG: tuple[Entry, ...] = (
         ),
         rgb_bands=(43, 21, 11),
         layouts=(
-            Layout(
-                File("Indian_pines_corrected.mat", "indian_pines_corrected", "6/67/"),
-                File("Indian_pines_gt.mat", "indian_pines_gt", "c/c4/"),
+            SceneLayout(
+                CatalogFile("Indian_pines_corrected.mat", "indian_pines_corrected", "6/67/"),
+                CatalogFile("Indian_pines_gt.mat", "indian_pines_gt", "c/c4/"),
             ),
         ),
         # 220 channels without the water bands 104-108, 150-163 and 220, as its publishers say.
-        spectrum=Spectrum(((400.0, 2500.0, 220),), ((104, 108), (150, 163), (220, 220))),
+        spectrum=BandCenters(((400.0, 2500.0, 220),), ((104, 108), (150, 163), (220, 220))),
     ),
-    Entry(
+    CatalogEntry(
         name="Salinas",
         sensor="AVIRIS",
-        place="Salinas Valley, California, USA",
+        location="Salinas Valley, California, USA",
         rows=512,
         cols=217,
         bands=204,
@@ -197,17 +197,17 @@ CATALOG: tuple[Entry, ...] = (
         ),
         rgb_bands=(43, 21, 11),
         layouts=(
-            Layout(
-                File("Salinas_corrected.mat", "salinas_corrected", "a/a3/"),
-                File("Salinas_gt.mat", "salinas_gt", "f/fa/"),
+            SceneLayout(
+                CatalogFile("Salinas_corrected.mat", "salinas_corrected", "a/a3/"),
+                CatalogFile("Salinas_gt.mat", "salinas_gt", "f/fa/"),
             ),
         ),
         spectrum=_SALINAS,
     ),
-    Entry(
+    CatalogEntry(
         name="SalinasA",
         sensor="AVIRIS",
-        place="Part of Salinas",
+        location="Part of Salinas",
         rows=83,
         cols=86,
         bands=204,
@@ -221,19 +221,19 @@ CATALOG: tuple[Entry, ...] = (
         ),
         rgb_bands=(43, 21, 11),
         layouts=(
-            Layout(
-                File("SalinasA_corrected.mat", "salinasA_corrected", "1/1a/"),
-                File("SalinasA_gt.mat", "salinasA_gt", "a/aa/"),
+            SceneLayout(
+                CatalogFile("SalinasA_corrected.mat", "salinasA_corrected", "1/1a/"),
+                CatalogFile("SalinasA_gt.mat", "salinasA_gt", "a/aa/"),
                 # Its classes keep the numbers they have in Salinas.
-                values=((0, 0), (1, 1), (10, 2), (11, 3), (12, 4), (13, 5), (14, 6)),
+                label_values=((0, 0), (1, 1), (10, 2), (11, 3), (12, 4), (13, 5), (14, 6)),
             ),
         ),
         spectrum=_SALINAS,
     ),
-    Entry(
+    CatalogEntry(
         name="PaviaC",
         sensor="ROSIS",
-        place="Center of Pavia, Italy",
+        location="Center of Pavia, Italy",
         rows=1096,
         cols=715,
         bands=102,
@@ -250,15 +250,18 @@ CATALOG: tuple[Entry, ...] = (
         ),
         rgb_bands=(55, 41, 12),
         layouts=(
-            Layout(File("Pavia.mat", "pavia", "e/e3/"), File("Pavia_gt.mat", "pavia_gt", "5/53/")),
+            SceneLayout(
+                CatalogFile("Pavia.mat", "pavia", "e/e3/"),
+                CatalogFile("Pavia_gt.mat", "pavia_gt", "5/53/"),
+            ),
         ),
         # ROSIS' range over the bands kept; which of its 115 were dropped is not published.
-        spectrum=Spectrum(((430.0, 860.0, 102),)),
+        spectrum=BandCenters(((430.0, 860.0, 102),)),
     ),
-    Entry(
+    CatalogEntry(
         name="PaviaU",
         sensor="ROSIS",
-        place="University of Pavia, Italy",
+        location="University of Pavia, Italy",
         rows=610,
         cols=340,
         bands=103,
@@ -275,16 +278,17 @@ CATALOG: tuple[Entry, ...] = (
         ),
         rgb_bands=(55, 41, 12),
         layouts=(
-            Layout(
-                File("PaviaU.mat", "paviaU", "e/ee/"), File("PaviaU_gt.mat", "paviaU_gt", "5/50/")
+            SceneLayout(
+                CatalogFile("PaviaU.mat", "paviaU", "e/ee/"),
+                CatalogFile("PaviaU_gt.mat", "paviaU_gt", "5/50/"),
             ),
         ),
-        spectrum=Spectrum(((430.0, 860.0, 103),)),
+        spectrum=BandCenters(((430.0, 860.0, 103),)),
     ),
-    Entry(
+    CatalogEntry(
         name="KSC",
         sensor="AVIRIS",
-        place="Kennedy Space Center, Florida, USA",
+        location="Kennedy Space Center, Florida, USA",
         rows=512,
         cols=614,
         bands=176,
@@ -304,12 +308,16 @@ CATALOG: tuple[Entry, ...] = (
             "Water",
         ),
         rgb_bands=(43, 21, 11),
-        layouts=(Layout(File("KSC.mat", "KSC", "2/26/"), File("KSC_gt.mat", "KSC_gt", "a/a6/")),),
+        layouts=(
+            SceneLayout(
+                CatalogFile("KSC.mat", "KSC", "2/26/"), CatalogFile("KSC_gt.mat", "KSC_gt", "a/a6/")
+            ),
+        ),
     ),
-    Entry(
+    CatalogEntry(
         name="Botswana",
         sensor="EO-1 Hyperion",
-        place="Okavango Delta, Botswana",
+        location="Okavango Delta, Botswana",
         rows=1476,
         cols=256,
         bands=145,
@@ -331,125 +339,149 @@ CATALOG: tuple[Entry, ...] = (
         ),
         rgb_bands=(75, 33, 15),
         layouts=(
-            Layout(
-                File("Botswana.mat", "Botswana", "7/72/"),
-                File("Botswana_gt.mat", "Botswana_gt", "5/58/"),
+            SceneLayout(
+                CatalogFile("Botswana.mat", "Botswana", "7/72/"),
+                CatalogFile("Botswana_gt.mat", "Botswana_gt", "5/58/"),
             ),
         ),
         # Hyperion's two spectrometers (USGS band table); the publishers list the bands kept:
         # 10-55, 82-97, 102-119, 134-164, 187-220.
-        spectrum=Spectrum(
+        spectrum=BandCenters(
             ((355.59, 1057.68, 70), (851.92, 2577.08, 172)),
             ((1, 9), (56, 81), (98, 101), (120, 133), (165, 186), (221, 242)),
         ),
     ),
-    Entry(
+    CatalogEntry(
         name="Samson",
         sensor="SAMSON",
-        place="Crop of a shore",
+        location="Crop of a shore",
         rows=95,
         cols=95,
         bands=156,
         class_names=("Soil", "Tree", "Water"),
         rgb_bands=(105, 60, 20),
         layouts=(
-            Layout(File("samson_1.mat", "V"), File("end3.mat", "A"), form=Form.ABUNDANCES),
-            Layout(
-                File("samson_dataset.mat", "Y"),
-                File("samson_dataset.mat", "A"),
-                form=Form.ABUNDANCES,
+            SceneLayout(
+                CatalogFile("samson_1.mat", "V"),
+                CatalogFile("end3.mat", "A"),
+                label_encoding=LabelEncoding.ABUNDANCES,
+            ),
+            SceneLayout(
+                CatalogFile("samson_dataset.mat", "Y"),
+                CatalogFile("samson_dataset.mat", "A"),
+                label_encoding=LabelEncoding.ABUNDANCES,
             ),
         ),
-        spectrum=Spectrum(((401.0, 889.0, 156),)),
+        spectrum=BandCenters(((401.0, 889.0, 156),)),
     ),
-    Entry(
+    CatalogEntry(
         name="JasperRidge-198",
         sensor="AVIRIS",
-        place="Jasper Ridge, California, USA",
+        location="Jasper Ridge, California, USA",
         rows=100,
         cols=100,
         bands=198,
         class_names=_JASPER_CLASSES,
         rgb_bands=(30, 16, 8),
         layouts=(
-            Layout(File("jasperRidge2_R198.mat", "Y"), _JASPER_ABUNDANCES, form=Form.ABUNDANCES),
+            SceneLayout(
+                CatalogFile("jasperRidge2_R198.mat", "Y"),
+                _JASPER_ABUNDANCES,
+                label_encoding=LabelEncoding.ABUNDANCES,
+            ),
         ),
         # 224 channels without 1-3, 108-112, 154-166 and 220-224, as its publishers say.
-        spectrum=Spectrum((_JASPER_RANGE,), ((1, 3), (108, 112), (154, 166), (220, 224))),
+        spectrum=BandCenters((_JASPER_RANGE,), ((1, 3), (108, 112), (154, 166), (220, 224))),
     ),
-    Entry(
+    CatalogEntry(
         name="JasperRidge-224",
         sensor="AVIRIS",
-        place="Jasper Ridge, California, USA",
+        location="Jasper Ridge, California, USA",
         rows=100,
         cols=100,
         bands=224,
         class_names=_JASPER_CLASSES,
         rgb_bands=(30, 16, 8),
         layouts=(
-            Layout(File("jasperRidge2_F224.mat", "Y"), _JASPER_ABUNDANCES, form=Form.ABUNDANCES),
+            SceneLayout(
+                CatalogFile("jasperRidge2_F224.mat", "Y"),
+                _JASPER_ABUNDANCES,
+                label_encoding=LabelEncoding.ABUNDANCES,
+            ),
         ),
-        spectrum=Spectrum((_JASPER_RANGE,)),
+        spectrum=BandCenters((_JASPER_RANGE,)),
     ),
-    Entry(
+    CatalogEntry(
         name="Urban-162",
         sensor="HYDICE",
-        place="Copperas Cove, Texas, USA",
+        location="Copperas Cove, Texas, USA",
         rows=307,
         cols=307,
         bands=162,
         class_names=_URBAN_CLASSES,
         rgb_bands=(45, 20, 8),
-        layouts=(Layout(File("Urban_R162.mat", "Y"), _URBAN_ABUNDANCES, form=Form.ABUNDANCES),),
+        layouts=(
+            SceneLayout(
+                CatalogFile("Urban_R162.mat", "Y"),
+                _URBAN_ABUNDANCES,
+                label_encoding=LabelEncoding.ABUNDANCES,
+            ),
+        ),
     ),
-    Entry(
+    CatalogEntry(
         name="Urban-210",
         sensor="HYDICE",
-        place="Copperas Cove, Texas, USA",
+        location="Copperas Cove, Texas, USA",
         rows=307,
         cols=307,
         bands=210,
         class_names=_URBAN_CLASSES,
         rgb_bands=(45, 20, 8),
-        layouts=(Layout(File("Urban_F210.mat", "Y"), _URBAN_ABUNDANCES, form=Form.ABUNDANCES),),
+        layouts=(
+            SceneLayout(
+                CatalogFile("Urban_F210.mat", "Y"),
+                _URBAN_ABUNDANCES,
+                label_encoding=LabelEncoding.ABUNDANCES,
+            ),
+        ),
     ),
-    Entry(
+    CatalogEntry(
         name="China",
         sensor="EO-1 Hyperion",
-        place="Yuncheng, Jiangsu, China",
+        location="Yuncheng, Jiangsu, China",
         rows=420,
         cols=140,
         bands=154,
         class_names=_LAND_COVER,
         rgb_bands=(29, 20, 10),
         layouts=(
-            Layout(
-                File("China_Change_Dataset.mat", "T1"),
-                File("China_Change_Dataset.mat", "Binary"),
-                values=_CHANGE_VALUES,
+            SceneLayout(
+                CatalogFile("China_Change_Dataset.mat", "T1"),
+                CatalogFile("China_Change_Dataset.mat", "Binary"),
+                label_values=_CHANGE_VALUES,
                 class_names=_CHANGE_CLASSES,
                 note=_CHANGE_NOTE,
             ),
         ),
     ),
-    Entry(
+    CatalogEntry(
         name="USA",
         sensor="EO-1 Hyperion",
-        place="Hermiston, Oregon, USA",
+        location="Hermiston, Oregon, USA",
         rows=307,
         cols=241,
         bands=154,
         class_names=_LAND_COVER,
         rgb_bands=(29, 20, 10),
         layouts=(
-            Layout(
-                File("USA_Change_Dataset.mat", "T1"),
-                File("USA_Change_Dataset.mat", "Binary"),
-                values=_CHANGE_VALUES,
+            SceneLayout(
+                CatalogFile("USA_Change_Dataset.mat", "T1"),
+                CatalogFile("USA_Change_Dataset.mat", "Binary"),
+                label_values=_CHANGE_VALUES,
                 class_names=_CHANGE_CLASSES,
                 note=_CHANGE_NOTE,
             ),
         ),
     ),
 )
-"""All scenes, in the order in which they are listed to a user."""
+"""All scenes, in the order of the printed list."""

@@ -1,4 +1,4 @@
-"""Scenes told to people: the catalog, and what is in one scene."""
+"""Text output about scenes: the catalog, and the content of one scene."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import numpy as np
 from hsitf.scenes import BUILT_IN
 from hsitf.scenes.catalog import CATALOG
 from hsitf.scenes.scene import Scene
-from hsitf.tables import aligned
+from hsitf.tables import format_table
 
 
-def catalog() -> str:
+def format_catalog() -> str:
     """One line a scene that can be named."""
-    head = ("scene", "sensor, place", "files", "rows", "cols", "bands", "classes")
+    head = ("scene", "sensor, location", "files", "rows", "cols", "bands", "classes")
     rows = [
         (
             entry.name,
-            f"{entry.sensor}, {entry.place}",
+            f"{entry.sensor}, {entry.location}",
             "downloaded" if entry.layouts[0].cube.folder else "yours (--data-dir)",
             str(entry.rows),
             str(entry.cols),
@@ -31,10 +31,10 @@ def catalog() -> str:
         ("ucmerced", "2,100 pictures of land use", "yours (--data-dir)", "1472", "1472", "3", "21"),
     ]
     rows.append((BUILT_IN, "generated, synthetic", "none", "145", "145", "200", "16"))
-    return aligned(head, rows, left=3)
+    return format_table(head, rows, text_columns=3)
 
 
-def contents(scene: Scene) -> str:
+def format_scene(scene: Scene) -> str:
     """A scene's size, range and wavelengths, and its labelled pixels by class."""
     rows, cols, bands = scene.cube.shape
     counts = np.bincount(scene.labels.ravel(), minlength=scene.classes + 1)
@@ -50,4 +50,6 @@ def contents(scene: Scene) -> str:
         (str(label), name, f"{count:,}", f"{count / (rows * cols):.1%}")
         for label, (name, count) in enumerate(zip(names, counts.tolist(), strict=True))
     ]
-    return "\n".join([title, aligned(("label", "class", "pixels", "share"), lines, left=2)])
+    return "\n".join(
+        [title, format_table(("label", "class", "pixels", "share"), lines, text_columns=2)]
+    )

@@ -19,38 +19,38 @@ from hsitf import files
 from hsitf.errors import DataError, InputError
 
 TIMEOUT_S = 30.0
-"""Seconds without a byte after which a server counts as gone."""
+"""Seconds without data after which a connection counts as lost."""
 
 MAX_BYTES = 4 << 30
 """Largest file that is fetched; the largest scene of the catalog is some 120 MB."""
 
 _CHUNK = 1 << 18
 
-Progress = Callable[[int, "int | None"], None]
+DownloadProgress = Callable[[int, "int | None"], None]
 """Told the bytes done and the bytes in all, None where the server does not say."""
 
 
 def download(
-    url: str, path: Path, progress: Progress | None = None, *, limit: int = MAX_BYTES
+    url: str, path: Path, progress: DownloadProgress | None = None, *, limit: int = MAX_BYTES
 ) -> str:
     """Fetches `url` to `path` unless it is there already, and checks it against its record.
 
-    Bytes arrive in `<path>.part`. After a cut connection they are kept, and the next call asks
-    only for the rest, provided that the server can tell that its file is still the same one.
+    Data is written to `<path>.part`. After a broken connection it is kept, and the next call
+    requests only the rest, provided that the server can confirm that its file is unchanged.
 
     Args:
         url: An http or https address.
-        path: Where the file has to be in the end.
-        progress: Called after every piece.
-        limit: Most bytes to accept.
+        path: Final path of the file.
+        progress: Called after every chunk.
+        limit: Largest accepted number of bytes.
 
     Returns:
         SHA-256 of the file, hexadecimal.
 
     Raises:
         InputError: The address is not http or https.
-        DataError: The server cannot be reached, refuses, breaks off, sends something else than a
-            file or too much of it; or the file is not the one that was recorded.
+        DataError: The server cannot be reached, refuses, disconnects, sends something other than a
+            file or too much data; or the file is not the one that was recorded.
         OutputError: The file cannot be written.
     """
     if urlsplit(url).scheme not in ("http", "https"):
@@ -59,21 +59,21 @@ def download(
         )
     if not path.exists():
         part, validator = _beside(path, ".part"), _beside(path, ".part.validator")
-        with files.explained(path):
+        with files.os_errors_reported(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         _fetch(url, part, validator, progress, limit)
-        with files.explained(path):
+        with files.os_errors_reported(path):
             part.replace(path)
             validator.unlink(missing_ok=True)
-    return checked(path, record=True)
+    return verify_checksum(path, record=True)
 
 
-def checked(path: Path, *, record: bool) -> str:
+def verify_checksum(path: Path, *, record: bool) -> str:
     """SHA-256 of a file, compared with the one recorded beside it.
 
     Args:
         path: The file; its record is `<path>.sha256`.
-        record: Write the record where there is none.
+        record: Whether to write the record where there is none.
 
     Raises:
         DataError: The file is not the one that was recorded, or the record cannot be read.
@@ -127,7 +127,9 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _fetch(url: str, part: Path, validator: Path, progress: Progress | None, limit: int) -> None:
+def _fetch(
+    url: str, part: Path, validator: Path, progress: DownloadProgress | None, limit: int
+) -> None:
     """Brings `part` to its full length, starting from what it holds already."""
     held = part.stat().st_size if part.exists() and validator.exists() else 0
     request = urllib.request.Request(url)
@@ -140,11 +142,11 @@ def _fetch(url: str, part: Path, validator: Path, progress: Progress | None, lim
         total = _total(response)
         _refuse(url, response, start, total, limit)
         if not start:
-            with files.explained(part):
+            with files.os_errors_reported(part):
                 part.unlink(missing_ok=True)
                 _remember(response, validator)
         done = start
-        with files.explained(part), part.open("ab") as stream:
+        with files.os_errors_reported(part), part.open("ab") as stream:
             for chunk in _chunks(url, response):
                 done += len(chunk)
                 if done > limit:
@@ -156,7 +158,7 @@ def _fetch(url: str, part: Path, validator: Path, progress: Progress | None, lim
         raise _failed(url, f"the connection broke off after {done} of {total} bytes")
     if total is not None and done > total:
         part.unlink()
-        raise _failed(url, f"{done} bytes came instead of {total}")
+        raise _failed(url, f"{done} bytes were received instead of {total}")
 
 
 def _open(request: urllib.request.Request, part: Path) -> http.client.HTTPResponse:
@@ -177,7 +179,7 @@ def _open(request: urllib.request.Request, part: Path) -> http.client.HTTPRespon
 
 
 def _chunks(url: str, response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Pieces of the body; the network's errors are told apart from the disk's here."""
+    """Chunks of the body; separates errors of the network from those of the disk."""
     while True:
         try:
             chunk = response.read(_CHUNK)
@@ -200,7 +202,7 @@ def _total(response: http.client.HTTPResponse) -> int | None:
 def _refuse(
     url: str, response: http.client.HTTPResponse, start: int, total: int | None, limit: int
 ) -> None:
-    """Raises for an answer that cannot be the file, before a byte of it is kept."""
+    """Refuses a response that cannot be the file, before any of it is written."""
     if response.headers.get_content_type() == "text/html":
         raise _failed(url, "the server sent a web page instead of the file")
     span = response.headers.get("Content-Range", "bytes 0-")
@@ -211,7 +213,7 @@ def _refuse(
 
 
 def _remember(response: http.client.HTTPResponse, validator: Path) -> None:
-    """Keeps what tells this version of the file from others, for `If-Range`."""
+    """Stores the validator of this version of the file, for `If-Range`."""
     etag = response.headers.get("ETag", "")
     # A weak ETag (W/...) does not vouch for single bytes, and If-Range must not carry one.
     mark = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
@@ -224,7 +226,7 @@ def _failed(url: str, reason: str) -> DataError:
     return DataError(
         f"{urlsplit(url).path.rpartition('/')[2]} cannot be downloaded",
         received=f"{reason}, from {url}",
-        remedy="run again to go on where it stopped, or fetch the file by other means and name "
+        remedy="run again to resume, or download the file by other means and name "
         "its folder with --data-dir",
     )
 
@@ -234,5 +236,5 @@ def _too_large(url: str, received: str, limit: int) -> DataError:
         f"{urlsplit(url).path.rpartition('/')[2]} is too large to be a scene",
         received=f"{received}, from {url}",
         allowed=f"{limit} bytes",
-        remedy="fetch it by other means and name its folder with --data-dir",
+        remedy="download it by other means and name its folder with --data-dir",
     )

@@ -16,8 +16,8 @@ class Normalizer:
     """The affine map `(x - offset) / scale`, band by band.
 
     Attributes:
-        offset: One number a band, in the units of the cube.
-        scale: One positive number a band, in the units of the cube.
+        offset: One number per band, in the units of the cube.
+        scale: One positive number per band, in the units of the cube.
     """
 
     offset: tuple[float, ...]

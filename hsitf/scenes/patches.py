@@ -1,4 +1,4 @@
-"""Patches: windows around pixels, cut from one padded copy of the cube and never stored."""
+"""Patches: windows around pixels, extracted from one padded copy of the cube and never stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hsitf.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class PatchSource:
-    """A scene from which the patch around any pixel can be cut.
+    """A scene from which the patch around any pixel can be extracted.
 
     Borders are mirrored (the border pixel itself is not repeated), so every pixel has a patch.
     The patch of pixel (r, c) covers rows `r - patch // 2` to `r - patch // 2 + patch - 1`, and
@@ -32,20 +32,20 @@ class PatchSource:
     patch: int
 
     @classmethod
-    def of(cls, cube: NDArray[np.float32], patch: int) -> PatchSource:
+    def from_cube(cls, cube: NDArray[np.float32], patch: int) -> PatchSource:
         """Pads `cube`, (rows, cols, bands) float32, for patches of side `patch`.
 
         Raises:
             InputError: The patch is larger than the scene.
         """
-        cls.check(cube.shape, patch)
+        cls.check_size(cube.shape, patch)
         rows, cols, _ = cube.shape
         before, after = patch // 2, (patch - 1) // 2
         sides = ((before, after), (before, after), (0, 0))
         return cls(np.pad(cube, sides, mode="reflect"), rows, cols, patch)
 
     @staticmethod
-    def check(shape: tuple[int, ...], patch: int) -> None:
+    def check_size(shape: tuple[int, ...], patch: int) -> None:
         """Refuses a patch larger than a scene of `shape` (rows, cols, bands).
 
         Raises:
@@ -74,13 +74,13 @@ class PatchSource:
 
     @property
     def windows(self) -> NDArray[np.int32]:
-        """Offsets of a patch's pixels from its corner in the padded cube, seen from eight sides.
+        """Offsets of a patch's pixels from its corner in the padded cube, in eight orientations.
 
         Returns:
-            (8, patch * patch) int32; row 0 is the patch as it lies, the others are its turns by
-            90 degrees and their mirror images. Reading the same pixels in another order is all
-            that turning a patch takes. (The pixel of an even patch is off its middle and moves
-            by one.)
+            (8, patch * patch) int32; row 0 is the original orientation, the others are its
+            rotations by 90 degrees and their mirror images. Flipping and rotating a patch means
+            reading the same pixels in another order. (The center pixel of an even patch is off the
+            middle and moves by one.)
         """
         steps = np.arange(self.patch)
         window = steps[:, None] * self.padded.shape[1] + steps
@@ -88,7 +88,7 @@ class PatchSource:
         sides = [*turned, *(side.T for side in turned)]
         return np.stack([side.ravel() for side in sides]).astype(np.int32)
 
-    def cut(self, pixels: NDArray[np.int64]) -> NDArray[np.float32]:
+    def extract(self, pixels: NDArray[np.int64]) -> NDArray[np.float32]:
         """The patches around `pixels` (flat indices): (n, patch, patch, bands) float32."""
         views = np.lib.stride_tricks.sliding_window_view(
             self.padded, (self.patch, self.patch), axis=(0, 1)
@@ -105,8 +105,8 @@ class PatchSource:
         its border pixels are repeated.
 
         Yields:
-            (side + patch - 1, side + patch - 1, bands) float32, the tile with the pixels around
-            it; which of `pixels` lie in it; and where, as flat indices of (side, side).
+            (side + patch - 1, side + patch - 1, bands) float32, the tile with its halo; which of
+            `pixels` it contains; and their flat indices in (side, side).
         """
         rows, cols = np.divmod(pixels, self.cols)
         tops = np.minimum(rows // side * side, max(self.rows - side, 0))
@@ -124,4 +124,4 @@ class PatchSource:
     def batches(self, pixels: NDArray[np.int64], size: int) -> Iterator[NDArray[np.float32]]:
         """The patches around `pixels` in order, at most `size` at a time."""
         for start in range(0, len(pixels), size):
-            yield self.cut(pixels[start : start + size])
+            yield self.extract(pixels[start : start + size])

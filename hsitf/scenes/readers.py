@@ -1,9 +1,9 @@
 """Reading a cube or a label map from the formats in which they are passed on.
 
-Every reader returns the numbers as they are stored: scale factors, offsets and no-data values
-that a header mentions are not applied, so that a network sees the same raw units on a device.
-Sizes are checked against the header and the file before anything large is allocated, and nothing
-is ever unpickled.
+Every reader returns the numbers as they are stored: scale factors, offsets and no-data values that
+a header mentions are not applied, so that a network sees the same raw units on a device. Sizes are
+checked against the header and the file before anything large is allocated, and nothing is ever
+unpickled.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.errors import DataError, HsitfError, InputError, unknown
+from hsitf.errors import DataError, HsitfError, InputError, MissingInputError, unknown
 
 MAX_BYTES = 16 << 30
 """Largest array that is read into memory."""
@@ -46,13 +46,13 @@ _MATLAB_BYTES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Array:
+class ArrayData:
     """An array as a file holds it.
 
     Attributes:
         values: (rows, cols, bands) or (rows, cols), or whatever rank the file has; boolean,
             integer or real.
-        files: What it was read from; ENVI has two.
+        files: The files it was read from; ENVI has two.
         wavelengths: (bands,) float64 band centers in nanometers, None where the file has none.
     """
 
@@ -62,14 +62,14 @@ class Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
-    """An array that lies in a file, from which rows can be read.
+class ArrayFile:
+    """An array in a file, from which rows can be read.
 
     Attributes:
         shape: (rows, cols, bands) or (rows, cols), or whatever rank the file has.
         dtype: Boolean, integer or real.
-        files: What it is read from; ENVI has two.
-        kind: What its reader takes the file for, for messages.
+        files: The files it is read from; ENVI has two.
+        kind: Name of the file format, for messages.
         slice: Reads some rows, from one number up to another.
         wavelengths: (bands,) float64 band centers in nanometers, None where the file has none.
         streams: Whether rows are read by themselves, rather than the whole file with the first.
@@ -89,12 +89,12 @@ class Stored:
         Raises:
             DataError: The file is damaged there.
         """
-        with _explained(self.files[-1], self.kind):
+        with _parser_errors_reported(self.files[-1], self.kind):
             return self.slice(start, stop)
 
 
-def open_array(path: Path, variable: str | None = None) -> Stored:
-    """Opens one array of a file; the format follows from the suffix (see `READERS`).
+def open_array(path: Path, variable: str | None = None) -> ArrayFile:
+    """Opens one array of a file; the suffix determines the format (see `READERS`).
 
     Args:
         path: The file; of an ENVI pair either the header or the data.
@@ -102,12 +102,12 @@ def open_array(path: Path, variable: str | None = None) -> Stored:
             one of them has two or more axes longer than 1.
 
     Raises:
-        InputError: No such file or variable, an unknown suffix, or a choice to be made.
+        InputError: No such file or variable, an unknown suffix, or an ambiguous variable.
         DataError: The file is truncated, damaged or of another format, or what it holds are not
             numbers.
     """
     if not path.is_file():
-        raise InputError(
+        raise MissingInputError(
             f"there is no file {path}",
             received="a folder" if path.is_dir() else None,
             remedy="correct the path",
@@ -137,22 +137,22 @@ def open_array(path: Path, variable: str | None = None) -> Stored:
     return stored
 
 
-def read_array(path: Path, variable: str | None = None) -> Array:
+def read_array(path: Path, variable: str | None = None) -> ArrayData:
     """Reads one array from a file, whole; else as `open_array`.
 
     Raises:
         DataError: It is too large to be read at once.
     """
     stored = open_array(path, variable)
-    _bounded(stored.files[-1], stored.shape, stored.dtype.itemsize)
-    return Array(stored.read(0, stored.shape[0]), stored.files, stored.wavelengths)
+    _check_fits_memory(stored.files[-1], stored.shape, stored.dtype.itemsize)
+    return ArrayData(stored.read(0, stored.shape[0]), stored.files, stored.wavelengths)
 
 
 def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64] | None:
-    """Band centers in nanometers, or None where the unit is none of length.
+    """Band centers in nanometers, or None where the unit is not a length.
 
-    Without a stated unit, values that are all below 100 are taken for micrometers: no
-    hyperspectral sensor sees wavelengths of less than 100 nm or more than 100 um.
+    Without a stated unit, values that are all below 100 are assumed to be micrometers: no
+    hyperspectral sensor measures wavelengths below 100 nm or above 100 um.
 
     Args:
         values: Band centers.
@@ -167,32 +167,32 @@ def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64]
     return centers if name in _NANOMETERS else None
 
 
-def _open_mat(path: Path, variable: str | None) -> Stored:
+def _open_mat(path: Path, variable: str | None) -> ArrayFile:
     """MATLAB: version 7.3 is HDF5 with the axes reversed, the earlier ones are their own format."""
     import h5py
 
     return (_open_mat73 if h5py.is_hdf5(path) else _open_mat5)(path, variable)
 
 
-def _open_mat5(path: Path, variable: str | None) -> Stored:
+def _open_mat5(path: Path, variable: str | None) -> ArrayFile:
     import scipy.io
 
-    with _explained(path, "a MATLAB file"):
+    with _parser_errors_reported(path, "a MATLAB file"):
         listing = scipy.io.whosmat(path, appendmat=False)
     found = {name: (shape, kind) for name, shape, kind in listing if kind in _MATLAB_BYTES}
     shapes = {name: tuple(int(n) for n in shape) for name, (shape, _) in found.items()}
     name = _choose(path, shapes, variable)
-    _bounded(path, shapes[name], _MATLAB_BYTES[found[name][1]])
-    with _explained(path, "a MATLAB file"):
+    _check_fits_memory(path, shapes[name], _MATLAB_BYTES[found[name][1]])
+    with _parser_errors_reported(path, "a MATLAB file"):
         values = scipy.io.loadmat(path, appendmat=False, variable_names=[name])[name]
-    return _whole(values, path, "a MATLAB file")
+    return _in_memory(values, path, "a MATLAB file")
 
 
-def _open_mat73(path: Path, variable: str | None) -> Stored:
+def _open_mat73(path: Path, variable: str | None) -> ArrayFile:
     import h5py
 
     kind = "a MATLAB file (version 7.3)"
-    with _explained(path, kind), h5py.File(path, "r") as file:
+    with _parser_errors_reported(path, kind), h5py.File(path, "r") as file:
         datasets = _datasets(file)
         # MATLAB counts the first axis fastest, HDF5 the last: the same bytes, axes reversed.
         shapes = {name: item.shape[::-1] for name, item in datasets.items()}
@@ -203,19 +203,19 @@ def _open_mat73(path: Path, variable: str | None) -> Stored:
         with h5py.File(path, "r") as file:
             return np.asarray(file[name][..., start:stop].T)
 
-    return Stored(shapes[name], dtype, (path,), kind, rows)
+    return ArrayFile(shapes[name], dtype, (path,), kind, rows)
 
 
-def _open_hdf5(path: Path, variable: str | None) -> Stored:
-    """HDF5 and NetCDF-4, axes as stored, but the band axis last where the file tells which it is.
+def _open_hdf5(path: Path, variable: str | None) -> ArrayFile:
+    """HDF5 and NetCDF-4, axes as stored, but the band axis last where the file identifies it.
 
-    It tells by a one-dimensional dataset named `wavelength` or `wavelengths` that is as long as
-    exactly one axis of the array.
+    The band axis is identified by a one-dimensional dataset named `wavelength` or `wavelengths`
+    whose length equals that of exactly one axis of the array.
     """
     import h5py
 
     kind = "HDF5 or NetCDF-4"
-    with _explained(path, kind), h5py.File(path, "r") as file:
+    with _parser_errors_reported(path, kind), h5py.File(path, "r") as file:
         datasets = _datasets(file)
         name = _choose(path, {key: item.shape for key, item in datasets.items()}, variable)
         shape, dtype = datasets[name].shape, datasets[name].dtype
@@ -230,13 +230,13 @@ def _open_hdf5(path: Path, variable: str | None) -> Stored:
         return np.asarray(values if band is None else np.moveaxis(values, band, -1))
 
     order = [*shape] if band is None else [*shape[:band], *shape[band + 1 :], shape[band]]
-    return Stored(tuple(order), dtype, (path,), kind, rows, wavelengths)
+    return ArrayFile(tuple(order), dtype, (path,), kind, rows, wavelengths)
 
 
 def _band_axis(
     datasets: Mapping[str, Any], shape: Shape
 ) -> tuple[int | None, NDArray[np.float64] | None]:
-    """Which axis of a cube counts bands, and their wavelengths, as far as the file tells."""
+    """The band axis of a cube and its wavelengths, as far as the file identifies them."""
     scales = [
         item
         for key, item in datasets.items()
@@ -271,13 +271,13 @@ def _datasets(file: Any) -> dict[str, Any]:
     return found
 
 
-def _open_envi(path: Path, variable: str | None) -> Stored:
+def _open_envi(path: Path, variable: str | None) -> ArrayFile:
     """ENVI: a text header and a raw file, interleaved by line, pixel or band."""
     import spectral.io.envi as envi
 
     _single(path, variable)
     header, kind = _envi_header(path), "an ENVI header with its data"
-    with _explained(header, kind):
+    with _parser_errors_reported(header, kind):
         try:
             image = envi.open(str(header), None if path == header else str(path))
         except envi.EnviDataFileNotFoundError as error:
@@ -288,7 +288,7 @@ def _open_envi(path: Path, variable: str | None) -> Stored:
             ) from error
         shape = tuple(int(n) for n in (image.nrows, image.ncols, image.nbands))
         data = Path(image.filename)
-        _present(data, shape, image.sample_size, data.stat().st_size - int(image.offset))
+        _check_file_size(data, shape, image.sample_size, data.stat().st_size - int(image.offset))
         centers, unit = image.bands.centers, image.metadata.get("wavelength units")
         wavelengths = nanometers(centers, unit) if centers else None
     single = shape[2] == 1
@@ -298,7 +298,7 @@ def _open_envi(path: Path, variable: str | None) -> Stored:
         values = np.array(image.open_memmap(interleave="bip")[start:stop])
         return values[:, :, 0] if single else values
 
-    return Stored(
+    return ArrayFile(
         shape[:2] if single else shape,
         np.dtype(image.dtype),
         (header, data),
@@ -322,20 +322,20 @@ def _envi_header(path: Path) -> Path:
     )
 
 
-def _open_geotiff(path: Path, variable: str | None) -> Stored:
+def _open_geotiff(path: Path, variable: str | None) -> ArrayFile:
     """GeoTIFF: one band is a map, several are a cube."""
     import rasterio
 
     _single(path, variable)
     kind = "a GeoTIFF"
-    with _explained(path, kind), _tiff(path) as image:
+    with _parser_errors_reported(path, kind), _tiff(path) as image:
         shape = (image.height, image.width, image.count)
         dtype = np.result_type(*image.dtypes)
         tags = [image.tags(band) for band in image.indexes]
     single = shape[2] == 1
     wavelengths = None
     if not single and all("wavelength" in tag for tag in tags):
-        with _explained(path, "a GeoTIFF with wavelengths"):
+        with _parser_errors_reported(path, "a GeoTIFF with wavelengths"):
             centers = [float(tag["wavelength"]) for tag in tags]
         wavelengths = nanometers(centers, tags[0].get("wavelength_units"))
 
@@ -345,7 +345,7 @@ def _open_geotiff(path: Path, variable: str | None) -> Stored:
             values: NDArray[Any] = np.moveaxis(image.read(window=window), 0, -1)
         return values[:, :, 0] if single else values
 
-    return Stored(shape[:2] if single else shape, dtype, (path,), kind, rows, wavelengths)
+    return ArrayFile(shape[:2] if single else shape, dtype, (path,), kind, rows, wavelengths)
 
 
 @contextmanager
@@ -360,26 +360,26 @@ def _tiff(path: Path) -> Iterator[Any]:
             yield image
 
 
-def _open_npy(path: Path, variable: str | None) -> Stored:
+def _open_npy(path: Path, variable: str | None) -> ArrayFile:
     _single(path, variable)
     kind = "a .npy file"
-    with _explained(path, kind), path.open("rb") as stream:
+    with _parser_errors_reported(path, kind), path.open("rb") as stream:
         shape, dtype = _npy_header(path, stream)
-        _present(path, shape, dtype.itemsize, path.stat().st_size - stream.tell())
+        _check_file_size(path, shape, dtype.itemsize, path.stat().st_size - stream.tell())
 
     def rows(start: int, stop: int) -> NDArray[Any]:
         # Mapped anew each time: what stays mapped counts as memory in use.
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[start:stop])
 
     if not shape:
-        with _explained(path, kind):
-            return _whole(np.load(path, allow_pickle=False), path, kind)
-    return Stored(shape, dtype, (path,), kind, rows)
+        with _parser_errors_reported(path, kind):
+            return _in_memory(np.load(path, allow_pickle=False), path, kind)
+    return ArrayFile(shape, dtype, (path,), kind, rows)
 
 
-def _open_npz(path: Path, variable: str | None) -> Stored:
+def _open_npz(path: Path, variable: str | None) -> ArrayFile:
     kind = "an .npz file"
-    with _explained(path, kind), zipfile.ZipFile(path) as archive:
+    with _parser_errors_reported(path, kind), zipfile.ZipFile(path) as archive:
         headers, room = {}, {}
         for member in archive.infolist():
             if not member.filename.endswith(".npy"):
@@ -390,19 +390,19 @@ def _open_npz(path: Path, variable: str | None) -> Stored:
                 room[name] = member.file_size - stream.tell()
         name = _choose(path, {key: shape for key, (shape, _) in headers.items()}, variable)
         shape, dtype = headers[name]
-        _bounded(path, shape, dtype.itemsize)
-        _present(path, shape, dtype.itemsize, room[name])
+        _check_fits_memory(path, shape, dtype.itemsize)
+        _check_file_size(path, shape, dtype.itemsize, room[name])
         with np.load(path, allow_pickle=False) as arrays:
-            return _whole(arrays[name], path, kind)
+            return _in_memory(arrays[name], path, kind)
 
 
-def _whole(values: NDArray[Any], path: Path, kind: str) -> Stored:
+def _in_memory(values: NDArray[Any], path: Path, kind: str) -> ArrayFile:
     """An array of a format that is read at once or not at all."""
 
     def rows(start: int, stop: int) -> NDArray[Any]:
         return values if values.ndim == 0 else values[start:stop]
 
-    return Stored(values.shape, values.dtype, (path,), kind, rows, streams=False)
+    return ArrayFile(values.shape, values.dtype, (path,), kind, rows, streams=False)
 
 
 def _npy_header(path: Path, stream: BinaryIO | Any) -> tuple[Shape, np.dtype[Any]]:
@@ -425,7 +425,7 @@ def _npy_header(path: Path, stream: BinaryIO | Any) -> tuple[Shape, np.dtype[Any
     return shape, dtype
 
 
-READERS: Mapping[str, Callable[[Path, str | None], Stored]] = {
+READERS: Mapping[str, Callable[[Path, str | None], ArrayFile]] = {
     ".mat": _open_mat,
     ".hdr": _open_envi,
     ".img": _open_envi,
@@ -470,7 +470,7 @@ def _choose(path: Path, shapes: Mapping[str, Shape], variable: str | None) -> st
 
 
 def _single(path: Path, variable: str | None) -> None:
-    """Raises where a variable is named in a file that has none."""
+    """Raises where a variable is named in a file without variables."""
     if variable is not None:
         raise InputError(
             f"{path} holds a single array without a name",
@@ -479,7 +479,7 @@ def _single(path: Path, variable: str | None) -> None:
         )
 
 
-def _bounded(path: Path, shape: Shape, item_bytes: int) -> None:
+def _check_fits_memory(path: Path, shape: Shape, item_bytes: int) -> None:
     """Raises where an array does not fit into memory."""
     needed = math.prod(shape) * item_bytes
     if needed > MAX_BYTES:
@@ -491,7 +491,7 @@ def _bounded(path: Path, shape: Shape, item_bytes: int) -> None:
         )
 
 
-def _present(path: Path, shape: Shape, item_bytes: int, available: int) -> None:
+def _check_file_size(path: Path, shape: Shape, item_bytes: int, available: int) -> None:
     """Raises where an array does not fit into the `available` bytes of its file."""
     needed = math.prod(shape) * item_bytes
     if needed > available:
@@ -504,7 +504,7 @@ def _present(path: Path, shape: Shape, item_bytes: int, available: int) -> None:
 
 
 @contextmanager
-def _explained(path: Path, kind: str) -> Iterator[None]:
+def _parser_errors_reported(path: Path, kind: str) -> Iterator[None]:
     """Turns whatever a parser raises on a damaged file into a `DataError`."""
     try:
         yield

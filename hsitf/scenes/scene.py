@@ -13,7 +13,7 @@ from hsitf.errors import DataError, InputError, unknown
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A hyperspectral image with its ground truth, checked when made.
+    """A hyperspectral image with its ground truth, checked when constructed.
 
     Attributes:
         name: Short name, used in folder names.
@@ -21,11 +21,11 @@ class Scene:
         labels: (rows, cols) int32, 0 = unlabelled, class k is named `class_names[k - 1]`.
         class_names: One name per class.
         wavelengths: (bands,) float64 band centers in nanometers, or None where unknown.
-        rgb_bands: Band indices for a red-green-blue picture.
+        rgb_bands: Band indices for an RGB image.
         synthetic: True where the cube was generated, not measured.
-        sources: SHA-256 by file name of what it was read from.
-        training: (rows, cols) int32, the labels of the pixels that the scene's makers give for
-            training; None where they give none.
+        sources: SHA-256 by file name of the files it was read from.
+        training: (rows, cols) int32, the published training labels of the scene; None where there
+            are none.
 
     Raises:
         DataError: The arrays do not form a scene (rank, size, NaN or infinity, labels).
@@ -97,7 +97,7 @@ class Scene:
         """Number of classes, unlabelled not counted."""
         return len(self.class_names)
 
-    def without(self, names: Collection[str]) -> Scene:
+    def without_classes(self, names: Collection[str]) -> Scene:
         """The scene with the classes `names` unlabelled and the others renumbered.
 
         Raises:
@@ -124,7 +124,7 @@ def renumbered(
     kept = tuple(name for name in class_names if name not in dropped)
     if len(kept) < 2:
         raise InputError(
-            "a classifier needs classes to tell apart",
+            "a classifier needs two classes or more",
             received=f"{len(kept)} left after dropping {len(set(dropped))}",
             allowed="2 or more",
             remedy="drop fewer classes",

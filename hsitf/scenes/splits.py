@@ -1,8 +1,8 @@
-"""Which labelled pixels train a network, which choose it, and which judge it.
+"""Splits of the labelled pixels into training, validation and test.
 
-Patches of neighboring pixels overlap. Where training and test pixels are drawn at random from
-the same fields, a network has seen most of what it is tested on; `leakage` measures how much.
-A disjoint split cuts the scene into regions that no patch reaches across.
+Patches of neighboring pixels overlap. Where training and test pixels are drawn at random from the
+same fields, a network has seen most of its test data; `leakage` measures how much. A disjoint split
+divides the scene into regions that no patch crosses.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _TRAIN_SHARE = {"disjoint": 0.65, "random": 0.8}
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How to split, checked when made.
+    """How to split, checked when constructed.
 
     Attributes:
         kind: "disjoint" (separate regions with a guard band), "random" (stratified by class),
             or "fixed" (the training pixels are given as a label map).
         train: The training side, validation included: a share of the labelled pixels, or for
             "random" also a number of pixels a class. None: 0.65 disjoint, 0.8 random.
-        validation: Share of the training side that validates, 0 for none.
-        patch: Rows and cols of the patches that will be cut, in pixels.
+        validation: Share of the training side used for validation, 0 for none.
+        patch: Rows and cols of the patches, in pixels.
         guard: Disjoint only: pixels of different sets are further apart than this, in the larger
             of rows and cols. None: `patch - 1`, the least at which no two patches from different
             sets share a pixel.
@@ -115,16 +115,16 @@ class Split:
 
     Attributes:
         kind: "disjoint", "random" or "fixed".
-        train: (pixels,) int64.
-        validation: (pixels,) int64, from the training side; empty where none was asked for.
-        test: (pixels,) int64.
+        train: (pixels,) int64 flat indices.
+        validation: (pixels,) int64, from the training side; empty where none was requested.
+        test: (pixels,) int64 flat indices.
         guard: Pixels of different sets are further apart than this; 0 for random and fixed.
-        seed: Seed of the draws.
+        seed: Seed of the random draws.
         shape: (rows, cols) of the label map.
         unused: Labelled pixels in none of the sets: those of the guard band, or for a fixed
             split those that only one of the maps labels.
-        unvalidated: Classes without a validation pixel although one was asked for: too small
-            for three regions. Every class has training and test pixels.
+        unvalidated: Classes without a validation pixel although one was requested: too small for
+            three regions. Every class has training and test pixels.
     """
 
     kind: str
@@ -158,7 +158,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Leakage:
-    """How much of the test was seen in training.
+    """The share of the test set that was seen in training.
 
     Attributes:
         pixel: Share of test pixels with a training pixel inside their own patch, 0 to 1.
@@ -179,11 +179,11 @@ def split(
 ) -> Split:
     """Splits the labelled pixels of a scene into training, validation and test.
 
-    The sizes of a random split are exact: stratified by class, rounded so that the total is
-    right, with at least one pixel of a class in each set. Those of a disjoint split come near
-    the shares, class by class, after the guard band is left out. A fixed split trains on the
-    pixels of `train_map`, less a stratified random draw of them for validation; where the maps
-    differ in a pixel's class, `labels` is right.
+    The sizes of a random split are exact: stratified by class, rounded so that the total is right,
+    with at least one pixel of a class in each set. Those of a disjoint split are near the shares,
+    class by class, after the guard band is left out. A fixed split trains on the pixels of
+    `train_map`, less a stratified random draw of them for validation; where the maps differ in a
+    pixel's class, `labels` is used.
 
     Args:
         labels: (rows, cols) ground truth, 0 = unlabelled.
@@ -193,7 +193,7 @@ def split(
         test_map: Fixed only: (rows, cols) labels of the test pixels. None: all other pixels.
 
     Raises:
-        InputError: A map is missing, or given to a split that has no use for it.
+        InputError: A map is missing, or given to a split that does not use it.
         DataError: A class cannot be in both training and test, or the maps contradict each other.
     """
     labels = np.asarray(labels)
@@ -219,14 +219,14 @@ def split(
 
 
 def leakage(split: Split, patch: int) -> Leakage:
-    """Shares of the test pixels that training has seen, exactly, for patches of a given size.
+    """The exact shares of the test pixels that training has seen, for patches of a given size.
 
-    A patch holds rows r - patch // 2 to r - patch // 2 + patch - 1 around its pixel's row r, and
-    so for columns. Two patches share a pixel where their centers are less than `patch` rows and
-    cols apart. What a mirrored border adds lies inside the patch already.
+    A patch holds rows r - patch // 2 to r - patch // 2 + patch - 1 around its pixel's row r, and so
+    for columns. Two patches share a pixel where their centers are less than `patch` rows and cols
+    apart. Pixels of a mirrored border are already inside the patch.
 
     Args:
-        split: The split to judge.
+        split: The split to measure.
         patch: Rows and cols of a patch.
     """
     from scipy.ndimage import maximum_filter
@@ -271,15 +271,15 @@ def _checked(
     strays: int,
 ) -> Split:
     """The split that a zone map describes, after a check of all that `Split` promises."""
-    guard = _guard(options)
+    guard = _guard_width(options)
     sizes = _sizes(labels, zones)
     present = np.flatnonzero(sizes.sum(axis=1))
     present = present[present > 0]
-    if sizes[0, 1:].any() or not _apart(zones, guard):
+    if sizes[0, 1:].any() or not _are_separated(zones, guard):
         raise RuntimeError("a split has drawn unlabelled pixels or broken its guard band")
     lacking = [int(c) for c in present if not sizes[c, 1] or not sizes[c, 3]]
     if lacking:
-        raise _unsplittable(labels, lacking, options, class_names)
+        raise _cannot_split(labels, lacking, options, class_names)
     asked = options.validation > 0
     return Split(
         kind=options.kind,
@@ -294,7 +294,7 @@ def _checked(
     )
 
 
-def _guard(options: SplitOptions) -> int:
+def _guard_width(options: SplitOptions) -> int:
     if options.kind != "disjoint":
         return 0
     return options.patch - 1 if options.guard is None else options.guard
@@ -307,19 +307,19 @@ def _sizes(labels: NDArray[np.integer], zones: NDArray[np.uint8]) -> NDArray[np.
     return np.asarray(np.bincount(pairs, minlength=4 * classes).reshape(classes, 4))
 
 
-def _apart(zones: NDArray[np.uint8], guard: int) -> bool:
+def _are_separated(zones: NDArray[np.uint8], guard: int) -> bool:
     """Whether pixels of different zones are all further apart than `guard`."""
-    return all(not (_reach(zones == zone, guard) & (zones > zone)).any() for zone in (1, 2))
+    return all(not (_dilated(zones == zone, guard) & (zones > zone)).any() for zone in (1, 2))
 
 
-def _reach(mask: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
+def _dilated(mask: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
     """All pixels within `distance` of the mask, in the larger of rows and cols."""
     from scipy.ndimage import maximum_filter
 
     return np.asarray(maximum_filter(mask, size=2 * distance + 1, mode="constant", cval=False))
 
 
-def _unsplittable(
+def _cannot_split(
     labels: NDArray[np.integer],
     classes: Sequence[int],
     options: SplitOptions,
@@ -335,7 +335,7 @@ def _unsplittable(
     if options.kind == "disjoint":
         return DataError(
             "classes too small for separate training and test regions",
-            received=f"{listed}, with a guard of {_guard(options)} pixels",
+            received=f"{listed}, with a guard of {_guard_width(options)} pixels",
             allowed="classes that reach further than the guard and are not hemmed in by others",
             remedy=f"use --split random, a smaller --guard or --patch, or {drop}",
         )
@@ -362,13 +362,13 @@ def _random(
     totals = np.bincount(labels.ravel())
     totals[0] = 0
     if lacking := [int(c) for c in np.flatnonzero(totals == 1)]:
-        raise _unsplittable(labels, lacking, options, class_names)
+        raise _cannot_split(labels, lacking, options, class_names)
     train = _TRAIN_SHARE["random"] if options.train is None else options.train
     side: NDArray[np.int64]
     if isinstance(train, int):
         small = [int(c) for c in np.flatnonzero((totals > 0) & (totals <= train))]
         if small:
-            raise _unsplittable(labels, small, options, class_names)
+            raise _cannot_split(labels, small, options, class_names)
         side = np.where(totals > 0, train, 0)
     else:
         side = _apportion(totals, train, 1)
@@ -441,16 +441,16 @@ def _with_validation(
     return zones
 
 
-def _apportion(totals: NDArray[np.int64], share: float, least: int) -> NDArray[np.int64]:
+def _apportion(totals: NDArray[np.int64], share: float, minimum: int) -> NDArray[np.int64]:
     """Whole parts of `totals` near `share`, summing to it exactly where the limits allow.
 
-    Largest remainders are rounded up. Each part leaves at least one, and is at least `least`
+    Largest remainders are rounded up. Each part leaves at least one, and is at least `minimum`
     where that is possible.
     """
     exact = share * totals
     most = np.maximum(totals - 1, 0)
     parts: NDArray[np.int64] = np.floor(exact).astype(np.int64)
-    parts = np.clip(parts, np.minimum(least, most), most)
+    parts = np.clip(parts, np.minimum(minimum, most), most)
     missing = round(float(exact.sum())) - int(parts.sum())
     by_remainder = np.argsort(parts - exact, kind="stable")
     for c in by_remainder[(parts < most)[by_remainder]][: max(missing, 0)]:
@@ -482,11 +482,11 @@ def _drawn(
 
 # Measured on Indian Pines: twice as many moves keep 1 % more of the labelled pixels.
 _MOVES = 5000
-_FEWEST_MOVES = 1000
+_MIN_MOVES = 1000
 # A claim that costs 6 % of one class in one set passes one time in e at the start.
 _START_TEMPERATURE = 0.06
 # Far above what any class gains by better shares: log(total / 1 pixel) is 11 for 65,000 pixels.
-_MISSING = np.array([20.0, 4.0, 20.0])
+_MISSING_PENALTY = np.array([20.0, 4.0, 20.0])
 # A missing set is looked after fifty times as often as one of the right size, and no more, so
 # that a class for which it is impossible does not take all claims.
 _HIGHEST_NEED = 50.0
@@ -497,12 +497,12 @@ _Window = tuple[slice, slice]
 def _disjoint(
     labels: NDArray[np.integer], options: SplitOptions, class_names: Sequence[str]
 ) -> NDArray[np.uint8]:
-    """Zone map of regions further apart than the guard."""
-    guard = _guard(options)
+    """Zone map of regions that are further apart than the guard."""
+    guard = _guard_width(options)
     present = np.unique(labels[labels > 0])
     narrow = [int(c) for c in present if _extent(labels == c) <= guard + 1]
     if narrow:
-        raise _unsplittable(labels, narrow, options, class_names)
+        raise _cannot_split(labels, narrow, options, class_names)
     train = _TRAIN_SHARE["disjoint"] if options.train is None else options.train
     shares = np.array([train * (1 - options.validation), train * options.validation, 1 - train])
     numbered = np.searchsorted(present, labels) + 1
@@ -518,38 +518,40 @@ def _annealed(
     sizes = _sizes(labels, zones)[1:, 1:]
     totals = sizes[:, 0].copy()
     members = [np.flatnonzero(labels == c) for c in range(1, len(totals) + 1)]
-    worth = best = _worth(sizes, totals, shares)
+    score = best = _objective(sizes, totals, shares)
     best_zones: NDArray[np.uint8] = zones.copy()
-    moves = int(np.clip(totals.sum(), _FEWEST_MOVES, _MOVES))
+    moves = int(np.clip(totals.sum(), _MIN_MOVES, _MOVES))
     for move in range(moves):
         c, of = _neediest(sizes, totals, shares, rng)
         row, col = divmod(int(members[c][rng.integers(totals[c])]), labels.shape[1])
         box = _rectangle(row, col, labels.shape, guard, rng)
         if (zones[box][labels[box] > 0] == of).all():
             continue
-        window, claimed = _claim(zones, labels, box, of, guard, rng.permutation(3) + 1)
+        window, claimed = _assign_rectangle(zones, labels, box, of, guard, rng.permutation(3) + 1)
         there = labels[window]
         change = _change(there, zones[window], claimed, len(totals))
-        after = _worth(sizes + change, totals, shares)
+        after = _objective(sizes + change, totals, shares)
         temperature = _START_TEMPERATURE * (1 - move / moves) ** 2
-        if after - worth > temperature * np.log(max(rng.random(), 1e-300)):
+        if after - score > temperature * np.log(max(rng.random(), 1e-300)):
             zones[window] = claimed
-            sizes, worth = sizes + change, after
-            if worth > best:
-                best, best_zones = worth, zones.copy()
+            sizes, score = sizes + change, after
+            if score > best:
+                best, best_zones = score, zones.copy()
     return best_zones
 
 
-def _worth(
+def _objective(
     sizes: NDArray[np.int64], totals: NDArray[np.int64], shares: NDArray[np.float64]
 ) -> float:
     """Sum over classes and sets of share * log(kept part), less a fine for what is missing.
 
-    For a given number of kept pixels it is largest where they divide as the shares, and it grows
-    with every pixel kept; a class of 20 pixels weighs as much as one of 2,000.
+    For a given number of kept pixels it is largest where they divide like the shares, and it grows
+    with every kept pixel; a class of 20 pixels has the same weight as one of 2,000.
     """
     kept = np.maximum(sizes, 0.5) / totals[:, None]
-    return float((np.log(kept) @ shares).sum() - ((sizes == 0) @ (_MISSING * (shares > 0))).sum())
+    return float(
+        (np.log(kept) @ shares).sum() - ((sizes == 0) @ (_MISSING_PENALTY * (shares > 0))).sum()
+    )
 
 
 def _neediest(
@@ -578,7 +580,7 @@ def _rectangle(
     )
 
 
-def _claim(
+def _assign_rectangle(
     zones: NDArray[np.uint8],
     labels: NDArray[np.integer],
     box: _Window,
@@ -589,7 +591,7 @@ def _claim(
     """Gives a rectangle to a zone, clears the guard around it, and shares out what is left.
 
     Returns:
-        The window that may have changed and its new zones. `zones` itself stays as it is.
+        The window that may have changed and its new zones. `zones` itself is unchanged.
     """
     window, surroundings = _widened(box, guard, zones.shape), _widened(box, 2 * guard, zones.shape)
     area, there = zones[surroundings].copy(), labels[surroundings]
@@ -602,7 +604,7 @@ def _claim(
         free = (there[middle] > 0) & (changed == 0)
         if free.any():
             foreign = (area != 0) & (area != zone)
-            changed[free & ~_reach(foreign, guard)[middle]] = zone
+            changed[free & ~_dilated(foreign, guard)[middle]] = zone
     return window, changed
 
 

@@ -1,8 +1,8 @@
-"""The built-in scene: farmland that no sensor has seen, for trials without a download.
+"""The built-in scene: simulated farmland, for trials without a download.
 
-A pixel is a linear mixture of material spectra: leaves over ground, and the ground of plant
-litter and soil. Cover, litter and soil vary from field to field, smoothly within a field and
-from pixel to pixel; the optics blur what lies side by side; light and noise come last.
+A pixel is a linear mixture of material spectra: leaves over ground, and the ground of plant litter
+and soil. Cover, litter and soil vary from field to field, smoothly within a field and from pixel to
+pixel; then come optical blur, illumination and noise.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _COUNTS = 10_000
 
 
 @dataclass(frozen=True)
-class Material:
-    """A reflectance spectrum: a continuum with absorption features cut into it.
+class ReflectanceModel:
+    """A reflectance spectrum: a continuum with absorption features.
 
     Attributes:
         continuum: Pairs of nanometers and reflectance, joined by a monotone cubic.
@@ -51,16 +51,16 @@ class Material:
         return spectrum
 
 
-def _leaf(edge: float, plateau: float, chlorophyll: float, water: float) -> Material:
+def _leaf(edge: float, plateau: float, chlorophyll: float, water: float) -> ReflectanceModel:
     """Green leaves.
 
     Args:
         edge: Middle of the red edge in nanometers; chlorophyll-rich leaves have it further up.
-        plateau: Reflectance in the near infrared, which the inner structure of the leaf sets.
+        plateau: Reflectance in the near infrared, determined by the inner structure of the leaf.
         chlorophyll: Depth of its absorption.
         water: Depth of the absorption at 1940 nm; the weaker water bands follow it.
     """
-    return Material(
+    return ReflectanceModel(
         continuum=(
             (400, 0.10),
             (edge - 35, 0.15),
@@ -82,7 +82,7 @@ def _leaf(edge: float, plateau: float, chlorophyll: float, water: float) -> Mate
     )
 
 
-def _litter(level: float, cellulose: float) -> Material:
+def _litter(level: float, cellulose: float) -> ReflectanceModel:
     """Dead plants: no chlorophyll, a slow rise, cellulose at 2100 nm and lignin at 2300 nm."""
     continuum = (
         (400, 0.18),
@@ -93,7 +93,7 @@ def _litter(level: float, cellulose: float) -> Material:
         (2000, 0.82),
         (2500, 0.55),
     )
-    return Material(
+    return ReflectanceModel(
         continuum=tuple((nm, level * part) for nm, part in continuum),
         absorptions=(
             (1450, 45, 0.16),
@@ -105,7 +105,7 @@ def _litter(level: float, cellulose: float) -> Material:
     )
 
 
-def _soil(level: float, iron: float, clay: float) -> Material:
+def _soil(level: float, iron: float, clay: float) -> ReflectanceModel:
     """Bare soil: iron oxide near 500 and 870 nm, bound water, hydroxyl of clay at 2200 nm."""
     continuum = (
         (400, 0.22),
@@ -116,7 +116,7 @@ def _soil(level: float, iron: float, clay: float) -> Material:
         (2150, 0.97),
         (2500, 0.80),
     )
-    return Material(
+    return ReflectanceModel(
         continuum=tuple((nm, level * part) for nm, part in continuum),
         absorptions=(
             (500, 45, iron),
@@ -128,7 +128,7 @@ def _soil(level: float, iron: float, clay: float) -> Material:
     )
 
 
-MATERIALS: dict[str, Material] = {
+MATERIALS: dict[str, ReflectanceModel] = {
     "corn": _leaf(edge=718, plateau=0.50, chlorophyll=0.66, water=0.72),
     "soybean": _leaf(edge=714, plateau=0.57, chlorophyll=0.60, water=0.68),
     "cereal": _leaf(edge=706, plateau=0.41, chlorophyll=0.34, water=0.46),
@@ -142,17 +142,19 @@ MATERIALS: dict[str, Material] = {
     "dark soil": _soil(level=0.20, iron=0.10, clay=0.08),
     "bright soil": _soil(level=0.36, iron=0.20, clay=0.15),
     # Carbonate of limestone absorbs at 2335 nm.
-    "gravel": Material(
+    "gravel": ReflectanceModel(
         ((400, 0.20), (600, 0.32), (1000, 0.38), (1800, 0.42), (2500, 0.36)),
         ((1920, 40, 0.10), (2335, 30, 0.16)),
     ),
     # Painted roofs and asphalt between them: nearly flat, hydrocarbon at 1720 and 2310 nm.
-    "roof": Material(
+    "roof": ReflectanceModel(
         ((400, 0.17), (560, 0.20), (700, 0.29), (1300, 0.31), (2500, 0.27)),
         ((1725, 18, 0.08), (2310, 25, 0.14)),
     ),
     # Open water absorbs all of the near infrared.
-    "water": Material(((400, 0.07), (560, 0.075), (700, 0.035), (900, 0.012), (2500, 0.004)), ()),
+    "water": ReflectanceModel(
+        ((400, 0.07), (560, 0.075), (700, 0.035), (900, 0.012), (2500, 0.004)), ()
+    ),
 }
 
 
@@ -160,19 +162,20 @@ MATERIALS: dict[str, Material] = {
 
 
 @dataclass(frozen=True)
-class Cover:
-    """What grows and lies on the parcels of a class.
+class LandCover:
+    """The composition of the parcels of a class.
 
     Attributes:
         name: Name of the class.
         leaf: Material of the canopy.
-        canopy: Share of the ground that it hides, from above.
-        litter: Material that lies on the soil.
+        canopy: Share of the ground that the canopy covers.
+        litter: Material on the soil.
         litter_share: Share of the visible ground under litter; the rest is soil.
         size: Pixels of the class in the scene of 145 x 145.
-        parcels: Fields of the class; three or more let it train, validate and test apart.
-        roughness: How much the canopy and its shadows change from pixel to pixel, in units of
-            a row crop's.
+        parcels: Fields of the class; three or more allow disjoint training, validation and test
+            fields.
+        roughness: Variation of the canopy and its shadows from pixel to pixel, relative to a row
+            crop.
     """
 
     name: str
@@ -189,41 +192,41 @@ class Cover:
 # year's fields; sizes are as unequal as those of the field's standard scenes. The order lets a
 # smaller scene take the first few and still hold easy and hard pairs.
 COVERS = (
-    Cover("Corn, no till", "corn", 0.42, "stalks", 0.75, 1500, 5),
-    Cover("Soybean, reduced till", "soybean", 0.40, "stalks", 0.42, 2500, 7),
-    Cover("Woods", "tree", 0.88, "forest litter", 0.80, 1300, 4, 1.8),
-    Cover("Pasture", "grass", 0.72, "straw", 0.45, 560, 4),
-    Cover("Soybean, no till", "soybean", 0.40, "stalks", 0.75, 1050, 5),
-    Cover("Corn, reduced till", "corn", 0.42, "stalks", 0.42, 900, 5),
-    Cover("Grass with trees", "tree", 0.70, "straw", 0.45, 800, 4, 1.8),
-    Cover("Soybean, clean till", "soybean", 0.40, "stalks", 0.08, 660, 4),
-    Cover("Corn, clean till", "corn", 0.42, "stalks", 0.08, 300, 4),
-    Cover("Hay, windrowed", "grass", 0.30, "straw", 0.85, 520, 3),
-    Cover("Farmstead", "grass", 0.32, "roof", 0.80, 420, 5, 1.8),
-    Cover("Winter wheat", "cereal", 0.56, "straw", 0.60, 260, 3),
-    Cover("Alfalfa", "alfalfa", 0.72, "straw", 0.25, 120, 3),
-    Cover("Gravel yard", "grass", 0.08, "gravel", 0.85, 110, 3),
-    Cover("Pasture, mowed", "grass", 0.50, "straw", 0.60, 95, 3),
-    Cover("Oats", "oat", 0.58, "straw", 0.25, 55, 3),
+    LandCover("Corn, no till", "corn", 0.42, "stalks", 0.75, 1500, 5),
+    LandCover("Soybean, reduced till", "soybean", 0.40, "stalks", 0.42, 2500, 7),
+    LandCover("Woods", "tree", 0.88, "forest litter", 0.80, 1300, 4, 1.8),
+    LandCover("Pasture", "grass", 0.72, "straw", 0.45, 560, 4),
+    LandCover("Soybean, no till", "soybean", 0.40, "stalks", 0.75, 1050, 5),
+    LandCover("Corn, reduced till", "corn", 0.42, "stalks", 0.42, 900, 5),
+    LandCover("Grass with trees", "tree", 0.70, "straw", 0.45, 800, 4, 1.8),
+    LandCover("Soybean, clean till", "soybean", 0.40, "stalks", 0.08, 660, 4),
+    LandCover("Corn, clean till", "corn", 0.42, "stalks", 0.08, 300, 4),
+    LandCover("Hay, windrowed", "grass", 0.30, "straw", 0.85, 520, 3),
+    LandCover("Farmstead", "grass", 0.32, "roof", 0.80, 420, 5, 1.8),
+    LandCover("Winter wheat", "cereal", 0.56, "straw", 0.60, 260, 3),
+    LandCover("Alfalfa", "alfalfa", 0.72, "straw", 0.25, 120, 3),
+    LandCover("Gravel yard", "grass", 0.08, "gravel", 0.85, 110, 3),
+    LandCover("Pasture, mowed", "grass", 0.50, "straw", 0.60, 95, 3),
+    LandCover("Oats", "oat", 0.58, "straw", 0.25, 55, 3),
 )
 
-# What lies between the fields of the classes, unlabelled, and along their margins.
+# Unlabelled covers between the fields of the classes, and along their margins.
 _OTHER = (
-    Cover("Fallow", "grass", 0.15, "straw", 0.15, 0, 0),
-    Cover("Sorghum", "corn", 0.62, "straw", 0.30, 0, 0),
-    Cover("Clover", "alfalfa", 0.60, "straw", 0.30, 0, 0),
-    Cover("Meadow", "grass", 0.85, "straw", 0.50, 0, 0),
-    Cover("Pond", "water", 1.0, "forest litter", 0.50, 0, 0, 0.1),
+    LandCover("Fallow", "grass", 0.15, "straw", 0.15, 0, 0),
+    LandCover("Sorghum", "corn", 0.62, "straw", 0.30, 0, 0),
+    LandCover("Clover", "alfalfa", 0.60, "straw", 0.30, 0, 0),
+    LandCover("Meadow", "grass", 0.85, "straw", 0.50, 0, 0),
+    LandCover("Pond", "water", 1.0, "forest litter", 0.50, 0, 0, 0.1),
 )
 _OTHER_SHARES = (0.30, 0.25, 0.20, 0.20, 0.05)
-_MARGIN = Cover("Margin", "grass", 0.55, "gravel", 0.35, 0, 0)
+_MARGIN = LandCover("Margin", "grass", 0.55, "gravel", 0.35, 0, 0)
 
 
 def fields(seed: int = 0) -> Scene:
     """The built-in scene: 145 x 145 pixels, 200 bands from 400 to 2500 nm, 16 classes.
 
     Args:
-        seed: Seed of the layout, the state of the fields and the noise.
+        seed: Seed of the layout, the field variation and the noise.
     """
     return synthesize("fields", rows=145, cols=145, bands=200, classes=16, seed=seed)
 
@@ -239,8 +242,8 @@ def synthesize(name: str, rows: int, cols: int, bands: int, classes: int, seed: 
         rows: Rows, 32 or more.
         cols: Cols, 32 or more.
         bands: Bands, spread evenly over 400 to 2500 nm.
-        classes: The first so many of `COVERS`.
-        seed: Seed of the layout, the state of the fields and the noise.
+        classes: Number of classes, the first of `COVERS`.
+        seed: Seed of the layout, the field variation and the noise.
 
     Raises:
         InputError: A size is out of range, or the fields do not fit into so small a scene.
@@ -287,7 +290,7 @@ def _check_sizes(rows: int, cols: int, bands: int, classes: int) -> None:
 
 # Share of the scene that is to be labelled; Indian Pines has 49 %.
 _LABELLED = 0.54
-_FEWEST_PIXELS = 12  # of a parcel, without its margin: 3 x 4
+_MIN_PIXELS = 12  # of a parcel, without its margin: 3 x 4
 # Fields lie along one direction, off the flight line; borders stray from it by a few degrees.
 _HEADING, _STRAY = np.radians(9.0), np.radians(2.5)
 # Of so many layouts the one whose narrowest field is the least narrow; more until one fits.
@@ -295,22 +298,22 @@ _CHOICE, _ATTEMPTS = 30, 200
 
 
 def _layout(
-    rows: int, cols: int, covers: Sequence[Cover], rng: _Random
+    rows: int, cols: int, covers: Sequence[LandCover], rng: _Random
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """A map of parcels, and the class of each parcel (0 = none).
 
     Raises:
-        InputError: No layout was found in which each class has three fields apart.
+        InputError: No layout was found in which each class has three separated fields.
     """
     gap = 8 if min(rows, cols) >= 100 else 2
     best: tuple[float, NDArray[np.int64], NDArray[np.int64]] | None = None
     for attempt in range(_ATTEMPTS):
-        of_class, areas = _listed(rows * cols, covers, rng)
+        of_class, areas = _parcel_list(rows * cols, covers, rng)
         parcels = np.zeros((rows, cols), np.int64)
-        _cut(parcels, np.argwhere(parcels == 0), np.arange(len(areas)), areas, rng)
+        _partition(parcels, np.argwhere(parcels == 0), np.arange(len(areas)), areas, rng)
         inner = np.where(_margin(parcels), -1, parcels)
         labels = np.where(inner < 0, 0, of_class[parcels])
-        if all(_apart(parcels, labels == c, gap) for c in range(1, len(covers) + 1)):
+        if all(_has_separated_fields(parcels, labels == c, gap) for c in range(1, len(covers) + 1)):
             squareness = _squareness(parcels, inner)[of_class > 0].min()
             if best is None or squareness > best[0]:
                 best = squareness, parcels, of_class
@@ -330,19 +333,19 @@ def _squareness(parcels: NDArray[np.int64], inner: NDArray[np.int64]) -> NDArray
     return np.asarray(kept / np.maximum(np.sqrt(areas) - 2, 1) ** 2)
 
 
-def _listed(
-    pixels: int, covers: Sequence[Cover], rng: _Random
+def _parcel_list(
+    pixels: int, covers: Sequence[LandCover], rng: _Random
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Class and area of each parcel, those listed close together to lie close together.
+    """Class and area of each parcel; neighbors in the list become neighbors in the map.
 
-    The fields of a class are dealt to as many neighborhoods, and within a neighborhood parcels
-    are sorted by area, so that small ones are not cut as slivers off large ones.
+    The fields of a class are distributed over that many neighborhoods, and within a neighborhood
+    parcels are sorted by area, so that small ones are not slivers of large ones.
     """
     scale = _LABELLED * pixels / sum(cover.size for cover in covers)
     classes, areas = [], []
     for number, cover in enumerate(covers, start=1):
         parts = rng.uniform(0.6, 1.4, cover.parcels)
-        sizes = np.maximum(scale * cover.size * parts / parts.sum(), _FEWEST_PIXELS)
+        sizes = np.maximum(scale * cover.size * parts / parts.sum(), _MIN_PIXELS)
         classes += [number] * cover.parcels
         areas += list((np.sqrt(sizes) + 2) ** 2)
     spare = max(pixels - sum(areas), 0.04 * pixels)
@@ -360,7 +363,7 @@ def _listed(
     return of_class[order], area[order]
 
 
-def _cut(
+def _partition(
     parcels: NDArray[np.int64],
     points: NDArray[np.int64],
     numbers: NDArray[np.int64],
@@ -385,8 +388,8 @@ def _cut(
     )
     points = points[np.argsort(points @ tilted, kind="stable")]
     first = round(float(middle[at - 1]) * len(points))
-    _cut(parcels, points[:first], numbers[:at], areas, rng)
-    _cut(parcels, points[first:], numbers[at:], areas, rng)
+    _partition(parcels, points[:first], numbers[:at], areas, rng)
+    _partition(parcels, points[first:], numbers[at:], areas, rng)
 
 
 def _margin(parcels: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -396,14 +399,14 @@ def _margin(parcels: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray(maximum_filter(parcels, 3) != minimum_filter(parcels, 3))
 
 
-def _apart(parcels: NDArray[np.int64], members: NDArray[np.bool_], gap: int) -> bool:
+def _has_separated_fields(parcels: NDArray[np.int64], members: NDArray[np.bool_], gap: int) -> bool:
     """Whether a class has three fields further apart than `gap`, each of some pixels."""
     from scipy.ndimage import maximum_filter
 
     found, free = 0, members
     for number in np.unique(parcels[members]):
         field = free & (parcels == number)
-        if np.count_nonzero(field) >= _FEWEST_PIXELS // 2:
+        if np.count_nonzero(field) >= _MIN_PIXELS // 2:
             found += 1
             free = free & ~maximum_filter(field, 2 * gap + 1, mode="constant")
     return found >= 3
@@ -426,33 +429,33 @@ def _abundances(
     parcels: NDArray[np.int64],
     of_class: NDArray[np.int64],
     margin: NDArray[np.bool_],
-    covers: Sequence[Cover],
+    covers: Sequence[LandCover],
     rng: _Random,
 ) -> NDArray[np.float64]:
     """(rows, cols, materials) shares of the materials at each pixel, summing to 1."""
-    canopies = _state(parcels, rng)
-    litters = _state(parcels, rng)
+    canopies = _field_variation(parcels, rng)
+    litters = _field_variation(parcels, rng)
     bright = np.clip(0.5 + 0.06 * _smooth(parcels.shape, _REGION, rng), 0, 1)
     pixel = rng.standard_normal((2, *parcels.shape))
     others = rng.choice(len(_OTHER), size=len(of_class), p=_OTHER_SHARES)
     index = {name: at for at, name in enumerate(MATERIALS)}
     abundances = np.zeros((*parcels.shape, len(MATERIALS)))
     grown = [covers[c - 1] if c else _OTHER[o] for c, o in zip(of_class, others, strict=True)]
-    places = [(cover, (parcels == at) & ~margin) for at, cover in enumerate(grown)]
-    for cover, place in [*places, (_MARGIN, margin)]:
+    masks = [(cover, (parcels == at) & ~margin) for at, cover in enumerate(grown)]
+    for cover, mask in [*masks, (_MARGIN, margin)]:
         rough = _PIXEL * cover.roughness
-        canopy = cover.canopy + canopies[place] + rough * pixel[0][place]
-        litter = cover.litter_share + litters[place] + rough * pixel[1][place]
+        canopy = cover.canopy + canopies[mask] + rough * pixel[0][mask]
+        litter = cover.litter_share + litters[mask] + rough * pixel[1][mask]
         canopy, litter = np.clip(canopy, 0, 1), np.clip(litter, 0, 1)
         soil = (1 - canopy) * (1 - litter)
-        abundances[place, index[cover.leaf]] += canopy
-        abundances[place, index[cover.litter]] += (1 - canopy) * litter
-        abundances[place, index["bright soil"]] += soil * bright[place]
-        abundances[place, index["dark soil"]] += soil * (1 - bright[place])
+        abundances[mask, index[cover.leaf]] += canopy
+        abundances[mask, index[cover.litter]] += (1 - canopy) * litter
+        abundances[mask, index["bright soil"]] += soil * bright[mask]
+        abundances[mask, index["dark soil"]] += soil * (1 - bright[mask])
     return abundances
 
 
-def _state(parcels: NDArray[np.int64], rng: _Random) -> NDArray[np.float64]:
+def _field_variation(parcels: NDArray[np.int64], rng: _Random) -> NDArray[np.float64]:
     """(rows, cols) how far the state of a field departs from its class, without pixel noise."""
     between = _BETWEEN * rng.standard_normal(int(parcels.max()) + 1)
     return between[parcels] + _WITHIN * _smooth(parcels.shape, _PATCHINESS, rng)
@@ -467,7 +470,7 @@ def _smooth(shape: tuple[int, ...], scale: float, rng: _Random) -> NDArray[np.fl
 
 
 def _blurred(abundances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the sensor sees at each pixel: a Gaussian mean of its surroundings."""
+    """The abundances after the optics: a Gaussian mean of each pixel's surroundings."""
     from scipy.ndimage import gaussian_filter
 
     return np.asarray(gaussian_filter(abundances, (_BLUR, _BLUR, 0), mode="nearest"))

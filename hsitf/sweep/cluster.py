@@ -12,9 +12,9 @@ from hsitf.errors import InputError
 
 EXTRA = "pip install '.[dask]' in hsitf's folder"
 # Bytes that a process takes at least: TensorFlow, a scene and a network with its conversion.
-ROOM = 4 * 10**9
+WORKER_MEMORY = 4 * 10**9
 # Seconds that a scheduler has to answer.
-PATIENCE = 10
+CONNECT_TIMEOUT = 10
 
 
 def check() -> None:
@@ -34,11 +34,12 @@ def check() -> None:
 
 
 @contextmanager
-def local(workers: int | None) -> Iterator[Any]:
-    """Processes on this machine, as many as its cores and memory bear, with a core each at least.
+def local_workers(workers: int | None) -> Iterator[Any]:
+    """Processes on this machine, as many as its cores and memory allow, each with at least one
+    core.
 
     Args:
-        workers: How many; None for as many as fit.
+        workers: Number of processes; None for as many as fit.
 
     Yields:
         The client, a `distributed.Client`.
@@ -48,7 +49,7 @@ def local(workers: int | None) -> Iterator[Any]:
     from distributed import Client, LocalCluster
     from distributed.system import MEMORY_LIMIT
 
-    count = workers or max(1, min(CPU_COUNT, MEMORY_LIMIT // ROOM))
+    count = workers or max(1, min(CPU_COUNT, MEMORY_LIMIT // WORKER_MEMORY))
     threads = max(1, CPU_COUNT // count)
     numbers = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     settings = {
@@ -76,11 +77,11 @@ def local(workers: int | None) -> Iterator[Any]:
 
 
 @contextmanager
-def remote(address: str) -> Iterator[Any]:
+def remote_workers(address: str) -> Iterator[Any]:
     """The workers of a scheduler, which see the study's folder and the scene by the same paths.
 
     Args:
-        address: Such as tcp://host:8786.
+        address: Address such as tcp://host:8786.
 
     Raises:
         InputError: The scheduler does not answer, or has no workers.
@@ -88,7 +89,7 @@ def remote(address: str) -> Iterator[Any]:
     from distributed import Client
 
     try:
-        client: Any = Client(address, timeout=PATIENCE)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
             "no scheduler answers",

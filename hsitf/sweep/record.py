@@ -1,30 +1,30 @@
-"""What a reader of a study's folder finds. Numbers and paths only: no TensorFlow is loaded.
+"""Records of a study's folder: numbers and paths only, TensorFlow is not loaded.
 
-`python -m hsitf.sweep STUDY` writes one folder, `studies/<study>-<scene>/` unless told otherwise:
+`python -m hsitf.sweep STUDY` writes one folder, by default `studies/<study>-<scene>/`:
 
-    study.json          `StudyRecord`: the study as written, its scenes, its grids, every cell that
-                        it has with its settings, and the cells that it cannot have, with reasons
-    cells/<id>.json     `CellRecord`: one a finished or failed cell; a cell without one has not
-                        been run yet
-    results.csv         one row a finished or failed cell, in the order of the study
-    means.csv           one row a cell but for its seed: mean and half of the 95 % interval
-    results.xlsx        the same two tables, where it was asked for
+    study.json          `StudyRecord`: the study file, its scenes and grids, its cells with their
+                        settings, and the impossible cells with reasons
+    cells/<id>.json     `CellRecord` of each finished or failed cell; a cell without one is pending
+    results.csv         one row per finished or failed cell, in the order of the study
+    means.csv           one row per cell averaged over its seeds: mean and half-width of the 95 %
+                        interval
+    results.xlsx        the same two tables, where requested
     models/<scene>/<network>/<run>/
                         trained and pruned networks, as `train` and `prune` write them
                         (`hsitf.runs.Run.open`); `order.json` and `channels.json` in pruned ones
     models/<scene>/<network>/<run>-quantized/*.json
-                        bit studies, as `quantize` writes them (`hsitf.quantize.study.Study`)
+                        bit studies, as `quantize` writes them (`hsitf.quantize.record.BitStudy`)
     export/<run>/<scene>/<network>/<variant>/
                         exported files, as `export` writes them (`hsitf.export.bundle.Bundle`).
-                        Unlike those, they are published whatever they lose: the record says what
+                        Unlike there, they are published whatever their accuracy
 
-Everything is reached through `StudyResults.open(folder)`. Paths in records of this module are
+`StudyResults.open(folder)` reads all of it. Paths in records of this module are
 relative to the study's folder, so that a folder can be moved and read elsewhere.
 
-A cell goes through up to four stages, band reduction, training, pruning and quantization, and is
-judged at the end of the last one that it has. Cells share the stages that they have in common:
-the cell of a trained network and those of its prunings name the same run. What the literature
-draws as one curve is the cells of one grid that differ in one setting, see `StudyResults.lines`.
+A cell passes up to four stages, band reduction, training, pruning and quantization, and is
+evaluated at the end of its last one. Cells share common stages: the cell of a trained network and
+those of its prunings refer to the same run. What the literature draws as one curve is the cells of
+one grid that differ in one setting, see `StudyResults.curves`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hsitf import records
+from hsitf.compat import formerly
 from hsitf.errors import DataError
 from hsitf.metrics import Interval, interval
 from hsitf.records import SceneRecord
@@ -50,34 +51,36 @@ SPREADSHEET = "results.xlsx"
 DONE, FAILED = "done", "failed"
 
 
+@formerly(fine_tuning_epochs="tuning_epochs", max_samples="most")
 @dataclass(frozen=True)
-class Settings:
+class CellSettings:
     """What decides on a cell's values; two cells with the same settings are one cell.
 
     Attributes:
-        scene: As the user names it: a catalog name, or the path of a cube.
+        scene: A catalog name, or the path of a cube.
         split: disjoint, random or fixed.
         train: Training side of the split, such as "0.65" or "50"; empty for the default.
-        network: Name in the zoo, or of a baseline.
-        bands: Technique of band reduction, such as "pca", or bands named outright, such as
-            "select:10,20"; empty where all bands are taken.
-        components: How many a technique leaves; 0 where there is none.
-        measure: What pruning is asked for (`hsitf.prune.order.MEASURES`): ratio, parameters,
-            macs or bytes (channels go), alpha or zeros (single weights go); empty where nothing
-            is pruned.
-        target: Its value; 0 where nothing is pruned.
+        network: Name of a zoo network or a baseline.
+        bands: Technique of band reduction, such as "pca", or explicit bands, such as
+            "select:10,20"; empty where all bands are used.
+        components: Number of components of the technique; 0 without a technique.
+        measure: Measure of the pruning target (`hsitf.prune.request.MEASURES`): ratio, parameters,
+            macs or bytes (structured: whole channels), alpha or sparsity (unstructured: single
+            weights); empty for no pruning.
+        target: Value of the measure; 0 for no pruning.
         layers: Ratios of single layers, such as "conv1=0.3;block*_conv2=0.5" (shell patterns);
-            empty where all have the target.
-        criterion: What chooses the channels that go; empty where none do.
-        bits: Simulated bits of activations, weights and accumulators, such as "8,8,32"; empty
-            where none are simulated.
-        variant: Kind of exported file that is judged, such as "int8"; empty where none is. A
-            cell has bits or a variant, not both.
-        seed: Of split, weights and order.
-        schedule: full or short, which epochs are counted from.
-        epochs: Of training.
-        tuning_epochs: Of fine-tuning after pruning; 0 where nothing is pruned.
-        most: Test pixels that simulated bits are judged on, at most; 0 for all of them.
+            empty where all layers have the target.
+        criterion: Importance criterion of the channels; empty for no structured pruning.
+        bits: Simulated bits of activations, weights and accumulators, such as "8,8,32"; empty for
+            no simulation.
+        variant: Variant of the exported file to evaluate, such as "int8"; empty for no file. A cell
+            has bits or a variant, not both.
+        seed: Seed of the split, the weights and the order.
+        schedule: full or short, the schedule whose epochs are the default.
+        epochs: Epochs of training.
+        fine_tuning_epochs: Epochs of fine-tuning after pruning; 0 for no pruning.
+        max_samples: Number of test pixels on which simulated bits are evaluated, at most; 0 for all
+            of them.
     """
 
     scene: str
@@ -95,18 +98,26 @@ class Settings:
     seed: int
     schedule: str
     epochs: int
-    tuning_epochs: int
-    most: int
+    fine_tuning_epochs: int
+    max_samples: int
+
+    def __post_init__(self) -> None:
+        # Records of schema 1 call the measure of unstructured pruning "zeros".
+        object.__setattr__(self, "measure", self.measure.replace("zeros", "sparsity"))
 
     @property
     def id(self) -> str:
         """Name of the cell's record: the same for the same settings, on any machine."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        # Hashed by the names of schema 1, so that cells finished then are still found.
+        content = asdict(self) | {"measure": self.measure.replace("sparsity", "zeros")}
+        content["most"] = content.pop("max_samples")
+        content["tuning_epochs"] = content.pop("fine_tuning_epochs")
+        text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def reduction(self) -> str:
-        """As a user writes it, such as "pca:30"; empty where all bands are taken."""
+        """Specification such as "pca:30"; empty where all bands are used."""
         return f"{self.bands}:{self.components}" if self.components else self.bands
 
     @property
@@ -136,18 +147,18 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Cell:
+class StudyCell:
     """A cell of a study: its settings, and the grids of the study that it belongs to."""
 
-    settings: Settings
+    settings: CellSettings
     grids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A cell that cannot be, and why; a study may have such where it says so."""
+    """An impossible cell and the reason; kept where the study file says "leave out"."""
 
-    settings: Settings
+    settings: CellSettings
     grids: tuple[str, ...]
     reason: str
 
@@ -158,15 +169,15 @@ class StudyRecord:
 
     Attributes:
         name: Name of the study file without its suffix.
-        title: In a line, from the study file.
+        title: One-line title from the study file.
         source: The study file as it was written.
-        scenes: By the name in settings, the scene as it was read.
+        scenes: The scenes as they were read, by their names in the settings.
         grids: Names of the grids, in order.
         cells: All cells, in order; a cell of several grids once.
-        left_out: Cells that cannot be.
-        versions: Of Python and the packages that matter, when the study was begun last.
-        processor: Of the machine that it was begun on last.
-        command: As typed last.
+        left_out: Impossible cells.
+        versions: Versions of Python and the packages that matter, when the study was last started.
+        processor: Processor of the machine on which it was last started.
+        command: The command line of the last start.
     """
 
     schema: int
@@ -175,47 +186,49 @@ class StudyRecord:
     source: str
     scenes: dict[str, SceneRecord]
     grids: tuple[str, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[StudyCell, ...]
     left_out: tuple[LeftOut, ...]
     versions: dict[str, str]
     processor: str
     command: str
 
 
+@formerly(oa_pruned="oa_cut", sparsity="zeros")
 @dataclass(frozen=True)
-class Values:
+class CellValues:
     """What was measured of a cell; None where its stages do not measure it.
 
-    Accuracies and shares lie between 0 and 1 (kappa from -1). Files of one network are timed in
-    turns; between networks and machines times differ by more than what is compared.
+    Accuracies and shares are between 0 and 1 (kappa from -1). The latencies of the files of one
+    network are measured alternately; between networks and machines, latencies vary by more than the
+    differences of interest.
 
     Attributes:
-        oa: Overall accuracy on the test pixels; `aa` and `kappa` likewise. Of the exported file
-            or simulated bits where the cell has them, else of the network.
+        oa: Overall accuracy on the test pixels; `aa` and `kappa` likewise. Measured on the exported
+            file or the simulation where the cell has one, else on the network.
         leakage: Share of test pixels whose patch shares a pixel with a training patch.
-        oa_before: Of the network before what the cell does last: the network that is pruned, or
-            that is quantized. None where the cell only trains.
-        oa_cut: After the cut, before fine-tuning.
-        agreement: Share of test pixels on which the file or the simulation names the class that
-            its network names.
-        bands: What the network takes of a pixel: bands, or components in their place.
-        parameters: Weights of the network, after channels were removed.
-        nonzero: Of them, how many are not zero.
-        zeros: Share of the weights that are gone by pruning: zeroed, or removed with their
-            channels, of those of the network before; 0 where nothing is pruned.
+        oa_before: Accuracy before the last stage of the cell: of the network that is pruned or
+            quantized. None where the cell only trains.
+        oa_pruned: Accuracy after pruning, before fine-tuning.
+        agreement: Share of test pixels for which the file or the simulation predicts the same class
+            as its network.
+        bands: Number of inputs per pixel: bands, or components of a reduction.
+        parameters: Number of weights of the network after channels were removed.
+        nonzero: Number of weights that are not zero.
+        sparsity: Share of the original network's weights that pruning removed: zeroed, or removed
+            with their channels; 0 for no pruning.
         macs: Multiply-accumulates of one patch.
-        weight_bytes: Of the weights: 4 a parameter in floats, what the bits take where they are
-            simulated.
-        zipped_bytes: Of the float32 weights, deflated.
-        file_bytes: Of the exported file.
-        float_bytes: Of the float32 .tflite file of the same network.
+        weight_bytes: Bytes of the weights: 4 per parameter in float32, or those of the simulated
+            bits.
+        zipped_bytes: Bytes of the float32 weights, deflated.
+        file_bytes: Bytes of the exported file.
+        float_bytes: Bytes of the float32 .tflite file of the same network.
         integer_share: Share of the file's arithmetic operators that compute in integers.
         saturated: Largest share of a layer's simulated sums that saturated.
-        ms: Median time of one patch through the exported file, one thread.
-        predict_us: Microseconds that the Keras network takes a test pixel, in batches.
-        train_seconds: Of training, or of fine-tuning where the cell prunes.
-        peak_memory: Of the process that trained, bytes.
-        gpu_memory: Largest memory taken on the first GPU, bytes; 0 where none computed.
+        ms: Median latency of one patch through the exported file with one thread, in milliseconds.
+        predict_us: Inference time of the Keras network per test pixel in batches, in microseconds.
+        train_seconds: Time of training, or of fine-tuning where the cell prunes.
+        peak_memory: Peak memory of the training process, in bytes.
+        gpu_memory: Peak memory of the first GPU, in bytes; 0 where no GPU was used.
     """
 
     oa: float
@@ -223,12 +236,12 @@ class Values:
     kappa: float
     leakage: float
     oa_before: float | None = None
-    oa_cut: float | None = None
+    oa_pruned: float | None = None
     agreement: float | None = None
     bands: int | None = None
     parameters: int | None = None
     nonzero: int | None = None
-    zeros: float | None = None
+    sparsity: float | None = None
     macs: int | None = None
     weight_bytes: int | None = None
     zipped_bytes: int | None = None
@@ -244,13 +257,13 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a cell's details lie, relative to the study's folder; empty where there are none.
+class CellPaths:
+    """Paths of a cell's details, relative to the study's folder; empty where there are none.
 
     Attributes:
         trained: Folder of the trained network.
-        run: Folder of the network that the cell is about: the pruned one, or the trained one.
-        bits: Record of the bit study that holds the cell's bits.
+        run: Folder of the cell's network: the pruned one, or the trained one.
+        bits: Path of the record of the bit study with the cell's bits.
         bundle: Folder of the exported file.
     """
 
@@ -260,47 +273,48 @@ class Places:
     bundle: str = ""
 
 
+@formerly(paths="places", created="made")
 @dataclass(frozen=True)
 class CellRecord:
     """A finished or failed cell: `cells/<id>.json`.
 
     Attributes:
-        settings: Of the cell.
+        settings: Settings of the cell.
         status: done or failed.
-        message: Why it failed; empty where it did not.
-        values: What was measured; None where it failed.
-        places: Where the details lie.
-        seconds: That its last stage took, shared equally among the cells that it served.
+        message: Reason of the failure; empty for a finished cell.
+        values: The measured values; None for a failed cell.
+        paths: Paths of the details.
+        seconds: Time of its last stage, divided equally among the cells of the stage.
         cpu_seconds: The same of processor time, which other work on the machine leaves alone.
-        made: When, in coordinated universal time.
-        processor: Of the machine that made it.
+        created: Time of creation in UTC.
+        processor: Processor of the machine that evaluated the cell.
     """
 
     schema: int
-    settings: Settings
+    settings: CellSettings
     status: str
     message: str
-    values: Values | None
-    places: Places
+    values: CellValues | None
+    paths: CellPaths
     seconds: float
     cpu_seconds: float
-    made: str
+    created: str
     processor: str
 
 
 @dataclass(frozen=True)
-class Mean:
+class CellMean:
     """Finished cells that differ in their seed alone.
 
     Attributes:
-        settings: Of the first of them.
-        grids: That they belong to.
-        seeds: Those that are in the means.
-        values: By name of a field of `Values`, where every one of them has it. The half-width is
-            NaN where there is a single seed.
+        settings: Settings of the first of these cells.
+        grids: Grids that they belong to.
+        seeds: Seeds of the cells in the mean.
+        values: Mean and interval of each field of `CellValues` that all cells have. The half-width
+            is NaN for a single seed.
     """
 
-    settings: Settings
+    settings: CellSettings
     grids: tuple[str, ...]
     seeds: tuple[int, ...]
     values: dict[str, Interval]
@@ -311,15 +325,15 @@ class StudyResults:
     """A study with what is known of its cells.
 
     Attributes:
-        folder: Of the study.
-        study: Its record.
-        found: Records of cells by the cells' ids; cells that have not been run are missing, and
-            records of cells that are no longer in the study are left aside.
+        folder: Folder of the study.
+        study: Record of the study.
+        records_by_id: Records of the cells by their ids; pending cells are missing, and records of
+            cells that are no longer in the study are ignored.
     """
 
     folder: Path
     study: StudyRecord
-    found: dict[str, CellRecord]
+    records_by_id: dict[str, CellRecord]
 
     @classmethod
     def open(cls, folder: Path) -> StudyResults:
@@ -340,7 +354,7 @@ class StudyResults:
     def records(self) -> tuple[CellRecord, ...]:
         """Finished and failed cells, in the order of the study."""
         ids = [cell.settings.id for cell in self.study.cells]
-        return tuple(self.found[one] for one in ids if one in self.found)
+        return tuple(self.records_by_id[one] for one in ids if one in self.records_by_id)
 
     @property
     def done(self) -> tuple[CellRecord, ...]:
@@ -353,25 +367,22 @@ class StudyResults:
         return tuple(record for record in self.records if record.status == FAILED)
 
     @property
-    def pending(self) -> tuple[Cell, ...]:
+    def pending(self) -> tuple[StudyCell, ...]:
         """Cells that have not been run."""
-        return tuple(cell for cell in self.study.cells if cell.settings.id not in self.found)
-
-    def of(self, grid: str) -> tuple[CellRecord, ...]:
-        """Finished cells of a grid, in the order of the study."""
-        own = {cell.settings.id for cell in self.study.cells if grid in cell.grids}
-        return tuple(record for record in self.done if record.settings.id in own)
+        return tuple(
+            cell for cell in self.study.cells if cell.settings.id not in self.records_by_id
+        )
 
     @cached_property
-    def means(self) -> tuple[Mean, ...]:
-        """Finished cells over their seeds, in the order of the study."""
-        groups: dict[Settings, list[CellRecord]] = {}
+    def means(self) -> tuple[CellMean, ...]:
+        """Means of the finished cells over their seeds, in the order of the study."""
+        groups: dict[CellSettings, list[CellRecord]] = {}
         for record in self.done:
             groups.setdefault(replace(record.settings, seed=0), []).append(record)
         grids = {cell.settings.id: cell.grids for cell in self.study.cells}
         return tuple(_mean(group, grids[group[0].settings.id]) for group in groups.values())
 
-    def lines(self, grid: str, along: str) -> dict[Settings, tuple[Mean, ...]]:
+    def curves(self, grid: str, along: str) -> dict[CellSettings, tuple[CellMean, ...]]:
         """Means of a grid as lines of a figure, points by rising value of one setting.
 
         Args:
@@ -381,7 +392,7 @@ class StudyResults:
         Returns:
             By the settings of a line's first point, its points.
         """
-        made: dict[tuple[tuple[str, object], ...], list[Mean]] = {}
+        made: dict[tuple[tuple[str, object], ...], list[CellMean]] = {}
         for mean in self.means:
             if grid in mean.grids:
                 others = asdict(mean.settings) | {"seed": 0, along: None}
@@ -393,22 +404,22 @@ class StudyResults:
         return found
 
 
-def cell_path(folder: Path, settings: Settings) -> Path:
-    """Where the record of a cell lies in a study's folder."""
+def cell_path(folder: Path, settings: CellSettings) -> Path:
+    """The path of a cell's record in a study's folder."""
     return folder / CELLS / f"{settings.id}.json"
 
 
 def value_names() -> tuple[str, ...]:
     """Names of all values, in the order of the tables."""
-    return tuple(field.name for field in fields(Values))
+    return tuple(field.name for field in fields(CellValues))
 
 
 def setting_names() -> tuple[str, ...]:
     """Names of all settings, in the order of the tables."""
-    return tuple(field.name for field in fields(Settings))
+    return tuple(field.name for field in fields(CellSettings))
 
 
-def _read(path: Path, settings: Settings) -> CellRecord:
+def _read(path: Path, settings: CellSettings) -> CellRecord:
     record = records.read(CellRecord, path)
     if record.settings != settings or (record.values is None) != (record.status == FAILED):
         raise DataError(
@@ -420,7 +431,7 @@ def _read(path: Path, settings: Settings) -> CellRecord:
     return record
 
 
-def _mean(group: Sequence[CellRecord], grids: tuple[str, ...]) -> Mean:
+def _mean(group: Sequence[CellRecord], grids: tuple[str, ...]) -> CellMean:
     values = {}
     for name in value_names():
         found = [getattr(record.values, name) for record in group]
@@ -429,4 +440,4 @@ def _mean(group: Sequence[CellRecord], grids: tuple[str, ...]) -> Mean:
                 interval(found) if len(found) > 1 else Interval(float(found[0]), float("nan"))
             )
     seeds = tuple(record.settings.seed for record in group)
-    return Mean(group[0].settings, grids, seeds, values)
+    return CellMean(group[0].settings, grids, seeds, values)

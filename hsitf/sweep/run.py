@@ -16,124 +16,130 @@ from hsitf.measure import processor
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.sweep import cluster, tables
-from hsitf.sweep.cells import Cells, cells
-from hsitf.sweep.left import Left
+from hsitf.sweep.cells import StudyCells, expand_cells
+from hsitf.sweep.eta import EtaEstimator
+from hsitf.sweep.execute import fail
+from hsitf.sweep.options import SweepOptions
+from hsitf.sweep.plan import Stage, StageResult, SweepContext, plan_stages
 from hsitf.sweep.record import STUDY, StudyRecord, StudyResults
-from hsitf.sweep.request import Means
-from hsitf.sweep.stage import Context, Ended, Stage, done, stages
-from hsitf.sweep.stages import fail
-from hsitf.sweep.study import Study
+from hsitf.sweep.study import FORMER_KEYS, SUFFIX, StudyFile
+from hsitf.sweep.worker import run_stage
 
 STUDIES = Path("studies")
 LOCK = ".lock"
 
 
-def sweep(study: Study, folder: Path | None, means: Means, progress: Progress) -> StudyResults:
+def sweep(
+    study: StudyFile, folder: Path | None, options: SweepOptions, progress: Progress
+) -> StudyResults:
     """Runs what is missing of a study and writes its tables.
 
-    Interrupted, it goes on from there when it is called again: finished cells are not repeated,
-    and those that were running continue from their last saved epoch.
+    An interrupted sweep resumes when it is called again: finished cells are not repeated, and those
+    that were running continue from their last checkpoint.
 
     Args:
-        study: What to run.
-        folder: Of the results; `studies/<study>-<scene>` where None.
-        means: What to run it with.
-        progress: Told what happens.
+        study: The study to run.
+        folder: Folder of the results; `studies/<study>-<scene>` where None.
+        options: Where the scenes are, and how to run the stages.
+        progress: Receives progress messages.
 
     Returns:
         All that is known now.
 
     Raises:
-        InputError: There are cells that cannot be, the folder is another study's, Dask is not
+        InputError: There are impossible cells, the folder belongs to another study, Dask is not
             installed, or its scheduler does not answer.
         DataError: A scene cannot be read, or a record in the folder is damaged or of another
             version.
         OutputError: The folder cannot be written.
     """
     cluster.check()
-    if means.spreadsheet:
+    if options.spreadsheet:
         tables.check_spreadsheet()
     choices = {
-        name: replace(means.scene, source=name) for grid in study.grids for name in grid.scenes
+        name: replace(options.scene, source=name) for grid in study.grids for name in grid.scenes
     }
+    if study.former_keys:
+        renamed = ", ".join(f"{old} is now {FORMER_KEYS[old]}" for old in study.former_keys)
+        progress.say(f"{study.name}{SUFFIX} uses former keys, which will be dropped: {renamed}")
     progress.say("checking the cells")
-    found = cells(study, choices)
-    place = folder or STUDIES / "-".join([study.name, *(s.name for s in found.scenes.values())])
-    _check_folder(place)
-    with _alone(place):
-        results = _begun(study, found, place)
-        context = Context(
-            place.resolve(),
+    found = expand_cells(study, choices)
+    study_folder = folder or STUDIES / "-".join(
+        [study.name, *(s.name for s in found.scenes.values())]
+    )
+    _check_folder(study_folder)
+    with _locked(study_folder):
+        results = _open_study(study, found, study_folder)
+        context = SweepContext(
+            study_folder.resolve(),
             {name: _absolute(choice) for name, choice in choices.items()},
             {name: scene.name for name, scene in found.scenes.items()},
             tuple(sys.argv),
         )
-        failed = {record.settings.id for record in results.failed} if means.retry else set()
+        failed = {record.settings.id for record in results.failed} if options.retry else set()
         missing = [
             cell.settings
             for cell in results.study.cells
-            if cell.settings.id not in results.found or cell.settings.id in failed
+            if cell.settings.id not in results.records_by_id or cell.settings.id in failed
         ]
-        _tell(results, len(missing), progress)
+        _report_missing(results, len(missing), progress)
         try:
             if missing:
-                _run(context, stages(missing), means, progress)
+                _run(context, plan_stages(missing), options, progress)
         finally:
             # Tables show what there is, also of a sweep that was interrupted.
-            results = StudyResults.open(place)
-            tables.write(results, means.spreadsheet)
+            results = StudyResults.open(study_folder)
+            tables.write(results, options.spreadsheet)
     return results
 
 
-def _tell(results: StudyResults, missing: int, progress: Progress) -> None:
+def _report_missing(results: StudyResults, missing: int, progress: Progress) -> None:
     total = len(results.study.cells)
     known = f", {total - missing} of them known already" if missing < total else ""
     progress.say(f"{results.study.name}: {total} cells{known}; results in {results.folder}")
     if results.study.left_out:
-        progress.say(
-            f"{len(results.study.left_out)} cells cannot be and are left out; study.json says why"
-        )
+        progress.say(f"{len(results.study.left_out)} impossible cells are left out, see study.json")
 
 
-def _check_folder(place: Path) -> None:
+def _check_folder(study_folder: Path) -> None:
     """Refuses a folder of other things before anything is written to it."""
-    if (place / STUDY).is_file() or not place.is_dir():
+    if (study_folder / STUDY).is_file() or not study_folder.is_dir():
         return
-    if any(item.name != LOCK for item in place.iterdir()):
+    if any(item.name != LOCK for item in study_folder.iterdir()):
         raise InputError(
-            f"{place} holds something else than a study",
+            f"{study_folder} holds something else than a study",
             received="a folder with other files",
             remedy="name another folder with --out",
         )
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Keeps a second sweep out of a folder; the system lets go of the lock of a killed one."""
+def _locked(study_folder: Path) -> Iterator[None]:
+    """Locks the folder against a second sweep; the system releases the lock of a killed process."""
     try:
         import fcntl
     except ImportError:
-        # Windows has none; there two sweeps of one folder are the user's affair.
+        # Windows has no fcntl; there the user has to avoid two sweeps of one folder.
         yield
         return
-    from hsitf.files import explained
+    from hsitf.files import os_errors_reported
 
-    with explained(place):
-        place.mkdir(parents=True, exist_ok=True)
-        stream = (place / LOCK).open("w")
+    with os_errors_reported(study_folder):
+        study_folder.mkdir(parents=True, exist_ok=True)
+        stream = (study_folder / LOCK).open("w")
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError(
-                f"another sweep is running in {place}",
+                f"another sweep is running in {study_folder}",
                 received="a second one",
                 remedy="wait for it, or name another folder with --out",
             ) from error
         yield
 
 
-def _begun(study: Study, found: Cells, place: Path) -> StudyResults:
+def _open_study(study: StudyFile, found: StudyCells, study_folder: Path) -> StudyResults:
     """The study's folder with its record, new or continued."""
     now = StudyRecord(
         records.SCHEMA,
@@ -148,14 +154,14 @@ def _begun(study: Study, found: Cells, place: Path) -> StudyResults:
         processor(),
         records.command(),
     )
-    if (place / STUDY).is_file():
-        then = records.read(StudyRecord, place / STUDY)
-        _same(then, now, place)
-    records.write(now, place / STUDY)
-    return StudyResults.open(place)
+    if (study_folder / STUDY).is_file():
+        then = records.read(StudyRecord, study_folder / STUDY)
+        _same(then, now, study_folder)
+    records.write(now, study_folder / STUDY)
+    return StudyResults.open(study_folder)
 
 
-def _same(then: StudyRecord, now: StudyRecord, place: Path) -> None:
+def _same(then: StudyRecord, now: StudyRecord, study_folder: Path) -> None:
     """Refuses the folder of another study, or of the same one on other data."""
     differing = [
         f"scene {name}"
@@ -166,7 +172,7 @@ def _same(then: StudyRecord, now: StudyRecord, place: Path) -> None:
         differing = [f"study {now.name} on {', '.join(now.scenes)}"]
     if differing:
         raise InputError(
-            f"{place} holds the results of another study",
+            f"{study_folder} holds the results of another study",
             received=", ".join(differing),
             allowed=f"study {then.name} on {', '.join(then.scenes)}, on the same files",
             remedy="name another folder with --out, or remove that one",
@@ -189,19 +195,25 @@ def _absolute(choice: SceneChoice) -> SceneChoice:
     )
 
 
-def _run(context: Context, wanted: Sequence[Stage], means: Means, progress: Progress) -> None:
+def _run(
+    context: SweepContext, wanted: Sequence[Stage], options: SweepOptions, progress: Progress
+) -> None:
     """Runs stages, each as soon as the one that it needs is done."""
-    opened = cluster.remote(means.address) if means.address else cluster.local(means.workers)
+    opened = (
+        cluster.remote_workers(options.address)
+        if options.address
+        else cluster.local_workers(options.workers)
+    )
     with opened as client:
         workers = len(client.scheduler_info(n_workers=-1)["workers"])
-        left = Left(wanted, workers)
+        eta = EtaEstimator(wanted, workers)
         progress.start("cells", sum(len(stage.cells) for stage in wanted))
         futures: dict[str, Any] = {}
         for priority, stage in enumerate(wanted):
             before = futures.get(stage.after)
             # Submitted in order, so that cells end in about the order of the study.
             futures[stage.name] = client.submit(
-                done,
+                run_stage,
                 context,
                 stage,
                 before,
@@ -212,11 +224,11 @@ def _run(context: Context, wanted: Sequence[Stage], means: Means, progress: Prog
         by_key = {future.key: stage for stage, future in zip(wanted, futures.values(), strict=True)}
         for future in _completed(futures.values()):
             stage = by_key[future.key]
-            ended = _ended(context, stage, future)
-            left.end(stage, ended.seconds)
+            ended = _result_of(context, stage, future)
+            eta.stage_done(stage, ended.seconds)
             if ended.message:
                 progress.say(f"{stage.kind} of {stage.settings.text} failed: {ended.message}")
-            progress.advance(len(stage.cells), stage.settings.text, left.seconds)
+            progress.advance(len(stage.cells), stage.settings.text, eta.seconds)
 
 
 def _completed(futures: Any) -> Iterator[Any]:
@@ -225,10 +237,10 @@ def _completed(futures: Any) -> Iterator[Any]:
     return iter(as_completed(list(futures)))  # type: ignore[no-untyped-call]
 
 
-def _ended(context: Context, stage: Stage, future: Any) -> Ended:
-    """How a stage ended, also where its process did not live to say so."""
+def _result_of(context: SweepContext, stage: Stage, future: Any) -> StageResult:
+    """The result of a stage, also where its process died."""
     if future.status == "finished":
-        ended: Ended = future.result()
+        ended: StageResult = future.result()
         return ended
     if error := future.exception():
         message = f"its process was lost ({type(error).__name__}): too little memory, probably"

@@ -11,11 +11,11 @@
     network = ["he", "cao"]
     bands = ["all", "pca"]
     components = "10:190:10"      # from, to, step; or a list
-    alpha = [0, 0.5, 1.0]         # or ratio, macs, parameters, bytes, zeros, layers
+    alpha = [0, 0.5, 1.0]         # or ratio, macs, parameters, bytes, sparsity, layers
     bits = ["none", "8,8,32"]     # and/or variant = ["none", "int8"]
 
-A grid is every combination of what its keys list. A study may have what cannot be, such as a
-reduction to more components than a scene has bands, where it says `impossible = "leave out"`.
+A grid is every combination of the values of its keys. A study may contain impossible cells, such as
+a reduction to more components than a scene has bands, where it says `impossible = "leave out"`.
 """
 
 from __future__ import annotations
@@ -34,17 +34,30 @@ from hsitf.errors import HsitfError, InputError, unknown
 SUFFIX = ".toml"
 QUICK = "-quick"
 # One study is a table that people read and a folder that a disk holds.
-MOST_CELLS = 100_000
+MAX_CELLS = 100_000
 
-MEASURES = ("ratio", "parameters", "macs", "bytes", "alpha", "zeros")
+MEASURES = ("ratio", "parameters", "macs", "bytes", "alpha", "sparsity")
 # What leaves a network as it is.
-_NOTHING = {"ratio": 0.0, "alpha": 0.0, "zeros": 0.0, "parameters": 1.0, "macs": 1.0, "bytes": 1.0}
+_NO_PRUNING = {
+    "ratio": 0.0,
+    "alpha": 0.0,
+    "sparsity": 0.0,
+    "parameters": 1.0,
+    "macs": 1.0,
+    "bytes": 1.0,
+}
+# Keys of study files that were renamed, and what they are called today.
+FORMER_KEYS = {
+    "tuning_epochs": "fine_tuning_epochs",
+    "most": "max_samples",
+    "zeros": "sparsity",
+}
 _REFUSE, _LEAVE_OUT = "refuse", "leave out"
 _ALL_BANDS, _NONE = "all", "none"
 
 
 @dataclass(frozen=True)
-class Pruning:
+class PruningChoice:
     """How a cell is pruned; empty where it is not."""
 
     measure: str = ""
@@ -54,13 +67,13 @@ class Pruning:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Lists whose every combination is a cell; see `record.Settings` for what they hold.
+class ParameterGrid:
+    """Lists of values; every combination is a cell, see `record.CellSettings`.
 
     Attributes:
-        epochs: By network, or for all others under an empty name.
-        tuning_epochs: The same of fine-tuning.
-        lenient: Whether cells that cannot be are left out rather than refused.
+        epochs: Epochs by network; the key "" holds the default of all others.
+        fine_tuning_epochs: The same of fine-tuning.
+        leave_out_impossible: Whether impossible cells are left out rather than refused.
     """
 
     name: str
@@ -69,72 +82,75 @@ class Grid:
     train: str
     networks: tuple[str, ...]
     reductions: tuple[str, ...]
-    prunings: tuple[Pruning, ...]
+    prunings: tuple[PruningChoice, ...]
     bits: tuple[str, ...]
     variants: tuple[str, ...]
     seeds: tuple[int, ...]
     schedule: str
     epochs: Mapping[str, int]
-    tuning_epochs: Mapping[str, int]
-    most: int
-    lenient: bool
+    fine_tuning_epochs: Mapping[str, int]
+    max_samples: int
+    leave_out_impossible: bool
 
-    def training(self, network: str) -> int:
+    def epochs_of(self, network: str) -> int:
         """Epochs of a network's training; 0 for those of the schedule."""
         return self.epochs.get(network, self.epochs.get("", 0))
 
-    def tuning(self, network: str) -> int:
+    def fine_tuning_epochs_of(self, network: str) -> int:
         """Epochs of a network's fine-tuning; 0 for as many as it was trained."""
-        return self.tuning_epochs.get(network, self.tuning_epochs.get("", 0))
+        return self.fine_tuning_epochs.get(network, self.fine_tuning_epochs.get("", 0))
 
-    def combinations(self) -> Iterator[tuple[str, str, str, str, Pruning, tuple[str, str], int]]:
+    def combinations(
+        self,
+    ) -> Iterator[tuple[str, str, str, str, PruningChoice, tuple[str, str], int]]:
         """Scene, split, network, reduction, pruning, (bits, variant) and seed of every cell."""
-        judged = [(bits, "") for bits in self.bits] + [("", name) for name in self.variants]
+        quantizations = [(bits, "") for bits in self.bits] + [("", name) for name in self.variants]
         return product(
             self.scenes,
             self.splits,
             self.networks,
             self.reductions,
             self.prunings,
-            dict.fromkeys(judged or [("", "")]),
+            dict.fromkeys(quantizations or [("", "")]),
             self.seeds,
         )
 
 
 @dataclass(frozen=True)
-class Study:
-    """A study file: its name, what it says of itself, its grids, and its text."""
+class StudyFile:
+    """A study file: its name, title, grids and text, and the former keys that it uses."""
 
     name: str
     title: str
-    grids: tuple[Grid, ...]
+    grids: tuple[ParameterGrid, ...]
     source: str
+    former_keys: tuple[str, ...] = ()
 
 
-def shipped() -> list[str]:
-    """Names of the studies that come with hsitf, without the quick ones."""
+def shipped_studies() -> list[str]:
+    """Names of the studies that are part of hsitf, without the quick ones."""
     files = resources.files(__package__) / "studies"
     found = sorted(item.name.removesuffix(SUFFIX) for item in files.iterdir())
     return [name for name in found if not name.endswith((QUICK, ".py", "__pycache__"))]
 
 
-def text_of(name: str, quick: bool) -> tuple[str, str]:
+def read_study_text(name: str, quick: bool) -> tuple[str, str]:
     """Name and text of a study: a shipped one by its name, or a file.
 
     Raises:
         InputError: There is no such study, or no quick size of it.
     """
-    if name in shipped():
+    if name in shipped_studies():
         name = name + QUICK * quick
         return name, (resources.files(__package__) / "studies" / f"{name}{SUFFIX}").read_text()
     path = Path(name)
     if path.suffix != SUFFIX:
-        raise unknown("study", name, [*shipped(), f"the path of a {SUFFIX} file"])
+        raise unknown("study", name, [*shipped_studies(), f"the path of a {SUFFIX} file"])
     if quick:
         raise InputError(
             "only shipped studies have a quick size",
             received=f"--quick with {name}",
-            allowed=", ".join(shipped()),
+            allowed=", ".join(shipped_studies()),
             remedy="leave --quick out, or make the grids smaller",
         )
     if not path.is_file():
@@ -145,16 +161,16 @@ def text_of(name: str, quick: bool) -> tuple[str, str]:
         raise InputError(f"{name} is no text", received="bytes that are not UTF-8") from error
 
 
-def parse(name: str, text: str, scene: str | None = None) -> Study:
+def parse(name: str, text: str, scene: str | None = None) -> StudyFile:
     """Reads a study file.
 
     Args:
-        name: Of the study.
-        text: In TOML.
-        scene: In place of every grid's own.
+        name: Name of the study.
+        text: Text of the TOML file.
+        scene: Scene to use instead of the grids' own scenes.
 
     Raises:
-        InputError: It is no TOML, or something in it has no meaning; all faults are listed.
+        InputError: It is not valid TOML or not a valid study; all faults are listed.
     """
     faults: list[str] = []
     content = _toml(name, text)
@@ -166,15 +182,18 @@ def parse(name: str, text: str, scene: str | None = None) -> Study:
     if not isinstance(common, dict):
         faults.append("[common] is no table")
         common = {}
+    former: set[str] = set()
+    common = _renamed(common, "[common]", former, faults)
     _unknown(common, _KEYS - {"name"}, "[common]", faults)
     if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
         faults.append("there is no [[grid]]")
         tables = []
     grids = []
-    for number, table in enumerate(tables, start=1):
+    for number, written in enumerate(tables, start=1):
+        table = _renamed(written, f"grid {written.get('name', number)!r}", former, faults)
         _unknown(table, _KEYS, f"grid {table.get('name', number)!r}", faults)
         kept = {key: value for key, value in table.items() if key in _KEYS}
-        grid = _Reader(_merged(common, kept), f"grid {table.get('name', number)!r}", faults)
+        grid = _GridReader(_merged(common, kept), f"grid {table.get('name', number)!r}", faults)
         grids.append(grid.grid(scene))
     names = [grid.name for grid in grids]
     faults += [
@@ -182,10 +201,10 @@ def parse(name: str, text: str, scene: str | None = None) -> Study:
     ]
     if faults:
         raise InputError(
-            f"the study {name} cannot be followed:\n  " + "\n  ".join(faults) + "\n",
-            remedy="correct these lines of the study file; docs/studies.md tells what it may hold",
+            f"the study {name} is not valid:\n  " + "\n  ".join(faults) + "\n",
+            remedy="correct these lines of the study file; docs/studies.md lists the keys",
         )
-    return Study(name, title, tuple(grids), text)
+    return StudyFile(name, title, tuple(grids), text, tuple(sorted(former)))
 
 
 def _toml(name: str, text: str) -> dict[str, Any]:
@@ -218,11 +237,11 @@ _KEYS = {
     "seeds",
     "schedule",
     "epochs",
-    "tuning_epochs",
-    "most",
+    "fine_tuning_epochs",
+    "max_samples",
     "impossible",
 }
-# A grid that names one of these takes none of the others from what is common.
+# A grid with one of these keys inherits none of the others from [common].
 _EXCLUSIVE = {*MEASURES, "layers"}
 
 
@@ -233,36 +252,50 @@ def _merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
     return {**inherited, **own}
 
 
+def _renamed(
+    table: Mapping[str, Any], where: str, former: set[str], faults: list[str]
+) -> dict[str, Any]:
+    """A table with today's keys in place of former ones, which are added to `former`."""
+    found = dict(table)
+    for old in FORMER_KEYS.keys() & table.keys():
+        new = FORMER_KEYS[old]
+        if new in table:
+            faults.append(f"{where}: {old} is the former name of {new}; give one of them")
+        former.add(old)
+        found[new] = found.pop(old)
+    return found
+
+
 def _unknown(table: Mapping[str, Any], known: set[str], where: str, faults: list[str]) -> None:
     faults += [f"{where}: {unknown('key', one, sorted(known))}" for one in set(table) - known]
 
 
-class _Reader:
+class _GridReader:
     """Reads the keys of one grid and collects what is wrong with them."""
 
     def __init__(self, table: Mapping[str, Any], where: str, faults: list[str]) -> None:
         self._table, self._where, self._faults = table, where, faults
 
-    def grid(self, scene: str | None) -> Grid:
+    def grid(self, scene: str | None) -> ParameterGrid:
         """The grid; where there are faults, anything that has its type."""
         table = self._table
         for key in ("name", "network"):
             if key not in table:
                 self._fault(f"{key} is missing")
-        epochs, tuning = self._epochs("epochs"), self._epochs("tuning_epochs")
+        epochs, tuning = self._epochs("epochs"), self._epochs("fine_tuning_epochs")
         impossible = self._one("impossible", str, _REFUSE)
         if impossible not in (_REFUSE, _LEAVE_OUT):
             self._fault(f"impossible is {impossible!r}; allowed: {_REFUSE!r} or {_LEAVE_OUT!r}")
-        most = self._one("most", int, 0)
-        if most < 0:
-            self._fault(f"most is {most}; allowed: 0 for all test pixels, or how many")
+        max_samples = self._one("max_samples", int, 0)
+        if max_samples < 0:
+            self._fault(f"max_samples is {max_samples}; allowed: 0 (all test pixels) or a number")
         schedule = self._one("schedule", str, "short")
         if schedule not in ("full", "short"):
             self._fault(f"schedule is {schedule!r}; allowed: 'full' or 'short'")
         train = table.get("train", "")
         if isinstance(train, bool) or not isinstance(train, str | int | float):
             self._fault(f"train is {train!r}; allowed: a share such as 0.65, or pixels a class")
-        return Grid(
+        return ParameterGrid(
             name=self._one("name", str, ""),
             scenes=(scene,) if scene else self._words("scene", ["fields"]),
             splits=self._words("split", ["disjoint"]),
@@ -275,9 +308,9 @@ class _Reader:
             seeds=tuple(int(seed) for seed in self._numbers("seeds", [0], whole=True)),
             schedule=schedule,
             epochs=epochs,
-            tuning_epochs=tuning,
-            most=most,
-            lenient=impossible == _LEAVE_OUT,
+            fine_tuning_epochs=tuning,
+            max_samples=max_samples,
+            leave_out_impossible=impossible == _LEAVE_OUT,
         )
 
     def _fault(self, text: str) -> None:
@@ -337,7 +370,7 @@ class _Reader:
                     found.append("")
                     continue
                 try:
-                    found.append(parsed(one).text)
+                    found.append(parsed(one).spec)
                 except HsitfError as error:
                     self._fault(str(error))
                     break
@@ -345,24 +378,26 @@ class _Reader:
             self._fault("components are given, but no technique in bands takes them")
         return tuple(dict.fromkeys(found))
 
-    def _prunings(self) -> tuple[Pruning, ...]:
+    def _prunings(self) -> tuple[PruningChoice, ...]:
         named = [key for key in (*MEASURES, "layers") if key in self._table]
         if not named:
             if "criterion" in self._table:
                 self._fault("a criterion, but nothing to prune to, such as ratio = [0.2, 0.4]")
-            return (Pruning(),)
+            return (PruningChoice(),)
         if len(named) > 1:
             self._fault(f"{' and '.join(named)} are given; allowed: one of them")
-            return (Pruning(),)
+            return (PruningChoice(),)
         measure = named[0]
-        criteria = ("",) if measure in ("alpha", "zeros") else self._words("criterion", ["l2"])
-        if measure in ("alpha", "zeros") and "criterion" in self._table:
-            self._fault(f"{measure} takes no criterion: the smallest weights go")
+        criteria = ("",) if measure in ("alpha", "sparsity") else self._words("criterion", ["l2"])
+        if measure in ("alpha", "sparsity") and "criterion" in self._table:
+            self._fault(f"{measure} takes no criterion: the smallest weights are zeroed")
         if measure == "layers":
             layers = self._layers()
-            return tuple(Pruning("ratio", 0.0, one, c) for c in criteria for one in layers)
+            return tuple(PruningChoice("ratio", 0.0, one, c) for c in criteria for one in layers)
         return tuple(
-            Pruning() if target == _NOTHING[measure] else Pruning(measure, target, "", criterion)
+            PruningChoice()
+            if target == _NO_PRUNING[measure]
+            else PruningChoice(measure, target, "", criterion)
             for criterion in criteria
             for target in self._numbers(measure, [])
         )
@@ -401,7 +436,7 @@ def _spread(value: object) -> list[float]:
     """Numbers as a study file writes them."""
     if isinstance(value, str):
         low, high, step = (float(part) for part in value.split(":"))
-        if not (step > 0 and high >= low and (high - low) / step < MOST_CELLS):
+        if not (step > 0 and high >= low and (high - low) / step < MAX_CELLS):
             raise ValueError
         # Rounded, so that 0.1 is added as people add it.
         return [round(low + i * step, 9) for i in range(int((high - low) / step + 1e-9) + 1)]

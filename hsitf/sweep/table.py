@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from hsitf.sweep.record import Mean, StudyResults
-from hsitf.tables import aligned
+from hsitf.sweep.record import CellMean, StudyResults
+from hsitf.tables import format_table
 
 # More lines than this are read in a spreadsheet, not in a terminal.
-_MOST_ROWS = 60
+_MAX_ROWS = 60
 _HEAD = (
     "network",
     "bands",
@@ -23,8 +23,8 @@ _HEAD = (
 )
 
 
-def table(results: StudyResults) -> str:
-    """One line a mean under the study's title; what failed, and where everything lies."""
+def format_study(results: StudyResults) -> str:
+    """One line per mean under the study's title, the failures, and the paths of the results."""
     study = results.study
     names = [
         f"{scene.name} (synthetic)" if scene.synthetic else scene.name
@@ -33,18 +33,20 @@ def table(results: StudyResults) -> str:
     lines = [f"{study.title}, {', '.join(names)}"]
     means = results.means
     if means:
-        lines.append(aligned(_HEAD, [_row(mean) for mean in means[:_MOST_ROWS]], left=4))
-    if len(means) > _MOST_ROWS:
-        lines.append(f"{len(means) - _MOST_ROWS} more lines are in means.csv.")
+        lines.append(
+            format_table(_HEAD, [_row(mean) for mean in means[:_MAX_ROWS]], text_columns=4)
+        )
+    if len(means) > _MAX_ROWS:
+        lines.append(f"{len(means) - _MAX_ROWS} more lines are in means.csv.")
     lines += [f"Failed: {one.settings.text}: {one.message}" for one in results.failed]
     if results.pending:
         lines.append(f"{len(results.pending)} cells have not been run; repeat the command.")
     return "\n".join([*lines, f"Results: {results.folder}."])
 
 
-def _row(mean: Mean) -> tuple[str, ...]:
+def _row(mean: CellMean) -> tuple[str, ...]:
     own, values = mean.settings, mean.values
-    oa, half = values["oa"].mean, values["oa"].half
+    oa, half = values["oa"].mean, values["oa"].half_width
     size = values.get("file_bytes", values.get("weight_bytes"))
     return (
         own.network,

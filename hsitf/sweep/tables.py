@@ -17,14 +17,14 @@ EXTRA = "pip install '.[spreadsheet]' in hsitf's folder"
 Row = Sequence[object]
 # Columns of results.csv between the settings and the values, and behind them.
 _STATE = ("grids", "status", "message")
-_REST = ("seconds", "cpu_seconds", "made", "trained", "run", "bits_record", "bundle", "cell")
+_REST = ("seconds", "cpu_seconds", "created", "trained", "run", "bits_record", "bundle", "cell")
 
 
 def write(results: StudyResults, spreadsheet: bool) -> list[Path]:
     """Writes the tables of a study, complete or not, beside its record.
 
     Args:
-        results: What is known.
+        results: Results of the study.
         spreadsheet: Whether to write results.xlsx, too.
 
     Returns:
@@ -54,7 +54,7 @@ def rows(results: StudyResults) -> list[Row]:
     found: list[Row] = [[*setting_names(), *_STATE, *value_names(), *_REST]]
     for record in results.records:
         values = {} if record.values is None else asdict(record.values)
-        places = record.places
+        paths = record.paths
         found.append(
             [
                 *asdict(record.settings).values(),
@@ -64,11 +64,11 @@ def rows(results: StudyResults) -> list[Row]:
                 *(values.get(name) for name in value_names()),
                 record.seconds,
                 record.cpu_seconds,
-                record.made,
-                places.trained,
-                places.run,
-                places.bits,
-                places.bundle,
+                record.created,
+                paths.trained,
+                paths.run,
+                paths.bits,
+                paths.bundle,
                 record.settings.id,
             ]
         )
@@ -82,7 +82,7 @@ def mean_rows(results: StudyResults) -> list[Row]:
     which is empty where there is a single seed.
     """
     settings = [name for name in setting_names() if name != "seed"]
-    columns = [column for name in value_names() for column in (name, f"{name}_half")]
+    columns = [column for name in value_names() for column in (name, f"{name}_half_width")]
     found: list[Row] = [[*settings, "grids", "seeds", *columns]]
     for mean in results.means:
         own = asdict(mean.settings)
@@ -91,7 +91,7 @@ def mean_rows(results: StudyResults) -> list[Row]:
         for name in value_names():
             one = mean.values.get(name)
             cells.append(one and one.mean)
-            cells.append(None if one is None or math.isnan(one.half) else one.half)
+            cells.append(None if one is None or math.isnan(one.half_width) else one.half_width)
         found.append(cells)
     return found
 

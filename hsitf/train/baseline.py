@@ -5,40 +5,42 @@ from __future__ import annotations
 import time
 
 from hsitf import zoo
-from hsitf.data import Data
+from hsitf.data import SceneData
 from hsitf.progress import Progress
 from hsitf.records import TrainingPlan
-from hsitf.train.gather import gathering
+from hsitf.train.gather import gather_model
 from hsitf.train.loop import FitResult, predict
 
 
-def fit(plan: TrainingPlan, data: Data, progress: Progress) -> FitResult:
+def fit(plan: TrainingPlan, data: SceneData, progress: Progress) -> FitResult:
     """Fits a baseline to the training pixels; validation pixels choose between settings.
 
     Args:
-        plan: Names the baseline.
-        data: To learn from.
-        progress: Told what happens.
+        plan: The training plan; names the baseline.
+        data: The scene to fit to.
+        progress: Receives progress messages.
     """
-    from hsitf.zoo._baselines import Lesson
+    from hsitf.zoo._baselines import BaselineData
 
     progress.start(f"fitting {plan.network}", 1)
     begin = time.monotonic()
-    judges = data.split.validation if len(data.split.validation) else data.split.train
-    spectra, judging = (data.patches.cut(pixels)[:, 0, 0] for pixels in (data.split.train, judges))
-    lesson = Lesson(
+    selection_pixels = data.split.validation if len(data.split.validation) else data.split.train
+    spectra, judging = (
+        data.patches.extract(pixels)[:, 0, 0] for pixels in (data.split.train, selection_pixels)
+    )
+    lesson = BaselineData(
         spectra,
         data.targets(data.split.train),
         judging,
-        data.targets(judges),
+        data.targets(selection_pixels),
         data.scene.classes,
-        plan.balanced,
+        plan.class_weights,
         plan.seed,
     )
     network = zoo.fit(plan.network, lesson)
     seconds = time.monotonic() - begin
     progress.advance(1)
-    model = gathering(network, data.patches)
+    model = gather_model(network, data.patches)
     predict(model, data.split.test[:1])
     begin = time.monotonic()
     predicted = predict(model, data.split.test)

@@ -1,4 +1,4 @@
-"""Which backend computes, and on what: found out before anything heavy is done.
+"""Selection of the Keras backend and device, before anything heavy is imported.
 
 Keras has one name for a device on every backend; the messages for what is missing are ours.
 """
@@ -20,11 +20,11 @@ BACKENDS = {
 DEVICES = ("auto", "cpu", "gpu")
 
 
-def use(backend: str | None, device: str = "auto") -> None:
-    """Makes Keras take this backend; its own choice (KERAS_BACKEND, keras.json) where None.
+def use_backend(backend: str | None, device: str = "auto") -> None:
+    """Selects the Keras backend; None keeps Keras' own choice (KERAS_BACKEND, keras.json).
 
-    A processor is chosen here, by hiding the GPUs from whatever is imported later: no backend
-    lets go of one that it has found.
+    The CPU is selected here by hiding the GPUs from packages that are imported later: no backend
+    releases a GPU that it has found.
 
     Raises:
         InputError: There is no such backend or device, or it is not installed, or Keras runs
@@ -58,19 +58,20 @@ def use(backend: str | None, device: str = "auto") -> None:
     os.environ["KERAS_BACKEND"] = backend
 
 
-def choose(device: str) -> None:
+def select_device(device: str) -> None:
     """Sees that Keras computes on this kind of device, and on all of them where it can.
 
-    Several share each batch (data parallel) where the backend has it. `use` comes before.
+    Several devices share each batch (data parallelism) where the backend supports it. Call
+    `use_backend` first.
 
     Raises:
-        InputError: There is none of this kind on this machine.
+        InputError: There is no device of this kind on this machine.
     """
     import keras
 
     if device == "auto" and keras.config.backend() != "jax":
         return
-    there = {kind: devices(kind) for kind in ("cpu", "gpu")}
+    there = {kind: list_devices(kind) for kind in ("cpu", "gpu")}
     if device == "auto":
         device = "gpu" if there["gpu"] else "cpu"
     if not there[device]:
@@ -84,7 +85,7 @@ def choose(device: str) -> None:
         keras.distribution.set_distribution(spread)
 
 
-def devices(kind: str) -> list[str]:
+def list_devices(kind: str) -> list[str]:
     """Names of the devices of a kind, cpu or gpu, that the backend finds."""
     import keras
 
@@ -101,11 +102,11 @@ def devices(kind: str) -> list[str]:
 
 
 def gpu_memory() -> int:
-    """Largest memory taken on the first GPU so far, in bytes; 0 where none computes."""
+    """Peak memory of the first GPU so far, in bytes; 0 where no GPU is used."""
     import keras
 
     backend = keras.config.backend()
-    if not devices("gpu"):
+    if not list_devices("gpu"):
         return 0
     if backend == "tensorflow":
         import tensorflow as tf
@@ -125,18 +126,18 @@ def forget_peak() -> None:
     import keras
 
     backend = keras.config.backend()
-    if backend == "tensorflow" and devices("gpu"):
+    if backend == "tensorflow" and list_devices("gpu"):
         import tensorflow as tf
 
         tf.config.experimental.reset_memory_stats("GPU:0")
-    if backend == "torch" and devices("gpu"):
+    if backend == "torch" and list_devices("gpu"):
         import torch
 
         torch.cuda.reset_peak_memory_stats()
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Whether a backend's error says that there was too little memory."""
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a backend's error means that it ran out of memory."""
     if type(error).__name__ in {"ResourceExhaustedError", "OutOfMemoryError"}:
         return True
     return "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower()

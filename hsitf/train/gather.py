@@ -1,4 +1,4 @@
-"""Patches cut on demand, inside the compiled step."""
+"""Extraction of patches on demand, inside the compiled step."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from keras import ops
 from numpy.typing import NDArray
 
 from hsitf.scenes.patches import PatchSource
-from hsitf.train.augment import Mixture, Radiation
+from hsitf.train.augment import BrightnessNoise, IntraClassMixup
 
 
 class PatchGather(keras.layers.Layer):  # type: ignore[misc]
-    """Turns pixel indices into patches of a scene that lies in memory once.
+    """Maps pixel indices to patches of a scene that is stored once.
 
     The padded cube is a constant on the device, so a batch is a gather of windows and no patch
     is ever stored: a 27 x 27 x 200 patch alone is 583 KB. The layer serves training and
@@ -41,63 +41,66 @@ class PatchGather(keras.layers.Layer):  # type: ignore[misc]
         return (input_shape[0], *self._shape)
 
 
-def gathering(
-    network: keras.Model, source: PatchSource, radiation: bool = False, mixture: bool = False
+def gather_model(
+    network: keras.Model,
+    source: PatchSource,
+    brightness_noise: bool = False,
+    intra_class_mixup: bool = False,
 ) -> keras.Model:
     """The network fed by `views`, `(batch, 2)` int32, instead of patches.
 
     Args:
-        network: `(batch, patch, patch, bands)` -> logits.
+        network: A network `(batch, patch, patch, bands)` -> logits.
         source: The padded, normalized scene.
-        radiation: Whether to change the brightness of some patches in training.
-        mixture: Whether to mix some with another of their class in training, whose pixel is the
-            third column of the views then.
+        brightness_noise: Whether to change the brightness of some patches in training.
+        intra_class_mixup: Whether to mix some patches with another one of their class in training;
+            its pixel is then the third column of the views.
     """
-    seen = keras.Input((3 if mixture else 2,), dtype="int32", name="view")
+    views = keras.Input((3 if intra_class_mixup else 2,), dtype="int32", name="view")
     gather = PatchGather(source)
-    patches = gather(seen)
-    if mixture:
-        partners = ops.concatenate([seen[:, 2:], seen[:, 1:2]], axis=1)
-        patches = Mixture(name="mixture")(patches, gather(partners))
-    if radiation:
-        patches = Radiation(name="radiation")(patches)
-    return keras.Model(seen, _whole(network(patches)), name="gathering")
+    patches = gather(views)
+    if intra_class_mixup:
+        partners = ops.concatenate([views[:, 2:], views[:, 1:2]], axis=1)
+        patches = IntraClassMixup(name="mixture")(patches, gather(partners))
+    if brightness_noise:
+        patches = BrightnessNoise(name="radiation")(patches)
+    return keras.Model(views, _as_float32(network(patches)), name="gathering")
 
 
-def _whole(logits: keras.KerasTensor) -> keras.KerasTensor:
+def _as_float32(logits: keras.KerasTensor) -> keras.KerasTensor:
     """Logits of 32 bits: a softmax of half precision would lose the small classes."""
     return logits if logits.dtype == "float32" else ops.cast(logits, "float32")
 
 
-def reconstructing(network: keras.Model, source: PatchSource) -> keras.Model:
+def reconstruction_model(network: keras.Model, source: PatchSource) -> keras.Model:
     """A network with a decoder, fed by `views` as in `gathering`.
 
     Args:
-        network: See `zoo.semi_supervised`.
+        network: A network with a decoder, see `zoo.semi_supervised`.
         source: The padded, normalized scene.
 
     Returns:
-        `(batch, 2)` int32 -> logits `(batch, classes)` and `(batch, bands)`, the error of the
-        reconstruction: the decoder's output less the spectrum in the patch's center. (An even
-        patch has its pixel right below and right of the middle, and that place is reconstructed
-        from whichever side it is seen.)
+        `(batch, 2)` int32 -> logits `(batch, classes)` and `(batch, bands)`, the reconstruction
+        error: the decoder's output minus the spectrum at the center of the patch. (The center of an
+        even patch is right below and right of the middle; that position is reconstructed for every
+        orientation.)
     """
-    seen = keras.Input((2,), dtype="int32", name="view")
-    patch = PatchGather(source)(seen)
+    views = keras.Input((2,), dtype="int32", name="view")
+    patch = PatchGather(source)(views)
     logits, spectrum = network(patch)
     center = source.patch // 2
-    error = _whole(spectrum) - patch[:, center, center]
-    return keras.Model(seen, [_whole(logits), error], name="gathering")
+    error = _as_float32(spectrum) - patch[:, center, center]
+    return keras.Model(views, [_as_float32(logits), error], name="gathering")
 
 
-def views(
+def patch_views(
     pixels: NDArray[np.int64], generator: np.random.Generator | None = None
 ) -> NDArray[np.int32]:
-    """What the compiled step takes: which pixel's patch, seen from which side.
+    """Input of the compiled step: the pixel of each patch and its orientation.
 
     Args:
         pixels: (n,) flat pixel indices.
-        generator: Draws the side of each patch; all as they lie where None.
+        generator: Draws the orientation of each patch; none is flipped or rotated where None.
 
     Returns:
         (n, 2) int32: pixel, and row of `PatchSource.windows`.

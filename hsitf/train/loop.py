@@ -17,84 +17,86 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import zoo
-from hsitf.data import Data
+from hsitf.data import SceneData
 from hsitf.errors import DataError, InputError
 from hsitf.files import replacing
 from hsitf.metrics import Scores, confusion, scores
 from hsitf.progress import Progress
 from hsitf.records import Epoch, TrainingPlan
-from hsitf.train.augment import with_partners
-from hsitf.train.devices import out_of_memory
-from hsitf.train.gather import gathering, reconstructing, views
+from hsitf.train.augment import add_partners
+from hsitf.train.devices import is_out_of_memory
+from hsitf.train.gather import gather_model, patch_views, reconstruction_model
 from hsitf.zoo import Recipe
 
-# The papers divide the rate by this when the validation accuracy stands still ...
-DECAY = 10
+# The papers divide the learning rate by this when the validation accuracy stops improving ...
+PLATEAU_DIVISOR = 10
 # ... for this share of the epochs.
-PATIENCE = 1 / 4
-PREDICT_BATCH = 256
-# What `Data.targets` gives for a pixel without a label.
+PLATEAU_SHARE = 1 / 4
+PREDICT_BATCH_SIZE = 256
+# The value of `SceneData.targets` for a pixel without a label.
 UNLABELLED = -1
 # Saving the state costs seconds for large networks; losing so many seconds of work is fair.
 SAVE_EVERY = 15.0
 
 
 @dataclass
-class State:
-    """Where a training run stands between two epochs.
+class Checkpoint:
+    """The state of a training run between two epochs.
 
     Attributes:
         history: The epochs done.
-        variables: Of network, optimizer and random generators; None before the first epoch.
+        variables: Variables of the network, the optimizer and the random generators; None before
+            the first epoch.
         best: The network's weights after its best epoch.
-        seconds: Spent in training so far.
-        judged_from: Epochs before this one, counted from 0, are best only where no other is.
+        seconds: Training time so far.
+        evaluated_from: Epochs before this one, counted from 0, can only be the best if there is no
+            later one.
     """
 
     history: list[Epoch]
     variables: list[NDArray[np.generic]] | None
     best: list[NDArray[np.generic]]
     seconds: float
-    judged_from: int = 0
+    evaluated_from: int = 0
 
     @property
     def best_epoch(self) -> int:
-        """The first judged epoch with the highest validation accuracy, counted from 1."""
+        """The first evaluated epoch with the highest validation accuracy, counted from 1."""
         accuracies = [epoch.validation_oa for epoch in self.history]
-        places = range(len(accuracies))
-        return max(places, key=lambda at: (at >= self.judged_from, accuracies[at])) + 1
+        indices = range(len(accuracies))
+        return max(indices, key=lambda at: (at >= self.evaluated_from, accuracies[at])) + 1
 
 
 @dataclass(frozen=True)
-class Between:
+class EpochHook:
     """What else is done to a network while it is trained.
 
     Attributes:
-        before: Called before every epoch with the epoch's number from 0; says whether it changed
-            what the compiled step holds as a constant, such as a variable's constraint. Called
-            for the first time after a resumption, it finds the network as it was.
-        judged_from: Epochs before this one, counted from 0, cannot be the best, and the learning
+        before_epoch: Called before every epoch with the index of the epoch from 0; returns whether
+            it changed something that the compiled step holds as a constant, such as the constraint
+            of a variable. After a resumption, its first call finds the network as it was.
+        evaluated_from: Epochs before this one, counted from 0, cannot be the best, and the learning
             rate does not fall in them.
     """
 
-    before: Callable[[int], bool]
-    judged_from: int
+    before_epoch: Callable[[int], bool]
+    evaluated_from: int
 
 
-def rate(history: Sequence[Epoch], recipe: Recipe, steps: int = 0) -> float:
+def next_learning_rate(history: Sequence[Epoch], recipe: Recipe, steps: int = 0) -> float:
     """Learning rate of the next epoch.
 
     Args:
         history: The epochs done.
-        recipe: Of the network. The rate is divided by ten at its milestones; where it has none,
-            where a quarter of the epochs brought no better validation accuracy.
-        steps: Of an epoch, which the recipe's decay counts.
+        recipe: Recipe of the network. The learning rate is divided by ten at its milestones;
+            without milestones, when a quarter of the epochs brought no better validation accuracy.
+        steps: Steps per epoch, which the recipe's decay counts.
     """
-    decayed = 1 + recipe.decay * steps * len(history)
+    decayed = 1 + recipe.learning_rate_decay * steps * len(history)
     if recipe.milestones:
         passed = sum(len(history) >= share * recipe.epochs for share in recipe.milestones)
-        return float(recipe.learning_rate / DECAY**passed / decayed)
-    patience = max(1, round(recipe.epochs * PATIENCE))
+        return float(recipe.learning_rate / PLATEAU_DIVISOR**passed / decayed)
+    patience = max(1, round(recipe.epochs * PLATEAU_SHARE))
     best, waited, value = -1.0, 0, recipe.learning_rate
     for epoch in history:
         if epoch.validation_oa > best:
@@ -102,17 +104,17 @@ def rate(history: Sequence[Epoch], recipe: Recipe, steps: int = 0) -> float:
         else:
             waited += 1
         if waited == patience:
-            value, waited = value / DECAY, 0
+            value, waited = value / PLATEAU_DIVISOR, 0
     return value / decayed
 
 
-def over(history: Sequence[Epoch], best_epoch: int, plan: TrainingPlan) -> bool:
+def is_finished(history: Sequence[Epoch], best_epoch: int, plan: TrainingPlan) -> bool:
     """Whether training has ended: all epochs done, or its patience.
 
     Args:
         history: The epochs done.
         best_epoch: The best of them, counted from 1.
-        plan: Of the run.
+        plan: Plan of the run.
     """
     waited = len(history) - best_epoch
     return len(history) >= plan.recipe.epochs or 0 < plan.patience <= waited
@@ -122,7 +124,7 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     """The recipe's Keras optimizer.
 
     Raises:
-        InputError: Keras has no such optimizer, or not with such a momentum.
+        InputError: Keras has no such optimizer, or none with momentum.
     """
     options: dict[str, object] = {"learning_rate": recipe.learning_rate}
     if recipe.momentum:
@@ -141,25 +143,24 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
 
 def fit(
     plan: TrainingPlan,
-    data: Data,
-    state_file: Path,
+    data: SceneData,
+    checkpoint_file: Path,
     progress: Progress,
     network: keras.Model | None = None,
-    between: Between | None = None,
+    hook: EpochHook | None = None,
     labelled: bool = False,
 ) -> FitResult:
     """Trains a network, from the state file where there is one.
 
     Args:
-        plan: How to train.
-        data: To learn from; the validation pixels choose the epoch (the training pixels where
+        plan: The training plan.
+        data: The scene; the validation pixels select the best epoch (the training pixels where
             there are none). A network with a decoder also learns from its unlabelled pixels.
-        state_file: Written between epochs, removed by the caller when the run is kept.
-        progress: Told of every batch and epoch.
-        network: What to train, in place; the plan's network with fresh weights where None.
-        between: What else is done to it between epochs.
-        labelled: Whether it learns from labelled pixels alone, though its paper gives it a
-            decoder.
+        checkpoint_file: Written between epochs; the caller removes it once the run is saved.
+        progress: Receives the progress of every batch and epoch.
+        network: The network to train, in place; the plan's network with fresh weights where None.
+        hook: Called before every epoch, for example to prune.
+        labelled: Whether to use labelled pixels only, although the paper's network has a decoder.
 
     Returns:
         The network with the weights of its best epoch, and how it got there. A decoder serves
@@ -171,56 +172,59 @@ def fit(
     """
     keras.utils.set_random_seed(plan.seed)
     fresh = network is None
-    with _computing(plan.precision if fresh else "float32"):
-        network = _built(plan, data) if network is None else network
-        weight = None if labelled else zoo.network(plan.network).reconstruction
-        model = _compiled(network, plan, data, weight)
-    state = _read_state(state_file) or State([], None, [], 0.0)
+    with _precision_policy(plan.precision if fresh else "float32"):
+        network = _build_network(plan, data) if network is None else network
+        weight = None if labelled else zoo.network(plan.network).reconstruction_weight
+        model = _compile(network, plan, data, weight)
+    state = _read_checkpoint(checkpoint_file) or Checkpoint([], None, [], 0.0)
     if state.variables is not None:
-        _assign(_variables(model), state.variables, state_file)
-    if between:
-        state.judged_from = between.judged_from
+        _assign(_variables(model), state.variables, checkpoint_file)
+    if hook:
+        state.evaluated_from = hook.evaluated_from
     saved = time.monotonic()
-    epochs, steps = plan.recipe.epochs, -(-len(_teaching(model, data)) // plan.recipe.batch)
+    epochs, steps = (
+        plan.recipe.epochs,
+        -(-len(_training_pixels(model, data)) // plan.recipe.batch_size),
+    )
     progress.start(f"training {plan.network}", epochs * steps)
     progress.advance(len(state.history) * steps)
-    while not (state.history and over(state.history, state.best_epoch, plan)):
-        if between and between.before(len(state.history)):
+    while not (state.history and is_finished(state.history, state.best_epoch, plan)):
+        if hook and hook.before_epoch(len(state.history)):
             model.make_train_function(force=True)
         try:
-            epoch = _epoch(model, plan, data, state, progress)
+            epoch = _run_epoch(model, plan, data, state, progress)
         except Exception as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise InputError(
                 "there is too little memory for a step of this batch",
-                received=f"a batch of {plan.recipe.batch}",
-                remedy=f"give a smaller one, such as --batch {max(1, plan.recipe.batch // 2)}",
+                received=f"a batch of {plan.recipe.batch_size}",
+                remedy=f"give a smaller one, such as --batch {max(1, plan.recipe.batch_size // 2)}",
             ) from error
         if not math.isfinite(epoch.loss):
             raise InputError(
                 f"training diverged in epoch {len(state.history) + 1}",
                 received=f"a loss of {epoch.loss} at a learning rate of {epoch.learning_rate:g}",
-                remedy=f"remove {state_file.parent} and give a smaller --lr",
+                remedy=f"remove {checkpoint_file.parent} and give a smaller --lr",
             )
         state.history.append(epoch)
         state.seconds += epoch.seconds
         if state.best_epoch == len(state.history):
             state.best = network.get_weights()
         unsaved = time.monotonic() - saved > SAVE_EVERY
-        if unsaved and not over(state.history, state.best_epoch, plan):
+        if unsaved and not is_finished(state.history, state.best_epoch, plan):
             # Copies: views would share their memory with the steps to come.
             state.variables = [np.array(variable) for variable in _variables(model)]
-            _write_state(state, state_file)
+            _write_checkpoint(state, checkpoint_file)
             saved = time.monotonic()
     network.set_weights(state.best)
     if fresh and plan.precision != "float32":
         # Files and further training are of 32 bits; the weights were all along.
-        network = _built(plan, data)
+        network = _build_network(plan, data)
         network.set_weights(state.best)
-        model = gathering(network, data.patches)
+        model = gather_model(network, data.patches)
     # The first batch is compiled, and does not count.
-    _logits(model, data.split.test[:PREDICT_BATCH])
+    _logits(model, data.split.test[:PREDICT_BATCH_SIZE])
     begin = time.monotonic()
     predicted = predict(model, data.split.test)
     return FitResult(
@@ -233,13 +237,13 @@ def fit(
     )
 
 
-def _built(plan: TrainingPlan, data: Data) -> keras.Model:
+def _build_network(plan: TrainingPlan, data: SceneData) -> keras.Model:
     return zoo.build(plan.network, bands=data.bands, classes=data.scene.classes, patch=plan.patch)
 
 
 @contextmanager
-def _computing(precision: str) -> Iterator[None]:
-    """Makes what Keras builds inside compute in another precision; weights stay of 32 bits."""
+def _precision_policy(precision: str) -> Iterator[None]:
+    """Sets Keras' dtype policy inside the block; weights stay float32."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
@@ -248,8 +252,8 @@ def _computing(precision: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _compiled(
-    network: keras.Model, plan: TrainingPlan, data: Data, weight: float | None
+def _compile(
+    network: keras.Model, plan: TrainingPlan, data: SceneData, weight: float | None
 ) -> keras.Model:
     """The network behind a gather, ready to be fitted with the recipe's optimizer and decay.
 
@@ -259,23 +263,25 @@ def _compiled(
     """
     recipe = plan.recipe
     if weight is None:
-        model = gathering(network, data.patches, plan.radiation, plan.mixture)
+        model = gather_model(network, data.patches, plan.brightness_noise, plan.intra_class_mixup)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     else:
-        if plan.radiation or plan.mixture:
+        if plan.brightness_noise or plan.intra_class_mixup:
             raise InputError(
                 f"{plan.network} learns from unlabelled pixels, whose spectra it reconstructs",
-                received="--radiation or --mixture",
+                received="--brightness-noise or --intra-class-mixup",
                 remedy="leave them out",
             )
-        model = reconstructing(zoo.semi_supervised(plan.network, network), data.patches)
+        model = reconstruction_model(zoo.semi_supervised(plan.network, network), data.patches)
         loss = [
             keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=UNLABELLED),
             keras.losses.MeanSquaredError(),
         ]
     for variable in model.trainable_variables:
         # The papers' weight decay adds l2 * w to the gradient, that is, l2 / 2 * w^2 to the loss.
-        variable.regularizer = keras.regularizers.L2(recipe.l2 / 2) if recipe.l2 else None
+        variable.regularizer = (
+            keras.regularizers.L2(recipe.weight_decay / 2) if recipe.weight_decay else None
+        )
     model.compile(
         optimizer(recipe),
         loss,
@@ -287,7 +293,7 @@ def _compiled(
     return model
 
 
-def _teaching(model: keras.Model, data: Data) -> NDArray[np.int64]:
+def _training_pixels(model: keras.Model, data: SceneData) -> NDArray[np.int64]:
     """The pixels of an epoch: for training, and for a decoder the unlabelled ones too."""
     if len(model.outputs) == 1:
         return data.split.train
@@ -295,7 +301,7 @@ def _teaching(model: keras.Model, data: Data) -> NDArray[np.int64]:
 
 
 def _targets(
-    model: keras.Model, data: Data, pixels: NDArray[np.int64]
+    model: keras.Model, data: SceneData, pixels: NDArray[np.int64]
 ) -> NDArray[np.int32] | list[NDArray[np.generic]]:
     """What the model's outputs should be: the classes, and for a reconstruction no error."""
     classes = data.targets(pixels)
@@ -305,11 +311,11 @@ def _targets(
     return [classes, np.zeros((len(pixels), 1), np.float32)]
 
 
-def _shared(pixels: NDArray[np.int64], batch: int) -> NDArray[np.int64]:
-    """The pixels, and where several devices share a batch, so many again that each has its part.
+def _padded_to_devices(pixels: NDArray[np.int64], batch: int) -> NDArray[np.int64]:
+    """Pads the pixels by repetition so that several devices can share each batch equally.
 
     Raises:
-        InputError: A batch cannot be shared among the devices.
+        InputError: A batch cannot be shared equally by the devices.
     """
     spread = keras.distribution.distribution()
     if spread is None:
@@ -325,8 +331,8 @@ def _shared(pixels: NDArray[np.int64], batch: int) -> NDArray[np.int64]:
     return np.resize(pixels, -(-len(pixels) // among) * among)
 
 
-def _weights(
-    model: keras.Model, data: Data, pixels: NDArray[np.int64]
+def _sample_weights(
+    model: keras.Model, data: SceneData, pixels: NDArray[np.int64]
 ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
     """What each pixel's loss counts: the median frequency of the classes over its own's."""
     counts = np.bincount(data.targets(data.split.train), minlength=data.scene.classes)
@@ -338,49 +344,49 @@ def _weights(
     return [of_pixels, np.ones(len(pixels), np.float32)]
 
 
-def _epoch(
-    model: keras.Model, plan: TrainingPlan, data: Data, state: State, progress: Progress
+def _run_epoch(
+    model: keras.Model, plan: TrainingPlan, data: SceneData, state: Checkpoint, progress: Progress
 ) -> Epoch:
-    """One pass over the pixels that teach and a look at the validation pixels.
+    """One pass over the training pixels, followed by an evaluation on the validation pixels.
 
     All that is drawn is drawn from the seed and the epoch's number, so that it does not matter
     whether the epochs before were run in this process.
     """
     begin, history = time.monotonic(), state.history
-    teaching = _teaching(model, data)
-    steps = -(-len(teaching) // plan.recipe.batch)
-    learning_rate = rate(history[state.judged_from :], plan.recipe, steps)
+    teaching = _training_pixels(model, data)
+    steps = -(-len(teaching) // plan.recipe.batch_size)
+    learning_rate = next_learning_rate(history[state.evaluated_from :], plan.recipe, steps)
     model.optimizer.learning_rate = learning_rate
     generator = np.random.default_rng((plan.seed, len(history)))
-    order = _shared(generator.permutation(teaching), plan.recipe.batch)
-    seen = views(order, generator if plan.turn else None)
-    if plan.mixture:
-        seen = with_partners(seen, data.targets(order), generator)
+    order = _padded_to_devices(generator.permutation(teaching), plan.recipe.batch_size)
+    views = patch_views(order, generator if plan.flip_rotate else None)
+    if plan.intra_class_mixup:
+        views = add_partners(views, data.targets(order), generator)
     fitted = model.fit(
-        seen,
+        views,
         _targets(model, data, order),
-        sample_weight=_weights(model, data, order) if plan.balanced else None,
-        batch_size=plan.recipe.batch,
+        sample_weight=_sample_weights(model, data, order) if plan.class_weights else None,
+        batch_size=plan.recipe.batch_size,
         shuffle=False,
         verbose=0,
-        callbacks=[_Meter(progress, len(history) + 1, plan.recipe.epochs, history)],
+        callbacks=[_BatchProgress(progress, len(history) + 1, plan.recipe.epochs, history)],
     )
-    judges = data.split.validation if len(data.split.validation) else data.split.train
-    oa = evaluate(model, data, judges).oa
+    selection_pixels = data.split.validation if len(data.split.validation) else data.split.train
+    oa = evaluate(model, data, selection_pixels).oa
     return Epoch(fitted.history["loss"][0], oa, learning_rate, time.monotonic() - begin)
 
 
 @dataclass(frozen=True, eq=False)
 class FitResult:
-    """What came of a training run.
+    """The result of a training run.
 
     Attributes:
-        network: With the weights of its best epoch.
-        history: By epoch.
-        best_epoch: Counted from 1.
+        network: The network with the weights of its best epoch.
+        history: Loss and accuracy of every epoch.
+        best_epoch: The best epoch, counted from 1.
         predicted: Classes of the test pixels, (pixels,) int64 from 0.
-        seconds: Spent in training, interruptions left out.
-        predict_us: Microseconds a test pixel, in batches.
+        seconds: Training time without interruptions.
+        predict_us: Inference time per test pixel in batches, in microseconds.
     """
 
     network: keras.Model
@@ -391,12 +397,14 @@ class FitResult:
     predict_us: float = 0.0
 
 
-def evaluate(model: keras.Model, data: Data, pixels: NDArray[np.int64]) -> Scores:
+def evaluate(model: keras.Model, data: SceneData, pixels: NDArray[np.int64]) -> Scores:
     """Scores of a gathering model on `pixels` (flat indices), by its first output."""
-    return judged(predict(model, pixels), data, pixels)
+    return score_predictions(predict(model, pixels), data, pixels)
 
 
-def judged(predicted: NDArray[np.int64], data: Data, pixels: NDArray[np.int64]) -> Scores:
+def score_predictions(
+    predicted: NDArray[np.int64], data: SceneData, pixels: NDArray[np.int64]
+) -> Scores:
     """Scores of the classes `predicted`, counted from 0, at `pixels` (flat indices)."""
     return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
 
@@ -408,16 +416,16 @@ def predict(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _logits(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n, classes) of a gathering model at `pixels`."""
-    seen = views(_shared(pixels, PREDICT_BATCH))
-    if model.inputs[0].shape[1] > seen.shape[1]:
+    views = patch_views(_padded_to_devices(pixels, PREDICT_BATCH_SIZE))
+    if model.inputs[0].shape[1] > views.shape[1]:
         # What a patch would be mixed with in training plays no part here.
-        seen = np.column_stack([seen, seen[:, :1]])
-    outputs = model.predict(seen, batch_size=PREDICT_BATCH, verbose=0)
+        views = np.column_stack([views, views[:, :1]])
+    outputs = model.predict(views, batch_size=PREDICT_BATCH_SIZE, verbose=0)
     logits = outputs if len(model.outputs) == 1 else outputs[0]
     return np.asarray(logits)[: len(pixels)]
 
 
-class _Meter(keras.callbacks.Callback):  # type: ignore[misc]
+class _BatchProgress(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells the progress of every batch."""
 
     def __init__(
@@ -454,7 +462,7 @@ def _assign(
         variable.assign(value)
 
 
-def _write_state(state: State, path: Path) -> None:
+def _write_checkpoint(state: Checkpoint, path: Path) -> None:
     facts = {"history": [asdict(epoch) for epoch in state.history], "seconds": state.seconds}
     arrays = {f"variable{i}": value for i, value in enumerate(state.variables or [])}
     arrays |= {f"best{i}": value for i, value in enumerate(state.best)}
@@ -462,7 +470,7 @@ def _write_state(state: State, path: Path) -> None:
         np.savez(stream, facts=np.array(json.dumps(facts)), **arrays)  # type: ignore[arg-type]
 
 
-def _read_state(path: Path) -> State | None:
+def _read_checkpoint(path: Path) -> Checkpoint | None:
     if not path.is_file():
         return None
     try:
@@ -471,7 +479,7 @@ def _read_state(path: Path) -> State | None:
             variables = [file[f"variable{i}"] for i in range(_count(file.files, "variable"))]
             best = [file[f"best{i}"] for i in range(_count(file.files, "best"))]
         history = [Epoch(**epoch) for epoch in facts["history"]]
-        return State(history, variables, best, facts["seconds"])
+        return Checkpoint(history, variables, best, facts["seconds"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path} is damaged, so the run cannot be resumed",

@@ -1,4 +1,4 @@
-"""Several runs that differ in their seed alone, and what they say together."""
+"""Several runs that differ in their seed only, and the statistics over them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hsitf.metrics import Interval, interval
 from hsitf.progress import Progress
 from hsitf.records import RunRecord, TrainingPlan
 from hsitf.runs import Run
-from hsitf.tables import aligned
-from hsitf.train.run import check_name, default_name, train
+from hsitf.tables import format_table
+from hsitf.train.run import check_name, default_run_name, train
 
 SUMMARY = "summary.json"
 # Of the seed, which is a 32-bit number.
@@ -22,24 +22,24 @@ _LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
-class Summary:
+class RepeatSummary:
     """What runs with different seeds, and so different splits, weights and orders, have in common.
 
     Means with the half-width of their 95 % confidence interval (Student's t).
 
     Attributes:
-        network: Name in the zoo.
+        network: Name of the network in the zoo.
         scene: Name of the scene; `synthetic` where it was generated.
-        plan: Of the first run; the others differ in the seed.
+        plan: Plan of the first run; the others differ in the seed.
         runs: Folders of the runs.
         oa: Overall accuracy on the test pixels; `aa` and `kappa` likewise.
-        per_class: Share called right by class.
-        class_names: One name a class.
-        seconds: Of training.
-        predict_us: Microseconds of inference a test pixel, in batches.
-        peak_memory: Of the process since the run began, bytes; what earlier runs of the same
-            process left behind is in it.
-        gpu_memory: Of the first GPU, bytes; 0 where none computed.
+        per_class: Recall of every class.
+        class_names: One name per class.
+        seconds: Training time.
+        predict_us: Inference time per test pixel in batches, in microseconds.
+        peak_memory: Peak memory of the process since the run began, in bytes; it includes what
+            earlier runs of the same process still hold.
+        gpu_memory: Peak memory of the first GPU, in bytes; 0 where no GPU was used.
     """
 
     schema: int
@@ -59,28 +59,28 @@ class Summary:
     gpu_memory: Interval
 
 
-def repeat(
+def train_repeatedly(
     plan: TrainingPlan, count: int, name: str | None, progress: Progress
-) -> tuple[Summary, Path]:
+) -> tuple[RepeatSummary, Path]:
     """Trains a network several times, with the seed of the plan and those that follow it.
 
     Each run is a run like any other; finished ones are not repeated.
 
     Args:
-        plan: Of the first run.
-        count: How many runs.
-        name: Of the runs, to which the seed is added; told from the plan where None.
-        progress: Told what happens.
+        plan: Plan of the first run.
+        count: Number of runs.
+        name: Name of the runs, to which the seed is added; derived from the plan where None.
+        progress: Receives progress messages.
 
     Returns:
-        What they say together, and the file that holds it.
+        The summary, and the file that holds it.
 
     Raises:
         InputError: Fewer than two runs, or seeds that are too large; else as `train`.
     """
     if count < 2 or plan.seed + count - 1 > _LARGEST_SEED:
         raise InputError(
-            "so many runs cannot be made",
+            "the number of runs is out of range",
             received=count,
             allowed=f"2 or more, with seeds up to {_LARGEST_SEED}",
         )
@@ -92,16 +92,16 @@ def repeat(
         progress.say(f"run {len(found) + 1} of {count}, seed {seed}")
         found.append(train(one, name and f"{name}-seed{seed}", progress))
     summary = _summary(plan, found)
-    stem = name or default_name(plan).rpartition("-seed")[0]
-    place = found[0].folder.parent / f"{stem}-runs{count}-from{plan.seed}" / SUMMARY
-    records.write(summary, place)
-    return summary, place
+    stem = name or default_run_name(plan).rpartition("-seed")[0]
+    path = found[0].folder.parent / f"{stem}-runs{count}-from{plan.seed}" / SUMMARY
+    records.write(summary, path)
+    return summary, path
 
 
-def _summary(plan: TrainingPlan, found: list[Run]) -> Summary:
+def _summary(plan: TrainingPlan, found: list[Run]) -> RepeatSummary:
     made: list[RunRecord] = [run.record for run in found]
     by_class = np.array([record.scores.per_class for record in made])
-    return Summary(
+    return RepeatSummary(
         schema=records.SCHEMA,
         network=plan.network,
         scene=made[0].scene.name,
@@ -120,19 +120,21 @@ def _summary(plan: TrainingPlan, found: list[Run]) -> Summary:
     )
 
 
-def table(summary: Summary) -> str:
+def format_summary(summary: RepeatSummary) -> str:
     """A summary as an aligned table."""
     percent = {"OA": summary.oa, "AA": summary.aa}
     percent |= dict(zip(summary.class_names, summary.per_class, strict=True))
-    rows = [[name, f"{100 * i.mean:.2f} %", f"{100 * i.half:.2f}"] for name, i in percent.items()]
-    rows.insert(2, ["kappa", f"{summary.kappa.mean:.4f}", f"{summary.kappa.half:.4f}"])
+    rows = [
+        [name, f"{100 * i.mean:.2f} %", f"{100 * i.half_width:.2f}"] for name, i in percent.items()
+    ]
+    rows.insert(2, ["kappa", f"{summary.kappa.mean:.4f}", f"{summary.kappa.half_width:.4f}"])
     for label, unit, measured in (
         ("training, s", 1.0, summary.seconds),
         ("inference, us a pixel", 1.0, summary.predict_us),
         ("peak memory, MB", 1e6, summary.peak_memory),
         ("peak GPU memory, MB", 1e6, summary.gpu_memory),
     ):
-        rows.append([label, f"{measured.mean / unit:.1f}", f"{measured.half / unit:.1f}"])
-    found = aligned(["", "mean", "+- (95 %)"], rows)
+        rows.append([label, f"{measured.mean / unit:.1f}", f"{measured.half_width / unit:.1f}"])
+    found = format_table(["", "mean", "+- (95 %)"], rows)
     kind = " (synthetic scene)" if summary.synthetic else ""
     return f"{summary.network} on {summary.scene}{kind}, {len(summary.runs)} runs\n{found}"

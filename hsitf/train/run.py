@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsitf import bands, records, runs, zoo
-from hsitf.data import Data, load, prepare, read_train_map, same_scene, save_split
+from hsitf.data import SceneData, check_same_scene, load_scene, prepare, read_train_map, save_split
 from hsitf.errors import DataError, InputError
 from hsitf.files import replacing, sha256
-from hsitf.measure import forget_peak, peak_memory
+from hsitf.measure import peak_memory, reset_peak_memory
 from hsitf.progress import Progress
-from hsitf.records import BandsRecord, Beginning, Pruning, RunRecord, SceneChoice, TrainingPlan
+from hsitf.records import BandsRecord, PruningRecord, RunRecord, RunStart, SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.train import devices
-from hsitf.train.card import card
+from hsitf.train.model_card import model_card
 from hsitf.zoo import Network, Recipe
 
 if TYPE_CHECKING:
     from hsitf.train.loop import FitResult
 
 # Bytes that every file system takes in a name.
-LONGEST_NAME = 255
+MAX_NAME_LENGTH = 255
 
 
-def scheduled(facts: Network, schedule: str) -> Recipe:
+def scheduled_recipe(facts: Network, schedule: str) -> Recipe:
     """The paper's recipe for the "full" schedule, with fewer epochs for the "short" one.
 
     Raises:
@@ -38,11 +38,11 @@ def scheduled(facts: Network, schedule: str) -> Recipe:
         raise InputError(
             "unknown schedule", received=schedule, allowed="full, short", remedy="name one of these"
         )
-    return replace(facts.recipe, epochs=facts.short) if schedule == "short" else facts.recipe
+    return replace(facts.recipe, epochs=facts.short_epochs) if schedule == "short" else facts.recipe
 
 
-def default_name(plan: TrainingPlan) -> str:
-    """Name of a run whose user gave none: what tells runs of a network apart most often."""
+def default_run_name(plan: TrainingPlan) -> str:
+    """Default name of a run: the options that distinguish runs of a network most often."""
     reduced = re.sub(r"[^a-z0-9.-]+", "-", plan.bands)
     return "-".join(filter(None, [plan.split.kind, plan.schedule, reduced, f"seed{plan.seed}"]))
 
@@ -53,28 +53,28 @@ def train(
     """Trains a network, or resumes or returns the run that the same plan began or finished.
 
     Args:
-        plan: What to train and how.
-        name: Of the run's folder; `default_name` where None.
-        progress: Told what happens.
+        plan: The training plan.
+        name: Name of the run's folder; `default_run_name` where None.
+        progress: Receives progress messages.
         root: Folder of all trained networks.
 
     Returns:
         The finished run in `<root>/<scene>/<network>/<name>`.
 
     Raises:
-        InputError: Another plan's run has that name; or the plan cannot be followed.
+        InputError: A run of another plan has that name; or the plan is not possible.
         DataError: The scene cannot be read or split.
         OutputError: The folder cannot be written.
     """
     if name is not None:
         check_name(name)
-    forget_peak()
-    scene = load(plan.scene)
-    folder = runs.folder(scene.name, plan.network, name or default_name(plan), root)
+    reset_peak_memory()
+    scene = load_scene(plan.scene)
+    folder = runs.run_folder(scene.name, plan.network, name or default_run_name(plan), root)
     if (folder / runs.RECORD).is_file():
         run = Run.open(folder)
-        _same_plan(run.record.plan, plan, folder)
-        same_scene(scene, run.record.scene)
+        _check_same_plan(run.record.plan, plan, folder)
+        check_same_scene(scene, run.record.scene)
         progress.say(f"{folder} is trained already")
         return run
     # Whatever can be refused is refused before the first file is written.
@@ -85,34 +85,38 @@ def train(
     if plan.network in zoo.BASELINES:
         from hsitf.train import baseline
 
-        return keep(baseline.fit(plan, data, progress), plan, data, folder)
+        return save_run(baseline.fit(plan, data, progress), plan, data, folder)
     from hsitf.train.loop import fit, optimizer
 
     devices.forget_peak()
     optimizer(plan.recipe)
-    now = Beginning(records.SCHEMA, plan, data.scene_record(), data.split_record())
+    now = RunStart(records.SCHEMA, plan, data.scene_record(), data.split_record())
     if (folder / runs.PLAN).is_file():
-        then = records.read(Beginning, folder / runs.PLAN)
-        _same_plan(then.plan, plan, folder)
-        if (folder / runs.STATE).is_file():
-            # Files may have changed: a network must not be judged on what it has learned from.
-            same_scene(scene, then.scene)
-            _same_split(then, now, folder)
+        then = records.read(RunStart, folder / runs.PLAN)
+        _check_same_plan(then.plan, plan, folder)
+        if (folder / runs.CHECKPOINT).is_file():
+            # Files may have changed: a network must not be evaluated on its training pixels.
+            check_same_scene(scene, then.scene)
+            _check_same_split(then, now, folder)
             progress.say(f"resuming {folder}")
     records.write(now, folder / runs.PLAN)
-    return keep(fit(plan, data, folder / runs.STATE, progress), plan, data, folder)
+    return save_run(fit(plan, data, folder / runs.CHECKPOINT, progress), plan, data, folder)
 
 
-def keep(
-    fitted: FitResult, plan: TrainingPlan, data: Data, folder: Path, pruning: Pruning | None = None
+def save_run(
+    fitted: FitResult,
+    plan: TrainingPlan,
+    data: SceneData,
+    folder: Path,
+    pruning: PruningRecord | None = None,
 ) -> Run:
-    """Writes a finished run: network, pixels, card and, last, the record that makes it one.
+    """Writes a finished run: network, pixels, model card and, last, the record that completes it.
 
     Args:
-        fitted: What training gave.
-        plan: What was asked for.
-        data: What it learned from.
-        folder: Of the run.
+        fitted: The result of training.
+        plan: The training plan.
+        data: The scene that it was trained on.
+        folder: Folder of the run.
         pruning: How the network was pruned before; None where it was not.
 
     Raises:
@@ -131,11 +135,11 @@ def keep(
             bands.save(data.reducer, stream)
     with replacing(folder / runs.SPLIT) as temporary, temporary.open("wb") as stream:
         save_split(data.split, stream)
-    with replacing(folder / runs.PREDICTED) as temporary, temporary.open("wb") as stream:
-        runs.save_predicted(fitted.predicted, stream)
+    with replacing(folder / runs.PREDICTIONS) as temporary, temporary.open("wb") as stream:
+        runs.save_predictions(fitted.predicted, stream)
     from keras.config import backend
 
-    from hsitf.train.loop import judged
+    from hsitf.train.loop import score_predictions
 
     facts = zoo.network(plan.network)
     record = RunRecord(
@@ -148,7 +152,7 @@ def keep(
         normalizer=data.normalizer,
         history=fitted.history,
         best_epoch=fitted.best_epoch,
-        scores=judged(fitted.predicted, data, data.split.test),
+        scores=score_predictions(fitted.predicted, data, data.split.test),
         seconds=fitted.seconds,
         peak_memory=peak_memory(),
         predict_us=fitted.predict_us,
@@ -159,25 +163,25 @@ def keep(
         command=records.command(),
         pruning=pruning,
         bands=None if data.reducer is None else BandsRecord.of(data.reducer, folder / runs.BANDS),
-        unlabelled=0 if facts.reconstruction is None else len(data.unlabelled),
+        unlabelled=0 if facts.reconstruction_weight is None else len(data.unlabelled),
     )
-    with replacing(folder / runs.CARD) as temporary:
-        temporary.write_text(card(record), encoding="utf-8")
+    with replacing(folder / runs.MODEL_CARD) as temporary:
+        temporary.write_text(model_card(record), encoding="utf-8")
     records.write(record, folder / runs.RECORD)
-    for leftover in (runs.PLAN, runs.STATE):
+    for leftover in (runs.PLAN, runs.CHECKPOINT):
         (folder / leftover).unlink(missing_ok=True)
     return Run(folder, record)
 
 
-def trained(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
+def find_or_train(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
     """A trained network for the plan: the run named, else the latest that fits, else a new one.
 
-    A finished run fits where network, scene and split are the plan's, whatever its schedule.
+    A finished run matches if its network, scene and split are the plan's, whatever its schedule.
 
     Args:
-        plan: What is wanted; followed where nothing fits.
+        plan: The plan to match; it is trained where no run matches.
         origin: Folder of a run.
-        progress: Told what was found.
+        progress: Receives a message about the run that was found.
 
     Raises:
         InputError: The run named is of another network; else as `train`.
@@ -192,7 +196,9 @@ def trained(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
                 remedy="name the run of that network or leave --from out",
             )
         return run
-    fitting = [run for run in runs.finished(plan.network, progress) if _fits(run.record, plan)]
+    fitting = [
+        run for run in runs.finished_runs(plan.network, progress) if _matches(run.record, plan)
+    ]
     if fitting:
         progress.say(f"using {fitting[-1].folder}")
         return fitting[-1]
@@ -210,24 +216,26 @@ def check_name(name: str) -> None:
         InputError: It would.
     """
     plain = name and name == Path(name).name and not name.startswith(".")
-    if not plain or len(os.fsencode(name)) > LONGEST_NAME:
+    if not plain or len(os.fsencode(name)) > MAX_NAME_LENGTH:
         raise InputError(
             "a run cannot have this name",
             received=repr(name),
-            allowed=f"a folder's name of at most {LONGEST_NAME} bytes, no path, no dot in front",
+            allowed=f"a folder's name of at most {MAX_NAME_LENGTH} bytes, no path, no dot in front",
             remedy="give another --run",
         )
 
 
-def _fits(record: RunRecord, now: TrainingPlan) -> bool:
+def _matches(record: RunRecord, now: TrainingPlan) -> bool:
     # A pruned network is taken only where it is asked for.
     then = record.plan
     # The same files may lie in another folder today; their digests are compared later.
-    same = _found(then.scene) == _found(now.scene) and then.split == now.split
+    same = (
+        _comparable_choice(then.scene) == _comparable_choice(now.scene) and then.split == now.split
+    )
     return same and then.bands == now.bands and record.pruning is None
 
 
-def _found(scene: SceneChoice) -> SceneChoice:
+def _comparable_choice(scene: SceneChoice) -> SceneChoice:
     """A choice of a scene with its paths in one spelling and its folder left out."""
     source, labels, chosen = (
         path and os.path.normpath(path) for path in (scene.source, scene.labels, scene.train_map)
@@ -235,7 +243,7 @@ def _found(scene: SceneChoice) -> SceneChoice:
     return replace(scene, source=source or "", labels=labels, train_map=chosen, data_dir=None)
 
 
-def _same_split(then: Beginning, now: Beginning, folder: Path) -> None:
+def _check_same_split(then: RunStart, now: RunStart, folder: Path) -> None:
     if then.split.sha256 != now.split.sha256:
         raise DataError(
             f"{folder} was begun with another split",
@@ -244,20 +252,22 @@ def _same_split(then: Beginning, now: Beginning, folder: Path) -> None:
         )
 
 
-def _leaves(plan: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(plan: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The values of nested mappings by names such as `recipe.epochs`."""
     found: dict[str, Any] = {}
     for key, value in plan.items():
         if isinstance(value, dict):
-            found |= _leaves(value, f"{prefix}{key}.")
+            found |= _flatten(value, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = value
     return found
 
 
-def _same_plan(then: TrainingPlan, now: TrainingPlan, folder: Path) -> None:
+def _check_same_plan(then: TrainingPlan, now: TrainingPlan, folder: Path) -> None:
     # Where the files lie does not change what is learned from them.
-    old, new = (_leaves(asdict(replace(p, scene=_found(p.scene)))) for p in (then, now))
+    old, new = (
+        _flatten(asdict(replace(p, scene=_comparable_choice(p.scene)))) for p in (then, now)
+    )
     differing = [key for key in new if old[key] != new[key]]
     if differing:
         raise InputError(

@@ -1,11 +1,10 @@
 """The literature's networks, one file each; the folder is the registry.
 
-A file `NAME.py` here holds `NETWORK`, what the paper says about geometry and training, and
-`build(bands, classes, patch)`, which returns a functional `keras.Model` made of Keras' own
-layers, or of those in `hsitf.layers` where Keras has none. Every network takes patches
-`(batch, patch, patch, bands)` float32, normalized, and returns logits `(batch, classes)`; how it
-regards them (as a spectrum, an image or a volume) is its own affair. Adding a file adds a
-network; nothing else has to know of it.
+A file `NAME.py` in this folder holds `NETWORK`, the paper's geometry and training recipe, and
+`build(bands, classes, patch)`, which returns a functional `keras.Model` of Keras layers, or of
+those in `hsitf.layers` that Keras lacks. Every network takes patches `(batch, patch, patch, bands)`
+float32, normalized, and returns logits `(batch, classes)`; whether it treats them as a spectrum, an
+image or a volume is up to the network. Adding a file adds a network; no other file has to change.
 
 A network whose paper trains it with a decoder states the weight of the decoder's loss in
 `NETWORK.reconstruction`, and its file holds `semi_supervised(network)` beside `build`.
@@ -19,45 +18,50 @@ import pkgutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hsitf.compat import formerly
 from hsitf.errors import InputError, unknown
 
 if TYPE_CHECKING:
     import keras
 
-    from hsitf.zoo._baselines import Lesson
+    from hsitf.zoo._baselines import BaselineData
 
 # Fitted by scikit-learn and written down as networks: see `_baselines`.
 BASELINES = ("nearest", "sgd", "svm", "svm_grid")
 
 
+@formerly(batch_size="batch", weight_decay="l2", learning_rate_decay="decay")
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained, by its paper unless overridden.
 
     Attributes:
         optimizer: Name of a Keras optimizer.
-        learning_rate: At the start; divided by 10 at the milestones, and where there are none,
-            when the validation accuracy has not improved for a quarter of the epochs.
-        batch: Patches a step.
-        epochs: Passes over the training pixels.
-        momentum: Of SGD.
-        l2: Weight decay in the sense of the papers: `l2 * w` is added to the gradient of every
-            trainable weight `w`.
-        milestones: Shares of the epochs, ascending from 0 to 1, after which the rate falls.
-        decay: The rate is divided by `1 + decay * steps` besides, at the start of each epoch.
+        learning_rate: Initial learning rate; divided by 10 at the milestones or, without
+            milestones, when the validation accuracy has not improved for a quarter of the epochs.
+        batch_size: Patches per training step.
+        epochs: Number of passes over the training pixels.
+        momentum: Momentum of SGD.
+        weight_decay: Weight decay in the sense of the papers, an L2 penalty: `weight_decay * w` is
+            added to the gradient of every trainable weight `w`. It is not the decoupled weight
+            decay of AdamW.
+        milestones: Shares of the epochs, ascending from 0 to 1, after which the learning rate
+            falls.
+        learning_rate_decay: Inverse time decay: the learning rate is also divided by `1 +
+            learning_rate_decay * steps` at the start of each epoch.
     """
 
     optimizer: str
     learning_rate: float
-    batch: int = 100
+    batch_size: int = 100
     epochs: int = 100
     momentum: float = 0.0
-    l2: float = 0.0
+    weight_decay: float = 0.0
     milestones: tuple[float, ...] = ()
-    decay: float = 0.0
+    learning_rate_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "batch", "epochs"):
+        for name in ("learning_rate", "batch_size", "epochs"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(
                     f"{name.replace('_', ' ')} has to be positive", received=getattr(self, name)
@@ -66,30 +70,30 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Network:
-    """What a paper says about its network.
+    """The facts that a paper states about its network.
 
     Attributes:
         paper: Citation.
         patch: Side of the square patch in pixels.
-        recipe: How it was trained.
-        short: Epochs of the short schedule, enough for about 95 % of the accuracy that the full
-            one reaches on the built-in scene.
-        smallest_patch: Least side its layers can take; 1 and equal to `patch` for networks on
-            single spectra.
-        largest_patch: Greatest side, where there is one.
-        smallest_bands: Least number of bands its layers can take, whatever the patch.
-        reconstruction: Weight of the mean squared error of reconstructed spectra beside the
+        recipe: The training recipe of the paper.
+        short_epochs: Epochs of the short schedule, enough for about 95 % of the accuracy of the
+            full one on the built-in scene.
+        min_patch: Smallest patch size that its layers accept; 1 and equal to `patch` for networks
+            on single spectra.
+        max_patch: Largest patch size, where there is one.
+        min_bands: Smallest number of bands that its layers accept, whatever the patch size.
+        reconstruction_weight: Weight of the mean squared reconstruction error relative to the
             cross-entropy, where the network is trained with a decoder; None where it is not.
     """
 
     paper: str
     patch: int
     recipe: Recipe
-    short: int
-    smallest_patch: int = 1
-    largest_patch: int | None = None
-    smallest_bands: int = 1
-    reconstruction: float | None = None
+    short_epochs: int
+    min_patch: int = 1
+    max_patch: int | None = None
+    min_bands: int = 1
+    reconstruction_weight: float | None = None
 
 
 def names() -> list[str]:
@@ -98,7 +102,7 @@ def names() -> list[str]:
 
 
 def known(name: str) -> str:
-    """The name, if there is such a network; found out without importing any.
+    """Returns the name if there is such a network, without importing any network.
 
     Raises:
         InputError: There is no such network; the nearest names are offered.
@@ -109,7 +113,7 @@ def known(name: str) -> str:
     return name
 
 
-def trained_by_gradients(name: str, verb: str) -> None:
+def check_trainable(name: str, verb: str) -> None:
     """Refuses a baseline where only a network will do.
 
     Raises:
@@ -124,7 +128,7 @@ def trained_by_gradients(name: str, verb: str) -> None:
 
 
 def network(name: str) -> Network:
-    """What the paper says about the network `name`.
+    """Returns the facts of the network `name`.
 
     Raises:
         InputError: There is no such network; the nearest names are offered.
@@ -136,37 +140,37 @@ def network(name: str) -> Network:
     return found
 
 
-def fit(name: str, lesson: Lesson) -> keras.Model:
+def fit(name: str, data: BaselineData) -> keras.Model:
     """Fits the baseline `name`: `(batch, 1, 1, bands)` -> `(batch, classes)`."""
-    model: keras.Model = importlib.import_module(f"{__name__}._baselines").fit(name, lesson)
+    model: keras.Model = importlib.import_module(f"{__name__}._baselines").fit(name, data)
     return model
 
 
 def check(name: str, *, bands: int, classes: int, patch: int) -> None:
-    """Refuses a geometry that the layers of the network `name` cannot take.
+    """Refuses a geometry that the layers of the network `name` do not accept.
 
     Raises:
         InputError: There is no such network, too few bands or classes, a patch out of range.
     """
     facts = network(name)
-    if bands < facts.smallest_bands:
+    if bands < facts.min_bands:
         raise InputError(
             f"{name} cannot run with so few bands",
             received=f"{bands} bands",
-            allowed=f"{facts.smallest_bands} or more",
+            allowed=f"{facts.min_bands} or more",
             remedy="keep more bands or choose another network",
         )
-    if patch < facts.smallest_patch or (facts.largest_patch or patch) < patch:
-        high = f" to {facts.largest_patch}" if facts.largest_patch else " or more"
+    if patch < facts.min_patch or (facts.max_patch or patch) < patch:
+        high = f" to {facts.max_patch}" if facts.max_patch else " or more"
         raise InputError(
             f"{name} cannot run with this patch",
             received=f"{patch} x {patch} pixels",
-            allowed=f"a side of {facts.smallest_patch}{high}; the paper's is {facts.patch}",
+            allowed=f"a side of {facts.min_patch}{high}; the paper's is {facts.patch}",
             remedy="give another --patch or leave it out",
         )
     if classes < 2:
         raise InputError(
-            "a classifier needs classes to tell apart",
+            "a classifier needs two classes or more",
             received=f"{classes} classes",
             allowed="2 or more",
             remedy="label more classes or drop fewer",
@@ -178,17 +182,17 @@ def build(name: str, *, bands: int, classes: int, patch: int | None = None) -> k
 
     Args:
         name: One of `names()`.
-        bands: Bands of the input.
-        classes: Logits of the output.
+        bands: Number of input bands.
+        classes: Number of output logits.
         patch: Side of the patch in pixels; the paper's where None.
 
     Returns:
         A functional model `(batch, patch, patch, bands)` -> `(batch, classes)` named `name`.
 
     Raises:
-        InputError: Unknown name, or a geometry that the network's layers cannot take.
+        InputError: Unknown name, or a geometry that the network's layers do not accept.
     """
-    trained_by_gradients(name, "built before it is fitted")
+    check_trainable(name, "built before it is fitted")
     side = network(name).patch if patch is None else patch
     check(name, bands=bands, classes=classes, patch=side)
     model: keras.Model = importlib.import_module(f"{__name__}.{name}").build(bands, classes, side)
@@ -199,8 +203,8 @@ def semi_supervised(name: str, model: keras.Model) -> keras.Model:
     """Adds the decoder of the network `name`, which serves training alone, with fresh weights.
 
     Args:
-        name: One with a `Network.reconstruction`.
-        model: What `build` made of it, trained or pruned since; its layers are shared.
+        name: A network with a `Network.reconstruction_weight`.
+        model: A network returned by `build`, trained or pruned since; its layers are shared.
 
     Returns:
         A functional model `(batch, patch, patch, bands)` -> `(batch, classes)` and

@@ -15,7 +15,9 @@ PAPER = (
 )
 # As trained in C. Zhang, C. Li, B. Guo, N. Liao, Neural network compression via low frequency
 # preference, Remote Sensing 15, 3144, 2023, section 3.1.
-RECIPE = Recipe("sgd", learning_rate=0.01, batch=256, epochs=300, momentum=0.9, l2=0.005)
+RECIPE = Recipe(
+    "sgd", learning_rate=0.01, batch_size=256, epochs=300, momentum=0.9, weight_decay=0.005
+)
 
 # (what enters a block, its filters, its stride, its name) -> what its convolutions are added to.
 Shortcut = Callable[[KerasTensor, int, int, str], KerasTensor]
@@ -27,11 +29,11 @@ def cifar(
     """A residual network for small images: three stages of basic blocks, 16 to 64 filters.
 
     Args:
-        name: Of the model.
+        name: Name of the model.
         blocks: A stage; with two convolutions each, the network is 6 * blocks + 2 layers deep.
-        shortcut: Of the first block of the second and the third stage.
-        bands: Of the input.
-        classes: Logits.
+        shortcut: Shortcut of the first block of the second and the third stage.
+        bands: Number of input bands.
+        classes: Number of logits.
         patch: Side of the patch in pixels; halved by the second and by the third stage.
     """
     inputs = keras.Input((patch, patch, bands), name="patch")
@@ -69,7 +71,7 @@ def normalized(x: KerasTensor, filters: int, taps: int, name: str, stride: int =
 
 
 def joined(x: KerasTensor, y: KerasTensor, name: str) -> KerasTensor:
-    """The end of a block: what entered or its shortcut, and what the convolutions make of it."""
+    """The end of a block: adds the shortcut and the output of the convolutions."""
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([x, y]))
 
 

@@ -1,4 +1,4 @@
-"""The autoencoder of Boulch et al.: a spectrum in three numbers, which tell classes apart."""
+"""The autoencoder of Boulch et al.: a spectrum in three numbers that separate the classes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ NETWORK = Network(
         "hyperspectrales, GRETSI, 2017"
     ),
     patch=1,
-    largest_patch=1,
+    max_patch=1,
     recipe=Recipe(optimizer="sgd", learning_rate=1e-3),
-    short=60,
-    reconstruction=0.1,
+    short_epochs=60,
+    reconstruction_weight=0.1,
 )
 
 
 def build(bands: int, classes: int, patch: int) -> keras.Model:
     """`(1, 1, bands)` -> logits; the spectrum is halved until one position is left.
 
-    What the layer "code" gives, three numbers from -1 to 1, is a color to show a pixel in.
+    The output of the layer "code", three numbers from -1 to 1, can be displayed as a color.
     """
     inputs = keras.Input((patch, patch, bands), name="patch")
     x = layers.Reshape((bands, 1), name="spectrum")(inputs)
@@ -45,7 +45,7 @@ def semi_supervised(network: keras.Model) -> keras.Model:
     error of the spectra of all pixels, labelled or not.
 
     Args:
-        network: What `build` made, or what pruning has left of it.
+        network: A network returned by `build`, possibly pruned.
 
     Returns:
         The same layers, with a second output.

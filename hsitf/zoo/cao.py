@@ -14,9 +14,9 @@ NETWORK = Network(
         "Processing 27(5), 2018"
     ),
     patch=9,
-    smallest_patch=7,
+    min_patch=7,
     recipe=Recipe(optimizer="adam", learning_rate=1e-3),
-    short=12,
+    short_epochs=12,
 )
 
 

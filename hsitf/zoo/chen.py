@@ -15,10 +15,10 @@ NETWORK = Network(
         "Trans. Geoscience and Remote Sensing 54(10), 2016"
     ),
     patch=27,
-    smallest_patch=25,
-    smallest_bands=94,
+    min_patch=25,
+    min_bands=94,
     recipe=Recipe(optimizer="sgd", learning_rate=0.003, epochs=20),
-    short=10,
+    short_epochs=10,
 )
 
 _DEVIATION = 1e-3
@@ -42,6 +42,6 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
 
 
 def _conv(x: KerasTensor, name: str) -> KerasTensor:
-    # An initializer of its own: used twice, one gives kernels of equal shape equal weights.
+    # A separate initializer: a shared one initializes kernels of equal shape equally.
     normal = RandomNormal(stddev=_DEVIATION)
     return layers.Conv3D(32, (4, 4, 32), activation="relu", kernel_initializer=normal, name=name)(x)

@@ -14,10 +14,10 @@ NETWORK = Network(
         "2018"
     ),
     patch=5,
-    smallest_patch=3,
-    smallest_bands=3,
-    recipe=Recipe(optimizer="sgd", learning_rate=0.01, l2=5e-4),
-    short=40,
+    min_patch=3,
+    min_bands=3,
+    recipe=Recipe(optimizer="sgd", learning_rate=0.01, weight_decay=5e-4),
+    short_epochs=40,
 )
 
 # After the first convolution: filters, kernel, stride along the spectrum, activation.
@@ -39,7 +39,7 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
         x = layers.ZeroPadding3D(1, name="conv1_zeros")(x)
     x = _conv(x, 20, (3, 3, 3), 1, "relu", "conv1")
     for number, (filters, kernel, stride, activation) in enumerate(_CONVOLUTIONS, 2):
-        # Unlike "same", both ends of the spectrum get a zero, whatever its length.
+        # Unlike "same", both ends of the spectrum get a zero for any length.
         x = layers.ZeroPadding3D((0, 0, 1), name=f"conv{number}_zeros")(x)
         x = _conv(x, filters, kernel, stride, activation, f"conv{number}")
     x = layers.Flatten(name="flatten")(x)

@@ -13,10 +13,10 @@ NETWORK = Network(
         "hyperspectral image classification, IEEE Int. Conf. Image Processing, 2017"
     ),
     patch=7,
-    smallest_patch=4,
-    smallest_bands=17,
-    recipe=Recipe(optimizer="adagrad", learning_rate=0.01, batch=40, l2=0.01),
-    short=20,
+    min_patch=4,
+    min_bands=17,
+    recipe=Recipe(optimizer="adagrad", learning_rate=0.01, batch_size=40, weight_decay=0.01),
+    short_epochs=20,
 )
 
 _SCALES = (1, 3, 5, 11)

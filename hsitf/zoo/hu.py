@@ -15,9 +15,9 @@ NETWORK = Network(
         "hyperspectral image classification, Journal of Sensors, 2015"
     ),
     patch=1,
-    largest_patch=1,
+    max_patch=1,
     recipe=Recipe(optimizer="sgd", learning_rate=0.01),
-    short=60,
+    short_epochs=60,
 )
 
 

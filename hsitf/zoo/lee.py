@@ -15,7 +15,7 @@ NETWORK = Network(
     ),
     patch=5,
     recipe=Recipe(optimizer="adam", learning_rate=1e-3),
-    short=20,
+    short_epochs=20,
 )
 
 _WIDTH = 128
@@ -24,7 +24,7 @@ _WIDTH = 128
 def build(bands: int, classes: int, patch: int) -> keras.Model:
     """`(patch, patch, bands)` -> logits of the center, through convolutions of single pixels.
 
-    The paper's 3-D kernels span all bands, which makes them 2-D kernels with bands as channels.
+    The paper's 3-D kernels span all bands, so they equal 2-D kernels with bands as channels.
     """
     inputs = keras.Input((patch, patch, bands), name="patch")
     neighbors = layers.Conv2D(_WIDTH, 3, padding="same", name="neighbors")(inputs)
@@ -53,7 +53,7 @@ def _residual(x: KerasTensor, name: str) -> KerasTensor:
 
 
 def _center(x: KerasTensor) -> KerasTensor:
-    """The pixel that a patch is cut around; right below and right of the middle of an even one."""
+    """The center pixel of a patch; right below and right of the middle of an even patch."""
     before, after = x.shape[1] // 2, (x.shape[1] - 1) // 2
     x = layers.Cropping2D(((before, after), (before, after)), name="center")(x)
     return layers.Flatten(name="flatten")(x)

@@ -13,15 +13,15 @@ NETWORK = Network(
         "with 3D convolutional neural network, Remote Sensing 9(1), 2017"
     ),
     patch=5,
-    smallest_patch=5,
-    smallest_bands=5,
-    recipe=Recipe(optimizer="sgd", learning_rate=0.01, momentum=0.9, l2=5e-4),
-    short=15,
+    min_patch=5,
+    min_bands=5,
+    recipe=Recipe(optimizer="sgd", learning_rate=0.01, momentum=0.9, weight_decay=5e-4),
+    short_epochs=15,
 )
 
 
 def build(bands: int, classes: int, patch: int) -> keras.Model:
-    """`(patch, patch, bands)` -> logits; a zero goes before and behind the spectrum each time."""
+    """`(patch, patch, bands)` -> logits; zeros pad both ends of the spectrum."""
     inputs = keras.Input((patch, patch, bands), name="patch")
     x = layers.Reshape((patch, patch, bands, 1), name="volume")(inputs)
     x = layers.ZeroPadding3D((0, 0, 1), name="conv1_zeros")(x)

@@ -13,10 +13,10 @@ NETWORK = Network(
         "network for hyperspectral image classification, Remote Sensing Letters 8(9), 2017"
     ),
     patch=9,
-    smallest_patch=4,
+    min_patch=4,
     recipe=Recipe(optimizer="sgd", learning_rate=1e-3, epochs=40),
-    short=20,
-    reconstruction=1.0,
+    short_epochs=20,
+    reconstruction_weight=1.0,
 )
 
 
@@ -34,12 +34,12 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
 def semi_supervised(network: keras.Model) -> keras.Model:
     """`(patch, patch, bands)` -> logits and `(bands,)`, the spectrum of the patch's center.
 
-    A ladder: on its way back, each dense layer is added what the convolution found on its way
-    there. The paper minimizes the cross-entropy of labelled pixels plus the mean squared error of
-    the spectra of all pixels, labelled or not.
+    A ladder network: each dense layer of the decoder adds the output of the corresponding
+    convolution of the encoder. The paper minimizes the cross-entropy of labelled pixels plus the
+    mean squared error of the spectra of all pixels, labelled or not.
 
     Args:
-        network: What `build` made, or what pruning has left of it.
+        network: A network returned by `build`, possibly pruned.
 
     Returns:
         The same layers, with a second output.

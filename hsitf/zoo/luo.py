@@ -13,11 +13,11 @@ NETWORK = Network(
         "for hyperspectral image, Int. Conf. Pattern Recognition, 2018"
     ),
     patch=3,
-    smallest_patch=3,
-    largest_patch=3,
-    smallest_bands=42,
-    recipe=Recipe(optimizer="sgd", learning_rate=0.1, l2=0.09),
-    short=20,
+    min_patch=3,
+    max_patch=3,
+    min_bands=42,
+    recipe=Recipe(optimizer="sgd", learning_rate=0.1, weight_decay=0.09),
+    short_epochs=20,
 )
 
 _FILTERS = 90

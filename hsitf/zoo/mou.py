@@ -14,9 +14,9 @@ NETWORK = Network(
         "classification, IEEE Trans. Geoscience and Remote Sensing 55(7), 2017"
     ),
     patch=1,
-    largest_patch=1,
+    max_patch=1,
     recipe=Recipe(optimizer="adadelta", learning_rate=1.0),
-    short=20,
+    short_epochs=20,
 )
 
 

@@ -14,9 +14,9 @@ NETWORK = Network(
         "Remote Sensing Magazine 7(2), 2019"
     ),
     patch=1,
-    largest_patch=1,
+    max_patch=1,
     recipe=Recipe(optimizer="adam", learning_rate=1e-4),
-    short=20,
+    short_epochs=20,
 )
 
 _UNITS = (2048, 4096, 2048)
@@ -26,10 +26,10 @@ def build(bands: int, classes: int, patch: int, dropout: bool = False) -> keras.
     """`(1, 1, bands)` -> logits.
 
     Args:
-        bands: Of the input.
-        classes: Logits.
-        patch: 1.
-        dropout: Whether half of what each hidden layer gives is dropped in training.
+        bands: Number of input bands.
+        classes: Number of logits.
+        patch: Has to be 1.
+        dropout: Whether training applies dropout of one half to each hidden layer.
     """
     inputs = keras.Input((patch, patch, bands), name="patch")
     x = layers.Reshape((bands,), name="spectrum")(inputs)

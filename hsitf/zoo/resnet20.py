@@ -7,7 +7,7 @@ import keras
 from hsitf.zoo import Network
 from hsitf.zoo._resnet import PAPER, RECIPE, cifar, projected
 
-NETWORK = Network(paper=PAPER, patch=32, recipe=RECIPE, short=20)
+NETWORK = Network(paper=PAPER, patch=32, recipe=RECIPE, short_epochs=20)
 
 
 def build(bands: int, classes: int, patch: int) -> keras.Model:

@@ -8,7 +8,7 @@ from keras import KerasTensor, layers
 from hsitf.zoo import Network
 from hsitf.zoo._resnet import PAPER, RECIPE, classified, joined, normalized, projected
 
-NETWORK = Network(paper=PAPER, patch=224, recipe=RECIPE, short=20)
+NETWORK = Network(paper=PAPER, patch=224, recipe=RECIPE, short_epochs=20)
 
 _BLOCKS = (3, 4, 6, 3)
 # A block has so many times the channels of its inner convolutions.

@@ -1,4 +1,4 @@
-"""HybridSN of Roy et al.: three 3-D convolutions, then one that sees bands as channels."""
+"""HybridSN of Roy et al.: three 3-D convolutions, then a 2-D one with bands as channels."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NETWORK = Network(
         "Sensing Letters 17(2), 2020"
     ),
     patch=25,
-    smallest_patch=9,
-    smallest_bands=13,
-    recipe=Recipe(optimizer="adam", learning_rate=1e-3, batch=256, decay=1e-6),
-    short=10,
+    min_patch=9,
+    min_bands=13,
+    recipe=Recipe(optimizer="adam", learning_rate=1e-3, batch_size=256, learning_rate_decay=1e-6),
+    short_epochs=10,
 )
 
 # Filters and taps along the spectrum.

@@ -16,8 +16,8 @@ NETWORK = Network(
         "classification, IEEE Trans. Geoscience and Remote Sensing 55(9), 2017"
     ),
     patch=3,
-    recipe=Recipe(optimizer="adam", learning_rate=5e-4, batch=200, epochs=40),
-    short=20,
+    recipe=Recipe(optimizer="adam", learning_rate=5e-4, batch_size=200, epochs=40),
+    short_epochs=20,
 )
 
 # Filters and taps of the convolutions that each group passes.
@@ -31,14 +31,14 @@ _SHORTEST = 1 + sum(taps - 1 for _, taps in _CONVOLUTIONS)
 def build(bands: int, classes: int, patch: int, shared: bool = True) -> keras.Model:
     """`(patch, patch, bands)` -> logits; a group is a sequence of channels, pixels its features.
 
-    A convolution of single pixels makes the channels that are divided into groups of equal
-    length, as few as can be but at least 10. They are as many as the bands, as in the paper, or
-    the next number that can be divided so: not every number of bands can, and the authors' code
-    takes the number of these filters as an option.
+    A convolution of single pixels produces the channels, which are divided into groups of equal
+    length, as few as possible but at least 10. There are as many channels as bands, as in the
+    paper, or the next larger number that can be divided this way: not every number of bands can,
+    and the authors' code takes the number of these filters as an option.
 
     Args:
-        bands: Of the input; 200 make 10 groups of 20 channels, 103 make 10 of 11.
-        classes: Logits.
+        bands: Number of input bands; 200 give 10 groups of 20 channels, 103 give 10 groups of 11.
+        classes: Number of logits.
         patch: Side of the patch in pixels.
         shared: Whether the groups share the weights of their convolutions, as in the paper.
     """

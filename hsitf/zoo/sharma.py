@@ -1,4 +1,4 @@
-"""The 2-D CNN of Sharma et al.: a large patch, as a network for color images sees it."""
+"""The 2-D CNN of Sharma et al.: a large patch, treated like a color image."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ NETWORK = Network(
         "report KUL/ESAT/PSI/1604, KU Leuven and ETH Zurich, 2016"
     ),
     patch=64,
-    smallest_patch=56,
+    min_patch=56,
     recipe=Recipe(
         optimizer="sgd",
         learning_rate=0.05,
-        batch=60,
+        batch_size=60,
         epochs=30,
         momentum=0.9,
-        l2=5e-4,
+        weight_decay=5e-4,
         milestones=(15 / 30, 25 / 30),
     ),
-    short=15,
+    short_epochs=15,
 )
 
 

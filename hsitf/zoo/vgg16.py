@@ -14,9 +14,9 @@ NETWORK = Network(
         "recognition, Int. Conf. Learning Representations, 2015"
     ),
     patch=32,
-    smallest_patch=32,
+    min_patch=32,
     recipe=RECIPE,
-    short=20,
+    short_epochs=20,
 )
 
 # Filters and convolutions of each stage.

@@ -10,16 +10,16 @@ import numpy as np
 
 from hsitf.export.android import Counts
 from hsitf.measure import Timing
-from hsitf.records import Tensor
+from hsitf.records import TensorSpec
 from hsitf.runtimes import quantize
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
 
 TENSORS = (
-    Tensor("x", (1,), "int8", 0.0772693082690239, 11),
-    Tensor("x", (1,), "int8", 0.5, -128),
-    Tensor("x", (1,), "uint8", 0.0123, 128),
-    Tensor("x", (1,), "int16", 0.00071, 0),
+    TensorSpec("x", (1,), "int8", 0.0772693082690239, 11),
+    TensorSpec("x", (1,), "int8", 0.5, -128),
+    TensorSpec("x", (1,), "uint8", 0.0123, 128),
+    TensorSpec("x", (1,), "int16", 0.00071, 0),
 )
 
 
@@ -77,8 +77,8 @@ def _windows(folder: Path, rng: np.random.Generator) -> None:
         normalizer = Normalizer.fit(cube, np.arange(20))
         seen = normalizer.apply(counts.values())
         for patch in (1, 2, 5):
-            source = PatchSource.of(seen, patch)
-            wanted = [(t, 0) for t in (*TENSORS, Tensor("x", (1,), "float32"))]
+            source = PatchSource.from_cube(seen, patch)
+            wanted = [(t, 0) for t in (*TENSORS, TensorSpec("x", (1,), "float32"))]
             wanted += [(TENSORS[0], tile) for tile in (4, 16)]
             cases += [_case(name, normalizer, source, *one) for one in wanted]
     for number, case in enumerate(cases):
@@ -89,7 +89,7 @@ def _windows(folder: Path, rng: np.random.Generator) -> None:
 
 
 def _case(
-    name: str, normalizer: Normalizer, source: PatchSource, tensor: Tensor, tile: int
+    name: str, normalizer: Normalizer, source: PatchSource, tensor: TensorSpec, tile: int
 ) -> dict:
     """All windows of a scene, as a runtime is fed with them."""
     rows, cols, bands = source.rows, source.cols, source.bands
@@ -103,7 +103,7 @@ def _case(
         windows = np.stack([window for window, _, _ in source.tiles(pixels, tile)])
     else:
         corners = [divmod(int(pixel), cols) for pixel in pixels]
-        windows = source.cut(pixels)
+        windows = source.extract(pixels)
     stored = quantize(windows, tensor)
     side = windows.shape[1]
     output = [1, tile, tile, 4] if tile else [1, 4]

@@ -20,9 +20,9 @@ from conftest import ROOT
 
 import hsitf
 from hsitf.errors import InputError
-from hsitf.export.android import CUBE, DELTA, HEADER, MANIFEST, Counts, check, preview
+from hsitf.export.android import CUBE, DELTA, HEADER, MANIFEST, Counts, check_android, preview
 from hsitf.export.bundle import Bundle
-from hsitf.export.request import Request
+from hsitf.export.request import ExportRequest
 from hsitf.export.variants import variant
 from hsitf.figures import palette
 from hsitf.runtimes import LiteRT, scan
@@ -55,7 +55,7 @@ def script(name: str, *words: object) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def archives(shell):
     """Archives of tiny networks; accuracy is not asked for."""
-    for words, more in ((CAO, ("--dense", "8")), (HE, ("--float32",))):
+    for words, more in ((CAO, ("--tile", "8")), (HE, ("--float32",))):
         assert (done := shell("train", *words, *shell.SCENE)).returncode == 0, done.stderr
         done = shell(
             "export",
@@ -85,17 +85,6 @@ def content(archive: Path, name: str) -> bytes:
 
 def manifest(archive: Path) -> dict:
     return json.loads(content(archive, MANIFEST))
-
-
-def test_dense_layers_have_one_scale_where_the_demos_runtime_wants_it():
-    def coarse(name: str, **options: object) -> bool:
-        return Request((variant(name),), **options).coarse(variant(name))
-
-    assert coarse("int8", android=True)
-    assert not coarse("int8")
-    assert not coarse("int8", android=True, tile=8)
-    assert not coarse("int8", android=True, calibration="mse")
-    assert not coarse("float32", android=True)
 
 
 # --- the archive
@@ -168,7 +157,7 @@ def test_the_cube_is_the_scene_to_the_bit(archives, tiny):
 
 def test_forms_are_the_bundles(archives, shell):
     forms = {form["kind"]: form for form in manifest(archives["cao"])["forms"]}
-    for kind, name in (("patches", "int8"), ("tiles", "int8-dense8")):
+    for kind, name in (("patches", "int8"), ("tiles", "int8-tile8")):
         bundle = Bundle.open(shell.folder / "export/tiny/cao" / name)
         assert content(archives["cao"], forms[kind]["model"]) == bundle.file.read_bytes()
         assert json.loads(content(archives["cao"], forms[kind]["record"]))["tile"] == (
@@ -177,9 +166,9 @@ def test_forms_are_the_bundles(archives, shell):
     assert [form["kind"] for form in manifest(archives["he"])["forms"]] == ["patches"]
 
 
-def test_the_map_is_what_the_file_says(archives, shell, tiny):
+def test_the_map_is_computed_by_the_file(archives, shell, tiny):
     bundle = Bundle.open(shell.folder / "export/tiny/he/int8")
-    source = PatchSource.of(bundle.record.normalizer.apply(tiny.cube), bundle.record.patch)
+    source = PatchSource.from_cube(bundle.record.normalizer.apply(tiny.cube), bundle.record.patch)
     expected = np.empty(1600, np.uint8)
     for places, logits in scan(LiteRT(bundle.file), source, np.arange(1600)):
         expected[places] = logits.argmax(axis=1) + 1
@@ -196,37 +185,44 @@ def test_the_preview_is_a_picture(tiny):
     assert preview(tiny).startswith(b"\x89PNG")
 
 
-def test_other_files_than_tflite_are_refused(shell):
+def test_other_files_than_tflite_are_rejected(shell):
     done = shell("export", "--model", "hu", *shell.SCENE, "--onnx", "--android", "--out", "none")
     assert done.returncode == InputError.status, done.stderr
     assert "this is for .tflite files" in done.stderr
     assert not (shell.folder / "none").exists()
 
 
-def test_bands_that_are_reduced_outside_of_the_file_are_refused():
+def test_bands_reduced_outside_of_the_file_are_rejected():
     run = SimpleNamespace(
-        reducer=lambda: SimpleNamespace(fusable=True, text="pca:5"),
+        reducer=lambda: SimpleNamespace(foldable=True, spec="pca:5"),
         record=SimpleNamespace(scene=SimpleNamespace(class_names=("a", "b"))),
     )
     # By default floats are fused and integers are not.
-    check(run, Request((variant("float32"),), android=True))
+    check_android(run, ExportRequest((variant("float32"),), android=True))
     for request in (
-        Request((variant("int8"),), android=True),
-        Request((variant("float32"),), fuse=False, android=True),
+        ExportRequest((variant("int8"),), android=True),
+        ExportRequest((variant("float32"),), fold_preprocessing=False, android=True),
     ):
-        with pytest.raises(InputError, match="add --fuse, or leave --android out"):
-            check(run, request)
-    check(run, Request((variant("int8"),), fuse=True, android=True))
+        with pytest.raises(InputError, match="add --fold-preprocessing, or leave --android out"):
+            check_android(run, request)
+    check_android(run, ExportRequest((variant("int8"),), fold_preprocessing=True, android=True))
 
 
-def test_fused_files_take_counts_as_they_are(archives, shell):
+def test_files_with_folded_preprocessing_take_counts(archives, shell):
     done = shell(
-        "export", *HE[:-2], *shell.SCENE, "--float32", "--fuse", "--android", "--out", "fused"
+        "export",
+        *HE[:-2],
+        *shell.SCENE,
+        "--float32",
+        "--fold-preprocessing",
+        "--android",
+        "--out",
+        "fused",
     )
     assert done.returncode == 0, done.stderr
     archive = shell.folder / "fused/tiny/he/android-float32.zip"
     record = json.loads(content(archive, "patches-record.json"))
-    assert record["fused"] == "normalization"
+    assert record["folded_preprocessing"] == "normalization"
     assert set(record["normalizer"]["offset"]) == {0.0}
 
 
@@ -351,7 +347,7 @@ def test_the_contents(apk, archives):
     assert len(whole) < 15_000_000
 
 
-def test_the_dexer_refused_no_class(apk):
+def test_the_dexer_accepts_every_class(apk):
     with zipfile.ZipFile(apk) as opened:
         found = classes_of_dex(opened.read("classes.dex"))
     expected = set()
@@ -373,7 +369,7 @@ def test_twice_the_same_bytes(apk, archives, tmp_path):
     assert again.read_bytes() == apk.read_bytes()
 
 
-def test_a_bundle_that_is_none_is_said(tmp_path):
+def test_an_invalid_bundle_is_reported(tmp_path):
     done = script("build", tmp_path / "none.zip", tmp_path / "demo.apk")
     skip_where_missing(done)
     assert done.returncode == 1
@@ -388,7 +384,7 @@ def test_missing_tools_are_named_with_their_packages(monkeypatch):
         tools.need("aapt2", "zipalign")
 
 
-def test_another_artifact_than_the_pinned_one_is_refused(tmp_path):
+def test_other_artifacts_than_pinned_are_rejected(tmp_path):
     tools = tool("tools")
     (tmp_path / "one.jar").write_bytes(b"exchanged")
     (tmp_path / "artifacts.sha256").write_text(f"{'0' * 64}  one.jar\n")

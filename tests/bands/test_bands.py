@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from hsitf import bands, zoo
-from hsitf.bands import TECHNIQUES, Sample
-from hsitf.data import Data, prepare
+from hsitf.bands import TECHNIQUES, TrainingSpectra
+from hsitf.data import SceneData, prepare
 from hsitf.errors import DataError, InputError
 from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.lower import difference, lower
-from hsitf.lower.fused import fused
+from hsitf.lower.preprocessing import fold_preprocessing
 from hsitf.runs import Run
 from hsitf.runtimes import LiteRT, predict
 from hsitf.scenes.scene import Scene
@@ -25,20 +25,20 @@ SLOW = {"boulch", "tsne", "mds", "umap"}
 QUICK = [name for name in TECHNIQUES if name not in SLOW]
 
 
-def sample(pixels: int = 120, count: int = 10, classes: int = 3) -> Sample:
+def sample(pixels: int = 120, count: int = 10, classes: int = 3) -> TrainingSpectra:
     """Spectra of classes that differ in a few bands."""
     labels = RNG.integers(0, classes, pixels).astype(np.int32)
     spectra = RNG.normal(size=(pixels, count))
     spectra[:, 2] += 3 * labels
     spectra[:, 7] -= 2 * labels
-    return Sample(spectra.astype(np.float32), labels, 0)
+    return TrainingSpectra(spectra.astype(np.float32), labels, 0)
 
 
 def components(name: str) -> int:
     return {"lda": 2, "boulch": 3}.get(name, 4)
 
 
-def fitted(text: str, given: Sample) -> bands.Reducer:
+def fitted(text: str, given: TrainingSpectra) -> bands.Reducer:
     return bands.fit(text, given, lambda: given.spectra, np.linspace(400, 1000, given.bands))
 
 
@@ -46,8 +46,8 @@ def test_principal_component_by_hand():
     # All lies on the line (3, 4): one component says it all, five apart for each step.
     steps = np.array([-1, 0, 1], np.float32)
     line = np.stack([3 * steps, 4 * steps], axis=1)
-    reducer = fitted("pca:1", Sample(line, np.zeros(3, np.int32), 0))
-    matrix = reducer.map.matrix[:, 0]
+    reducer = fitted("pca:1", TrainingSpectra(line, np.zeros(3, np.int32), 0))
+    matrix = reducer.transform.matrix[:, 0]
     np.testing.assert_allclose(np.abs(matrix), [0.6, 0.8], atol=1e-6)
     # Deviation of -5, 0, 5 is 5 * sqrt(2 / 3).
     np.testing.assert_allclose(
@@ -60,8 +60,8 @@ def test_projection_on_parts_by_hand():
     amounts = RNG.uniform(0, 1, size=(50, 2))
     amounts[0] = 0
     spectra = (amounts @ np.array([[1.0, 0, 1], [0, 2, 0]])).astype(np.float32)
-    reducer = fitted("nmf:2", Sample(spectra, np.zeros(50, np.int32), 0))
-    found = reducer.map.apply(spectra)
+    reducer = fitted("nmf:2", TrainingSpectra(spectra, np.zeros(50, np.int32), 0))
+    found = reducer.transform.apply(spectra)
     for column in range(2):
         assert np.abs(np.corrcoef(found[:, column], amounts.T)[0, 1:]).max() > 0.99
 
@@ -73,7 +73,7 @@ def test_components_are_standard_and_survive_a_file(name, tmp_path):
     found = reducer.apply(given.spectra)
     assert found.shape == (120, reducer.components)
     assert found.dtype == np.float32
-    if not reducer.chosen:
+    if not reducer.selected:
         assert reducer.components == components(name)
         np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
         np.testing.assert_allclose(found.std(0), 1, atol=1e-3)
@@ -83,10 +83,10 @@ def test_components_are_standard_and_survive_a_file(name, tmp_path):
     again = bands.read(path)
     new = RNG.normal(size=(9, 10)).astype(np.float32)
     np.testing.assert_allclose(again.apply(new), reducer.apply(new), atol=1e-4)
-    assert (again.text, again.components, again.chosen) == (
-        reducer.text,
+    assert (again.spec, again.components, again.selected) == (
+        reducer.spec,
         reducer.components,
-        reducer.chosen,
+        reducer.selected,
     )
 
 
@@ -95,7 +95,7 @@ def test_affine_reductions_are_one_matrix(name):
     given = sample()
     reducer = fitted(f"{name}:{components(name)}", given)
     if reducer.affine is None:
-        assert not TECHNIQUES[name].fusable or name == "autoencoder"
+        assert not TECHNIQUES[name].foldable or name == "autoencoder"
         return
     by_matrix = given.spectra @ reducer.affine.matrix + reducer.affine.offset
     np.testing.assert_allclose(by_matrix, reducer.apply(given.spectra), atol=1e-4)
@@ -105,16 +105,16 @@ def test_affine_reductions_are_one_matrix(name):
 def test_the_bands_that_tell_classes_apart_are_chosen(judge):
     given = sample(pixels=300)
     for mode in ("forward", "rfe", "mixed"):
-        assert 2 in fitted(f"{judge}-{mode}:2", given).chosen
-    assert len(fitted(f"{judge}-threshold:2", given).chosen) <= 2
-    assert len(fitted(f"{judge}-mixed:6", given).chosen) == 6
+        assert 2 in fitted(f"{judge}-{mode}:2", given).selected
+    assert len(fitted(f"{judge}-threshold:2", given).selected) <= 2
+    assert len(fitted(f"{judge}-mixed:6", given).selected) == 6
 
 
 def test_bands_by_number_and_wavelength():
     given = sample()
-    assert fitted("select:7,2,2", given).chosen == (2, 7)
+    assert fitted("select:7,2,2", given).selected == (2, 7)
     # Ten centers from 400 to 1000 nm are 66.7 nm apart.
-    assert fitted("nm:450-600,990-1200", given).chosen == (1, 2, 3, 9)
+    assert fitted("nm:450-600,990-1200", given).selected == (1, 2, 3, 9)
     np.testing.assert_array_equal(
         fitted("select:7,2", given).apply(given.spectra), given.spectra[:, [2, 7]]
     )
@@ -144,7 +144,7 @@ def test_what_cannot_be_is_said(text, message):
 
 
 def test_other_refusals():
-    alone = Sample(sample().spectra, np.zeros(120, np.int32), 0)
+    alone = TrainingSpectra(sample().spectra, np.zeros(120, np.int32), 0)
     with pytest.raises(InputError, match="one class"):
         fitted("forest-rfe:3", alone)
     with pytest.raises(InputError, match="wavelengths of this scene are not known"):
@@ -203,7 +203,7 @@ def scene(cube: np.ndarray) -> Scene:
     return Scene("made", cube, labels, ("left", "right"), synthetic=True)
 
 
-def ready(cube: np.ndarray, text: str) -> Data:
+def ready(cube: np.ndarray, text: str) -> SceneData:
     return prepare(scene(cube), SplitOptions(kind="disjoint", patch=3, train=0.5), bands=text)
 
 
@@ -219,8 +219,8 @@ def test_reductions_see_training_pixels_only(name):
     changed[others] = RNG.normal(size=(int(others.sum()), 10), scale=50)
     two = ready(changed, text)
     np.testing.assert_array_equal(one.split.train, two.split.train)
-    for key, array in one.reducer.map.arrays().items():
-        np.testing.assert_array_equal(array, two.reducer.map.arrays()[key])
+    for key, array in one.reducer.transform.arrays().items():
+        np.testing.assert_array_equal(array, two.reducer.transform.arrays()[key])
     np.testing.assert_array_equal(one.reducer.scale, two.reducer.scale)
     assert one.bands == one.reducer.components == one.patches.bands
 
@@ -231,10 +231,10 @@ def test_a_fused_network_takes_counts(tiny, text, name, apart):
     side = zoo.network(name).patch
     data = prepare(tiny, SplitOptions(kind="random", patch=side), bands=text)
     network = zoo.build(name, bands=data.bands, classes=4)
-    whole = fused(network, data.normalizer, data.reducer, apart)
+    whole = fold_preprocessing(network, data.normalizer, data.reducer, apart)
     pixels = data.split.test[:50]
-    expected = network.predict(data.patches.cut(pixels), verbose=0)
-    counts = data.raw().patches.cut(pixels)
+    expected = network.predict(data.patches.extract(pixels), verbose=0)
+    counts = data.in_sensor_units().patches.extract(pixels)
     middle = counts[0, side // 2, side // 2]
     np.testing.assert_array_equal(middle, tiny.cube.reshape(-1, 24)[pixels[0]])
     received = whole.predict(counts, verbose=0)
@@ -249,11 +249,11 @@ def test_normalization_apart_keeps_bands_that_vary_little(tiny, tmp_path):
     scene = replace(tiny, cube=tiny.cube * factors)
     data = prepare(scene, SplitOptions(kind="random", patch=1), bands="grp:8")
     network = zoo.build("hu", bands=8, classes=4)
-    counts = data.raw().patches.cut(data.split.test[:200])
-    expected = network.predict(data.patches.cut(data.split.test[:200]), verbose=0)
+    counts = data.in_sensor_units().patches.extract(data.split.test[:200])
+    expected = network.predict(data.patches.extract(data.split.test[:200]), verbose=0)
     errors = []
     for apart in (False, True):
-        whole = lower(fused(network, data.normalizer, data.reducer, apart), 1)
+        whole = lower(fold_preprocessing(network, data.normalizer, data.reducer, apart), 1)
         path = tmp_path / f"{apart}.tflite"
         CONVERTERS["int16"](whole, Calibration(counts), path)
         errors.append(float(np.abs(predict(LiteRT(path), counts) - expected).max()))
@@ -263,16 +263,16 @@ def test_normalization_apart_keeps_bands_that_vary_little(tiny, tmp_path):
 def test_what_cannot_be_layers_is_not_fused(tiny):
     data = prepare(tiny, SplitOptions(kind="random", patch=1), bands="isomap:8")
     network = zoo.build("hu", bands=8, classes=4)
-    with pytest.raises(InputError, match=r"isomap:8 cannot be written as layers.*bands\.npz"):
-        fused(network, data.normalizer, data.reducer)
+    with pytest.raises(InputError, match=r"isomap:8 cannot be folded into a network.*bands\.npz"):
+        fold_preprocessing(network, data.normalizer, data.reducer)
 
 
 def test_a_network_of_components_goes_the_whole_way(shell):
-    words = ("--model", "hu", "--epochs", "4", "--batch", "20", "--lr", "0.05", *shell.SCENE)
+    words = ("--model", "hu", "--epochs", "4", "--batch-size", "20", "--lr", "0.05", *shell.SCENE)
     done = shell("train", *words, "--bands", "pca:20")
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / "models/tiny/hu/disjoint-custom-pca-20-seed0")
-    assert run.record.bands.text == "pca:20"
+    assert run.record.bands.spec == "pca:20"
     assert run.record.components == 20
     assert run.network().input_shape == (None, 1, 1, 20)
     assert "20 components (pca:20 of the bands)" in (run.folder / "README.md").read_text()
@@ -294,23 +294,27 @@ def test_a_network_of_components_goes_the_whole_way(shell):
     smaller = Run.open(run.folder.parent / f"{run.folder.name}-l2-ratio0.5")
     assert smaller.record.bands == run.record.bands
     words = ("--model", "hu", "--from", str(smaller.folder), "--float32")
-    done = shell("export", *words, "--no-fuse")
+    done = shell("export", *words, "--no-fold-preprocessing")
     assert done.returncode == 0, done.stderr
     (bundle,) = (shell.folder / "export/tiny").glob("hu-*/float32")
     record = json.loads((bundle / "record.json").read_text())
-    assert (record["bands"], record["reduction"]["text"]) == (20, "pca:20")
+    assert (record["bands"], record["band_reduction"]["spec"]) == (20, "pca:20")
     assert bands.read(bundle / "bands.npz").components == 20
 
     # By default a file of reduced bands takes what the sensor counts, and needs nothing beside it.
     maps = []
-    for extra in ("--no-fuse", "--fuse"):
+    for extra in ("--no-fold-preprocessing", "--fold-preprocessing"):
         assert shell("export", *words, "--int8", "--max-drop", "30", extra).returncode == 0
         record = json.loads((bundle / "record.json").read_text())
         assert record["agreement"] > 0.999
         done = shell("classify", "--from", str(bundle), *shell.SCENE, "--out", f"map{extra}.tif")
         assert done.returncode == 0, done.stderr
         maps.append((shell.folder / f"map{extra}.tif").read_bytes())
-    assert (record["bands"], record["reduction"], record["fused"]) == (24, None, "pca:20")
+    assert (record["bands"], record["band_reduction"], record["folded_preprocessing"]) == (
+        24,
+        None,
+        "pca:20",
+    )
     assert set(record["normalizer"]["offset"]) == {0.0}
     assert not (bundle / "bands.npz").exists()
     assert maps[0] == maps[1]

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from hsitf.band_comparison.request import expand_techniques
 from hsitf.errors import InputError
-from hsitf.reduction.request import spread
 
 SVM = ("--model", "svm")
 PLACE = "models/tiny/bands/disjoint-short-runs1-from0"
@@ -17,7 +17,7 @@ PLACE = "models/tiny/bands/disjoint-short-runs1-from0"
 
 
 def test_every_technique_with_every_number():
-    assert spread(["pca", "nmf"], "10:30:10") == (
+    assert expand_techniques(["pca", "nmf"], "10:30:10") == (
         "pca:10",
         "pca:20",
         "pca:30",
@@ -25,8 +25,8 @@ def test_every_technique_with_every_number():
         "nmf:20",
         "nmf:30",
     )
-    assert spread(["pca", "select:1,2"], "4,8") == ("pca:4", "pca:8", "select:1,2")
-    assert spread(["pca:3", "nmf:3", "pca:3"], None) == ("pca:3", "nmf:3")
+    assert expand_techniques(["pca", "select:1,2"], "4,8") == ("pca:4", "pca:8", "select:1,2")
+    assert expand_techniques(["pca:3", "nmf:3", "pca:3"], None) == ("pca:3", "nmf:3")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_every_technique_with_every_number():
 )
 def test_what_cannot_be_asked_for(techniques, components, message):
     with pytest.raises(InputError, match=message):
-        spread(techniques, components)
+        expand_techniques(techniques, components)
 
 
 # --- the whole way -------------------------------------------------------------------------
@@ -66,13 +66,13 @@ def test_a_line_a_reduction(compared):
 def test_the_record_has_what_the_runs_have(compared):
     folder = compared[1]
     record = json.loads((folder / f"{PLACE}.json").read_text())
-    assert [one["text"] for one in record["fitted"]] == ["pca:4", "pca:8", "srp:4", "srp:8"]
-    assert all(one["fusable"] and one["fit_seconds"] > 0 for one in record["fitted"])
+    assert [one["spec"] for one in record["reductions"]] == ["pca:4", "pca:8", "srp:4", "srp:8"]
+    assert all(one["foldable"] and one["fit_seconds"] > 0 for one in record["reductions"])
     for cell in record["cells"]:
         (run,) = cell["runs"]
         then = json.loads((folder / run / "record.json").read_text())
         assert cell["oa"] == [then["scores"]["oa"]]
-        assert (then["bands"] or {"text": ""})["text"] == cell["text"]
+        assert (then["bands"] or {"spec": ""})["spec"] == cell["spec"]
 
 
 def test_more_joins_the_record_and_nothing_is_done_twice(compared, shell):
@@ -80,8 +80,8 @@ def test_more_joins_the_record_and_nothing_is_done_twice(compared, shell):
     done = shell("bands", *shell.SCENE, "--bands", "pca:4", "ica:4", *SVM)
     assert done.returncode == 0, done.stderr
     after = json.loads((compared[1] / f"{PLACE}.json").read_text())
-    assert after["fitted"][:4] == before["fitted"]
-    assert [one["text"] for one in after["fitted"][4:]] == ["ica:4"]
+    assert after["reductions"][:4] == before["reductions"]
+    assert [one["spec"] for one in after["reductions"][4:]] == ["ica:4"]
     assert len(after["cells"]) == len(before["cells"]) + 1
     assert "svm/disjoint-short-pca-4-seed0 is trained already" in done.stderr
     assert "srp:4" not in done.stdout

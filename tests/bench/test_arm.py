@@ -6,25 +6,25 @@ import shutil
 
 import pytest
 
-from hsitf.bench.arm.cores import CORES, core
-from hsitf.bench.arm.emulated import counted, emulate
-from hsitf.bench.arm.root import PROGRAMS, WHEELS, check_programs
-from hsitf.bench.subject import subjects
+from hsitf.bench.arm.cores import CORES, find_core
+from hsitf.bench.arm.emulation import count_instructions, emulate
+from hsitf.bench.arm.system import PROGRAMS, WHEELS, check_programs
+from hsitf.bench.subject import find_subjects
 from hsitf.errors import InputError
 from hsitf.progress import Silent
 
 
 def test_a_core_is_described_as_linux_does():
-    text = core("cortex-a76").cpuinfo
+    text = find_core("cortex-a76").cpuinfo
     lines = dict(line.split("\t: ") for line in text.splitlines() if "\t: " in line)
     assert lines["CPU part"] == "0xd0b"
     assert "asimddp" in lines["Features"].split()
     assert "asimddp" not in CORES["cortex-a53"].cpuinfo
 
 
-def test_marks_are_counted_without_what_marking_takes():
+def test_marking_itself_is_not_counted():
     # Three inferences of 100, 104 and 100 instructions, each with 5 for the marks.
-    assert counted([0, 105, 200, 309, 400, 505, 600, 605]) == (100, 4)
+    assert count_instructions([0, 105, 200, 309, 400, 505, 600, 605]) == (100, 4)
 
 
 def test_absent_programs_are_named_with_the_command_that_installs_them(monkeypatch):
@@ -49,12 +49,12 @@ def test_the_emulated_interpreter_is_the_one_of_the_host():
 def test_an_integer_file_is_bit_equal_and_its_cost_repeats(shell):
     done = shell("export", "--model", "hu", *shell.SCENE, "--int8")
     assert done.returncode == 0, done.stderr
-    files = subjects([shell.folder / "export/tiny/hu"])
-    cores = [core("cortex-a53"), core("cortex-a76")]
+    files = find_subjects([shell.folder / "export/tiny/hu"])
+    cores = [find_core("cortex-a53"), find_core("cortex-a76")]
     (small, large), notes = emulate(files, cores, Silent())
     assert not notes
-    assert small.equal
-    assert large.equal
+    assert small.bit_exact
+    assert large.bit_exact
     assert max(small.spread, large.spread) < 1000
     # Arm's dot products of bytes came with the later core.
     assert large.instructions < small.instructions

@@ -11,20 +11,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from hsitf.bench.compatibility import analyzer_warnings, check_compatibility
 from hsitf.bench.delegates import edgetpu, gpu, nnapi
-from hsitf.bench.engines import ENGINES, engine
-from hsitf.bench.fitness import analyzed, fitness
-from hsitf.bench.measured import measure
-from hsitf.bench.subject import subjects
-from hsitf.contents import Node, Operand, nodes
+from hsitf.bench.engines import ENGINES, find_engine
+from hsitf.bench.measurement import measure
+from hsitf.bench.subject import find_subjects
 from hsitf.errors import DataError, InputError
 from hsitf.export.bundle import Bundle
-from hsitf.measure import Schedule
+from hsitf.inspection import Node, Operand, nodes
+from hsitf.measure import MeasurementSchedule
 from hsitf.progress import Silent
 from hsitf.runtimes import LiteRT, _delegated_share
 
 HU = ("--model", "hu")
-QUICK = Schedule(rounds=1, runs=2, warm_up=0)
+QUICK = MeasurementSchedule(rounds=1, runs=2, warm_up=0)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,9 @@ def test_a_row_for_each_file_engine_and_number_of_threads(measured):
 
 
 def test_what_an_engine_cannot_run_is_noted(exported):
-    (file,) = subjects([exported / "int8/hu.tflite"])
-    strange = replace(engine("onnxruntime"), suffixes=(".tflite",))
-    found = measure([file], [strange, engine("litert")], [1], Silent(), QUICK)
+    (file,) = find_subjects([exported / "int8/hu.tflite"])
+    strange = replace(find_engine("onnxruntime"), suffixes=(".tflite",))
+    found = measure([file], [strange, find_engine("litert")], [1], Silent(), QUICK)
     assert [row.engine for row in found.rows] == ["litert"]
     (note,) = found.notes
     assert note.startswith("onnxruntime cannot run hu.tflite: ")
@@ -79,8 +79,8 @@ def test_rows_are_what_the_records_say(measured, exported):
         assert row["agreement"] == record.agreement
         assert 0 < row["p50_ms"] <= row["p90_ms"] <= row["p99_ms"]
         assert row["pixels_per_second"] == pytest.approx(1e3 / row["p50_ms"])
-        assert row["memory"] > 0
-        assert 0 < row["zipped"] < 2 * row["bytes"]
+        assert row["peak_memory_bytes"] > 0
+        assert 0 < row["zipped_bytes"] < 2 * row["bytes"]
         assert (row["parameters"], row["macs"]) == (record.parameters, record.macs)
         assert row["min_ms"] <= row["p50_ms"] <= row["max_ms"]
         assert row["version"].split()[0] in (
@@ -91,7 +91,7 @@ def test_rows_are_what_the_records_say(measured, exported):
         )
 
 
-def test_the_delegate_is_told(measured):
+def test_the_delegate_is_recorded(measured):
     rows = json.loads(measured[1].read_text())["rows"]
     found = {(row["name"], row["engine"]): row["delegates"] for row in rows}
     assert found["hu int8", "litert"] >= 1
@@ -117,8 +117,8 @@ def test_the_other_formats_hold_the_same(measured):
 
 
 def test_a_bare_file_is_measured_without_accuracy(exported):
-    (one,) = subjects([exported / "int8/hu.tflite"])
-    (row,) = measure([one], [engine("litert")], [1], Silent(), QUICK).rows
+    (one,) = find_subjects([exported / "int8/hu.tflite"])
+    (row,) = measure([one], [find_engine("litert")], [1], Silent(), QUICK).rows
     assert (row.oa, row.agreement, row.scene) == (None, None, "")
     assert row.integer_share == 1
 
@@ -136,7 +136,7 @@ def test_the_delegate_changes_nothing_but_time(exported):
         (("nowhere",), "nothing to measure at nowhere"),
         (("--engine", "litrt"), "did you mean litert"),
         (("--threads", "0"), "threads are out of range"),
-        (("export/tiny/hu/onnx", "--engine", "litert"), "no engine takes these files"),
+        (("export/tiny/hu/onnx", "--engine", "litert"), "no engine runs files of these formats"),
         (("--runs", "0"), "--runs are out of range"),
         (("export", "--models", "hu"), "files are named, or networks"),
         (("--variants", "int8"), "no network to measure"),
@@ -145,7 +145,7 @@ def test_the_delegate_changes_nothing_but_time(exported):
         (("--arm", "cortex-a75"), "or cortex-a76"),
     ],
 )
-def test_what_cannot_be_is_said(shell, exported, words, message):
+def test_impossible_requests_are_rejected(shell, exported, words, message):
     done = shell("bench", *words, "--out", "none")
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
@@ -153,17 +153,17 @@ def test_what_cannot_be_is_said(shell, exported, words, message):
     assert not (shell.folder / "none").exists()
 
 
-def test_every_engine_says_which_files_it_takes():
+def test_every_engine_lists_its_formats():
     taken = {suffix for one in ENGINES.values() for suffix in one.suffixes}
     assert taken == {".tflite", ".onnx", ".keras", ""}
     with pytest.raises(InputError, match="engine"):
-        engine("none")
+        find_engine("none")
 
 
 def test_an_absent_engine_is_named_with_its_pip_line(monkeypatch):
     monkeypatch.setattr("hsitf.bench.engines.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install '\.\[openvino\]'"):
-        engine("openvino")
+        find_engine("openvino")
 
 
 def test_networks_by_name_are_exported_where_they_are_not(shell, exported):
@@ -194,7 +194,11 @@ def test_networks_by_name_are_exported_where_they_are_not(shell, exported):
     rows = {(row["variant"], row["engine"]): row for row in found["rows"]}
     assert set(rows) == {("trained", "keras"), ("int8", "litert"), ("float32", "litert")}
     assert len({(row["parameters"], row["macs"]) for row in rows.values()}) == 1
-    assert [one["delegate"] for one in found["fitness"]] == ["GPU", "NNAPI", "Edge TPU"] * 2
+    assert [one["delegate"] for one in found["delegate_compatibility"]] == [
+        "GPU",
+        "NNAPI",
+        "Edge TPU",
+    ] * 2
     lines = [line for line in done.stdout.splitlines() if line.startswith("INFO:")]
     number = r"[\d.e+]+"
     for line in lines:
@@ -206,11 +210,11 @@ def test_networks_by_name_are_exported_where_they_are_not(shell, exported):
     assert len(lines) == 3
 
 
-def test_a_damaged_file_is_said_to_be(tmp_path):
+def test_a_damaged_file_is_reported(tmp_path):
     path = tmp_path / "net.tflite"
     path.write_bytes(b"no network" * 20)
     with pytest.raises(DataError, match=r"LiteRT cannot run .*net\.tflite"):
-        subjects([path])
+        find_subjects([path])
 
 
 def test_the_delegated_share_is_found_between_what_goes_in_and_out():
@@ -267,14 +271,14 @@ def node(op: str, *shapes: tuple[int, ...], dtype: str = "int8", **options: int)
     ],
 )
 def test_rules_of_delegates(delegate, given, reason):
-    assert delegate.refuses(given) == reason
+    assert delegate.rejects(given) == reason
 
 
-def test_sizes_known_only_when_running_are_refused():
+def test_dynamic_sizes_are_rejected():
     tensor = Operand((1, 9), "float32", constant=False, dynamic=True)
     given = Node("RELU", (tensor,), (tensor,), None)
     for delegate in (gpu, nnapi):
-        assert "known only when running" in delegate.refuses(given)
+        assert "known only at run time" in delegate.rejects(given)
 
 
 def test_a_plain_conversion_of_a_volume_network_is_not_fit(tmp_path):
@@ -288,15 +292,18 @@ def test_a_plain_conversion_of_a_volume_network_is_not_fit(tmp_path):
     path = tmp_path / "plain.tflite"
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(inputs, outputs))
     path.write_bytes(converter.convert())
-    found = {one.delegate: one for one in fitness(subjects([path]), Silent())}
+    found = {one.delegate: one for one in check_compatibility(find_subjects([path]), Silent())}
     assert "no CONV_3D" in " ".join(found["GPU"].reasons)
     assert "no CONV_3D" in " ".join(found["NNAPI"].reasons)
-    assert found["Edge TPU"].taken == 0
+    assert found["Edge TPU"].supported_operators == 0
     # The converter's own analyzer lets it pass; when that changes, its reasons are told as well.
-    assert set(analyzed(path)) <= set(range(len(nodes(path))))
+    assert set(analyzer_warnings(path)) <= set(range(len(nodes(path))))
 
 
 def test_what_is_lowered_is_fit(exported):
-    found = {one.delegate: one for one in fitness(subjects([exported / "int8"]), Silent())}
-    assert found["NNAPI"].taken == found["NNAPI"].operators
-    assert found["GPU"].taken == found["GPU"].operators
+    found = {
+        one.delegate: one
+        for one in check_compatibility(find_subjects([exported / "int8"]), Silent())
+    }
+    assert found["NNAPI"].supported_operators == found["NNAPI"].operators
+    assert found["GPU"].supported_operators == found["GPU"].operators

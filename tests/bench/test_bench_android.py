@@ -167,14 +167,14 @@ def test_a_phone_is_measured(phone, tmp_path, archive):
         ({}, ("--delegate", "TPU"), "unknown delegate 'TPU'; allowed: XNNPACK, CPU, GPU", 2),
         ({}, ("--apk", "none.apk"), "there is no app at none.apk; build it with make apk", 2),
         ({}, ("nowhere",), "export --model cao --int8 --android", 2),
-        ({}, ("tiny.npy",), "tiny.npy is no archive for the Android demo", 3),
+        ({}, ("tiny.npy",), "tiny.npy is not an archive for the Android demo", 3),
         ({"MOOD": "refusing"}, (), "adb install failed; received: Failure [INSTALL_FAILED", 2),
         ({"MOOD": "babbling"}, (), "what the device answered is not a DeviceResult", 3),
         ({"MOOD": "mistaken"}, (), "the device measured another model", 3),
         ({"MOOD": "unable"}, (), "GPU cannot be measured here", 3),
     ],
 )
-def test_what_cannot_be_is_said(phone, tmp_path, mood, words, message, status):
+def test_impossible_requests_are_rejected(phone, tmp_path, mood, words, message, status):
     done = phone(*(words or ("export/tiny",)), **mood)
     assert message in done.stderr.replace("\n", " ")
     assert done.returncode == status
@@ -182,7 +182,7 @@ def test_what_cannot_be_is_said(phone, tmp_path, mood, words, message, status):
     assert not (tmp_path / "results").exists()
 
 
-def test_without_adb_it_says_what_to_install(phone, tmp_path):
+def test_without_adb_the_remedy_is_named(phone, tmp_path):
     done = phone("export/tiny", path=str(Path(sys.executable).parent))
     assert done.returncode == 2
     assert "there is no adb to reach a device with" in done.stderr

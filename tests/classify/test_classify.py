@@ -14,16 +14,16 @@ from conftest import ROOT
 from rasterio.transform import from_origin
 from spectral.io import envi
 
-from hsitf.classify.mapping import LABELS, STATE, VALUES, classify, finish
+from hsitf.classify.mapping import LABELS, STATE, VALUES, classify, remove_state
 from hsitf.classify.outputs import check
-from hsitf.classify.source import of_run
+from hsitf.classify.source import classifier_of_run
 from hsitf.errors import InputError
 from hsitf.figures import palette
 from hsitf.progress import Silent
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
-from hsitf.scenes import Site, open_site
-from hsitf.smoothing import smoothed
+from hsitf.scenes import RasterSource, open_raster
+from hsitf.smoothing import mean_field_smoothing
 
 RUN = "models/tiny/hu/disjoint-custom-seed0"
 warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
@@ -32,7 +32,8 @@ warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarni
 @pytest.fixture(scope="module")
 def run(shell):
     done = shell(
-        "train", "--model", "hu", "--epochs", "12", "--batch", "20", "--lr", "0.05", *shell.SCENE
+        *("train", "--model", "hu", "--epochs", "12", "--batch-size", "20"),
+        *("--learning-rate", "0.05", *shell.SCENE),
     )
     assert done.returncode == 0, done.stderr
     return Run.open(shell.folder / RUN)
@@ -42,8 +43,8 @@ def where(shell) -> SceneChoice:
     return SceneChoice(str(shell.folder / "tiny.npy"), labels=str(shell.folder / "labels.npy"))
 
 
-def site_of(shell) -> Site:
-    return open_site(str(shell.folder / "tiny.npy"), labels=str(shell.folder / "labels.npy"))
+def site_of(shell) -> RasterSource:
+    return open_raster(str(shell.folder / "tiny.npy"), labels=str(shell.folder / "labels.npy"))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_every_pixel_is_what_the_network_says(shell, run, mapped, tiny):
         assert file.tags(1)["class_2"] == run.record.scene.class_names[1]
         assert file.colormap(1)[1][:3] == palette(4)[0]
     patches = run.data(where(shell)).patches
-    logits = run.network().predict(patches.cut(np.arange(1600)), verbose=0)
+    logits = run.network().predict(patches.extract(np.arange(1600)), verbose=0)
     np.testing.assert_array_equal(labels.ravel(), logits.argmax(1) + 1)
 
     with rasterio.open(shell.folder / "p.tif") as file:
@@ -155,9 +156,9 @@ def test_what_cannot_be_is_said(shell, run, mapped, words, message):
 
 
 def test_an_interrupted_map_goes_on(shell, run, tmp_path, monkeypatch):
-    classifier, site = of_run(run), site_of(shell)
+    classifier, site = classifier_of_run(run), site_of(shell)
     expected = classify(classifier, site, tmp_path / "whole", Silent(), keep=True)
-    monkeypatch.setattr("hsitf.classify.strips.PIXELS", 320)
+    monkeypatch.setattr("hsitf.classify.strips.BATCH_PIXELS", 320)
 
     class StopError(Exception):
         pass
@@ -185,12 +186,12 @@ def test_an_interrupted_map_goes_on(shell, run, tmp_path, monkeypatch):
         np.asarray(found.values).reshape(1600, -1)[1:],
         np.asarray(expected.values).reshape(1600, -1)[1:],
     )
-    finish(tmp_path / "cut")
+    remove_state(tmp_path / "cut")
     assert not (tmp_path / "cut").exists()
 
 
 def test_another_networks_strips_are_not_taken(shell, run, tmp_path):
-    classifier, site = of_run(run), site_of(shell)
+    classifier, site = classifier_of_run(run), site_of(shell)
     classify(classifier, site, tmp_path / "one", Silent(), keep=False)
     state = tmp_path / "one" / STATE
     state.write_text(state.read_text().replace(classifier.sha256, "0" * 64))
@@ -203,20 +204,20 @@ def test_another_networks_strips_are_not_taken(shell, run, tmp_path):
 def test_smoothing_by_hand():
     # Three pixels in a row; the middle one leans the other way.
     said = np.array([[[0.9, 0.1], [0.4, 0.6], [0.9, 0.1]]], np.float32)
-    np.testing.assert_array_equal(smoothed(said, 0.0), said)
-    once = smoothed(said, 1.0, rounds=1)
+    np.testing.assert_array_equal(mean_field_smoothing(said, 0.0), said)
+    once = mean_field_smoothing(said, 1.0, rounds=1)
     # Its neighbors say 1.8 to 0.2: 0.4 e^1.8 against 0.6 e^0.2.
     expected = 0.4 * np.exp(1.8) / (0.4 * np.exp(1.8) + 0.6 * np.exp(0.2))
     assert once[0, 1, 0] == pytest.approx(expected, rel=1e-5)
-    assert (smoothed(said, 1.0).argmax(2) == 0).all()
+    assert (mean_field_smoothing(said, 1.0).argmax(2) == 0).all()
     with pytest.raises(InputError, match="out of range"):
-        smoothed(said, -1.0)
+        mean_field_smoothing(said, -1.0)
 
 
 def test_a_pixel_without_a_say_gets_none():
     said = np.zeros((2, 2, 3), np.float32)
     said[0, 0] = [0.2, 0.3, 0.5]
-    found = smoothed(said, 2.0)
+    found = mean_field_smoothing(said, 2.0)
     assert found[1, 1].sum() == 0
     assert found[0, 0].sum() == pytest.approx(1)
 
@@ -227,7 +228,7 @@ def test_colors_differ():
 
 def test_help_loads_nothing_heavy():
     program = (
-        "import sys; from typer.testing import CliRunner; from hsitf.classify.__main__ import app;"
+        "import sys; from typer.testing import CliRunner; from hsitf.commands.classify import app;"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0;"
         "assert not {'tensorflow', 'keras', 'numpy', 'rasterio'} & set(sys.modules)"
     )
@@ -242,9 +243,9 @@ def test_help_loads_nothing_heavy():
 
 
 def test_another_scenes_strips_are_not_taken(shell, run, tmp_path, tiny):
-    classifier, site = of_run(run), site_of(shell)
+    classifier, site = classifier_of_run(run), site_of(shell)
     classify(classifier, site, tmp_path / "one", Silent(), keep=False)
-    other = Site.of(replace(tiny, cube=tiny.cube[::-1].copy()))
+    other = RasterSource.from_scene(replace(tiny, cube=tiny.cube[::-1].copy()))
     assert classify(classifier, other, tmp_path / "one", Silent(), keep=False).speed > 0
     assert classify(classifier, other, tmp_path / "one", Silent(), keep=False).speed == 0
 

@@ -15,13 +15,13 @@ from rasterio.transform import from_origin
 from spectral.io import envi
 
 from hsitf.classify.engines import ENGINES
-from hsitf.classify.mapping import ahead, classify
-from hsitf.classify.source import of_run
-from hsitf.classify.strips import Strip, plan, prepare
+from hsitf.classify.mapping import classify, prefetch
+from hsitf.classify.source import classifier_of_run
+from hsitf.classify.strips import Strip, plan_strips, prepare_strip
 from hsitf.errors import InputError
 from hsitf.progress import Silent
 from hsitf.runs import Run
-from hsitf.scenes import Site, open_site
+from hsitf.scenes import RasterSource, open_raster
 from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.readers import open_array, read_array
 
@@ -90,15 +90,15 @@ def test_rows_are_those_of_the_whole(tmp_path):
 
 
 def test_a_strip_has_the_rows_around_it(run, tiny):
-    classifier, site = of_run(run), Site.of(tiny)
-    whole = PatchSource.of(classifier.normalizer.apply(tiny.cube), 5)
+    classifier, site = classifier_of_run(run), RasterSource.from_scene(tiny)
+    whole = PatchSource.from_cube(classifier.normalizer.apply(tiny.cube), 5)
     for first, last in ((0, 3), (1, 9), (17, 40), (39, 40), (0, 40)):
-        found = prepare(classifier, site, Strip(first, last)).patches
+        found = prepare_strip(classifier, site, Strip(first, last)).patches
         np.testing.assert_array_equal(found.padded, whole.padded[first : last + 4])
 
 
 def test_the_strips_are_the_scene(run, tiny):
-    strips = plan(of_run(run), Site.of(tiny))
+    strips = plan_strips(classifier_of_run(run), RasterSource.from_scene(tiny))
     assert (strips[0].first, strips[-1].last) == (0, 40)
     assert all(above.last == below.first for above, below in pairwise(strips))
 
@@ -107,9 +107,15 @@ def test_the_strips_are_the_scene(run, tiny):
 def test_a_map_is_the_same_in_strips_of_any_height(
     run, tiny, mapped, tmp_path, monkeypatch, pixels
 ):
-    monkeypatch.setattr("hsitf.classify.strips.PIXELS", pixels)
+    monkeypatch.setattr("hsitf.classify.strips.BATCH_PIXELS", pixels)
     monkeypatch.setattr("hsitf.classify.strips.BYTES", 4 * 40 * 24 * pixels // 40)
-    found = classify(of_run(run), Site.of(tiny), tmp_path / "work", Silent(), keep=False)
+    found = classify(
+        classifier_of_run(run),
+        RasterSource.from_scene(tiny),
+        tmp_path / "work",
+        Silent(),
+        keep=False,
+    )
     np.testing.assert_array_equal(found.labels, mapped)
 
 
@@ -118,8 +124,10 @@ def test_a_map_is_the_same_in_strips_of_any_height(
 
 def test_every_format_makes_the_same_map(shell, run, tiny, mapped, tmp_path):
     for path in written(tmp_path, tiny.cube):
-        site = open_site(str(path))
-        found = classify(of_run(run), site, tmp_path / f"{path.name}.work", Silent(), keep=False)
+        site = open_raster(str(path))
+        found = classify(
+            classifier_of_run(run), site, tmp_path / f"{path.name}.work", Silent(), keep=False
+        )
         np.testing.assert_array_equal(found.labels, mapped, err_msg=path.name)
 
 
@@ -190,7 +198,7 @@ def test_the_fastest_is_found_by_trial(run, tiny, mapped, tmp_path, monkeypatch)
     from hsitf.classify.engines import engine
     from hsitf.classify.request import MapRequest
 
-    monkeypatch.setattr("hsitf.classify.engines.PATIENCE", 0.0)
+    monkeypatch.setattr("hsitf.classify.engines.MAX_TRIAL_SECONDS", 0.0)
     monkeypatch.setattr("hsitf.classify.engines.TILE", 16)
     lines = []
 
@@ -198,8 +206,8 @@ def test_the_fastest_is_found_by_trial(run, tiny, mapped, tmp_path, monkeypatch)
         def say(self, text: str) -> None:
             lines.append(text)
 
-    request, site = MapRequest((Path("n.tif"),)), Site.of(tiny)
-    with engine(of_run(run), run, site, request, Told()) as chosen:
+    request, site = MapRequest((Path("n.tif"),)), RasterSource.from_scene(tiny)
+    with engine(classifier_of_run(run), run, site, request, Told()) as chosen:
         found = classify(chosen, site, tmp_path / "work", Silent(), keep=False)
     assert (found.labels == mapped).mean() > 0.998
     assert lines[-1].startswith("pixels/s by engine: keras ")
@@ -226,7 +234,7 @@ def test_what_cannot_be_is_said(shell, run, words, message):
 
 
 def test_ahead_keeps_the_order_and_passes_errors_on():
-    assert list(ahead(lambda n: n * n, range(9))) == [n * n for n in range(9)]
+    assert list(prefetch(lambda n: n * n, range(9))) == [n * n for n in range(9)]
 
     def refuse(number):
         if number == 3:
@@ -235,7 +243,7 @@ def test_ahead_keeps_the_order_and_passes_errors_on():
 
     found = []
     with pytest.raises(InputError, match="three"):
-        found.extend(iter_until(ahead(refuse, range(9)), found))
+        found.extend(iter_until(prefetch(refuse, range(9)), found))
     assert found == [0, 1, 2]
 
 
@@ -269,21 +277,23 @@ def test_strips_computed_elsewhere_make_the_same_map(shell, run, mapped, tmp_pat
 
     from distributed import LocalCluster
 
-    from hsitf.classify.cluster import Order, remotely
+    from hsitf.classify.cluster import StripJob, compute_remotely
     from hsitf.classify.request import MapRequest
     from hsitf.records import SceneChoice
 
-    order = Order(
+    order = StripJob(
         shell.folder / RUN,
         SceneChoice(str(shell.folder / "tiny.npy")),
         MapRequest((Path("n.tif"),)),
     )
-    site = open_site(str(shell.folder / "tiny.npy"))
+    site = open_raster(str(shell.folder / "tiny.npy"))
     with LocalCluster(
         n_workers=1, threads_per_worker=1, dashboard_address=None, processes=False
     ) as running:
-        work = remotely(running.scheduler_address, order)
-        found = classify(of_run(run), site, tmp_path / "work", Silent(), keep=False, work=work)
+        work = compute_remotely(running.scheduler_address, order)
+        found = classify(
+            classifier_of_run(run), site, tmp_path / "work", Silent(), keep=False, compute=work
+        )
     np.testing.assert_array_equal(found.labels, mapped)
 
 
@@ -310,10 +320,11 @@ def test_a_large_cube_is_written_by_rows(shell):
 def test_a_killed_map_goes_on(shell, run, mapped, tiny):
     # From a program that dies without a word at the third strip.
     program = (
-        "import os, hsitf.classify.mapping as m, hsitf.classify.strips as s; s.PIXELS = 320;"
-        "from hsitf.classify.__main__ import app; from hsitf import cli; old = m._write;"
+        "import os, hsitf.classify.mapping as m, hsitf.classify.strips as s; s.BATCH_PIXELS = 320;"
+        "from hsitf.commands.classify import app; from hsitf.commands import application as cli;"
+        "old = m._write;"
         "m._write = lambda f, st: (old(f, st), st.done >= 16 and os._exit(9));"
-        f"cli.run(lambda: app(['--from', '{RUN}', '--out', 'cut.tif']))"
+        f"cli.run(app, ['--from', '{RUN}', '--out', 'cut.tif'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

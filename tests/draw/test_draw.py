@@ -11,9 +11,9 @@ from keras import layers
 from typer.testing import CliRunner
 
 from hsitf import zoo
+from hsitf.commands.draw import app
 from hsitf.cost import cost
-from hsitf.draw.__main__ import app
-from hsitf.draw.plan import compared, plan
+from hsitf.draw.plan import diagram, with_original_widths
 from hsitf.errors import InputError
 
 
@@ -27,7 +27,7 @@ def branched(width: int = 4) -> keras.Model:
 
 
 def test_boxes_by_hand():
-    found = {box.name: box for box in plan(branched()).boxes}
+    found = {box.name: box for box in diagram(branched()).boxes}
     assert list(found) == ["patch", "first", "side", "sum", "flat", "logits"]
     first = found["first"]
     assert first.shape == (4, 4, 4)
@@ -43,20 +43,20 @@ def test_boxes_by_hand():
         4,
         5,
     ]
-    assert found["sum"].takes == (1, 2)
+    assert found["sum"].inputs == (1, 2)
 
 
 @pytest.mark.parametrize("name", ["cao", "he", "hu", "mou", "santara", "resnet20"])
 def test_a_drawing_adds_up_to_the_network(name):
     bands, classes = (3, 10) if name == "resnet20" else (60, 5)
     network = zoo.build(name, bands=bands, classes=classes)
-    found = plan(network)
+    found = diagram(network)
     assert (found.parameters, found.macs) == cost(network)
 
 
 def test_widths_are_compared_by_name():
-    found = compared(plan(branched(1)), plan(branched(4)))
-    widths = {box.name: (box.width, box.before) for box in found.boxes if box.width}
+    found = with_original_widths(diagram(branched(1)), diagram(branched(4)))
+    widths = {box.name: (box.width, box.original_width) for box in found.boxes if box.width}
     assert widths == {"first": (1, 4), "side": (1, 4), "logits": (2, 2)}
 
 

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from hsitf.bands.reducer import Affine
+from hsitf.bands.reducer import AffineProjection
 from hsitf.errors import InputError
-from hsitf.explain import importance, subject
-from hsitf.explain.cutting import cut, last, split_weight, weight
-from hsitf.explain.differences import differences
+from hsitf.explain import importance, outputs
 from hsitf.explain.figure import columns
-from hsitf.explain.gradients import gradients, score
-from hsitf.explain.methods import METHODS, Settings, check, known
-from hsitf.explain.methods.activation import FARTHEST
+from hsitf.explain.finite_differences import finite_differences
+from hsitf.explain.gradients import gradients, logit
+from hsitf.explain.methods import METHODS, MethodSettings, check, known
+from hsitf.explain.methods.activation import MAX_DEVIATION
 from hsitf.explain.methods.guided_backpropagation import guided
-from hsitf.explain.methods.integrated_gradients import COMPLETE
+from hsitf.explain.methods.integrated_gradients import COMPLETENESS_TOLERANCE
 from hsitf.explain.similarity import rank_correlation, structural_similarity
-from hsitf.explain.view import Projected, View
+from hsitf.explain.truncation import logits_layer, split_weight, truncate, weight
+from hsitf.explain.view import NetworkView, ProjectedView
 from hsitf.scenes.patches import PatchSource
 
 # Of two layers and one logit: at x = (1, 2) they give (5, 1), (3, 6) and -3.
@@ -59,17 +59,20 @@ def linear(weights: np.ndarray) -> keras.Model:
     return model
 
 
-def view(network: keras.Model) -> View:
+def view(network: keras.Model) -> NetworkView:
     """Of patches as large as the network's, anywhere in a scene of noise."""
     side, _, bands = network.input_shape[1:]
     cube = np.random.default_rng(0).standard_normal((12, 12, bands)).astype(np.float32)
-    return View(
-        PatchSource.of(cube, side), lambda x: network.predict(x, verbose=0), network, step=0.02
+    return NetworkView(
+        PatchSource.from_cube(cube, side),
+        lambda x: network.predict(x, verbose=0),
+        network,
+        difference_step=0.02,
     )
 
 
 def explained(method: str, network: keras.Model, patches: np.ndarray, **settings) -> np.ndarray:
-    return known(method).explain(view(network), patches, 0, Settings(**settings)).values
+    return known(method).explain(view(network), patches, 0, MethodSettings(**settings)).values
 
 
 def convolutional() -> keras.Model:
@@ -117,13 +120,13 @@ def test_integrated_gradients_of_a_product_share_it():
 def test_integrated_gradients_sum_up_to_the_difference_of_logits():
     network = convolutional()
     seen = view(network)
-    patches = seen.patches.cut(np.arange(40))
-    found = METHODS["integrated-gradients"].explain(seen, patches, 1, Settings())
+    patches = seen.patches.extract(np.arange(40))
+    found = METHODS["integrated-gradients"].explain(seen, patches, 1, MethodSettings())
     wanted = network.predict(patches, verbose=0)[:, 1]
     wanted = wanted - network.predict(np.zeros_like(patches[:1]), verbose=0)[:, 1]
     off = np.abs(found.values.sum(axis=(1, 2, 3)) - wanted) / np.abs(wanted)
-    assert off.max() <= COMPLETE
-    assert found.figures["completeness"] == pytest.approx(off.max(), abs=1e-4)
+    assert off.max() <= COMPLETENESS_TOLERANCE
+    assert found.metrics["completeness"] == pytest.approx(off.max(), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,7 @@ def test_a_kink_by_hand():
 def test_smoothgrad_of_a_square_is_the_mean_of_its_slopes():
     inputs = keras.Input((1, 1, 2))
     network = keras.Model(inputs, ops.sum(layers.Flatten()(inputs) ** 2, axis=1, keepdims=True))
-    found = explained("smoothgrad", network, PATCH, copies=7, noise=0.2, seed=3).ravel()
+    found = explained("smoothgrad", network, PATCH, num_samples=7, noise_level=0.2, seed=3).ravel()
     # The range of (1, 2) is 1.
     noise = 0.2 * np.random.default_rng(3).standard_normal((7, 1, 1, 2), np.float32)
     np.testing.assert_allclose(found, 2 * (PATCH + noise).mean(axis=0).ravel(), rtol=1e-5)
@@ -180,22 +183,23 @@ def test_occlusion_hides_neighbors_together():
 def test_activation_goes_to_the_corner_of_the_box():
     weights = np.array([1, -2, 0.5], np.float32).reshape(1, 1, 3)
     found = METHODS["activation"].explain(
-        view(linear(weights)), np.empty((0, 1, 1, 1), np.float32), 0, Settings()
+        view(linear(weights)), np.empty((0, 1, 1, 1), np.float32), 0, MethodSettings()
     )
-    np.testing.assert_allclose(found.values.ravel(), FARTHEST * np.sign(weights).ravel())
-    assert found.figures["activation"] == pytest.approx(FARTHEST * 3.5 + 1)
+    np.testing.assert_allclose(found.values.ravel(), MAX_DEVIATION * np.sign(weights).ravel())
+    assert found.metrics["activation"] == pytest.approx(MAX_DEVIATION * 3.5 + 1)
 
 
 def test_activation_wakes_rectified_filters():
     network = convolutional()
     found = METHODS["activation"].explain(
-        view(network), np.empty((0, 1, 1, 1), np.float32), 2, Settings(layer="conv")
+        view(network), np.empty((0, 1, 1, 1), np.float32), 2, MethodSettings(layer="conv")
     )
-    reached = cut(network, "conv").network.predict(found.values, verbose=0)[..., 2].mean()
-    assert found.figures["activation"] == pytest.approx(reached, rel=1e-4)
-    noise = view(network).patches.cut(np.arange(100))
+    reached = truncate(network, "conv").network.predict(found.values, verbose=0)[..., 2].mean()
+    assert found.metrics["activation"] == pytest.approx(reached, rel=1e-4)
+    noise = view(network).patches.extract(np.arange(100))
     assert (
-        reached > cut(network, "conv").network.predict(noise, verbose=0)[..., 2].mean((1, 2)).max()
+        reached
+        > truncate(network, "conv").network.predict(noise, verbose=0)[..., 2].mean((1, 2)).max()
     )
 
 
@@ -211,61 +215,63 @@ def test_activation_wakes_rectified_filters():
     ],
 )
 def test_the_gradient_of_a_weight_and_its_map(name, gradient, patch_map):
-    found = METHODS["weight"].explain(view(toy()), PATCH, 0, Settings(weight=name))
+    found = METHODS["weight"].explain(view(toy()), PATCH, 0, MethodSettings(weight=name))
     np.testing.assert_allclose(found.arrays["weight_gradient"], gradient)
     np.testing.assert_allclose(found.values.ravel(), patch_map)
 
 
 def test_gradients_do_not_mix_samples():
     network = convolutional()
-    patches = view(network).patches.cut(np.arange(3))
-    logits, (together,) = gradients(score(network, 2), [patches])
+    patches = view(network).patches.extract(np.arange(3))
+    logits, (together,) = gradients(logit(network, 2), [patches])
     np.testing.assert_allclose(logits, network.predict(patches, verbose=0)[:, 2], rtol=1e-4)
     for patch, slope in zip(patches, together, strict=True):
         np.testing.assert_allclose(
-            gradients(score(network, 2), [patch[None]])[1][0][0], slope, atol=1e-6
+            gradients(logit(network, 2), [patch[None]])[1][0][0], slope, atol=1e-6
         )
 
 
 def test_differences_are_the_gradient():
     network = convolutional()
     seen = view(network)
-    patches = seen.patches.cut(np.arange(3))
-    _, (exact,) = gradients(score(network, 1), [patches])
-    found = differences(seen, patches, 1)
+    patches = seen.patches.extract(np.arange(3))
+    _, (exact,) = gradients(logit(network, 1), [patches])
+    found = finite_differences(seen, patches, 1)
     assert np.corrcoef(found.ravel(), exact.ravel())[0, 1] > 0.999
 
 
 def test_differences_through_a_reduction_are_those_of_the_bands():
     generator = np.random.default_rng(0)
-    affine = Affine(generator.standard_normal((4, 2)).astype(np.float32), np.ones(2, np.float32))
-    inner = view(linear(generator.standard_normal((3, 3, 2)).astype(np.float32)))
-    patches = PatchSource.of(generator.standard_normal((5, 5, 4)).astype(np.float32), 3)
-    through = View(
-        patches,
-        lambda x: inner.answers(x @ affine.matrix + affine.offset),
-        step=0.5,
-        through=Projected(affine, inner),
+    affine = AffineProjection(
+        generator.standard_normal((4, 2)).astype(np.float32), np.ones(2, np.float32)
     )
-    plain = View(patches, through.answers, step=0.5)
-    some = patches.cut(np.arange(2))
+    inner = view(linear(generator.standard_normal((3, 3, 2)).astype(np.float32)))
+    patches = PatchSource.from_cube(generator.standard_normal((5, 5, 4)).astype(np.float32), 3)
+    through = NetworkView(
+        patches,
+        lambda x: inner.logits(x @ affine.matrix + affine.offset),
+        difference_step=0.5,
+        projection=ProjectedView(affine, inner),
+    )
+    plain = NetworkView(patches, through.logits, difference_step=0.5)
+    some = patches.extract(np.arange(2))
     np.testing.assert_allclose(
-        differences(through, some, 0), differences(plain, some, 0), atol=1e-3
+        finite_differences(through, some, 0), finite_differences(plain, some, 0), atol=1e-3
     )
 
 
 def test_layers_and_weights_are_found_or_their_nearest_names_offered():
     network = toy()
-    assert last(network) == "logit"
-    part = cut(network, "second")
+    assert logits_layer(network) == "logit"
+    part = truncate(network, "second")
     np.testing.assert_allclose(part.network(PATCH), [[3, 6]])
     np.testing.assert_allclose(weight(part, "kernel"), SECOND)
     with pytest.raises(InputError, match="did you mean second"):
-        cut(network, "secnd")
+        truncate(network, "secnd")
     with pytest.raises(InputError, match="did you mean bias"):
         weight(part, "bia")
     with pytest.raises(InputError, match="no trainable weights"):
-        weight(cut(network, network.layers[1].name), "bias")
+        weight(truncate(network, network.layers[1].name), "bias")
     with pytest.raises(InputError, match="allowed: 0 to 1"):
         part.check_filter(2)
     with pytest.raises(InputError, match="LAYER/WEIGHT"):
@@ -276,13 +282,13 @@ def test_a_weight_has_to_tell_units_apart():
     inputs = keras.Input((1, 1, 2))
     x = layers.Flatten()(layers.DepthwiseConv2D(1, depth_multiplier=3, name="deep")(inputs))
     network = keras.Model(inputs, layers.Dense(1)(x))
-    with pytest.raises(InputError, match="does not tell the units"):
-        METHODS["weight"].explain(view(network), PATCH, 0, Settings(weight="deep/kernel"))
+    with pytest.raises(InputError, match="has no axis for the units"):
+        METHODS["weight"].explain(view(network), PATCH, 0, MethodSettings(weight="deep/kernel"))
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
 def test_files_give_what_they_can(method):
-    if method.files:
+    if method.supports_files:
         check(method, "int8")
     else:
         with pytest.raises(InputError, match="allowed: saliency, occlusion"):
@@ -291,17 +297,17 @@ def test_files_give_what_they_can(method):
 
 def test_the_most_important_bands():
     found = np.array([5, 9, 8, 1, 7, 0], np.float32)
-    assert importance.top(found, 3) == (1, 2, 4)
-    assert importance.top(found, 3, apart=2) == (1, 4)
-    assert importance.top(found, 9) == tuple(range(6))
-    assert importance.selection((1, 4)) == "select:1,4"
+    assert importance.top_bands(found, 3) == (1, 2, 4)
+    assert importance.top_bands(found, 3, min_distance=2) == (1, 4)
+    assert importance.top_bands(found, 9) == tuple(range(6))
+    assert importance.selection_spec((1, 4)) == "select:1,4"
     maps = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
-    np.testing.assert_allclose(importance.of_bands(maps), [12, 16])
+    np.testing.assert_allclose(importance.band_importance(maps), [12, 16])
 
 
 def test_subjects_count_alike_however_large_their_logits():
     found = np.array([[1, 3], [300, 100], [0, 0]], np.float32)
-    np.testing.assert_allclose(importance.shared(found), np.array([1, 1]) / 3)
+    np.testing.assert_allclose(importance.mean_importance(found), np.array([1, 1]) / 3)
 
 
 def test_ranks_are_compared():
@@ -331,14 +337,14 @@ def test_columns_of_the_literature_or_what_there_is():
 
 
 def test_subjects_are_found(tiny):
-    found = subject.of_pixel(tiny, (3, 5), "", lambda pixels: np.eye(4)[[2]])
+    found = outputs.pixel_output(tiny, (3, 5), "", lambda pixels: np.eye(4)[[2]])
     assert (found.output, found.pixels.tolist()) == (2, [3 * 40 + 5])
     with pytest.raises(InputError, match="rows 0 to 39, columns 0 to 39"):
-        subject.of_pixel(tiny, (40, 0), "", lambda pixels: np.eye(4))
+        outputs.pixel_output(tiny, (40, 0), "", lambda pixels: np.eye(4))
     with pytest.raises(InputError, match="unknown class"):
-        subject.of_pixel(tiny, (0, 0), "Watr", lambda pixels: np.eye(4))
-    names = [one.name for one in subject.of_filters("conv", 20, (), ())]
+        outputs.pixel_output(tiny, (0, 0), "Watr", lambda pixels: np.eye(4))
+    names = [one.name for one in outputs.filter_outputs("conv", 20, (), ())]
     assert names[:2] == ["conv, filter 0", "conv, filter 1"]
-    assert len(names) == subject.FIRST_FILTERS
+    assert len(names) == outputs.NUM_FILTERS
     with pytest.raises(InputError, match="0 to 19"):
-        subject.of_filters("conv", 20, (20,), ())
+        outputs.filter_outputs("conv", 20, (20,), ())

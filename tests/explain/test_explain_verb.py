@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hsitf.bands import parse
+from hsitf.commands.explain import app
 from hsitf.errors import HsitfError
-from hsitf.explain.__main__ import app
 from hsitf.explain.record import ExplanationRecord
 from hsitf.records import read
 from hsitf.runs import Run
@@ -76,13 +76,13 @@ def explain(shell, run, monkeypatch):
 
 def test_every_class_is_explained(shell, run):
     done = shell(
-        "explain", "--model", "cao", *shell.SCENE, "--from", RUN, "--most", "5", "--top", "4"
+        "explain", "--model", "cao", *shell.SCENE, "--from", RUN, "--max-samples", "5", "--top", "4"
     )
     assert done.returncode == 0, done.stderr
     record = read(ExplanationRecord, shell.folder / EXPLAINED / "saliency.json")
-    assert [one.name for one in record.subjects] == list(run.record.scene.class_names)
-    assert all(one.pixels == 5 for one in record.subjects)
-    assert f"Most important bands: --bands {record.top}" in done.stdout
+    assert [one.name for one in record.outputs] == list(run.record.scene.class_names)
+    assert all(one.pixels == 5 for one in record.outputs)
+    assert f"Most important bands: --bands {record.top_bands}" in done.stdout
     with np.load(shell.folder / EXPLAINED / "saliency.npz", allow_pickle=False) as arrays:
         assert arrays["magnitude0"].shape == (4, 7, 7, 24)
         assert arrays["reflectance"].shape == (4, 24)
@@ -93,7 +93,10 @@ def test_every_class_is_explained(shell, run):
         assert (shell.folder / EXPLAINED / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
         assert "<svg" in (shell.folder / EXPLAINED / f"{name}.svg").read_text()
     # What is printed can be typed.
-    assert (parse(record.top).text, len(parse(record.top).bands)) == (record.top, 4)
+    assert (parse(record.top_bands).spec, len(parse(record.top_bands).bands)) == (
+        record.top_bands,
+        4,
+    )
 
 
 def test_a_pixel_is_explained_as_the_network_calls_it(shell, explain, run):
@@ -104,14 +107,14 @@ def test_a_pixel_is_explained_as_the_network_calls_it(shell, explain, run):
         run.record.plan.scene.__class__(
             str(shell.folder / "tiny.npy"), labels=str(shell.folder / "labels.npy")
         )
-    ).patches.cut(np.array([3 * 40 + 4]))
+    ).patches.extract(np.array([3 * 40 + 4]))
     logits = run.network().predict(np.concatenate([patch, 0 * patch]), verbose=0)
-    (subject,) = record.subjects
+    (subject,) = record.outputs
     assert subject.output == logits[0].argmax()
     with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
         total = arrays["signed0"].sum()
     assert total == pytest.approx(np.subtract(*logits[:, subject.output]), rel=0.01)
-    assert record.variants[0].figures["completeness"] <= 0.01
+    assert record.sources[0].metrics["completeness"] <= 0.01
 
 
 def test_a_pruned_network_is_guided_too(shell, explain, run, pruned):
@@ -124,7 +127,7 @@ def test_a_pruned_network_is_guided_too(shell, explain, run, pruned):
         "guided-backpropagation",
         "--class",
         run.record.scene.class_names[0],
-        "--most",
+        "--max-samples",
         "6",
         "--out",
         "looks",
@@ -132,17 +135,17 @@ def test_a_pruned_network_is_guided_too(shell, explain, run, pruned):
         "guided",
     )
     record = read(ExplanationRecord, shell.folder / "looks/guided.json")
-    first, second = record.variants
-    assert first.similarity[0].rank == pytest.approx(1)
-    assert first.similarity[0].structure == pytest.approx(1)
-    assert -1 <= second.similarity[0].rank < 1
-    assert -1 <= second.similarity[0].structure < 1
+    first, second = record.sources
+    assert first.similarity[0].rank_correlation == pytest.approx(1)
+    assert first.similarity[0].ssim == pytest.approx(1)
+    assert -1 <= second.similarity[0].rank_correlation < 1
+    assert -1 <= second.similarity[0].ssim < 1
     assert second.label == "ratio 0.5"
-    assert f"{second.similarity[0].rank:.3f}" in told
+    assert f"{second.similarity[0].rank_correlation:.3f}" in told
 
 
 def test_a_float_file_looks_where_its_network_looks(shell, explain, run, files):
-    explain("--from", RUN, "--from", files[0], "--from", files[1], "--most", "2")
+    explain("--from", RUN, "--from", files[0], "--from", files[1], "--max-samples", "2")
     with np.load(shell.folder / EXPLAINED / "saliency-of3.npz", allow_pickle=False) as arrays:
         network, float32 = (arrays[f"signed{number}"].ravel() for number in range(2))
         assert arrays["signed2"].any()
@@ -150,7 +153,7 @@ def test_a_float_file_looks_where_its_network_looks(shell, explain, run, files):
 
 
 def test_a_file_is_explained_by_hiding_bands(shell, explain, run, files):
-    told = explain("--from", files[1], "--method", "occlusion", "--most", "3")
+    told = explain("--from", files[1], "--method", "occlusion", "--max-samples", "3")
     assert "int8" in told
     assert "--bands select:" in told
 
@@ -161,7 +164,7 @@ def test_components_are_followed_back_to_bands(shell, explain, run):
     )
     assert done.returncode == 0, done.stderr
     origin = "models/tiny/cao/disjoint-custom-pca-6-seed0"
-    explain("--from", origin, "--most", "3")
+    explain("--from", origin, "--max-samples", "3")
     opened = Run.open(shell.folder / origin)
     with np.load(shell.folder / f"{origin}-explained/saliency.npz", allow_pickle=False) as arrays:
         assert arrays["magnitude0"].shape == (4, 7, 7, 6)
@@ -188,9 +191,9 @@ def test_filters_and_weights_are_explained(shell, explain, run):
     record = json.loads(
         (shell.folder / EXPLAINED / "activation-conv1-filter0-filter7.json").read_text()
     )
-    assert [one["name"] for one in record["subjects"]] == ["conv1, filter 0", "conv1, filter 7"]
-    assert record["top"] == ""
-    explain("--from", RUN, "--method", "weight", "--weight", "dense1/bias", "--most", "2")
+    assert [one["name"] for one in record["outputs"]] == ["conv1, filter 0", "conv1, filter 7"]
+    assert record["top_bands"] == ""
+    explain("--from", RUN, "--method", "weight", "--weight", "dense1/bias", "--max-samples", "2")
     with np.load(shell.folder / EXPLAINED / "weight-dense1-bias.npz", allow_pickle=False) as arrays:
         assert arrays["weight_gradient0"].shape == (4, 200)
 
@@ -207,7 +210,7 @@ def test_every_backend_gives_the_same(shell, run, backend):
                 "explain",
                 "--from",
                 RUN,
-                "--most",
+                "--max-samples",
                 "2",
                 "--backend",
                 name,
@@ -255,5 +258,5 @@ def test_what_cannot_be_explained_is_said(shell, explain, files, words, message)
 def test_a_refusal_ends_in_a_message_and_a_status(shell, run):
     done = shell("explain", "--from", RUN, "--pixel", "40,0")
     assert done.returncode == 2
-    assert "hsitf: the pixel lies outside" in done.stderr
+    assert "hsitf: the pixel is outside" in done.stderr
     assert "Traceback" not in done.stderr

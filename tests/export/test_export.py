@@ -61,7 +61,7 @@ def test_int8_is_integer_throughout(exported):
     assert "CONV_3D" not in {operator.op for operator in record.operators}
     assert record.input.dtype == record.output.dtype == "int8"
     assert record.input.scale > 0
-    assert record.calibration > 0
+    assert record.calibration_patches > 0
     # A quarter of the weights, and the same description of the graph.
     assert record.bytes / record.bytes_float32 < 0.45
 
@@ -100,11 +100,12 @@ def test_a_batched_file_takes_its_batch(exported, shell):
     assert record.input.shape[0] == record.output.shape[0] == record.batch == 8
 
 
-def test_a_file_that_is_not_worth_it_stays_out(exported, shell, tmp_path):
+def test_a_file_outside_its_bounds_is_not_published(exported, shell, tmp_path):
     # No file agrees so well that it may lose less than nothing.
+    from hsitf.bounds import Bounds
     from hsitf.errors import VerificationError
     from hsitf.metrics import Scores
-    from hsitf.verify import Bounds, Verification
+    from hsitf.verify import Verification
 
     scores = Scores(0.9, 0.9, 0.9, (0.9,), (0.9,), (10,))
     worse = Scores(0.8, 0.8, 0.8, (0.8,), (0.8,), (10,))

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from keras import layers
 
-from hsitf import contents
+from hsitf import inspection
 from hsitf.errors import DataError, InputError, VerificationError
-from hsitf.export.bundle import GOLDEN, Bundle, Golden
+from hsitf.export.bundle import GOLDEN, Bundle, GoldenVectors
 from hsitf.export.calibration import Calibration
-from hsitf.export.micro import rehearse
-from hsitf.export.request import Request
+from hsitf.export.request import ExportRequest
+from hsitf.export.tflm import run_tflm
 from hsitf.export.variants import VARIANTS, variant
-from hsitf.quantize import mixed
-from hsitf.quantize.mixed import Recipe
-from hsitf.quantize.observed import observe
-from hsitf.records import Operator
+from hsitf.quantize import mixed_precision
+from hsitf.quantize.mixed_precision import MixedPrecisionRecipe
+from hsitf.quantize.tensor_statistics import collect_statistics
+from hsitf.records import OperatorCount
 from hsitf.runtimes import predict
 
 RNG = np.random.default_rng(0)
@@ -67,7 +67,7 @@ def test_ranges_by_hand(kind, tmp_path):
     patches[0, 0, 0, :2], patches[1, 0, 0, :2] = [1, 0.5], [-4, 0]
     path = tmp_path / f"file{VARIANTS[kind].suffix}"
     VARIANTS[kind].convert(model, Calibration(patches), path)
-    seen = observe(path, patches)
+    seen = collect_statistics(path, patches)
     # Outputs: (1, -0.5) and (-4, 8).
     found = {(round(h.low, 3), round(h.high, 3)) for h in seen.values()}
     assert found == {(-4.0, 1.0), (-4.0, 8.0)}
@@ -89,7 +89,7 @@ def test_a_method_changes_the_ranges_of_both_engines(network, tmp_path):
         assert errors["percentile"] < 0.5 * errors["min-max"], name
 
 
-def test_unknown_methods_are_refused():
+def test_unknown_range_estimators_are_rejected():
     with pytest.raises(InputError, match="did you mean percentile"):
         Calibration(PATCHES, "percentil")
 
@@ -98,7 +98,7 @@ def test_unknown_methods_are_refused():
 
 
 @pytest.mark.parametrize("name", ["weight-only", "int16", "onnx-float16", "onnx-int8"])
-def test_files_say_what_the_network_says(files, network, name):
+def test_files_agree_with_the_network(files, network, name):
     found = predict(VARIANTS[name].runtime(files[name], 1), PATCHES)
     expected = network.predict(PATCHES, batch_size=1, verbose=0)
     # 8 bits of weights: half a step of 1/127 in each of 72 to 288 products that add up at random.
@@ -137,17 +137,17 @@ def test_sixteen_bits_err_less_than_eight(files, network):
 
 
 def test_what_they_are_made_of(files):
-    wide = contents.tflite(files["int16"])
+    wide = inspection.tflite(files["int16"])
     assert wide.integer_share == 1
     assert {operator.dtype for operator in wide.operators} == {"int16"}
-    weights = contents.tflite(files["weight-only"])
+    weights = inspection.tflite(files["weight-only"])
     assert weights.integer_share == 0
-    assert Operator("DEQUANTIZE", "int8", 3) in weights.operators
-    half = contents.onnx(files["onnx-float16"])
+    assert OperatorCount("DEQUANTIZE", "int8", 3) in weights.operators
+    half = inspection.onnx(files["onnx-float16"])
     assert {o.dtype for o in half.arithmetic} == {"float16"}
-    eight = contents.onnx(files["onnx-int8"])
+    eight = inspection.onnx(files["onnx-int8"])
     assert {o.op: o.dtype for o in eight.arithmetic}["Conv"] == "int8"
-    assert contents.onnx(files["onnx"]).integer_share == 0
+    assert inspection.onnx(files["onnx"]).integer_share == 0
 
 
 def test_sizes_follow_the_bits(files):
@@ -170,9 +170,14 @@ def test_an_operator_without_sixteen_bits_is_named(tmp_path):
 
 
 def test_a_recipe_names_what_there_is(files, tmp_path):
-    seen = observe(files["float32"], PATCHES)
+    seen = collect_statistics(files["float32"], PATCHES)
     with pytest.raises(InputError, match="operator"):
-        mixed.write(files["float32"], seen, Recipe(wide=("nowhere",)), tmp_path / "file.tflite")
+        mixed_precision.quantize_file(
+            files["float32"],
+            seen,
+            MixedPrecisionRecipe(int16_outputs=("nowhere",)),
+            tmp_path / "file.tflite",
+        )
 
 
 # --- requests ------------------------------------------------------------------------------
@@ -181,12 +186,11 @@ def test_a_recipe_names_what_there_is(files, tmp_path):
 def test_options_need_their_files():
     floats = (variant("float32"),)
     with pytest.raises(InputError, match="add --int8 or --onnx-int8"):
-        Request(floats, calibration="kl")
+        ExportRequest(floats, calibration="kl")
     with pytest.raises(InputError, match="--c-array without one"):
-        Request((variant("onnx"),), c_array=True)
-    with pytest.raises(InputError, match="--micro without one"):
-        Request((variant("onnx"),), micro=True)
-    assert Request((variant("int8"), *floats), calibration="kl").method(floats[0]) is None
+        ExportRequest((variant("onnx"),), c_array=True)
+    with pytest.raises(InputError, match="--tflm without one"):
+        ExportRequest((variant("onnx"),), tflm=True)
 
 
 # --- microcontrollers ----------------------------------------------------------------------
@@ -195,21 +199,21 @@ def test_options_need_their_files():
 def _golden(name, path):
     runtime = VARIANTS[name].runtime(path, 1)
     blank = np.zeros((2, 3), np.float32)
-    return Golden.of(runtime, np.arange(2), PATCHES[:2], blank)
+    return GoldenVectors.of(runtime, np.arange(2), PATCHES[:2], blank)
 
 
 def test_an_integer_file_runs_bit_for_bit_on_a_microcontroller(files):
-    found = rehearse(files["int8"], _golden("int8", files["int8"]))
-    assert found.refused == ""
-    assert found.difference <= 1
+    found = run_tflm(files["int8"], _golden("int8", files["int8"]))
+    assert found.failure == ""
+    assert found.max_output_difference <= 1
     # The image and what the convolution makes of it have to lie in the arena.
-    assert 72 + 32 < found.arena < 20_000
+    assert 72 + 32 < found.arena_bytes < 20_000
 
 
 def test_what_a_microcontroller_cannot_do_is_named(files):
-    found = rehearse(files["dynamic"], _golden("dynamic", files["dynamic"]))
-    assert found.arena == 0
-    assert "takes no tensors of these types" in found.refused
+    found = run_tflm(files["dynamic"], _golden("dynamic", files["dynamic"]))
+    assert found.arena_bytes == 0
+    assert "does not support tensors of these types" in found.failure
 
 
 # --- the whole way -------------------------------------------------------------------------
@@ -217,28 +221,28 @@ def test_what_a_microcontroller_cannot_do_is_named(files):
 
 @pytest.fixture(scope="module")
 def exported(shell):
-    options = ("--int8", "--onnx-int8", "--calibration", "mse", "--c-array", "--micro")
+    options = ("--int8", "--onnx-int8", "--calibration", "mse", "--c-array", "--tflm")
     done = shell("export", *HU, *shell.SCENE, *options)
     assert done.returncode == 0, done.stderr
     return done, shell.folder / "export/tiny/hu"
 
 
-def test_the_record_says_how_ranges_were_chosen(exported):
+def test_the_record_names_the_range_estimator(exported):
     done, folder = exported
     for name in ("int8", "onnx-int8"):
         record = Bundle.open(folder / name).record
-        assert record.means == ("ranges by mse",)
-        assert record.calibration > 0
-    assert "int8 took ranges by mse." in done.stdout
+        assert record.applied_techniques == ("ranges by mse",)
+        assert record.calibration_patches > 0
+    assert "int8 uses ranges by mse." in done.stdout
 
 
-def test_the_record_says_what_a_microcontroller_needs(exported):
+def test_the_record_has_the_tflm_report(exported):
     done, folder = exported
-    micro = Bundle.open(folder / "int8").record.micro
-    assert micro.arena > 0
-    assert micro.difference <= 1
-    assert f"{micro.arena:,} bytes of arena" in done.stdout
-    assert Bundle.open(folder / "onnx-int8").record.micro is None
+    micro = Bundle.open(folder / "int8").record.tflm
+    assert micro.arena_bytes > 0
+    assert micro.max_output_difference <= 1
+    assert f"{micro.arena_bytes:,} bytes of arena" in done.stdout
+    assert Bundle.open(folder / "onnx-int8").record.tflm is None
 
 
 def test_the_c_source_is_the_file(exported, tmp_path):
@@ -276,7 +280,7 @@ def test_names_cannot_leave_their_comment(exported, tmp_path):
     assert "__ _error */" in header.read_text()
 
 
-def test_a_bound_is_kept_and_said(shell, exported):
+def test_a_bound_is_kept_and_recorded(shell, exported):
     done = shell("export", *HU, *shell.SCENE, "--int8", "--max-drop", "0.5", "--out", "bounded")
     assert done.returncode == 0, done.stderr
     assert "points lost in validation" in done.stderr
@@ -288,13 +292,13 @@ def test_rounding_can_be_learned(shell, exported):
     done = shell("export", *HU, *shell.SCENE, "--int8", "--qat", "--out", "taught")
     assert done.returncode == 0, done.stderr
     record = Bundle.open(shell.folder / "taught/tiny/hu/int8").record
-    assert record.means == ("quantization-aware training, 10 epochs",)
+    assert record.applied_techniques == ("quantization-aware training, 10 epochs",)
     assert record.integer_share == 1
     with np.load(shell.folder / "taught/tiny/hu/int8" / GOLDEN, allow_pickle=False) as golden:
         assert golden["stored_outputs"].dtype == np.int8
 
 
-def test_biases_are_mended_when_asked(shell, exported):
+def test_bias_correction_on_request(shell, exported):
     """And where a tangent keeps no factor, no channel is called equalized."""
     options = ("--int8", "--onnx-int8", "--equalize", "--correct-bias", "--out", "mended")
     done = shell("export", *HU, *shell.SCENE, *options)
@@ -304,8 +308,8 @@ def test_biases_are_mended_when_asked(shell, exported):
         name: Bundle.open(shell.folder / "mended/tiny/hu" / name).record
         for name in ("int8", "onnx-int8")
     }
-    assert records["int8"].means == ("biases corrected",)
-    assert records["onnx-int8"].means == ()
+    assert records["int8"].applied_techniques == ("biases corrected",)
+    assert records["onnx-int8"].applied_techniques == ()
     assert records["int8"].integer_share == 1
     plain = Bundle.open(exported[1] / "int8").record
     assert records["int8"].bytes == pytest.approx(plain.bytes, abs=4096)
@@ -317,7 +321,7 @@ def test_channels_are_equalized_when_asked(shell):
     assert done.returncode == 0, done.stderr
     for name in ("int8", "onnx-int8"):
         record = Bundle.open(shell.folder / "equal/tiny/li" / name).record
-        assert record.means == ("channels equalized",)
+        assert record.applied_techniques == ("channels equalized",)
 
 
 @pytest.mark.parametrize(
@@ -327,7 +331,7 @@ def test_channels_are_equalized_when_asked(shell):
         (("--onnx", "--qat"), "--qat without --int8"),
         (("--onnx-int8", "--correct-bias"), "--correct-bias without --int8"),
         (("--float16", "--equalize"), "leave --equalize out"),
-        (("--onnx", "--micro"), "--micro without one"),
+        (("--onnx", "--tflm"), "--tflm without one"),
     ],
 )
 def test_bad_options_are_explained(shell, words, message):

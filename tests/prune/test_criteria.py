@@ -9,7 +9,7 @@ from hsitf.errors import InputError
 from hsitf.prune import Samples, rank
 from hsitf.prune.criteria import (
     CRITERIA,
-    Evidence,
+    ChannelEvidence,
     activation,
     apoz,
     bn_scale,
@@ -22,15 +22,15 @@ from hsitf.prune.criteria import (
     lfp,
     taylor,
 )
-from hsitf.prune.evidence import gather
+from hsitf.prune.evidence import gather_evidence
 from hsitf.prune.tracing import trace
 
-KERNELS = Evidence(np.array([[3.0, -4.0], [0.0, 0.0], [6.0, 8.0]]))
+KERNELS = ChannelEvidence(np.array([[3.0, -4.0], [0.0, 0.0], [6.0, 8.0]]))
 
 
-def maps(*channels: object) -> Evidence:
+def maps(*channels: object) -> ChannelEvidence:
     """One sample whose channels are these pictures."""
-    return Evidence(maps=np.array([channels], np.float64))
+    return ChannelEvidence(feature_maps=np.array([channels], np.float64))
 
 
 def test_criteria_of_kernels():
@@ -41,7 +41,7 @@ def test_criteria_of_kernels():
 
 
 def test_criteria_of_gradients():
-    evidence = Evidence(KERNELS.kernels, np.array([[1.0, 2.0], [5.0, 5.0], [0.5, 0.0]]))
+    evidence = ChannelEvidence(KERNELS.kernels, np.array([[1.0, 2.0], [5.0, 5.0], [0.5, 0.0]]))
     # (3 - 8)^2, 0, 3^2; (9 + 64) / 2, 0, 9 / 2.
     np.testing.assert_allclose(taylor(evidence), [25, 0, 9])
     np.testing.assert_allclose(hessian(evidence), [36.5, 0, 4.5])
@@ -52,7 +52,7 @@ def test_criteria_of_maps():
     np.testing.assert_allclose(apoz(evidence), [0.5, 0, 1])
     np.testing.assert_allclose(activation(evidence), [1.5, 0, 1])
     np.testing.assert_allclose(hrank(maps([[1, 0], [0, 1]], [[1, 1], [1, 1]])), [2, 1])
-    np.testing.assert_allclose(bn_scale(Evidence(scale=np.array([0.5, -2.0]))), [0.5, 2])
+    np.testing.assert_allclose(bn_scale(ChannelEvidence(scale=np.array([0.5, -2.0]))), [0.5, 2])
 
 
 def test_channel_independence():
@@ -100,22 +100,22 @@ def samples(count: int = 8) -> Samples:
 def test_maps_are_what_the_next_layers_see():
     model = network()
     given = samples()
-    (batch, *_) = gather(model, trace(model), CRITERIA["apoz"], given)
-    seen = batch["conv"].maps
+    (batch, *_) = gather_evidence(model, trace(model), CRITERIA["apoz"], given)
+    seen = batch["conv"].feature_maps
     assert seen.shape == (8, 3, 4, 4)
     assert (seen >= 0).all()
     relu = keras.Model(model.inputs, model.get_layer("relu").output)
     expected = np.sort(np.asarray(relu(given.inputs[0])).ravel())
     np.testing.assert_allclose(np.sort(seen.ravel()), expected, atol=1e-6)
     # A dense layer has no positions: its samples stand in a row.
-    assert batch["logits"].maps.shape == (1, 2, 1, 8)
+    assert batch["logits"].feature_maps.shape == (1, 2, 1, 8)
 
 
 def test_gradients_are_those_of_the_loss():
     model = network()
     given = samples(4)
     before = [np.array(weight) for weight in model.get_weights()]
-    (batch, *_) = gather(model, trace(model), CRITERIA["hessian"], given)
+    (batch, *_) = gather_evidence(model, trace(model), CRITERIA["hessian"], given)
     evidence = batch["conv"]
     step = 1e-3
 
@@ -148,10 +148,10 @@ def test_the_scale_of_the_normalization_behind_a_layer_decides():
     ranking = rank(model, "bn_scale")
     # The logits have none, and cannot go anyway.
     assert [group.layers for group in ranking.groups] == [("conv",)]
-    np.testing.assert_array_equal(np.argsort(ranking.worth[0]), [0, 2, 1])
+    np.testing.assert_array_equal(np.argsort(ranking.importance[0]), [0, 2, 1])
 
 
-@pytest.mark.parametrize("name", [name for name, c in CRITERIA.items() if c.batches])
+@pytest.mark.parametrize("name", [name for name, c in CRITERIA.items() if c.num_batches])
 def test_criteria_that_look_at_data_ask_for_it(name):
     with pytest.raises(InputError, match="looks at data; received: no calibration patches"):
         rank(network(), name)
@@ -160,7 +160,7 @@ def test_criteria_that_look_at_data_ask_for_it(name):
 def test_the_same_samples_give_the_same_ranking():
     model = network()
     for name in ("lfp", "taylor"):
-        first, second = (rank(model, name, samples(32)).worth for _ in range(2))
+        first, second = (rank(model, name, samples(32)).importance for _ in range(2))
         np.testing.assert_allclose(first[0], second[0], rtol=1e-5)
 
 
@@ -174,7 +174,7 @@ def test_close_kernels_of_large_weights_are_told_apart():
     kernels = (1000 + 0.01 * rng.normal(size=(6, 50))).astype(np.float32)
     exact = kernels.astype(np.float64)
     expected = [sum(np.linalg.norm(a - b) for b in exact) for a in exact]
-    np.testing.assert_allclose(fpgm(Evidence(kernels)), expected, rtol=1e-3)
+    np.testing.assert_allclose(fpgm(ChannelEvidence(kernels)), expected, rtol=1e-3)
 
 
 def test_penalties_constraints_and_frozen_layers_do_not_matter_to_gradients():
@@ -187,7 +187,9 @@ def test_penalties_constraints_and_frozen_layers_do_not_matter_to_gradients():
     bound.set_weights(plain.get_weights())
     before = [np.array(weight) for weight in bound.get_weights()]
     found = [
-        next(iter(gather(model, trace(model), CRITERIA["taylor"], samples())))["conv"].gradients
+        next(iter(gather_evidence(model, trace(model), CRITERIA["taylor"], samples())))[
+            "conv"
+        ].gradients
         for model in (plain, bound)
     ]
     np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)

@@ -13,16 +13,16 @@ from conftest import ROOT
 
 from hsitf import records, runs, zoo
 from hsitf.errors import InputError
-from hsitf.prune.order import Order
-from hsitf.prune.plans import Cutting, Plan
-from hsitf.prune.request import asked, layer_ratios
-from hsitf.prune.weights import zeros
-from hsitf.prune.zeroing import schedule_of
+from hsitf.prune.parsing import parse_layer_ratios, parse_targets
+from hsitf.prune.plans import PruningConfig, PruningPlan
+from hsitf.prune.request import PruningRequest
+from hsitf.prune.unstructured import sparsity_schedule
+from hsitf.prune.weights import masked_share
 from hsitf.runs import Run
-from hsitf.train.tuning import tuning
+from hsitf.train.fine_tuning import fine_tuning_recipe
 from hsitf.zoo import Recipe
 
-TRAIN = ("--model", "hu", "--epochs", "8", "--batch", "20", "--lr", "0.05")
+TRAIN = ("--model", "hu", "--epochs", "8", "--batch-size", "20", "--lr", "0.05")
 RECIPE = Recipe("sgd", 0.1, epochs=10)
 CURVE = {"curve.json", "curve.png", "curve.svg", "order.json"}
 ORIGIN = "models/tiny/hu/disjoint-custom-seed0"
@@ -60,8 +60,8 @@ def test_a_pruned_run_is_a_run_like_any_other(pruned, origin):
         runs.NETWORK,
         runs.RECORD,
         runs.SPLIT,
-        runs.PREDICTED,
-        runs.CARD,
+        runs.PREDICTIONS,
+        runs.MODEL_CARD,
         "channels.json",
         "order.json",
     }
@@ -75,7 +75,7 @@ def test_a_pruned_run_is_a_run_like_any_other(pruned, origin):
     assert then.before.oa == origin.record.scores.oa
     assert then.after.oa == record.scores.oa
     assert record.split.sha256 == origin.record.split.sha256
-    kept = Plan.load(run.folder / "channels.json").kept
+    kept = PruningPlan.load(run.folder / "channels.json").kept
     assert run.network().get_layer("conv").filters == len(kept["conv"])
     assert len(record.history) == 3
 
@@ -87,7 +87,7 @@ def test_the_table_tells_before_and_after(pruned):
     assert f"{then.after.bytes_int8:,}" in done.stdout
     assert f"{then.after.oa:.2%}" in done.stdout
     assert "hu on tiny: macs 0.5 by lfp, one-shot" in done.stdout
-    card = (run.folder / runs.CARD).read_text()
+    card = (run.folder / runs.MODEL_CARD).read_text()
     assert "macs 0.5" in card
     assert ORIGIN in card
 
@@ -124,16 +124,16 @@ def test_steps_and_a_curve(shell, origin):
         "--model",
         "hu",
         *shell.SCENE,
-        "--cuts",
+        "--schedule",
         "iterative",
-        "--steps",
+        "--iterations",
         "2",
         "--curve",
         "0.3,0.6",
         "--epochs",
         "2",
         "--run",
-        "steps",
+        "iterations",
     )
     assert done.returncode == 0, done.stderr
     assert "step 2 of 2" in done.stderr
@@ -193,9 +193,9 @@ def test_an_interrupted_run_goes_on(shell, origin):
         "0.2",
         "--epochs",
         "60",
-        "--cuts",
+        "--schedule",
         "iterative",
-        "--steps",
+        "--iterations",
         "60",
         "--run",
         "long",
@@ -215,7 +215,7 @@ def test_an_interrupted_run_goes_on(shell, origin):
     assert started.wait(60) == 130
     before = json.loads((place / "step.json").read_text())["number"]
     assert not (place / runs.RECORD).exists()
-    done = shell("prune", *words[:-4], "--steps", "59", "--run", "long")
+    done = shell("prune", *words[:-4], "--iterations", "59", "--run", "long")
     assert done.returncode == 2
     assert "belongs to another run" in done.stderr
     again = subprocess.Popen(
@@ -251,29 +251,29 @@ def test_what_cannot_be_cut(shell, origin, words, message):
 
 
 def test_steps_share_what_goes_and_the_epochs():
-    once = Order("ratio", 0.5, RECIPE)
-    assert (once.progress(1), once.epochs(1)) == (1, 10)
-    equal = Order("ratio", 0.5, RECIPE, schedule="iterative", steps=4)
-    assert [equal.progress(step) for step in (1, 2, 3, 4)] == [0.25, 0.5, 0.75, 1]
+    once = PruningRequest("ratio", 0.5, RECIPE)
+    assert (once.removed_share(1), once.epochs(1)) == (1, 10)
+    equal = PruningRequest("ratio", 0.5, RECIPE, schedule="iterative", iterations=4)
+    assert [equal.removed_share(step) for step in (1, 2, 3, 4)] == [0.25, 0.5, 0.75, 1]
     assert [equal.epochs(step) for step in (1, 2, 3, 4)] == [3, 3, 2, 2]
-    gradual = Order("ratio", 0.5, RECIPE, schedule="gradual", steps=2)
-    assert [gradual.progress(step) for step in (1, 2)] == [1 - 0.5**3, 1]
+    gradual = PruningRequest("ratio", 0.5, RECIPE, schedule="gradual", iterations=2)
+    assert [gradual.removed_share(step) for step in (1, 2)] == [1 - 0.5**3, 1]
     assert [gradual.epochs(step) for step in (1, 2)] == [5, 5]
     with pytest.raises(InputError, match="single weights are not chosen by layer"):
-        Order("zeros", 0.5, RECIPE, cutting=Cutting(ignored=("conv",)))
+        PruningRequest("sparsity", 0.5, RECIPE, config=PruningConfig(ignored=("conv",)))
     with pytest.raises(InputError, match="alpha to prune to is out of range"):
-        Order("alpha", float("inf"), RECIPE)
+        PruningRequest("alpha", float("inf"), RECIPE)
 
 
 def test_what_is_asked_for():
     given = {"ratio": None, "macs": 0.5, "alpha": None}
-    assert asked(given, None, False) == ("macs", (0.5,))
-    assert asked({**given, "macs": None}, "0.2,0.4", False) == ("ratio", (0.2, 0.4))
-    assert asked(given, "0.7,0.5", False) == ("macs", (0.7, 0.5))
-    assert asked({**given, "macs": None}, None, True) == ("ratio", (0.0,))
-    assert layer_ratios(["a=0.5", "b/c=0"]) == {"a": 0.5, "b/c": 0.0}
+    assert parse_targets(given, None, False) == ("macs", (0.5,))
+    assert parse_targets({**given, "macs": None}, "0.2,0.4", False) == ("ratio", (0.2, 0.4))
+    assert parse_targets(given, "0.7,0.5", False) == ("macs", (0.7, 0.5))
+    assert parse_targets({**given, "macs": None}, None, True) == ("ratio", (0.0,))
+    assert parse_layer_ratios(["a=0.5", "b/c=0"]) == {"a": 0.5, "b/c": 0.0}
     with pytest.raises(InputError, match="no list of numbers"):
-        asked(given, "a,b", False)
+        parse_targets(given, "a,b", False)
 
 
 def test_a_run_that_was_not_pruned_says_so(origin):
@@ -296,15 +296,15 @@ def test_single_weights_go_and_what_died_of_it(shell, origin):
         "1.2",
         "--epochs",
         "2",
-        "--cuts",
+        "--schedule",
         "iterative",
-        "--steps",
+        "--iterations",
         "2",
     )
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / f"{ORIGIN}-magnitude-alpha1.2-iterative2")
     then = run.record.pruning
-    assert (then.kind, then.criterion, then.steps) == ("weights", "magnitude", 2)
+    assert (then.kind, then.criterion, then.iterations) == ("weights", "magnitude", 2)
     assert then.after.nonzero < 0.5 * then.before.nonzero
     assert then.after.bytes_zipped < then.before.bytes_zipped
     weights = run.network().get_weights()
@@ -358,14 +358,14 @@ def test_a_curve_of_alphas(shell, origin):
 def test_zeros_come_in_the_steps_that_were_ordered():
     model = zoo.build("hu", bands=20, classes=3)
     recipe = Recipe("sgd", 0.1, epochs=9)
-    order = Order("zeros", 0.6, recipe, schedule="gradual", steps=3)
-    schedule = schedule_of(model, order)
+    order = PruningRequest("sparsity", 0.6, recipe, schedule="gradual", iterations=3)
+    schedule = sparsity_schedule(model, order)
     # Half of the epochs are the last step's: 2, 2, 5. Cubic: 19/27, 26/27 and all of 60 %.
     assert list(schedule.steps) == [0, 2, 4]
-    shares = [zeros(choose(model).values()) for choose in schedule.steps.values()]
+    shares = [masked_share(choose(model).values()) for choose in schedule.steps.values()]
     assert shares == pytest.approx([0.6 * 19 / 27, 0.6 * 26 / 27, 0.6], abs=1e-3)
 
 
 def test_adam_is_fine_tuned_at_a_tenth_of_its_rate():
-    assert tuning(RECIPE) == RECIPE
-    assert tuning(Recipe("adam", 1e-3)).learning_rate == pytest.approx(1e-4)
+    assert fine_tuning_recipe(RECIPE) == RECIPE
+    assert fine_tuning_recipe(Recipe("adam", 1e-3)).learning_rate == pytest.approx(1e-4)

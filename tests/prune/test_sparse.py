@@ -11,23 +11,33 @@ from hsitf import data, zoo
 from hsitf.errors import InputError
 from hsitf.options import RecipeOptions, SplitChoice, training_plan
 from hsitf.progress import Silent
-from hsitf.prune.sparse import Schedule, cubic, gradual, holding, iterative, one_shot, retrain
+from hsitf.prune.sparse import (
+    SparsitySchedule,
+    cubic,
+    gradual,
+    hold_zeros,
+    iterative,
+    one_shot,
+    retrain,
+)
 from hsitf.prune.weights import (
     Thresholds,
-    limits,
-    masks,
-    nonzero,
-    prunable,
-    to_share,
-    to_share_each,
-    zeros,
+    magnitude_limits,
+    masked_share,
+    masks_by_layer_sparsity,
+    masks_by_sparsity,
+    masks_by_threshold,
+    nonzero_masks,
+    prunable_weights,
 )
 from hsitf.records import Epoch, SceneChoice, TrainingPlan
 from hsitf.scenes.splits import SplitOptions
 from hsitf.train import loop
 
 # Both would move a zero, were it not held.
-MOVING = RecipeOptions(optimizer="sgd", learning_rate=0.05, batch=20, momentum=0.9, l2=0.01)
+MOVING = RecipeOptions(
+    optimizer="sgd", learning_rate=0.05, batch_size=20, momentum=0.9, weight_decay=0.01
+)
 
 
 def plan(epochs: int) -> TrainingPlan:
@@ -44,25 +54,25 @@ def ready(tiny):
 def network(ready):
     keras.utils.set_random_seed(0)
     model = zoo.build("hu", bands=ready.scene.bands, classes=ready.scene.classes)
-    for weight in prunable(model).values():
+    for weight in prunable_weights(model).values():
         if weight.variable.name == "bias":
             weight.variable.assign(np.random.default_rng(0).normal(size=weight.variable.shape))
     return model
 
 
 def shares(model: keras.Model) -> float:
-    return zeros(nonzero(model).values())
+    return masked_share(nonzero_masks(model).values())
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adagrad"])
 def test_what_is_masked_stays_zero_under_momentum_and_decay(network, ready, tmp_path, optimizer):
     momentum = 0.9 if optimizer == "sgd" else 0.0
     recipe = replace(plan(2).recipe, optimizer=optimizer, momentum=momentum)
-    chosen = masks(network, Thresholds(0.8))
-    begun = {path: np.asarray(w.variable) for path, w in prunable(network).items()}
+    chosen = masks_by_threshold(network, Thresholds(0.8))
+    begun = {path: np.asarray(w.variable) for path, w in prunable_weights(network).items()}
     schedule = one_shot(network, Thresholds(0.8))
     retrain(network, schedule, replace(plan(2), recipe=recipe), ready, tmp_path / "s", Silent())
-    for path, weight in prunable(network).items():
+    for path, weight in prunable_weights(network).items():
         after = np.asarray(weight.variable)
         assert not after[~chosen[path]].any()
         assert (after != begun[path])[chosen[path]].any()
@@ -71,8 +81,8 @@ def test_what_is_masked_stays_zero_under_momentum_and_decay(network, ready, tmp_
 
 
 def test_without_masks_zeros_would_move(network, ready, tmp_path):
-    with holding(network) as hold:
-        hold(masks(network, Thresholds(0.8)))
+    with hold_zeros(network) as hold:
+        hold(masks_by_threshold(network, Thresholds(0.8)))
     before = shares(network)
     loop.fit(plan(1), ready, tmp_path / "s", Silent(), network)
     assert shares(network) < before - 0.3
@@ -81,12 +91,12 @@ def test_without_masks_zeros_would_move(network, ready, tmp_path):
 def test_a_constraint_of_the_network_is_kept(network):
     variable = network.get_layer("logits").kernel
     variable.constraint = own = keras.constraints.NonNeg()
-    with holding(network) as hold:
-        hold(masks(network, Thresholds(0.5)))
+    with hold_zeros(network) as hold:
+        hold(masks_by_threshold(network, Thresholds(0.5)))
         left = np.asarray(variable)
         np.testing.assert_array_equal(variable.constraint(variable), np.maximum(left, 0))
         # A mask that comes later takes the place of the one before.
-        hold(masks(network, Thresholds(0.9)))
+        hold(masks_by_threshold(network, Thresholds(0.9)))
         left = np.asarray(variable)
         np.testing.assert_array_equal(
             variable.constraint(variable + 1), np.maximum(left + 1, 0) * (left != 0)
@@ -96,13 +106,13 @@ def test_a_constraint_of_the_network_is_kept(network):
 
 def test_after_an_interruption_nothing_is_held(network):
     def interrupted():
-        with holding(network) as hold:
-            hold(masks(network, Thresholds(0.5)))
+        with hold_zeros(network) as hold:
+            hold(masks_by_threshold(network, Thresholds(0.5)))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert {w.variable.constraint for w in prunable(network).values()} == {None}
+    assert {w.variable.constraint for w in prunable_weights(network).values()} == {None}
 
 
 def test_the_cubic_schedule_by_hand():
@@ -116,13 +126,13 @@ def test_when_gradual_pruning_happens(network):
     schedule = gradual(0.8, steps=4, every=2, start=1)
     assert sorted(schedule.steps) == [1, 3, 5, 7, 9]
     assert schedule.last == 9
-    assert zeros(schedule.steps[5](network).values()) == pytest.approx(0.7, abs=0.01)
+    assert masked_share(schedule.steps[5](network).values()) == pytest.approx(0.7, abs=0.01)
 
 
 def test_alpha_rises_in_stages_of_one_magnitude(network):
     schedule = iterative(network, Thresholds(0.9), stages=3, epochs=10)
     assert sorted(schedule.steps) == [0, 3, 6]
-    full = limits(network, Thresholds(0.3))
+    full = magnitude_limits(network, Thresholds(0.3))
     kernel = np.array(network.get_layer("dense").kernel)
     first = schedule.steps[0](network)["dense/kernel"]
     np.testing.assert_array_equal(first, np.abs(kernel) >= full["dense/kernel"])
@@ -146,7 +156,7 @@ def seen(monkeypatch):
 
 
 def test_gradual_pruning_follows_its_schedule(network, ready, tmp_path, seen):
-    schedule = gradual(0.8, 2, choose=to_share_each)
+    schedule = gradual(0.8, 2, select=masks_by_layer_sparsity)
     result = retrain(network, schedule, plan(5), ready, tmp_path / "s", Silent())
     # After each epoch, and of the network that is kept.
     seen.append(shares(result.network))
@@ -164,13 +174,13 @@ def test_iterative_pruning_raises_the_share_stage_by_stage(network, ready, tmp_p
 
 def test_the_best_epoch_is_one_at_the_final_sparsity():
     history = [Epoch(1.0, oa, 0.1, 1.0) for oa in (0.9, 0.8, 0.5, 0.7, 0.7)]
-    assert [loop.State(history, None, [], 0.0, first).best_epoch for first in (0, 1, 2)] == [
+    assert [loop.Checkpoint(history, None, [], 0.0, first).best_epoch for first in (0, 1, 2)] == [
         1,
         2,
         4,
     ]
     # Before such an epoch is done, the best of what there is.
-    assert loop.State(history[:2], None, [], 0.0, 2).best_epoch == 1
+    assert loop.Checkpoint(history[:2], None, [], 0.0, 2).best_epoch == 1
 
 
 def test_the_rate_falls_only_at_the_final_sparsity(network, ready, tmp_path):
@@ -205,7 +215,7 @@ def test_interrupted_it_resumes_to_the_same_network(network, ready, tmp_path, mo
 def test_schedules_that_cannot_be_followed(network, ready, tmp_path):
     with pytest.raises(InputError, match=r"8 stages in 3 epochs; allowed: 1 to 3 stages"):
         iterative(network, Thresholds(1), 8, 3)
-    with pytest.raises(InputError, match=r"zeros from 0\.5 to 0\.4 in 2 steps"):
+    with pytest.raises(InputError, match=r"sparsity from 0\.5 to 0\.4 in 2 steps"):
         gradual(0.4, 2, initial=0.5)
     with pytest.raises(
         InputError, match=r"no epoch is left.*3 epochs, the last step before epoch 4"
@@ -219,8 +229,8 @@ def test_recurrent_kernels_are_held_too():
     model = keras.Model(inputs, layers.Dense(2, name="out")(x))
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse", jit_compile=False)
     rng = np.random.default_rng(0)
-    with holding(model) as hold:
-        hold(to_share(model, 0.5))
+    with hold_zeros(model) as hold:
+        hold(masks_by_sparsity(model, 0.5))
         model.fit(rng.normal(size=(20, 5, 3)), rng.normal(size=(20, 2)), verbose=0, epochs=2)
     assert shares(model) == pytest.approx(0.5, abs=0.02)
-    assert Schedule({3: nonzero, 1: nonzero}).last == 3
+    assert SparsitySchedule({3: nonzero_masks, 1: nonzero_masks}).last == 3

@@ -17,7 +17,7 @@ from hsitf.prune.thresholds import Thresholds
 from hsitf.records import SceneChoice
 from hsitf.scenes.splits import SplitOptions
 from hsitf.train import loop
-from hsitf.train.run import keep
+from hsitf.train.run import save_run
 
 STEPS = [Thresholds(0.2), Thresholds(1.0, last_dense=0.5), Thresholds(2.0)]
 
@@ -30,9 +30,9 @@ def ready(tiny):
 @pytest.fixture(scope="module")
 def origin(ready, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    changes = RecipeOptions(learning_rate=0.05, batch=20, epochs=6)
+    changes = RecipeOptions(learning_rate=0.05, batch_size=20, epochs=6)
     plan = training_plan("hu", SceneChoice("tiny.npy"), SplitChoice(), "full", changes)
-    return keep(loop.fit(plan, ready, folder / "state.npz", Silent()), plan, ready, folder)
+    return save_run(loop.fit(plan, ready, folder / "state.npz", Silent()), plan, ready, folder)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_more_zeros_take_less_room_when_deflated(curve, origin):
     assert [size.parameters for size in sparse] == [origin.record.parameters] * 4
     assert {size.bytes for size in sparse} == {curve.dense.bytes}
     for before, after in pairwise(sparse):
-        assert after.zeros > before.zeros
+        assert after.zero_share > before.zero_share
         assert after.bytes_deflated < before.bytes_deflated
     for point in curve.points:
         assert point.thinned.parameters <= point.sparse.parameters
@@ -81,7 +81,7 @@ def test_the_record_can_be_read(curve, path):
 
 
 def test_what_is_done_is_not_done_again(curve, path, origin, ready, monkeypatch):
-    monkeypatch.setattr(module, "point", None)
+    monkeypatch.setattr(module, "sparse_point", None)
     again = sparse_curve(origin, ready, curve.recipe, path, Silent(), STEPS[:2])
     assert again.points == curve.points[:2]
     with pytest.raises(InputError, match=r"holds another curve"):

@@ -20,7 +20,7 @@ from hsitf.prune import (
     high_apoz,
     insert_layer,
     masked,
-    named,
+    plan_from_channels,
     replace_layer,
     trace,
 )
@@ -179,7 +179,7 @@ def test_deleting_channels_is_zeroing_them(network, channels):
     # What a recurrent unit tells the other units is zeroed in a test of its own.
     if network is not recurrent:
         flat = Surgeon(model).operate()
-        zeroed = masked(flat, named(trace(flat), {"target": channels}))
+        zeroed = masked(flat, plan_from_channels(trace(flat), {"target": channels}))
         assert_same(outputs(zeroed, x), outputs(small, x))
     assert small.count_params() < model.count_params()
     for then, now in zip(before, model.get_weights(), strict=True):
@@ -248,7 +248,7 @@ def test_channels_tied_to_the_bands_stay_unless_the_bands_go():
     inputs = keras.Input((5, 5, 4), name="bands")
     x = layers.Add()([inputs, layers.Conv2D(4, 3, padding="same", name="conv")(inputs)])
     model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten()(x))))
-    with pytest.raises(InputError, match=r"removes inputs, outputs or what is tied"):
+    with pytest.raises(InputError, match=r"removes inputs, outputs or channels coupled"):
         delete_channels(model, "conv", [1])
     small = delete_channels(model, "bands", [1])
     assert small.input_shape == (None, 5, 5, 3)
@@ -274,9 +274,9 @@ def test_an_approximation_says_so():
         ),
         ("hidden", [3], r"no such channels; received: \[3\]; allowed: 0 to 2"),
         ("hidden", [0, 1, 2], r"leave nothing of layer 'hidden'"),
-        ("hidden", [0.5], r"named by their places; received: float64 of shape \(1,\)"),
-        ("hidden", [True, False, False], r"named by their places; received: bool"),
-        ("hidden", [[0]], r"named by their places; received: int64 of shape \(1, 1\)"),
+        ("hidden", [0.5], r"given by their indices; received: float64 of shape \(1,\)"),
+        ("hidden", [True, False, False], r"given by their indices; received: bool"),
+        ("hidden", [[0]], r"given by their indices; received: int64 of shape \(1, 1\)"),
     ],
 )
 def test_channels_that_cannot_be_deleted(layer, channels, message):
@@ -445,7 +445,7 @@ def test_a_sum_of_unequal_shapes_names_the_sum():
         (layers.Dense(7, name="target"), r"called 'target'; give the new layer another name"),
         (layers.Conv1D(6, 3, name="new"), r"layer 'new' cannot take.*received: \(None, 5, 5, 6\)"),
         (layers.Dense(7, name="wider"), r"layer 'both' cannot take|layer 'out' cannot take"),
-        (layers.ReLU, r"the new layer is none"),
+        (layers.ReLU, r"the new layer is not a Keras layer"),
     ],
 )
 def test_layers_that_cannot_take_a_place(new, message):

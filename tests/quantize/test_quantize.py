@@ -7,14 +7,22 @@ from keras import layers
 
 from hsitf import zoo
 from hsitf.errors import InputError
-from hsitf.quantize import ranges
-from hsitf.quantize.aware import _hand_back
-from hsitf.quantize.ranges import METHODS, Histogram, histogram
-from hsitf.quantize.request import Order, triples
-from hsitf.quantize.rounding import AwareRounding, AwareSumming
-from hsitf.quantize.schemes import Bits, Scheme, accumulator, affine, needed, rounded, symmetric
-from hsitf.quantize.simulate import Rebuilt, Simulation
-from hsitf.quantize.study import judged
+from hsitf.quantize import range_estimation
+from hsitf.quantize.bit_study import evaluation_pixels
+from hsitf.quantize.fake_quantize import TrainableFakeQuantize, TrainableMatmul
+from hsitf.quantize.qat import _copy_weights
+from hsitf.quantize.range_estimation import ESTIMATORS, Histogram, histogram
+from hsitf.quantize.request import BitStudyRequest, parse_bit_triples
+from hsitf.quantize.schemes import (
+    Bits,
+    Scheme,
+    accumulator_range,
+    asymmetric_params,
+    quantize_weights,
+    required_accumulator_bits,
+    symmetric_params,
+)
+from hsitf.quantize.simulator import FakeQuantizedNetwork, QuantizationSimulator
 
 LIGHT = ("boulch", "cao", "hamida", "he", "hu", "lee", "li", "liu", "mou", "resnet20", "santara")
 
@@ -23,60 +31,60 @@ LIGHT = ("boulch", "cao", "hamida", "he", "hu", "lee", "li", "liu", "mou", "resn
 
 
 def test_a_symmetric_grid_has_zero_in_the_middle():
-    grid = symmetric(1.27, 8)
+    grid = symmetric_params(1.27, 8)
     assert grid.scale == pytest.approx(0.01)
     values = grid.round(np.array([0, 0.014, -0.016, 5, -5], np.float32))
     np.testing.assert_allclose(values, [0, 0.01, -0.02, 1.27, -1.27], rtol=1e-6)
 
 
-def test_an_affine_grid_uses_every_step():
-    grid = affine(-1.0, 1.55, 8)
+def test_asymmetric_params_use_every_step():
+    grid = asymmetric_params(-1.0, 1.55, 8)
     assert grid.scale == pytest.approx(0.01)
-    assert (grid.zero, grid.low, grid.high) == (100, 0, 255)
+    assert (grid.zero_point, grid.qmin, grid.qmax) == (100, 0, 255)
     np.testing.assert_allclose(
         grid.round(np.array([-2, 0, 9], np.float32)), [-1, 0, 1.55], rtol=1e-6
     )
 
 
-def test_an_affine_grid_always_holds_zero():
-    assert affine(2.0, 5.1, 8).zero == 0
-    assert affine(-5.1, -2.0, 8).zero == 255
+def test_asymmetric_params_always_hold_zero():
+    assert asymmetric_params(2.0, 5.1, 8).zero_point == 0
+    assert asymmetric_params(-5.1, -2.0, 8).zero_point == 255
 
 
 def test_one_bit_is_a_sign():
-    grid = symmetric(0.5, 1)
+    grid = symmetric_params(0.5, 1)
     np.testing.assert_allclose(grid.round(np.array([3, 0.1, -0.1], np.float32)), [0.5, 0.5, -0.5])
-    assert grid.unit == pytest.approx(0.5)
+    assert grid.accumulator_scale == pytest.approx(0.5)
 
 
 def test_two_bits_are_three_numbers():
-    values = symmetric(1.0, 2).round(np.linspace(-1, 1, 9, dtype=np.float32))
+    values = symmetric_params(1.0, 2).round(np.linspace(-1, 1, 9, dtype=np.float32))
     assert sorted(set(values.tolist())) == [-1, 0, 1]
 
 
 def test_accumulators_are_of_twos_complement():
-    assert accumulator(8) == (-128, 127)
-    assert accumulator(1) == (-1, 0)
+    assert accumulator_range(8) == (-128, 127)
+    assert accumulator_range(1) == (-1, 0)
 
 
 def test_accumulator_bits_by_hand():
     # 16 channels, 3 x 3: 144 products, 8 bits to count them.
-    assert needed(Bits(8, 8, 32), 144) == 24
-    assert needed(Bits(8, 4, 32), 1) == 12
+    assert required_accumulator_bits(Bits(8, 8, 32), 144) == 24
+    assert required_accumulator_bits(Bits(8, 4, 32), 1) == 12
 
 
 def test_weights_by_channel_and_by_tensor():
     rows = np.array([[1.27, 0.0], [0.02, 0.127]], np.float32)
-    values, units = rounded(rows, 8, "channel")
+    values, units = quantize_weights(rows, 8, "channel")
     np.testing.assert_allclose(units, [0.01, 0.001], rtol=1e-5)
     np.testing.assert_allclose(values[1], [0.02, 0.127], atol=1e-7)
-    values, units = rounded(rows, 8, "tensor")
+    values, units = quantize_weights(rows, 8, "tensor")
     np.testing.assert_allclose(units, [0.01, 0.01], rtol=1e-5)
     np.testing.assert_allclose(values[1], [0.02, 0.13], atol=1e-6)
 
 
 def test_weights_of_one_bit_keep_their_mean_magnitude():
-    values, units = rounded(np.array([[1.0, -3.0]], np.float32), 1, "channel")
+    values, units = quantize_weights(np.array([[1.0, -3.0]], np.float32), 1, "channel")
     np.testing.assert_allclose(values, [[2, -2]])
     np.testing.assert_allclose(units, [2])
 
@@ -92,37 +100,39 @@ def outlier() -> Histogram:
 
 def test_min_max_is_everything():
     seen = outlier()
-    assert METHODS["min-max"](seen, 8, affine) == (seen.low, 100.0)
+    assert ESTIMATORS["min-max"](seen, 8, asymmetric_params) == (seen.low, 100.0)
 
 
 def test_a_percentile_leaves_the_rare_out():
-    _, high = METHODS["percentile"](outlier(), 8, affine)
+    _, high = ESTIMATORS["percentile"](outlier(), 8, asymmetric_params)
     assert high < 5
 
 
 def test_a_percentile_of_an_even_distribution_by_hand():
     seen = Histogram(0.0, 1.0, np.full(2048, 1000.0))
-    low, high = METHODS["percentile"](seen, 8, affine)
+    low, high = ESTIMATORS["percentile"](seen, 8, asymmetric_params)
     # Half of 1e-4 of the mass is a tenth of a bin.
     assert (low, high) == (0.0, 1.0)
 
 
 def test_squared_errors_weigh_clipping_against_steps():
-    few = METHODS["mse"](outlier(), 3, affine)[1]
-    many = METHODS["mse"](outlier(), 16, affine)[1]
+    few = ESTIMATORS["mse"](outlier(), 3, asymmetric_params)[1]
+    many = ESTIMATORS["mse"](outlier(), 16, asymmetric_params)[1]
     assert few < many == 100.0
 
 
 def test_divergence_leaves_the_rare_out():
-    _, high = METHODS["kl"](outlier(), 8, affine)
+    _, high = ESTIMATORS["kl"](outlier(), 8, asymmetric_params)
     assert high < 50
 
 
 @pytest.mark.parametrize("value", [0.0, 1.306, -3e7])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ESTIMATORS)
 def test_a_constant_tensor_has_a_range(method, value):
     values = np.full(10, value, np.float32)
-    grid = ranges.grid(histogram(values, values[0], values[0]), 8, method, "affine")
+    grid = range_estimation.estimate_params(
+        histogram(values, values[0], values[0]), 8, method, "asymmetric"
+    )
     assert np.isfinite(grid.scale)
     assert grid.scale > 0
 
@@ -131,39 +141,39 @@ def test_a_constant_tensor_has_a_range(method, value):
 
 
 @pytest.mark.parametrize("text", ["8,8", "8,8,x", "8,8,32,4", "", "0,8,32", "8,33,32", "8,8,65"])
-def test_bits_out_of_range_are_refused(text):
+def test_bits_out_of_range_are_rejected(text):
     with pytest.raises(InputError):
         Bits.parse(text)
 
 
 def test_a_grid_is_all_triples_once():
-    found = triples(["8,8,32"], "4,8")
+    found = parse_bit_triples(["8,8,32"], "4,8")
     assert len(found) == 9
     assert found[0] == Bits(8, 8, 32)
 
 
 def test_something_has_to_be_studied():
     with pytest.raises(InputError, match="--grid 4,8,16,32"):
-        triples([], None)
+        parse_bit_triples([], None)
 
 
 def test_pixels_are_spread_over_the_test_set():
     test = np.arange(100, dtype=np.int64)
-    assert judged(test, 3).tolist() == [0, 49, 99]
-    assert judged(test, 0) is test
+    assert evaluation_pixels(test, 3).tolist() == [0, 49, 99]
+    assert evaluation_pixels(test, 0) is test
     with pytest.raises(InputError):
-        Order(Scheme(), most=-1)
+        BitStudyRequest(Scheme(), max_samples=-1)
 
 
 @pytest.mark.parametrize("options", [{"weights": "row"}, {"activations": "odd"}])
-def test_unknown_schemes_are_refused(options):
+def test_unknown_schemes_are_rejected(options):
     with pytest.raises(InputError):
         Scheme(**options)
 
 
 def test_unknown_methods_are_offered_a_near_one():
     with pytest.raises(InputError, match="percentile"):
-        ranges.known("percentil")
+        range_estimation.known_estimator("percentil")
 
 
 # --- simulation ----------------------------------------------------------------------------
@@ -179,8 +189,8 @@ def dense(kernel: list[list[float]], bias: list[float]) -> keras.Model:
 
 def test_a_layer_in_eight_bits_by_hand():
     model = dense([[1.27], [0.635]], [0.5])
-    simulation = Simulation(model, np.array([[1.27, -1.27], [0, 0.5]], np.float32))
-    simulation.put(Bits(8, 8, 32))
+    simulation = QuantizationSimulator(model, np.array([[1.27, -1.27], [0, 0.5]], np.float32))
+    simulation.set_bits(Bits(8, 8, 32))
     # Steps: inputs 0.01, weights 0.01 (0.635 becomes 0.64 or 0.63), bias in steps of 1e-4.
     sums, shares = simulation.predict(np.array([[0.014, 1.0]], np.float32))
     step = (1.27 * 1.27 - 1.27 * 0.635 + 0.5) / 127
@@ -191,18 +201,20 @@ def test_a_layer_in_eight_bits_by_hand():
 
 def test_sums_saturate():
     model = dense([[1.27, -1.27]], [0.0, 0.0])
-    simulation = Simulation(model, np.array([[1.27], [-1.27]], np.float32))
-    simulation.put(Bits(8, 8, 8))
+    simulation = QuantizationSimulator(model, np.array([[1.27], [-1.27]], np.float32))
+    simulation.set_bits(Bits(8, 8, 8))
     sums, shares = simulation.predict(np.array([[1.27], [0.0]], np.float32))
     # One step of a sum is 1e-4: 16,129 steps are held to 127 and -128.
     step = 1.6129 / 127
     np.testing.assert_allclose(sums[0], np.round(np.array([0.0127, -0.0128]) / step) * step)
     assert shares[:, 0].tolist() == [1, 0]
-    assert simulation.saturated(shares) == {"sums": 0.5}
+    assert simulation.saturation_by_layer(shares) == {"sums": 0.5}
 
 
 def test_sizes_by_hand():
-    simulation = Simulation(dense([[1.0, 2.0], [3.0, 4.0]], [0.0, 0.0]), np.ones((1, 2), "f"))
+    simulation = QuantizationSimulator(
+        dense([[1.0, 2.0], [3.0, 4.0]], [0.0, 0.0]), np.ones((1, 2), "f")
+    )
     assert simulation.float_bytes() == 4 * 6
     # Four weights of 4 bits and two biases of 16.
     assert simulation.weight_bytes(Bits(8, 4, 16)) == 2 + 4
@@ -217,7 +229,7 @@ def networks():
             keras.utils.set_random_seed(0)
             generator = np.random.default_rng(1)
             facts = zoo.network(name)
-            model = zoo.build(name, bands=max(32, facts.smallest_bands), classes=4)
+            model = zoo.build(name, bands=max(32, facts.min_bands), classes=4)
             for layer in model.layers:
                 # Statistics that would show if a normalization were folded in the wrong way.
                 if isinstance(layer, layers.BatchNormalization):
@@ -234,33 +246,33 @@ def networks():
 @pytest.mark.parametrize("name", LIGHT)
 def test_without_bits_it_is_the_network(networks, name):
     model, patches = networks(name)
-    simulation = Simulation(model, patches)
+    simulation = QuantizationSimulator(model, patches)
     expected = model.predict(patches, verbose=0)
     scale = np.abs(expected).max()
     assert np.abs(simulation.predict(patches)[0] - expected).max() <= 1e-5 * scale
-    simulation.put(Bits(16, 16, 64))
+    simulation.set_bits(Bits(16, 16, 64))
     fine = np.abs(simulation.predict(patches)[0] - expected).max()
     assert 0 < fine <= 2e-3 * scale
-    simulation.put(Bits(4, 4, 32))
+    simulation.set_bits(Bits(4, 4, 32))
     assert np.abs(simulation.predict(patches)[0] - expected).max() > fine
-    simulation.put(None)
+    simulation.set_bits(None)
     assert np.abs(simulation.predict(patches)[0] - expected).max() <= 1e-5 * scale
 
 
-def test_every_layer_that_multiplies_has_a_place(networks):
+def test_every_layer_with_weights_is_quantized(networks):
     model, patches = networks("he")
-    names = [place.name for place in Simulation(model, patches).places]
+    names = [place.name for place in QuantizationSimulator(model, patches).quantized_layers]
     weighted = [layer.name for layer in model.layers if layer.weights]
     assert sorted(names) == sorted(weighted)
 
 
 def test_one_layer_alone_costs_less_than_all(networks):
     model, patches = networks("he")
-    simulation = Simulation(model, patches)
+    simulation = QuantizationSimulator(model, patches)
     expected, _ = simulation.predict(patches)
 
     def noise(**options: object) -> float:
-        simulation.put(Bits(6, 6, 32), **options)
+        simulation.set_bits(Bits(6, 6, 32), **options)
         return float(((simulation.predict(patches)[0] - expected) ** 2).sum())
 
     assert 0 < noise(only=["conv2"]) < noise()
@@ -269,29 +281,33 @@ def test_one_layer_alone_costs_less_than_all(networks):
 def test_an_absent_layer_is_named(networks):
     model, patches = networks("he")
     with pytest.raises(InputError, match="conv2"):
-        Simulation(model, patches).put(Bits(8, 8, 32), only=["conv3"])
+        QuantizationSimulator(model, patches).set_bits(Bits(8, 8, 32), only=["conv3"])
 
 
-def test_no_calibration_is_refused(networks):
+def test_missing_calibration_patches_are_rejected(networks):
     model, patches = networks("hu")
     with pytest.raises(InputError, match="no calibration patches"):
-        Simulation(model, patches[:0])
+        QuantizationSimulator(model, patches[:0])
 
 
-def test_activations_that_are_not_numbers_are_refused(networks):
+def test_non_finite_activations_are_rejected(networks):
     model, patches = networks("hu")
     with pytest.raises(InputError, match="not finite"):
-        Simulation(model, np.full_like(patches, np.nan))
+        QuantizationSimulator(model, np.full_like(patches, np.nan))
 
 
 # --- quantization-aware training -----------------------------------------------------------
 
 
-def aware(model: keras.Model, patches: np.ndarray) -> tuple[Rebuilt, Simulation]:
-    simulation = Simulation(model, patches, Scheme("channel", "affine"))
-    rebuilt = Rebuilt(model, AwareRounding, AwareSumming)
-    for rounding, grid in zip(rebuilt.roundings, simulation.grids(Bits(8, 8, 32)), strict=True):
-        rounding.put(grid)
+def aware(
+    model: keras.Model, patches: np.ndarray
+) -> tuple[FakeQuantizedNetwork, QuantizationSimulator]:
+    simulation = QuantizationSimulator(model, patches, Scheme("channel", "asymmetric"))
+    rebuilt = FakeQuantizedNetwork(model, TrainableFakeQuantize, TrainableMatmul)
+    for rounding, grid in zip(
+        rebuilt.quantizers, simulation.activation_params(Bits(8, 8, 32)), strict=True
+    ):
+        rounding.set_params(grid)
     return rebuilt, simulation
 
 
@@ -299,12 +315,12 @@ def aware(model: keras.Model, patches: np.ndarray) -> tuple[Rebuilt, Simulation]
 def test_what_learns_sees_the_rounding(networks, name):
     model, patches = networks(name)
     rebuilt, simulation = aware(model, patches)
-    simulation.put(Bits(8, 8, 32))
+    simulation.set_bits(Bits(8, 8, 32))
     expected, _ = simulation.predict(patches)
     received = rebuilt.logits.predict(patches, verbose=0)
     # Biases are rounded in files, not in training: their steps are fine.
     assert np.abs(received - expected).max() <= 0.03 * np.abs(expected).max()
-    assert len(rebuilt.logits.trainable_variables) == 2 * len(rebuilt.places)
+    assert len(rebuilt.logits.trainable_variables) == 2 * len(rebuilt.quantized_layers)
 
 
 @pytest.mark.parametrize("name", ["he", "liu", "resnet20", "boulch", "mou"])
@@ -314,9 +330,9 @@ def test_what_has_learned_nothing_is_the_network(networks, name):
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     for layer in copy.layers:
-        if layer.name in {place.layer.name for place in rebuilt.places}:
+        if layer.name in {place.layer.name for place in rebuilt.quantized_layers}:
             layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
-    _hand_back(rebuilt, model, copy)
+    _copy_weights(rebuilt, model, copy)
     expected = model.predict(patches, verbose=0)
     received = copy.predict(patches, verbose=0)
     np.testing.assert_allclose(received, expected, atol=1e-4 * np.abs(expected).max())

@@ -15,7 +15,15 @@ def studied(shell):
     trained = shell("train", *HE, *shell.SCENE, "--epochs", "4")
     assert trained.returncode == 0, trained.stderr
     done = shell(
-        "quantize", *HE, *shell.SCENE, "--bits", "8,8,32", "--bits", "2,8,32", "--most", "200"
+        "quantize",
+        *HE,
+        *shell.SCENE,
+        "--bits",
+        "8,8,32",
+        "--bits",
+        "2,8,32",
+        "--max-samples",
+        "200",
     )
     assert done.returncode == 0, done.stderr
     return done, shell.folder / "models/tiny/he/random-custom-seed0-quantized"
@@ -37,7 +45,15 @@ def test_few_bits_cost_accuracy(studied):
 
 def test_what_is_known_is_not_computed_again(studied, shell):
     again = shell(
-        "quantize", *HE, *shell.SCENE, "--bits", "8,8,32", "--bits", "4,4,32", "--most", "200"
+        "quantize",
+        *HE,
+        *shell.SCENE,
+        "--bits",
+        "8,8,32",
+        "--bits",
+        "4,4,32",
+        "--max-samples",
+        "200",
     )
     assert again.returncode == 0, again.stderr
     record = json.loads((studied[1] / f"{NAME}.json").read_text())
@@ -45,7 +61,7 @@ def test_what_is_known_is_not_computed_again(studied, shell):
 
 
 def test_layers_are_reported(studied, shell):
-    done = shell("quantize", *HE, *shell.SCENE, "--layers", "--most", "50")
+    done = shell("quantize", *HE, *shell.SCENE, "--layers", "--max-samples", "50")
     assert done.returncode == 0, done.stderr
     assert "dB" in done.stdout
 

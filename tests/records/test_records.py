@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,15 +10,18 @@ from hsitf.errors import DataError, OutputError
 from hsitf.metrics import Scores
 from hsitf.records import (
     SCHEMA,
+    BandsRecord,
     Epoch,
     ExportRecord,
     Latency,
-    Operator,
+    ModelStats,
+    OperatorCount,
+    PruningRecord,
     RunRecord,
     SceneChoice,
     SceneRecord,
     SplitRecord,
-    Tensor,
+    TensorSpec,
     TrainingPlan,
 )
 from hsitf.scenes.normalize import Normalizer
@@ -26,15 +30,21 @@ from hsitf.zoo import Recipe
 
 CHOICE = SceneChoice("cube.npy", labels="labels.npy", drop=("class 3", "Röte"))
 PLAN = TrainingPlan(
-    "hu", CHOICE, SplitOptions(train=0.5, guard=3), Recipe("sgd", 0.01, l2=1e-4), "full", 7
+    "hu",
+    CHOICE,
+    SplitOptions(train=0.5, guard=3),
+    Recipe("sgd", 0.01, weight_decay=1e-4),
+    "full",
+    7,
 )
 SCENE = SceneRecord("cube", (4, 5, 6), ("corn", "wheat"), False, {"cube.npy": "ab12"})
 SPLIT = SplitRecord("disjoint", 7, 3, 10, 2, 8, 1, 0.0, 1 / 3, "ab12")
 NORMALIZER = Normalizer((0.1, 1e-30), (1.0, 2.5))
 SCORES = Scores(0.9, 0.8, -0.1, (1.0, 0.6), (0.7, 0.0), (5, 3))
 EPOCH = Epoch(1.5, 0.9, 0.01, 0.25)
-TENSOR = Tensor("patch", (1, 9, 9, 6), "int8", 0.0123, -3)
-OPERATOR = Operator("CONV_2D", "int8", 4)
+STATS = ModelStats(10, 9, 100, 40, 10, 30, 0.1, 0.05, 0.9, 0.8, 0.7)
+TENSOR = TensorSpec("patch", (1, 9, 9, 6), "int8", 0.0123, -3)
+OPERATOR = OperatorCount("CONV_2D", "int8", 4)
 LATENCY = Latency(0.1, 0.2, 0.3, 5.0, 200, 1, "LiteRT (XNNPACK)", "some processor, 2 cores")
 RUN = RunRecord(
     schema=SCHEMA,
@@ -76,20 +86,20 @@ EXPORT = ExportRecord(
     relative_logit_error=0.01,
     test_pixels=8,
     lowering_error=1e-6,
-    width=32,
+    channel_alignment=32,
     operators=(OPERATOR,),
     integer_share=1.0,
     max_rank=4,
     latency_ms=LATENCY,
     input=TENSOR,
-    output=Tensor("logits", (1, 2), "float32"),
+    output=TensorSpec("logits", (1, 2), "float32"),
     class_names=("corn", "wheat"),
     normalizer=NORMALIZER,
     patch=9,
     bands=6,
-    calibration=512,
+    calibration_patches=512,
     versions={},
-    run="models/cube/hu/a",
+    run_folder="models/cube/hu/a",
     run_sha256="cd34",
     command="python -m hsitf.export",
 )
@@ -222,3 +232,31 @@ def test_versions_name_what_decides():
 def test_command_can_be_typed_again(monkeypatch, argv, expected):
     monkeypatch.setattr("sys.argv", argv)
     assert records.command() == expected
+
+
+def test_a_run_of_schema_1_is_read(tmp_path):
+    pruning = PruningRecord(
+        *("origin", "ab12", "channels", "l1", "ratio 0.5", "iterative", 4, ()),
+        *(STATS, STATS, STATS, 1, "some processor"),
+    )
+    bands = BandsRecord("pca:3", 3, (), True, "", "ef56")
+    run = replace(RUN, pruning=pruning, bands=bands)
+    records.write(run, tmp_path / "record.json")
+    text = (tmp_path / "record.json").read_text().replace('"schema": 2', '"schema": 1')
+    for new, old in {
+        "batch_size": "batch",
+        "weight_decay": "l2",
+        "learning_rate_decay": "decay",
+        "flip_rotate": "turn",
+        "brightness_noise": "radiation",
+        "intra_class_mixup": "mixture",
+        "class_weights": "balanced",
+        "iterations": "steps",
+        "spec": "text",
+        "selected": "chosen",
+        "foldable": "fusable",
+    }.items():
+        assert text.count(f'"{new}": ') == 1, new
+        text = text.replace(f'"{new}": ', f'"{old}": ')
+    (tmp_path / "old.json").write_text(text)
+    assert records.read(RunRecord, tmp_path / "old.json") == run

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hsitf import data, records, runs
+from hsitf.bounds import Bounds
 from hsitf.errors import DataError, VerificationError
 from hsitf.metrics import Scores
 from hsitf.progress import Silent
@@ -18,7 +19,7 @@ from hsitf.runs import Run
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import SplitOptions, split
-from hsitf.verify import Bounds, Verification
+from hsitf.verify import Verification
 
 HU = ("--model", "hu", "--epochs", "2")
 
@@ -62,9 +63,9 @@ def test_a_run_is_not_resumed_on_other_data(run, shell, tiny):
     folder = shell.folder / "models/tiny/hu/cut"
     folder.mkdir()
     record = run.record
-    begun = records.Beginning(records.SCHEMA, record.plan, record.scene, record.split)
+    begun = records.RunStart(records.SCHEMA, record.plan, record.scene, record.split)
     records.write(begun, folder / runs.PLAN)
-    (folder / runs.STATE).write_bytes(b"")
+    (folder / runs.CHECKPOINT).write_bytes(b"")
     np.save(shell.folder / "labels.npy", np.flipud(tiny.labels))
     try:
         done = shell("train", *HU, *shell.SCENE, "--run", "cut")
@@ -127,7 +128,7 @@ def test_a_damaged_run_does_not_stop_the_others(run, shell):
     other = shell.folder / "models/other/hu/bad"
     other.mkdir(parents=True)
     (other / runs.RECORD).write_text("[" * 100_000)
-    found = runs.finished("hu", Listener(), shell.folder / "models")
+    found = runs.finished_runs("hu", Listener(), shell.folder / "models")
     assert [one.folder for one in found] == [run.folder]
     assert len(said) == 1
     assert "passing over" in said[0]
@@ -141,7 +142,7 @@ def test_a_full_schedule_is_preferred_to_a_later_short_one(run, shell, tmp_path)
         records.write(
             replace(record, plan=replace(record.plan, schedule=schedule)), folder / runs.RECORD
         )
-    found = runs.finished("hu", Silent(), tmp_path / "models")
+    found = runs.finished_runs("hu", Silent(), tmp_path / "models")
     assert [one.folder.name for one in found] == ["b", "a"]
 
 

@@ -15,59 +15,67 @@ from hsitf import records
 from hsitf.errors import DataError, InputError
 from hsitf.metrics import Interval
 from hsitf.records import SceneRecord
-from hsitf.report import drawing, words
-from hsitf.report.document import Chart, Commands, Confusion, Image, Prose, Section, Table
-from hsitf.report.material import Ask, gather
-from hsitf.report.page import Head, write
+from hsitf.report import drawing, formatting
+from hsitf.report.data import ReportOptions, gather_data
+from hsitf.report.document import (
+    Chart,
+    Commands,
+    Confusion,
+    Prose,
+    ReportImage,
+    ReportTable,
+    Section,
+)
+from hsitf.report.page import PageHead, write
 from hsitf.report.sections import sections
 from hsitf.runs import Run
 from hsitf.sweep.record import (
     STUDY,
-    Cell,
+    CellPaths,
     CellRecord,
-    Places,
-    Settings,
+    CellSettings,
+    CellValues,
+    StudyCell,
     StudyRecord,
-    Values,
     cell_path,
 )
 
-HEAD = Head("A <title>", "About it.", True, "Made by hand.")
+HEAD = PageHead("A <title>", "About it.", True, "Made by hand.")
 
 
 # --- words and charts ------------------------------------------------------------------------
 
 
 def test_numbers_are_spelled_for_people():
-    assert words.percent(0.12345) == "12.35 %"
-    assert words.points(-0.00001) == "+0.00"
-    assert words.points(-0.0123) == "-1.23"
-    assert [words.size(n) for n in (999, 1_500, 2.5e6, 3.2e9)] == [
+    assert formatting.percent(0.12345) == "12.35 %"
+    assert formatting.points(-0.00001) == "+0.00"
+    assert formatting.points(-0.0123) == "-1.23"
+    assert [formatting.size(n) for n in (999, 1_500, 2.5e6, 3.2e9)] == [
         "999 B",
         "1.5 kB",
         "2.5 MB",
         "3.2 GB",
     ]
-    assert words.mean(Interval(0.9, 0.012)) == "90.00 ± 1.20"
-    assert words.mean(Interval(0.9, math.nan)) == "90.00"
+    assert formatting.mean(Interval(0.9, 0.012)) == "90.00 ± 1.20"
+    assert formatting.mean(Interval(0.9, math.nan)) == "90.00"
 
 
 def test_nothing_is_better_than_the_front():
     points = [(3.0, 80.0), (1.0, 70.0), (2.0, 70.0), (4.0, 79.0), (5.0, 90.0), (1.0, 60.0)]
-    assert drawing.front(points) == [(1.0, 70.0), (3.0, 80.0), (5.0, 90.0)]
+    assert drawing.pareto_front(points) == [(1.0, 70.0), (3.0, 80.0), (5.0, 90.0)]
 
 
 def test_labels_keep_apart():
     points = [(1.0, 70.0, "a"), (1.1, 70.5, "b"), (100.0, 90.0, "c")]
-    assert [label for _, _, label in drawing.apart(points)] == ["c", "b"]
+    assert [label for _, _, label in drawing.without_overlaps(points)] == ["c", "b"]
 
 
 def test_a_chart_takes_the_colors_of_its_page():
     with drawing.style():
         figure = drawing.lines(
-            [drawing.Line("a", [1, 2], [3, 4], [0.5, 0.5])], "x", "y", [("all", 3.5)]
+            [drawing.ChartLine("a", [1, 2], [3, 4], [0.5, 0.5])], "x", "y", [("all", 3.5)]
         )
-        text = drawing.inline(drawing.svg(figure), "one", "A line")
+        text = drawing.inline_svg(drawing.svg(figure), "one", "A line")
     assert text.startswith("<svg viewBox=")
     assert "var(--blue)" in text
     assert "var(--ink)" in text
@@ -83,17 +91,17 @@ def test_a_chart_takes_the_colors_of_its_page():
 
 def test_what_is_shown_is_also_written_beside(tmp_path):
     with drawing.style():
-        figure = drawing.lines([drawing.Line("a", [1, 2], [3, 4])], "x", "y")
+        figure = drawing.lines([drawing.ChartLine("a", [1, 2], [3, 4])], "x", "y")
     section = Section(
         "all",
         "All",
         (
             Prose("Words & <b>more</b>."),
             Commands(("echo 1",)),
-            Table("numbers", "Numbers.", ("name", "value"), (("a", "1"), ("b", "2"))),
+            ReportTable("numbers", "Numbers.", ("name", "value"), (("a", "1"), ("b", "2"))),
             Confusion("who", "Whose.", ("x", "y"), ((3, 1), (0, 0))),
             Chart("line", "A <line>.", figure),
-            Image("dots", "Dots.", np.zeros((2, 3, 3), np.uint8), (((1, 2, 3), "<i>"),)),
+            ReportImage("dots", "Dots.", np.zeros((2, 3, 3), np.uint8), (((1, 2, 3), "<i>"),)),
         ),
     )
     page = write(HEAD, [section], tmp_path)
@@ -117,7 +125,7 @@ def test_what_is_shown_is_also_written_beside(tmp_path):
 
 def test_a_page_needs_nothing_from_elsewhere(tmp_path):
     with drawing.style():
-        figure = drawing.lines([drawing.Line("a", [1, 2], [3, 4])], "x", "y")
+        figure = drawing.lines([drawing.ChartLine("a", [1, 2], [3, 4])], "x", "y")
     text = write(HEAD, [Section("a", "A", (Chart("c", "C", figure),))], tmp_path).read_text()
     # Namespaces are names, not addresses.
     bare = re.sub(r'xmlns(:xlink)?="[^"]*"', "", text)
@@ -129,8 +137,8 @@ def test_a_page_needs_nothing_from_elsewhere(tmp_path):
 # --- studies ---------------------------------------------------------------------------------
 
 
-def settings(**given: object) -> Settings:
-    plain = Settings(
+def settings(**given: object) -> CellSettings:
+    plain = CellSettings(
         "tiny", "disjoint", "", "hu", "", 0, "", 0.0, "", "", "", "", 0, "short", 3, 0, 0
     )
     return replace(plain, **given)  # type: ignore[arg-type]
@@ -143,8 +151,8 @@ def study(tmp_path):
         "coarse": [settings(measure="ratio", criterion="l1", target=t) for t in (0.25, 0.5)],
         "files": [settings(variant="int8"), settings(bits="4,4,4")],
     }
-    made = [Cell(settings(), ("reference", "coarse", "files"))]
-    made += [Cell(one, (grid,)) for grid, cells in grids.items() for one in cells]
+    made = [StudyCell(settings(), ("reference", "coarse", "files"))]
+    made += [StudyCell(one, (grid,)) for grid, cells in grids.items() for one in cells]
     scene = SceneRecord("tiny", (40, 40, 24), ("a", "b"), True, {})
     folder = tmp_path / "a-tiny"
     records.write(
@@ -165,7 +173,7 @@ def study(tmp_path):
     )
     accuracies = (0.9, 0.895, 0.8, 0.89)
     for cell, oa in zip(made, accuracies, strict=False):
-        values = Values(
+        values = CellValues(
             oa,
             oa,
             oa,
@@ -184,13 +192,13 @@ def study(tmp_path):
 def keep(folder, own, values, message):
     status = "done" if values else "failed"
     record = CellRecord(
-        records.SCHEMA, own, status, message, values, Places(), 1.0, 2.0, "2026", "a processor"
+        records.SCHEMA, own, status, message, values, CellPaths(), 1.0, 2.0, "2026", "a processor"
     )
     records.write(record, cell_path(folder, own))
 
 
 def test_a_study_is_told_from_its_records(study):
-    found = {one.key: one for one in sections(gather(Ask((study,))))}
+    found = {one.key: one for one in sections(gather_data(ReportOptions((study,))))}
     assert "training" not in found
     charts = [c for b in found["study"].blocks for c in getattr(b, "items", ())]
     assert [chart.name for chart in charts] == ["grid-coarse"]
@@ -210,15 +218,15 @@ def test_a_study_without_a_finished_cell(study):
     for path in (study / "cells").iterdir():
         path.unlink()
     with pytest.raises(InputError, match="nothing of the study a is finished"):
-        gather(Ask((study,)))
+        gather_data(ReportOptions((study,)))
 
 
 def test_places_of_a_study_stay_inside_it(study):
     record = records.read(CellRecord, cell_path(study, settings()))
-    away = replace(record, places=Places("../elsewhere", "../elsewhere"))
+    away = replace(record, paths=CellPaths("../elsewhere", "../elsewhere"))
     records.write(away, cell_path(study, settings()))
-    with pytest.raises(DataError, match="names a place outside itself"):
-        gather(Ask((study,)))
+    with pytest.raises(DataError, match="has a path outside its folder"):
+        gather_data(ReportOptions((study,)))
 
 
 # --- journeys --------------------------------------------------------------------------------
@@ -236,7 +244,7 @@ def test_a_run_becomes_a_page(run, shell):
     assert done.returncode == 0, done.stderr
     assert "Wrote told/report.html" in done.stdout
     text = (shell.folder / "told/report.html").read_text()
-    assert words.percent(run.record.scores.oa) in text
+    assert formatting.percent(run.record.scores.oa) in text
     assert run.record.command in text.replace("&#39;", "'")
     assert "<script" not in text
     rows = list(csv.reader((shell.folder / "told/tables/confusion-1.csv").open()))
@@ -250,8 +258,8 @@ def test_a_run_becomes_a_page(run, shell):
 def test_tensorflow_is_not_loaded(run, shell):
     code = (
         "import sys; from pathlib import Path; from hsitf.progress import Silent; "
-        "from hsitf.report.make import report; from hsitf.report.material import Ask; "
-        "report(Ask((Path('models/tiny/hu/a'),)), Path('quiet'), Silent()); "
+        "from hsitf.report.make import write_report; from hsitf.report.data import ReportOptions; "
+        "write_report(ReportOptions((Path('models/tiny/hu/a'),)), Path('quiet'), Silent()); "
         "sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     environment = {**__import__("os").environ, "PYTHONPATH": str(ROOT)}
@@ -287,7 +295,7 @@ def test_without_its_scene_the_rest_is_told(run, shell):
     assert done.returncode == 0, done.stderr
     text = (shell.folder / "without/report.html").read_text()
     assert "Not shown:" in text
-    assert words.percent(run.record.scores.oa) in text
+    assert formatting.percent(run.record.scores.oa) in text
 
 
 def test_what_a_run_calls_the_test_pixels_may_be_damaged(run, shell):
@@ -296,6 +304,6 @@ def test_what_a_run_calls_the_test_pixels_may_be_damaged(run, shell):
     path.write_bytes(content[:-30])
     try:
         with pytest.raises(DataError, match="classes of the test pixels"):
-            run.predicted()
+            run.predictions()
     finally:
         path.write_bytes(content)

@@ -6,7 +6,14 @@ import scipy.io
 
 import hsitf.scenes as scenes
 from hsitf.errors import DataError, InputError
-from hsitf.scenes.catalog import CATALOG, Entry, File, Form, Layout, Spectrum
+from hsitf.scenes.catalog import (
+    CATALOG,
+    BandCenters,
+    CatalogEntry,
+    CatalogFile,
+    LabelEncoding,
+    SceneLayout,
+)
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data with real scenes")
@@ -26,9 +33,9 @@ def toy(**changes):
         "bands": 5,
         "class_names": ("Sand", "Sea"),
         "rgb_bands": (4, 2, 0),
-        "layouts": (Layout(File("toy.mat", "cube"), File("toy_gt.mat", "gt")),),
+        "layouts": (SceneLayout(CatalogFile("toy.mat", "cube"), CatalogFile("toy_gt.mat", "gt")),),
     }
-    return Entry(**(facts | changes))
+    return CatalogEntry(**(facts | changes))
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def test_entries_are_consistent(entry):
     assert max(entry.rgb_bands) < entry.bands
     for layout in entry.layouts:
         names = layout.class_names or entry.class_names
-        assert layout.values is None or {new for _, new in layout.values} - {0} == set(
+        assert layout.label_values is None or {new for _, new in layout.label_values} - {0} == set(
             range(1, len(names) + 1)
         )
     if entry.spectrum:
@@ -82,7 +89,7 @@ def test_entries_are_consistent(entry):
 
 
 def test_wavelengths_skip_removed_channels():
-    spectrum = Spectrum(((400.0, 440.0, 5), (500.0, 520.0, 3)), ((1, 1), (4, 6)))
+    spectrum = BandCenters(((400.0, 440.0, 5), (500.0, 520.0, 3)), ((1, 1), (4, 6)))
     np.testing.assert_array_equal(scenes._wavelengths(spectrum), [410, 420, 510, 520])
 
 
@@ -141,8 +148,16 @@ def test_abundances_run_down_the_columns(catalog, tmp_path):
     assert pixels[0, 1] == CUBE[1, 0, 0]
     shares = np.stack([np.arange(12), np.full(12, 4.5)]) / 20
     scipy.io.savemat(tmp_path / "one.mat", {"Y": pixels, "A": shares})
-    missing = Layout(File("a.mat", "V"), File("b.mat", "A"), form=Form.ABUNDANCES)
-    present = Layout(File("one.mat", "Y"), File("one.mat", "A"), form=Form.ABUNDANCES)
+    missing = SceneLayout(
+        CatalogFile("a.mat", "V"),
+        CatalogFile("b.mat", "A"),
+        label_encoding=LabelEncoding.ABUNDANCES,
+    )
+    present = SceneLayout(
+        CatalogFile("one.mat", "Y"),
+        CatalogFile("one.mat", "A"),
+        label_encoding=LabelEncoding.ABUNDANCES,
+    )
     catalog(toy(layouts=(missing, present)))
     scene = scenes.load("toy", tmp_path)
     np.testing.assert_array_equal(scene.cube, CUBE)
@@ -170,7 +185,7 @@ def test_changes_are_labelled_and_said_to_be_changes(catalog, tmp_path, caplog):
 
 
 def test_salinas_a_is_renumbered_and_strange_values_are_refused():
-    pairs = BY_NAME["SalinasA"].layouts[0].values
+    pairs = BY_NAME["SalinasA"].layouts[0].label_values
     values = np.array([[0, 1, 10, 11], [12, 13, 14, 0]], np.int32)
     renumbered = scenes._renumbered(Path("a"), values, pairs)
     assert renumbered.tolist() == [[0, 1, 2, 3], [4, 5, 6, 0]]
@@ -229,7 +244,9 @@ def test_scenes_that_are_not_served_are_looked_for_in_the_own_folder(monkeypatch
 def test_served_scenes_are_fetched_once_and_recorded(
     catalog, folder, monkeypatch, tmp_path_factory
 ):
-    layout = Layout(File("toy.mat", "cube", "x/"), File("toy_gt.mat", "gt", "y/"))
+    layout = SceneLayout(
+        CatalogFile("toy.mat", "cube", "x/"), CatalogFile("toy_gt.mat", "gt", "y/")
+    )
     catalog(toy(layouts=(layout,)))
     root = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("HSITF_DATA", str(root))

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from hsitf.errors import DataError, InputError, OutputError
-from hsitf.scenes.download import checked, download
+from hsitf.scenes.download import download, verify_checksum
 
 BODY = bytes(range(256)) * 4000
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -178,11 +178,11 @@ def test_a_changed_file_is_refused_with_both_digests(url, path):
 def test_check_without_a_record(path):
     path.parent.mkdir()
     path.write_bytes(BODY)
-    assert checked(path, record=False) == DIGEST
+    assert verify_checksum(path, record=False) == DIGEST
     assert files_of(path) == ["cube.mat"]
     path.with_name("cube.mat.sha256").write_text("nonsense")
     with pytest.raises(DataError, match="does not hold a checksum"):
-        checked(path, record=False)
+        verify_checksum(path, record=False)
 
 
 def test_refusals_name_the_file_and_the_way_out(url, path):

@@ -13,7 +13,7 @@ SQUARE = np.arange(9, dtype=np.float32).reshape(3, 3, 1)
 
 
 def cut(cube, patch, *pixels):
-    return PatchSource.of(cube, patch).cut(np.array(pixels))
+    return PatchSource.from_cube(cube, patch).extract(np.array(pixels))
 
 
 def mirrored(index, size):
@@ -63,13 +63,13 @@ def test_same_as_a_loop_over_every_pixel(patch):
 
 def test_corners_and_windows_name_the_same_pixels():
     cube = np.random.default_rng(0).normal(size=(4, 5, 2)).astype(np.float32)
-    source = PatchSource.of(cube, 3)
+    source = PatchSource.from_cube(cube, 3)
     flat = source.padded.reshape(-1, 2)[source.corners[:, None] + source.windows[0]]
-    np.testing.assert_array_equal(flat.reshape(20, 3, 3, 2), source.cut(np.arange(20)))
+    np.testing.assert_array_equal(flat.reshape(20, 3, 3, 2), source.extract(np.arange(20)))
 
 
 def test_windows_see_a_patch_from_eight_sides():
-    source = PatchSource.of(SQUARE, 3)
+    source = PatchSource.from_cube(SQUARE, 3)
     seen = source.padded.ravel()[source.corners[4] + source.windows].astype(int).tolist()
     assert seen[0] == [0, 1, 2, 3, 4, 5, 6, 7, 8]
     assert [2, 5, 8, 1, 4, 7, 0, 3, 6] in seen  # a quarter turn
@@ -79,7 +79,7 @@ def test_windows_see_a_patch_from_eight_sides():
 
 
 def test_batches_come_in_order():
-    source = PatchSource.of(SQUARE, 1)
+    source = PatchSource.from_cube(SQUARE, 1)
     pixels = np.array([8, 0, 3, 3, 1])
     batches = list(source.batches(pixels, 2))
     assert [len(batch) for batch in batches] == [2, 2, 1]
@@ -91,7 +91,7 @@ def test_patch_that_does_not_fit_is_refused(patch):
     cube = np.zeros((2, 5, 1), np.float32)
     words = rf"received: a patch of {patch} x {patch} in 2 x 5 pixels; allowed: a side of 1 to 2"
     with pytest.raises(InputError, match=words):
-        PatchSource.of(cube, patch)
+        PatchSource.from_cube(cube, patch)
 
 
 def test_patch_as_large_as_the_scene_fits():

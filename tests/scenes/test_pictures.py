@@ -8,12 +8,12 @@ from PIL import Image
 from hsitf import scenes, zoo
 from hsitf.data import prepare
 from hsitf.errors import DataError, InputError
-from hsitf.export.convert import lowered_for
+from hsitf.export.convert import lower_and_check
 from hsitf.options import RecipeOptions, SplitChoice, training_plan
 from hsitf.progress import Silent
-from hsitf.prune import Cutting, plan, thin
+from hsitf.prune import PruningConfig, plan, thin
 from hsitf.records import SceneChoice
-from hsitf.scenes.pictures import _LAND_USE, PICTURES, mosaic
+from hsitf.scenes.image_sets import _LAND_USE, IMAGE_SETS, mosaic
 from hsitf.scenes.splits import SplitOptions
 from hsitf.targets import FLOAT
 from hsitf.train.loop import fit
@@ -36,7 +36,7 @@ def test_a_patch_is_a_picture_and_nothing_else():
     options = SplitOptions(kind="random", patch=32, train=0.5)
     data = prepare(scene, options)
     pixels = np.flatnonzero(scene.labels)
-    cut = data.patches.cut(pixels) * np.array(data.normalizer.scale) + data.normalizer.offset
+    cut = data.patches.extract(pixels) * np.array(data.normalizer.scale) + data.normalizer.offset
     np.testing.assert_allclose(cut, made, atol=1e-3)
     np.testing.assert_array_equal(data.targets(pixels), labels)
     # No picture shares a pixel with another.
@@ -100,16 +100,16 @@ def test_networks_of_the_pruning_paper_learn_lose_channels_and_lower(name, tmp_p
     scene = mosaic("made", made, labels, list("abcd"))
     choice = SplitChoice(kind="random", train="0.8")
     order = training_plan(
-        name, SceneChoice("made"), choice, "full", RecipeOptions(epochs=1, batch=16)
+        name, SceneChoice("made"), choice, "full", RecipeOptions(epochs=1, batch_size=16)
     )
     data = prepare(scene, order.split)
     found = fit(order, data, tmp_path / "state.npz", Silent())
     assert np.isfinite(found.history[0].loss)
-    smaller = thin(found.network, plan(found.network, "l1", Cutting(0.5)))
+    smaller = thin(found.network, plan(found.network, "l1", PruningConfig(0.5)))
     assert smaller.count_params() < 0.4 * found.network.count_params()
-    assert lowered_for(smaller, data, 1, FLOAT).error < 1e-3
+    assert lower_and_check(smaller, data, 1, FLOAT).error < 1e-3
 
 
 def test_every_set_can_be_named():
-    assert set(PICTURES) <= set(scenes.names())
+    assert set(IMAGE_SETS) <= set(scenes.names())
     assert zoo.network("resnet56").patch == 32

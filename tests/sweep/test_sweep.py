@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -14,25 +16,25 @@ from hsitf.errors import DataError, InputError
 from hsitf.metrics import interval
 from hsitf.records import SceneChoice, SceneRecord
 from hsitf.sweep import tables
-from hsitf.sweep.cells import cells
-from hsitf.sweep.left import Left
-from hsitf.sweep.literature import FAILS, HOLDS, STATEMENTS, UNKNOWN, judged
+from hsitf.sweep.cells import expand_cells
+from hsitf.sweep.eta import EtaEstimator
+from hsitf.sweep.literature import CLAIMS, FAILS, HOLDS, UNKNOWN, check_claims
+from hsitf.sweep.plan import BITS, FILES, PRUNE, TRAIN, plan_stages
 from hsitf.sweep.record import (
     DONE,
     FAILED,
-    Cell,
+    CellPaths,
     CellRecord,
-    Places,
-    Settings,
+    CellSettings,
+    CellValues,
+    StudyCell,
     StudyRecord,
     StudyResults,
-    Values,
     cell_path,
 )
-from hsitf.sweep.stage import BITS, FILES, PRUNE, TRAIN, stages
-from hsitf.sweep.study import parse, shipped, text_of
+from hsitf.sweep.study import parse, read_study_text, shipped_studies
 
-PLAIN = Settings(
+PLAIN = CellSettings(
     "fields", "disjoint", "", "cao", "", 0, "", 0.0, "", "", "", "", 0, "short", 12, 0, 0
 )
 
@@ -68,7 +70,7 @@ def test_a_grid_overrules_what_is_common():
     text += '[[grid]]\nname = "a"\n[[grid]]\nname = "b"\nalpha = 1.0\nnetwork = "he"'
     one, other = parse("study", text).grids
     assert (one.prunings[0].measure, other.prunings[0].measure) == ("ratio", "alpha")
-    assert (one.training("hu"), other.training("he")) == (3, 0)
+    assert (one.epochs_of("hu"), other.epochs_of("he")) == (3, 0)
 
 
 def test_all_faults_of_a_study_file_are_listed():
@@ -124,23 +126,23 @@ def test_a_study_file_that_cannot_be_followed(text, fault):
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("name", ["compression", "lfp", "zoo"])
 def test_shipped_studies_can_be_read(name, quick):
-    assert name in shipped()
-    study = parse(*text_of(name, quick))
+    assert name in shipped_studies()
+    study = parse(*read_study_text(name, quick))
     assert study.grids
-    assert parse(*text_of(name, quick), "Samson").grids[0].scenes == ("Samson",)
+    assert parse(*read_study_text(name, quick), "Samson").grids[0].scenes == ("Samson",)
 
 
 def test_names_of_studies(tmp_path):
     with pytest.raises(InputError, match="did you mean compression"):
-        text_of("compresion", False)
+        read_study_text("compresion", False)
     with pytest.raises(InputError, match="only shipped studies"):
-        text_of("own.toml", True)
+        read_study_text("own.toml", True)
     with pytest.raises(InputError, match="no such study file"):
-        text_of(str(tmp_path / "own.toml"), False)
+        read_study_text(str(tmp_path / "own.toml"), False)
 
 
 def checked(text: str):
-    return cells(parse("study", grid(text)), {"fields": SceneChoice("fields")})
+    return expand_cells(parse("study", grid(text)), {"fields": SceneChoice("fields")})
 
 
 def test_cells_that_cannot_be_are_all_listed():
@@ -149,7 +151,7 @@ def test_cells_that_cannot_be_are_all_listed():
         'ratio = [0, 0.5, 1.5]\nvariant = ["none", "int7"]'
     ).replace('"cao"', '["cao", "caoo", "he", "svm"]')
     with pytest.raises(InputError) as told:
-        cells(parse("study", text), {"fields": SceneChoice("fields")})
+        expand_cells(parse("study", text), {"fields": SceneChoice("fields")})
     message = str(told.value)
     for reason in (
         "pca cannot make so many components",
@@ -170,12 +172,12 @@ def test_what_cannot_be_is_left_out_where_a_study_says_so():
     assert [cell.settings.reduction for cell in found.cells] == ["", "pca:10"]
     assert [one.settings.reduction for one in found.left_out] == ["pca:300"]
     assert "allowed: 1 to 200" in found.left_out[0].reason
-    with pytest.raises(InputError, match="cells of this study cannot be"):
+    with pytest.raises(InputError, match="cells of this study are impossible"):
         checked('bands = "pca"\ncomponents = 300\nimpossible = "leave out"')
 
 
 def test_stages_are_shared():
-    pruned = replace(PLAIN, measure="ratio", target=0.5, criterion="l1", tuning_epochs=3)
+    pruned = replace(PLAIN, measure="ratio", target=0.5, criterion="l1", fine_tuning_epochs=3)
     wanted = [
         replace(pruned, bits="8,8,32"),
         replace(pruned, bits="4,4,16"),
@@ -184,7 +186,7 @@ def test_stages_are_shared():
         replace(PLAIN, variant="float32"),
         replace(pruned, seed=1),
     ]
-    found = stages(wanted)
+    found = plan_stages(wanted)
     assert [(s.kind, len(s.cells)) for s in found] == [
         (TRAIN, 0),
         (PRUNE, 1),
@@ -207,13 +209,13 @@ def test_stages_are_shared():
 
 def test_time_left_follows_what_others_took():
     hu, he = replace(PLAIN, network="hu"), replace(PLAIN, network="he")
-    first, second, other = stages([hu, replace(hu, seed=1), he])
-    left = Left([first, second, other], workers=2)
+    first, second, other = plan_stages([hu, replace(hu, seed=1), he])
+    left = EtaEstimator([first, second, other], workers=2)
     assert left.seconds == 0
-    left.end(first, 10.0)
+    left.stage_done(first, 10.0)
     # One as the first, and another network that is taken for one like it, by two workers.
     assert left.seconds == 10.0
-    left.end(other, 30.0)
+    left.stage_done(other, 30.0)
     assert left.seconds == 5.0
 
 
@@ -224,10 +226,41 @@ def test_the_same_settings_are_the_same_cell():
     assert PLAIN.id == "cd2e27aba264cf59"
 
 
+def test_cells_of_schema_1_are_the_same_cells():
+    old = {
+        **{"scene": "fields", "split": "disjoint", "train": "", "network": "cao", "bands": ""},
+        **{"components": 0, "measure": "zeros", "target": 0.5, "layers": "", "criterion": ""},
+        **{"bits": "8,8,32", "variant": "", "seed": 0, "schedule": "short", "epochs": 12},
+        **{"tuning_epochs": 3, "most": 400},
+    }
+    digest = hashlib.sha256(json.dumps(old, sort_keys=True).encode()).hexdigest()[:16]
+    record = {
+        **{"schema": 1, "settings": old, "status": "failed", "message": "it broke"},
+        **{"values": None, "places": {}, "seconds": 1.0, "cpu_seconds": 1.0},
+        **{"made": "2026-01-01T00:00:00+00:00", "processor": "any"},
+    }
+    found = records.parse(CellRecord, json.dumps(record).encode(), "cell")
+    assert found.settings.id == digest
+    assert found.settings.pruning == "sparsity 0.5"
+    assert (found.settings.max_samples, found.settings.fine_tuning_epochs) == (400, 3)
+    assert found.created.startswith("2026")
+
+
+def test_former_keys_of_study_files_are_read():
+    study = parse("study", grid("zeros = 0.5\nmost = 10\ntuning_epochs = 2"))
+    (one,) = study.grids
+    assert study.former_keys == ("most", "tuning_epochs", "zeros")
+    assert (one.max_samples, one.fine_tuning_epochs) == (10, {"": 2})
+    assert one.prunings[0].measure == "sparsity"
+    assert not parse("study", grid("sparsity = 0.5")).former_keys
+    with pytest.raises(InputError, match="most is the former name of max_samples"):
+        parse("study", grid("most = 10\nmax_samples = 10"))
+
+
 SCENE = SceneRecord("fields", (145, 145, 200), ("a", "b"), True, {}, ())
 
 
-def study_of(folder: Path, outcomes: dict[Settings, Values | str]) -> StudyResults:
+def study_of(folder: Path, outcomes: dict[CellSettings, CellValues | str]) -> StudyResults:
     """A study's folder as a sweep leaves it."""
     records.write(
         StudyRecord(
@@ -237,7 +270,7 @@ def study_of(folder: Path, outcomes: dict[Settings, Values | str]) -> StudyResul
             "",
             {"fields": SCENE},
             ("one",),
-            tuple(Cell(one, ("one",)) for one in outcomes),
+            tuple(StudyCell(one, ("one",)) for one in outcomes),
             (),
             {},
             "a processor",
@@ -246,14 +279,14 @@ def study_of(folder: Path, outcomes: dict[Settings, Values | str]) -> StudyResul
         folder / "study.json",
     )
     for settings, outcome in outcomes.items():
-        values = outcome if isinstance(outcome, Values) else None
+        values = outcome if isinstance(outcome, CellValues) else None
         record = CellRecord(
             records.SCHEMA,
             settings,
             DONE if values else FAILED,
             "" if values else str(outcome),
             values,
-            Places(),
+            CellPaths(),
             1.0,
             1.0,
             "",
@@ -263,8 +296,8 @@ def study_of(folder: Path, outcomes: dict[Settings, Values | str]) -> StudyResul
     return StudyResults.open(folder)
 
 
-def worth(oa: float, **others: float) -> Values:
-    return Values(oa=oa, aa=oa, kappa=oa, leakage=0.0, **others)
+def worth(oa: float, **others: float) -> CellValues:
+    return CellValues(oa=oa, aa=oa, kappa=oa, leakage=0.0, **others)
 
 
 def test_tables_have_means_with_intervals(tmp_path):
@@ -281,8 +314,8 @@ def test_tables_have_means_with_intervals(tmp_path):
         (mean,) = csv.DictReader(stream)
     # Student's t with two degrees of freedom: 4.303 times 0.1 over the root of 3.
     assert float(mean["oa"]) == pytest.approx(0.6)
-    assert float(mean["oa_half"]) == pytest.approx(4.3027 * 0.1 / 3**0.5, abs=1e-4)
-    assert float(mean["oa_half"]) == pytest.approx(interval([0.5, 0.6, 0.7]).half)
+    assert float(mean["oa_half_width"]) == pytest.approx(4.3027 * 0.1 / 3**0.5, abs=1e-4)
+    assert float(mean["oa_half_width"]) == pytest.approx(interval([0.5, 0.6, 0.7]).half_width)
     # Not every cell has it, so there is no mean of it.
     assert mean["macs"] == ""
     assert mean["seeds"] == "3"
@@ -298,7 +331,7 @@ def test_the_spreadsheet_holds_both_tables(tmp_path):
 
 def test_a_single_run_has_no_interval(tmp_path):
     (mean,) = study_of(tmp_path, {PLAIN: worth(0.5)}).means
-    assert math.isnan(mean.values["oa"].half)
+    assert math.isnan(mean.values["oa"].half_width)
     assert tables.mean_rows(study_of(tmp_path, {PLAIN: worth(0.5)}))[1].count("nan") == 0
 
 
@@ -308,7 +341,7 @@ def test_lines_are_points_along_one_setting(tmp_path):
         for network in ("hu", "cao")
         for count in (40, 10)
     }
-    lines = study_of(tmp_path, made).lines("one", "components")
+    lines = study_of(tmp_path, made).curves("one", "components")
     assert {
         first.network: [p.settings.components for p in points] for first, points in lines.items()
     } == {"hu": [10, 40], "cao": [10, 40]}
@@ -321,7 +354,7 @@ def test_records_that_are_not_what_they_say_are_refused(tmp_path):
     path.write_text(text.replace('"seed": 0', '"seed": 1'))
     with pytest.raises(DataError, match="not the record of its cell"):
         StudyResults.open(tmp_path)
-    path.write_text(text.replace('"schema": 1', '"schema": 0'))
+    path.write_text(text.replace('"schema": 2', '"schema": 0'))
     with pytest.raises(DataError, match="another version of hsitf"):
         StudyResults.open(tmp_path)
     path.write_text(text[:40])
@@ -341,8 +374,8 @@ def test_statements_follow_from_the_numbers(tmp_path):
         made[replace(PLAIN, network=name, bits="8,8,32")] = worth(
             nets[name] - 0.01, oa_before=nets[name]
         )
-    found = {one.statement.text: one for one in judged(study_of(tmp_path, made))}
-    assert len(found) == len(STATEMENTS)
+    found = {one.claim.text: one for one in check_claims(study_of(tmp_path, made))}
+    assert len(found) == len(CLAIMS)
 
     def verdict(text: str) -> str:
         return found[text].verdict
@@ -358,9 +391,9 @@ def test_statements_follow_from_the_numbers(tmp_path):
 
 def test_statements_hold_nothing_against_an_empty_study(tmp_path):
     results = study_of(tmp_path, {PLAIN: "it broke"})
-    assert {one.verdict for one in judged(results)} == {UNKNOWN}
+    assert {one.verdict for one in check_claims(results)} == {UNKNOWN}
 
 
 def test_every_statement_says_how_it_is_checked():
-    assert all(one.check and one.text and one.topic for one in STATEMENTS)
-    assert len({one.text for one in STATEMENTS}) == len(STATEMENTS)
+    assert all(one.criterion and one.text and one.topic for one in CLAIMS)
+    assert len({one.text for one in CLAIMS}) == len(CLAIMS)

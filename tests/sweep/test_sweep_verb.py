@@ -17,8 +17,8 @@ from hsitf.errors import DataError, InputError
 from hsitf.progress import Silent
 from hsitf.records import SceneChoice
 from hsitf.sweep import cluster
+from hsitf.sweep.options import SweepOptions
 from hsitf.sweep.record import StudyResults
-from hsitf.sweep.request import Means
 from hsitf.sweep.study import parse
 
 pytest.importorskip("distributed")
@@ -73,14 +73,14 @@ def test_a_sweep_from_nothing_to_tables(shell, swept):
     assert int8.values.integer_share == 1
     assert int8.values.file_bytes < int8.values.float_bytes
     for record in results.done:
-        assert (folder / record.places.run / "network.keras").is_file()
-        assert (folder / record.places.trained / "record.json").is_file()
-    assert (folder / int8.places.bundle / "hu.tflite").is_file()
+        assert (folder / record.paths.run / "network.keras").is_file()
+        assert (folder / record.paths.trained / "record.json").is_file()
+    assert (folder / int8.paths.bundle / "hu.tflite").is_file()
     bits = by_text["hu on tiny.npy (disjoint), l2 ratio 0.5, bits 8,8,32, seed 0"]
-    assert (folder / bits.places.bits).is_file()
+    assert (folder / bits.paths.bits).is_file()
     # Trained once, for all of them.
-    assert {record.places.trained for record in results.records if record.values} == {
-        whole.places.trained
+    assert {record.paths.trained for record in results.records if record.values} == {
+        whole.paths.trained
     }
 
 
@@ -97,7 +97,7 @@ def test_folders_of_other_studies_are_refused(shell, swept, monkeypatch):
     from hsitf.sweep.run import sweep
 
     monkeypatch.chdir(shell.folder)
-    means, place = Means(SceneChoice("", labels="labels.npy")), Path("studies/small-tiny")
+    means, place = SweepOptions(SceneChoice("", labels="labels.npy")), Path("studies/small-tiny")
     with pytest.raises(InputError, match="holds the results of another study"):
         sweep(parse("other", STUDY), place, means, Silent())
     with pytest.raises(InputError, match="holds something else than a study"):
@@ -115,22 +115,22 @@ def test_folders_of_other_studies_are_refused(shell, swept, monkeypatch):
 
 
 def test_two_sweeps_of_one_folder_are_refused(tmp_path):
-    from hsitf.sweep.run import _alone
+    from hsitf.sweep.run import _locked
 
     with (
-        _alone(tmp_path),
+        _locked(tmp_path),
         pytest.raises(InputError, match="another sweep is running"),
-        _alone(tmp_path),
+        _locked(tmp_path),
     ):
         pass
-    with _alone(tmp_path):
+    with _locked(tmp_path):
         pass
 
 
 def test_a_scheduler_that_does_not_answer():
     with (
         pytest.raises(InputError, match="no scheduler answers"),
-        cluster.remote("tcp://127.0.0.1:9"),
+        cluster.remote_workers("tcp://127.0.0.1:9"),
     ):
         pass
 

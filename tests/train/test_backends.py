@@ -36,11 +36,11 @@ def test_a_step_with_everything_on_it(shell, backend):
         "5",
         "--epochs",
         "3",
-        "--batch",
+        "--batch-size",
         "40",
-        "--radiation",
-        "--mixture",
-        "--balanced",
+        "--brightness-noise",
+        "--intra-class-mixup",
+        "--class-weights",
         "--backend",
         backend,
         "--run",
@@ -90,7 +90,7 @@ from hsitf.train.loop import fit
 from pathlib import Path
 scene = synthesize("tiny", 40, 40, 24, 4, seed=0)
 plan = training_plan("hu", SceneChoice("tiny"), SplitChoice(), "full",
-                     RecipeOptions(epochs=2, batch=20))
+                     RecipeOptions(epochs=2, batch_size=20))
 found = fit(plan, data.prepare(scene, plan.split), Path("state.npz"), Silent())
 assert len(found.history) == 2 and np.isfinite(found.history[-1].loss)
 """
@@ -113,7 +113,7 @@ assert len(found.history) == 2 and np.isfinite(found.history[-1].loss)
 def test_a_backend_that_is_not_there_names_what_to_install(monkeypatch):
     monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"not installed.*pip install jax"):
-        devices.use("jax")
+        devices.use_backend("jax")
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_a_backend_that_is_not_there_names_what_to_install(monkeypatch):
     ],
 )
 def test_memory_errors_are_known(error):
-    assert devices.out_of_memory(error)
-    assert not devices.out_of_memory(ValueError("shapes differ"))
+    assert devices.is_out_of_memory(error)
+    assert not devices.is_out_of_memory(ValueError("shapes differ"))
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -136,7 +136,7 @@ def test_a_processor_is_chosen_before_anything_is_imported(monkeypatch, name):
     for variable in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "JAX_PLATFORMS"):
         monkeypatch.setenv(variable, "")
     monkeypatch.setenv("KERAS_BACKEND", "")
-    devices.use(name, "cpu")
+    devices.use_backend(name, "cpu")
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1"
     assert os.environ["JAX_PLATFORMS"] == "cpu"
     assert os.environ["KERAS_BACKEND"] == name

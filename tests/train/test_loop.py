@@ -5,12 +5,12 @@ import pytest
 
 from hsitf import data
 from hsitf.errors import DataError, InputError
-from hsitf.options import RecipeOptions, SplitChoice, Teaching, training_plan
+from hsitf.options import RecipeOptions, SplitChoice, TrainingOptions, training_plan
 from hsitf.progress import Silent
 from hsitf.records import Epoch, SceneChoice
 from hsitf.scenes.splits import SplitOptions
 from hsitf.train import loop
-from hsitf.train.loop import State
+from hsitf.train.loop import Checkpoint
 from hsitf.zoo import Recipe
 
 
@@ -40,26 +40,28 @@ def test_divergence_ends_the_training(tiny, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-STATE = State([Epoch(1.0, 0.5, 0.1, 2.0)], [np.arange(3.0), np.ones((2, 2))], [np.zeros(4)], 2.5)
+STATE = Checkpoint(
+    [Epoch(1.0, 0.5, 0.1, 2.0)], [np.arange(3.0), np.ones((2, 2))], [np.zeros(4)], 2.5
+)
 
 
 def test_state_survives_the_round_trip(tmp_path):
     path = tmp_path / "state.npz"
-    loop._write_state(STATE, path)
-    found = loop._read_state(path)
+    loop._write_checkpoint(STATE, path)
+    found = loop._read_checkpoint(path)
     assert (found.history, found.seconds, found.best_epoch) == (STATE.history, 2.5, 1)
     for there, here in ((found.variables, STATE.variables), (found.best, STATE.best)):
         assert all(map(np.array_equal, there, here))
-    assert loop._read_state(tmp_path / "none.npz") is None
+    assert loop._read_checkpoint(tmp_path / "none.npz") is None
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
 def test_damaged_state_is_refused(tmp_path, share):
     path = tmp_path / "state.npz"
-    loop._write_state(STATE, path)
+    loop._write_checkpoint(STATE, path)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(DataError, match="remove the run's folder"):
-        loop._read_state(path)
+        loop._read_checkpoint(path)
 
 
 def epochs(*accuracies: float) -> list[Epoch]:
@@ -69,33 +71,33 @@ def epochs(*accuracies: float) -> list[Epoch]:
 def test_rates_by_hand():
     still = epochs(0.5, 0.5, 0.5)
     # A quarter of eight epochs without a gain.
-    assert loop.rate(still[:2], Recipe("sgd", 0.1, epochs=8)) == 0.1
-    assert loop.rate(still, Recipe("sgd", 0.1, epochs=8)) == pytest.approx(0.01)
+    assert loop.next_learning_rate(still[:2], Recipe("sgd", 0.1, epochs=8)) == 0.1
+    assert loop.next_learning_rate(still, Recipe("sgd", 0.1, epochs=8)) == pytest.approx(0.01)
     stairs = Recipe("sgd", 0.1, epochs=30, milestones=(0.5, 25 / 30))
-    found = [loop.rate(epochs(*[0.5] * done), stairs) for done in (0, 14, 15, 24, 25)]
+    found = [loop.next_learning_rate(epochs(*[0.5] * done), stairs) for done in (0, 14, 15, 24, 25)]
     assert found == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
-    slow = Recipe("sgd", 0.1, epochs=100, decay=0.01)
+    slow = Recipe("sgd", 0.1, epochs=100, learning_rate_decay=0.01)
     # Two epochs of fifty steps: divided by 1 + 0.01 * 100.
-    assert loop.rate(epochs(0.5, 0.6), slow, 50) == pytest.approx(0.05)
+    assert loop.next_learning_rate(epochs(0.5, 0.6), slow, 50) == pytest.approx(0.05)
 
 
 def test_patience_by_hand():
     choice = SplitChoice()
     for patience, expected in ((0, False), (2, True), (3, False)):
         plan = training_plan(
-            "hu", SceneChoice("tiny"), choice, "full", teaching=Teaching(patience=patience)
+            "hu", SceneChoice("tiny"), choice, "full", training=TrainingOptions(patience=patience)
         )
-        assert loop.over(epochs(0.1, 0.9, 0.8, 0.7), 2, plan) == expected
+        assert loop.is_finished(epochs(0.1, 0.9, 0.8, 0.7), 2, plan) == expected
     short = training_plan("hu", SceneChoice("tiny"), choice, "full", RecipeOptions(epochs=4))
-    assert loop.over(epochs(0.1, 0.2, 0.3, 0.4), 4, short)
+    assert loop.is_finished(epochs(0.1, 0.2, 0.3, 0.4), 4, short)
 
 
 def test_rare_classes_count_more(tiny):
     plan = training_plan("hu", SceneChoice("tiny"), SplitChoice(), "full")
     ready = data.prepare(tiny, plan.split)
-    model = loop._compiled(loop._built(plan, ready), plan, ready, None)
+    model = loop._compile(loop._build_network(plan, ready), plan, ready, None)
     pixels = ready.split.train
-    weights, counts = loop._weights(model, ready, pixels), np.bincount(ready.targets(pixels))
+    weights, counts = loop._sample_weights(model, ready, pixels), np.bincount(ready.targets(pixels))
     for label, count in enumerate(counts):
         found = weights[ready.targets(pixels) == label]
         np.testing.assert_allclose(found, np.median(counts) / count, rtol=1e-6)

@@ -8,17 +8,17 @@ import pytest
 from hsitf import records
 from hsitf.metrics import interval
 from hsitf.runs import Run
-from hsitf.train.repeat import Summary
+from hsitf.train.repeat import RepeatSummary
 
-WORDS = ("--model", "hu", "--epochs", "2", "--batch", "20")
+WORDS = ("--model", "hu", "--epochs", "2", "--batch-size", "20")
 
 
 def test_interval_by_hand():
     # Mean 3, deviation 1.5811, error 0.7071; Student's t of four degrees at 97.5 % is 2.7764.
     found = interval([1.0, 2.0, 3.0, 4.0, 5.0])
     assert found.mean == 3.0
-    assert found.half == pytest.approx(2.77645 * 0.707107, rel=1e-4)
-    assert interval([2.0, 2.0]).half == 0.0
+    assert found.half_width == pytest.approx(2.77645 * 0.707107, rel=1e-4)
+    assert interval([2.0, 2.0]).half_width == 0.0
 
 
 def test_runs_say_together_what_each_says(shell):
@@ -28,7 +28,7 @@ def test_runs_say_together_what_each_says(shell):
     each = [Run.open(folder / f"disjoint-custom-seed{seed}").record for seed in (3, 4)]
     assert each[0].split.sha256 != each[1].split.sha256
     place = folder / "disjoint-custom-runs2-from3" / "summary.json"
-    summary = records.read(Summary, place)
+    summary = records.read(RepeatSummary, place)
     assert summary.oa.mean == pytest.approx(np.mean([record.scores.oa for record in each]))
     assert summary.per_class[1].mean == pytest.approx(
         np.mean([record.scores.per_class[1] for record in each])
@@ -97,7 +97,7 @@ def test_half_precision_leaves_a_network_of_whole(shell):
         "--precision",
         "mixed_bfloat16",
         "--run",
-        "half",
+        "half_width",
     )
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / "models/tiny/hu/half")

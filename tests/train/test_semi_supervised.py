@@ -10,7 +10,7 @@ import pytest
 from hsitf import data, runs, zoo
 from hsitf.options import RecipeOptions, SplitChoice, training_plan
 from hsitf.progress import Silent
-from hsitf.prune.plans import named
+from hsitf.prune.plans import plan_from_channels
 from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
 from hsitf.records import SceneChoice, TrainingPlan
@@ -20,13 +20,13 @@ from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import SplitOptions
 from hsitf.train import loop
-from hsitf.train.card import card
-from hsitf.train.gather import reconstructing, views
+from hsitf.train.gather import patch_views, reconstruction_model
+from hsitf.train.model_card import model_card
 from hsitf.zoo import Recipe
 
 
 def plan(network: str, epochs: int = 1, batch: int = 100) -> TrainingPlan:
-    changes = RecipeOptions(epochs=epochs, batch=batch)
+    changes = RecipeOptions(epochs=epochs, batch_size=batch)
     return training_plan(network, SceneChoice("tiny.npy"), SplitChoice(), "full", changes)
 
 
@@ -92,10 +92,10 @@ def test_the_second_output_is_the_error_at_the_pixel_itself(patch):
     inputs = keras.Input((patch, patch, 3))
     flat = keras.layers.Flatten()(inputs)
     ones = keras.layers.Dense(3, kernel_initializer="zeros", bias_initializer="ones")(flat)
-    source = PatchSource.of(cube, patch)
-    model = reconstructing(keras.Model(inputs, [flat, ones]), source)
-    flat, error = model.predict(views(np.arange(48)), verbose=0)
-    np.testing.assert_array_equal(flat, source.cut(np.arange(48)).reshape(48, -1))
+    source = PatchSource.from_cube(cube, patch)
+    model = reconstruction_model(keras.Model(inputs, [flat, ones]), source)
+    flat, error = model.predict(patch_views(np.arange(48)), verbose=0)
+    np.testing.assert_array_equal(flat, source.extract(np.arange(48)).reshape(48, -1))
     np.testing.assert_allclose(error, 1 - cube.reshape(48, 3), rtol=1e-6)
 
 
@@ -105,7 +105,9 @@ def four_pixels():
     cube = np.array([[[2, 2], [0, 2], [4, 0], [0, 0]]], np.float32)
     scene = Scene("four", cube, np.array([[1, 2, 0, 0]], np.int32), ("a", "b"))
     split = data.Split("random", *map(np.array, ([0, 1], [], [])), 0, 0, (1, 4))
-    return data.Data(scene, split, Normalizer((0.0, 0.0), (1.0, 1.0)), PatchSource.of(cube, 1))
+    return data.SceneData(
+        scene, split, Normalizer((0.0, 0.0), (1.0, 1.0)), PatchSource.from_cube(cube, 1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,24 +121,24 @@ def four_pixels():
 )
 def test_the_loss_by_hand(four_pixels, pixels, cross_entropy, squared_error):
     network = zoo.build("boulch", bands=2, classes=2)
-    model = loop._compiled(network, plan("boulch"), four_pixels, 0.1)
+    model = loop._compile(network, plan("boulch"), four_pixels, 0.1)
     # Every pixel is taken for class 0 with a probability of 3/4 and reconstructed as zeros.
     for variable in model.trainable_variables:
         variable.assign(0 * variable)
     network.get_layer("logits").bias.assign([math.log(3), 0])
     pixels = np.array(pixels)
     losses = model.test_on_batch(
-        views(pixels), loop._targets(model, four_pixels, pixels), return_dict=True
+        patch_views(pixels), loop._targets(model, four_pixels, pixels), return_dict=True
     )
     assert losses["loss"] == pytest.approx(cross_entropy + 0.1 * squared_error, rel=1e-5)
 
 
 def test_a_batch_without_a_label_changes_the_encoder_alone(ready):
     network = zoo.build("boulch", bands=24, classes=4)
-    model = loop._compiled(network, plan("boulch"), ready, 0.1)
+    model = loop._compile(network, plan("boulch"), ready, 0.1)
     before = {v.path: np.array(v) for v in network.trainable_variables}
     pixels = ready.unlabelled[:50]
-    loss = model.train_on_batch(views(pixels), loop._targets(model, ready, pixels))
+    loss = model.train_on_batch(patch_views(pixels), loop._targets(model, ready, pixels))
     assert np.isfinite(loss).all()
     changed = {v.path for v in network.trainable_variables if not np.array_equal(before[v.path], v)}
     assert changed == {path for path in before if not path.startswith("logits")}
@@ -155,7 +157,7 @@ def test_only_networks_with_a_decoder_learn_from_pixels_without_a_label(
 ):
     cube = ready.normalizer.apply(ready.scene.cube).reshape(-1, 24)
     cube[ready.unlabelled] += 1
-    other = replace(ready, patches=PatchSource.of(cube.reshape(40, 40, 24), 1))
+    other = replace(ready, patches=PatchSource.from_cube(cube.reshape(40, 40, 24), 1))
     first, second = (fitted(network, part, tmp_path).network for part in (ready, other))
     same = [
         np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True)
@@ -166,13 +168,13 @@ def test_only_networks_with_a_decoder_learn_from_pixels_without_a_label(
 def test_the_decoder_learns_to_reconstruct(ready):
     keras.utils.set_random_seed(0)
     faster = replace(plan("boulch"), recipe=Recipe("adam", 0.005))
-    model = loop._compiled(zoo.build("boulch", bands=24, classes=4), faster, ready, 0.1)
-    pixels = loop._teaching(model, ready)
+    model = loop._compile(zoo.build("boulch", bands=24, classes=4), faster, ready, 0.1)
+    pixels = loop._training_pixels(model, ready)
     assert len(pixels) == len(ready.split.train) + 696
     targets = loop._targets(model, ready, pixels)
-    model.fit(views(pixels), targets, epochs=8, batch_size=50, verbose=0)
-    errors = model.predict(views(ready.split.test), verbose=0)[1]
-    spectra = ready.patches.cut(ready.split.test)
+    model.fit(patch_views(pixels), targets, epochs=8, batch_size=50, verbose=0)
+    errors = model.predict(patch_views(ready.split.test), verbose=0)[1]
+    spectra = ready.patches.extract(ready.split.test)
     assert np.square(errors).mean() < 0.7 * np.square(spectra).mean()
 
 
@@ -205,7 +207,7 @@ def test_interrupted_it_resumes_to_the_same_network(tiny, tmp_path, monkeypatch,
 def test_a_pruned_network_is_trained_with_its_decoder(tiny, tmp_path, network, patch, gone):
     found = data.prepare(tiny, SplitOptions(patch=patch))
     built = zoo.build(network, bands=24, classes=4, patch=patch)
-    small = thin(built, named(trace(built), gone))
+    small = thin(built, plan_from_channels(trace(built), gone))
     before = small.get_weights()
     result = loop.fit(plan(network), found, tmp_path / "state.npz", Silent(), small)
     assert result.network is small
@@ -225,8 +227,8 @@ def run(shell):
 def test_the_record_and_the_card_count_the_pixels_without_a_label(run, ready):
     assert run.record.unlabelled == len(ready.unlabelled) == 696
     assert run.record.split.leakage_patch == 0
-    assert "and of 696 pixels without a label" in (run.folder / runs.CARD).read_text()
-    assert "without a label" not in card(replace(run.record, unlabelled=0))
+    assert "and of 696 unlabelled pixels" in (run.folder / runs.MODEL_CARD).read_text()
+    assert "unlabelled" not in model_card(replace(run.record, unlabelled=0))
 
 
 def test_the_decoder_is_not_kept(run):

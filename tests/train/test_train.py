@@ -13,10 +13,10 @@ from conftest import ROOT
 from hsitf import records, runs
 from hsitf.records import Epoch, RunRecord
 from hsitf.runs import Run
-from hsitf.train.loop import rate
+from hsitf.train.loop import next_learning_rate
 from hsitf.zoo import Recipe
 
-HU = ("--model", "hu", "--epochs", "8", "--batch", "20", "--lr", "0.05")
+HU = ("--model", "hu", "--epochs", "8", "--batch-size", "20", "--lr", "0.05")
 
 
 def epochs(*accuracies: float) -> list[Epoch]:
@@ -25,11 +25,11 @@ def epochs(*accuracies: float) -> list[Epoch]:
 
 def test_the_rate_falls_where_accuracy_stands_still():
     recipe = Recipe("sgd", 0.1, epochs=8)  # patience 2
-    assert rate([], recipe) == 0.1
-    assert rate(epochs(0.5, 0.5), recipe) == 0.1
-    assert rate(epochs(0.5, 0.5, 0.4), recipe) == pytest.approx(0.01)
-    assert rate(epochs(0.5, 0.5, 0.6, 0.6), recipe) == 0.1
-    assert rate(epochs(0.5, 0.5, 0.5, 0.5, 0.5), recipe) == pytest.approx(0.001)
+    assert next_learning_rate([], recipe) == 0.1
+    assert next_learning_rate(epochs(0.5, 0.5), recipe) == 0.1
+    assert next_learning_rate(epochs(0.5, 0.5, 0.4), recipe) == pytest.approx(0.01)
+    assert next_learning_rate(epochs(0.5, 0.5, 0.6, 0.6), recipe) == 0.1
+    assert next_learning_rate(epochs(0.5, 0.5, 0.5, 0.5, 0.5), recipe) == pytest.approx(0.001)
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def trained(shell):
 def test_a_run_is_a_network_a_record_a_split_and_a_card(trained, tiny):
     done, run = trained
     names = {path.name for path in run.folder.iterdir()}
-    assert names == {runs.NETWORK, runs.RECORD, runs.SPLIT, runs.PREDICTED, runs.CARD}
+    assert names == {runs.NETWORK, runs.RECORD, runs.SPLIT, runs.PREDICTIONS, runs.MODEL_CARD}
     matrix = np.array(run.record.scores.matrix)
-    hits = (run.predicted() == tiny.labels.ravel()[run.split().test] - 1).sum()
+    hits = (run.predictions() == tiny.labels.ravel()[run.split().test] - 1).sum()
     assert np.trace(matrix) == hits
     assert matrix.sum() == run.record.split.test
     record = run.record
@@ -53,7 +53,7 @@ def test_a_run_is_a_network_a_record_a_split_and_a_card(trained, tiny):
     assert record.split.leakage_patch == 0
     assert f"OA {record.scores.oa:.2%}" in done.stdout
     assert record.scores.oa > 0.25
-    card = (run.folder / runs.CARD).read_text()
+    card = (run.folder / runs.MODEL_CARD).read_text()
     assert f"{record.scores.oa:.2%}" in card
     assert "python -m hsitf.train --model hu" in card
 
@@ -70,7 +70,7 @@ def test_the_record_scores_what_the_network_does(trained, tiny):
 
     run = trained[1]
     ready = data.restore(tiny, run.split(), run.record.normalizer, 1)
-    logits = verify.logits(Keras(run.network()), ready, ready.split.test, Silent())
+    logits = verify.runtime_logits(Keras(run.network()), ready, ready.split.test, Silent())
     oa = (logits.argmax(1) == ready.targets(ready.split.test)).mean()
     assert oa == pytest.approx(run.record.scores.oa)
 
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_network(trained, shell):
 
 
 def test_interrupted_it_resumes_to_the_same_network(shell):
-    words = ["--model", "hu", "--epochs", "40", "--batch", "10", *shell.SCENE, "--run", "cut"]
+    words = ["--model", "hu", "--epochs", "40", "--batch-size", "10", *shell.SCENE, "--run", "cut"]
     whole = shell("train", *words[:-1], "whole")
     assert whole.returncode == 0, whole.stderr
     # Saved after every epoch here, so that there is something to resume from.
@@ -111,14 +111,14 @@ def test_interrupted_it_resumes_to_the_same_network(shell):
     )
     folder = shell.folder / "models/tiny/hu/cut"
     deadline = time.monotonic() + 120
-    while not (folder / runs.STATE).exists() and time.monotonic() < deadline:
+    while not (folder / runs.CHECKPOINT).exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130, complaint
     assert "interrupted; repeat the command" in complaint
     assert "Traceback" not in complaint
-    assert {p.name for p in folder.iterdir()} == {runs.PLAN, runs.STATE}
+    assert {p.name for p in folder.iterdir()} == {runs.PLAN, runs.CHECKPOINT}
     done = shell("train", *words)
     assert done.returncode == 0, done.stderr
     assert "resuming" in done.stderr

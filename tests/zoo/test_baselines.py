@@ -8,18 +8,18 @@ from hsitf.errors import InputError
 from hsitf.lower import difference, lower
 from hsitf.runs import Run
 from hsitf.zoo import BASELINES
-from hsitf.zoo._baselines import Lesson
+from hsitf.zoo._baselines import BaselineData
 
 RNG = np.random.default_rng(0)
 
 
-def lesson(classes: int = 3, pixels: int = 90, missing: int = -1) -> Lesson:
+def lesson(classes: int = 3, pixels: int = 90, missing: int = -1) -> BaselineData:
     truth = RNG.integers(0, classes, pixels).astype(np.int32)
     truth = truth[truth != missing]
     spectra = RNG.normal(size=(len(truth), 6)).astype(np.float32)
     spectra[:, 1] += truth
     spectra[:, 4] -= 2 * truth
-    return Lesson(spectra, truth, spectra[::3], truth[::3], classes, False, 0)
+    return BaselineData(spectra, truth, spectra[::3], truth[::3], classes, False, 0)
 
 
 def logits(network, spectra: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_machines_are_scikit_learns():
 def test_nearest_neighbors_by_hand():
     spectra = np.array([[0, 0], [4, 0], [0, 3]], np.float32)
     truth = np.array([0, 1, 1], np.int32)
-    network = zoo.fit("nearest", Lesson(spectra, truth, spectra, truth, 2, False, 0))
+    network = zoo.fit("nearest", BaselineData(spectra, truth, spectra, truth, 2, False, 0))
     found = logits(network, np.array([[1, 0], [0, 2]], np.float32))
     # One step from the first point and three from the second; two from the first, one from
     # the third.
@@ -75,7 +75,12 @@ def test_they_lower_exactly(name):
 def test_the_grid_is_no_worse_than_the_default():
     given = lesson(pixels=200)
     found = [
-        float((logits(zoo.fit(name, given), given.judges).argmax(1) == given.truth).mean())
+        float(
+            (
+                logits(zoo.fit(name, given), given.validation_spectra).argmax(1)
+                == given.validation_classes
+            ).mean()
+        )
         for name in ("svm", "svm_grid")
     ]
     assert found[1] >= found[0]
@@ -98,7 +103,7 @@ def test_the_whole_way(shell, name):
         (("export", "--int8"), "svm is no network: it cannot be exported but to ONNX"),
         (("prune", "--ratio", "0.5"), "svm is no network: it cannot be pruned"),
         (("train", "--epochs", "3"), "svm is fitted by scikit-learn"),
-        (("train", "--mixture"), "svm is fitted by scikit-learn"),
+        (("train", "--intra-class-mixup"), "svm is fitted by scikit-learn"),
         (("train", "--patch", "3", "--run", "wide"), "side of 1 to 1"),
     ],
 )

@@ -101,7 +101,7 @@ def test_every_network_is_counted():
 @pytest.mark.parametrize("name", zoo.names())
 def test_logits_and_names_at_the_papers_patch(name):
     facts = zoo.network(name)
-    bands = max(50, facts.smallest_bands)
+    bands = max(50, facts.min_bands)
     model, again = (zoo.build(name, bands=bands, classes=5) for _ in range(2))
     assert model.name == name
     assert model.input_shape == (None, facts.patch, facts.patch, bands)
@@ -114,7 +114,7 @@ def test_logits_and_names_at_the_papers_patch(name):
 @pytest.mark.parametrize("name", zoo.names())
 def test_smallest_geometry_runs_and_less_is_refused(name):
     facts = zoo.network(name)
-    side, bands = facts.smallest_patch, facts.smallest_bands
+    side, bands = facts.min_patch, facts.min_bands
     model = zoo.build(name, bands=bands, classes=2, patch=side)
     logits = model(np.zeros((3, side, side, bands), np.float32))
     assert logits.shape == (3, 2)
@@ -123,9 +123,9 @@ def test_smallest_geometry_runs_and_less_is_refused(name):
             zoo.build(name, bands=bands - 1, classes=2, patch=side)
     with pytest.raises(InputError, match="cannot run with this patch"):
         zoo.build(name, bands=bands, classes=2, patch=side - 1)
-    if facts.largest_patch:
+    if facts.max_patch:
         with pytest.raises(InputError, match="cannot run with this patch"):
-            zoo.build(name, bands=bands, classes=2, patch=facts.largest_patch + 1)
+            zoo.build(name, bands=bands, classes=2, patch=facts.max_patch + 1)
 
 
 def impossible(name: str, bands: int, side: int) -> bool:
@@ -142,20 +142,20 @@ def impossible(name: str, bands: int, side: int) -> bool:
 def test_smallest_geometry_is_the_smallest(name):
     # The stated limits are those of the layers themselves.
     facts = zoo.network(name)
-    side, bands = facts.smallest_patch, facts.smallest_bands
+    side, bands = facts.min_patch, facts.min_bands
     assert not impossible(name, bands, side)
     assert impossible(name, bands, side - 1)
     if bands > 1:
         assert impossible(name, bands - 1, facts.patch)
-    if facts.largest_patch:
-        assert impossible(name, bands, facts.largest_patch + 1)
+    if facts.max_patch:
+        assert impossible(name, bands, facts.max_patch + 1)
 
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_saves_and_loads_bit_equal(name, tmp_path):
     facts = zoo.network(name)
-    side = max(facts.smallest_patch, min(9, facts.largest_patch or 9))
-    shape = (side, side, max(24, facts.smallest_bands))
+    side = max(facts.min_patch, min(9, facts.max_patch or 9))
+    shape = (side, side, max(24, facts.min_bands))
     model = zoo.build(name, bands=shape[2], classes=3, patch=shape[0])
     x = RNG.normal(size=(4, *shape)).astype(np.float32)
     model.save(tmp_path / "network.keras")
@@ -296,7 +296,9 @@ def test_parameter_counts_with_a_decoder(module, counts, statistics):
 @pytest.mark.parametrize("name", zoo.names())
 def test_networks_with_a_weight_for_a_decoder_have_one(name):
     module = importlib.import_module(f"hsitf.zoo.{name}")
-    assert (zoo.network(name).reconstruction is not None) == hasattr(module, "semi_supervised")
+    assert (zoo.network(name).reconstruction_weight is not None) == hasattr(
+        module, "semi_supervised"
+    )
 
 
 @pytest.mark.parametrize("module", [liu, boulch])
@@ -362,4 +364,4 @@ def test_one_class_is_refused():
 
 def test_a_recipe_checks_itself():
     with pytest.raises(InputError, match="batch has to be positive"):
-        zoo.Recipe("sgd", 0.1, batch=0)
+        zoo.Recipe("sgd", 0.1, batch_size=0)

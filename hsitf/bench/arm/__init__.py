@@ -1,1 +1,1 @@
-"""Files on emulated Arm cores: what they cost in instructions, without a board."""
+"""Instruction counts of files on emulated Arm cores, without a board."""

@@ -6,23 +6,24 @@ from dataclasses import dataclass
 
 from hsitf.errors import unknown
 
-# What every AArch64 core of these has, by the names of Linux.
+# Features of every AArch64 core listed here, by their Linux names.
 _BASE = "fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid"
 
 
 @dataclass(frozen=True)
-class Core:
+class ArmCore:
     """A core as QEMU emulates it and as Linux describes it.
 
-    LiteRT chooses its kernels by both: by the features that the processor shows, and by the part
-    number in /proc/cpuinfo.
+    LiteRT selects its kernels by the features of the processor and by the part number in
+    /proc/cpuinfo.
 
     Attributes:
-        name: As on the command line and in QEMU.
-        part: Its part number (Arm, Main ID Register).
-        variant: Its variant; `revision` likewise.
-        features: Beyond those of every such core, by the names of Linux.
-        found_in: A device that has it.
+        name: Name on the command line and in QEMU.
+        part: Part number (Arm, Main ID Register).
+        variant: Variant number.
+        revision: Revision number.
+        features: Additional features, by their Linux names.
+        found_in: Devices that have this core.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Core:
 
     @property
     def cpuinfo(self) -> str:
-        """The text of /proc/cpuinfo of one such core."""
+        """Content of /proc/cpuinfo for one such core."""
         return (
             f"processor\t: 0\nBogoMIPS\t: 48.00\nFeatures\t: {_BASE} {self.features}".rstrip()
             + "\n"
@@ -47,9 +48,9 @@ class Core:
 CORES = {
     core.name: core
     for core in (
-        Core("cortex-a53", "0xd03", "0x0", 4, "", "Raspberry Pi 3, small cores of phones"),
-        Core("cortex-a72", "0xd08", "0x0", 3, "", "Raspberry Pi 4"),
-        Core(
+        ArmCore("cortex-a53", "0xd03", "0x0", 4, "", "Raspberry Pi 3, small cores of phones"),
+        ArmCore("cortex-a72", "0xd08", "0x0", 3, "", "Raspberry Pi 4"),
+        ArmCore(
             "cortex-a76",
             "0xd0b",
             "0x3",
@@ -61,7 +62,7 @@ CORES = {
 }
 
 
-def core(name: str) -> Core:
+def find_core(name: str) -> ArmCore:
     """The core `name`.
 
     Raises:

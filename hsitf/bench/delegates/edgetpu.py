@@ -3,14 +3,14 @@
 Coral, "TensorFlow models on the Edge TPU" (coral.ai/docs/edgetpu/models-intro): integers of 8 bits;
 sizes constant; tensors of one to three axes, of more only the innermost three larger than one; and
 the table of operators with their limits, which Axis repeats for its Edge TPU (ARTPEC-7, "Supported
-ops" and "Optimization tips"). The graph is cut once: what lies behind the first operator that is
-refused runs on the processor.
+ops" and "Optimization tips"). The graph is cut once: all operators from the first
+unsupported one on run on the CPU.
 """
 
 from __future__ import annotations
 
-from hsitf.bench.delegates import shape_refuses, type_refuses
-from hsitf.contents import Node
+from hsitf.bench.delegates import reject_shapes, reject_types
+from hsitf.inspection import Node
 
 OPERATORS = frozenset(
     {"ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXPAND_DIMS"}
@@ -26,19 +26,19 @@ INNER = 3
 _WITHOUT_ACTIVATION = ("AVERAGE_POOL_2D", "CONCATENATION", "MAX_POOL_2D")
 
 
-def refuses(node: Node) -> str:
-    """Why the compiler does not take an operator; empty where it does."""
+def rejects(node: Node) -> str:
+    """Reason why the compiler does not support an operator; empty where it does."""
     if node.op not in OPERATORS:
         return f"no {node.op}"
     return (
-        type_refuses(node, TYPES)
-        or shape_refuses(node)
-        or _outer_refuses(node)
-        or _limit_refuses(node)
+        reject_types(node, TYPES)
+        or reject_shapes(node)
+        or _reject_outer_axes(node)
+        or _reject_options(node)
     )
 
 
-def _outer_refuses(node: Node) -> str:
+def _reject_outer_axes(node: Node) -> str:
     moving = [tensor for tensor in (*node.inputs, *node.outputs) if not tensor.constant]
     for tensor in moving:
         if any(size > 1 for size in tensor.shape[:-INNER]):
@@ -47,7 +47,7 @@ def _outer_refuses(node: Node) -> str:
     return ""
 
 
-def _limit_refuses(node: Node) -> str:
+def _reject_options(node: Node) -> str:
     options = node.options
     if node.op in _WITHOUT_ACTIVATION and options.fusedActivationFunction:
         return f"{node.op} with an activation"

@@ -8,8 +8,8 @@ tensorflow/tensorflow issues 39920 and 60793, on tensors of five axes).
 
 from __future__ import annotations
 
-from hsitf.bench.delegates import shape_refuses, type_refuses
-from hsitf.contents import Node
+from hsitf.bench.delegates import reject_shapes, reject_types
+from hsitf.inspection import Node
 
 OPERATORS = frozenset(
     {
@@ -39,14 +39,14 @@ TYPES = ("float32", "float16", "int8", "uint8")
 _SLICED = (3, 4)
 
 
-def refuses(node: Node) -> str:
-    """Why the delegate does not take an operator; empty where it does."""
+def rejects(node: Node) -> str:
+    """Reason why the delegate does not support an operator; empty where it does."""
     if node.op not in OPERATORS:
         return f"no {node.op}"
-    return shape_refuses(node) or type_refuses(node, TYPES) or _slice_refuses(node)
+    return reject_shapes(node) or reject_types(node, TYPES) or _reject_slices(node)
 
 
-def _slice_refuses(node: Node) -> str:
+def _reject_slices(node: Node) -> str:
     if node.op not in ("SLICE", "STRIDED_SLICE"):
         return ""
     if len(node.inputs[0].shape) not in _SLICED:

@@ -7,8 +7,8 @@ pull request 48323). Google deprecated NNAPI with Android 15; phones before have
 
 from __future__ import annotations
 
-from hsitf.bench.delegates import shape_refuses, type_refuses
-from hsitf.contents import Node
+from hsitf.bench.delegates import reject_shapes, reject_types
+from hsitf.inspection import Node
 
 _FLOATS = frozenset({"float32", "float16"})
 _BYTES = frozenset({"int8", "uint8"})
@@ -106,14 +106,14 @@ TYPES = {
 }
 
 
-def refuses(node: Node) -> str:
-    """Why the delegate does not take an operator; empty where it does."""
+def rejects(node: Node) -> str:
+    """Reason why the delegate does not support an operator; empty where it does."""
     if node.op not in TYPES:
         return f"no {node.op}"
-    return shape_refuses(node) or type_refuses(node, TYPES[node.op]) or _limit_refuses(node)
+    return reject_shapes(node) or reject_types(node, TYPES[node.op]) or _reject_options(node)
 
 
-def _limit_refuses(node: Node) -> str:
+def _reject_options(node: Node) -> str:
     if node.op == "CONV_2D" and len(node.inputs) != 3:
         return "CONV_2D without a bias"
     if node.op in ("CONCATENATION", "L2_NORMALIZATION") and node.options.fusedActivationFunction:

@@ -8,39 +8,40 @@ from typing import Any
 import keras
 from keras import ops
 
+from hsitf.arrays import Float32Array
 from hsitf.errors import InputError
-from hsitf.explain.gradients import gradients, score
-from hsitf.explain.methods.method import Attribution, Method
-from hsitf.explain.settings import Settings
-from hsitf.explain.view import Floats, View
-from hsitf.graph import Call, alone, walk
+from hsitf.explain.gradients import gradients, logit
+from hsitf.explain.methods.method import Attribution, ExplanationMethod
+from hsitf.explain.settings import MethodSettings
+from hsitf.explain.view import NetworkView
+from hsitf.graph import Call, unwrap_single, walk
 
 # Rectifiers by the name of their function or operation: where they stop.
 _CEILINGS = {"relu": None, "relu6": 6.0}
 
 
 def guided_backpropagation(
-    view: View, patches: Floats, output: int, settings: Settings
+    view: NetworkView, patches: Float32Array, output: int, settings: MethodSettings
 ) -> Attribution:
     """The gradient of which each rectifier passes back the positive part alone.
 
-    `R = (a > 0) * (R' > 0) * R'` at a rectifier of input `a`, where `R'` comes from above; all
-    other layers pass back their ordinary gradient.
+    `R = (a > 0) * (R' > 0) * R'` at a ReLU with input `a` and incoming gradient `R'`; all other
+    layers propagate their ordinary gradient.
 
     Source: J. T. Springenberg, A. Dosovitskiy, T. Brox, M. Riedmiller, Striving for simplicity: the
     all convolutional net, ICLR workshop, 2015.
     """
-    _, (found,) = gradients(score(guided(view.differentiable()), output), [patches])
+    _, (found,) = gradients(logit(guided(view.require_network()), output), [patches])
     return Attribution(found)
 
 
 @keras.saving.register_keras_serializable(package="hsitf")
-class GuidedRectifier(keras.layers.Layer):  # type: ignore[misc]
+class GuidedReLU(keras.layers.Layer):  # type: ignore[misc]
     """A rectifier that passes back positive gradients alone.
 
     Args:
-        ceiling: Where it stops; None where it does not.
-        options: Of every Keras layer.
+        ceiling: Upper limit of the ReLU; None without one.
+        options: Options of every Keras layer.
     """
 
     def __init__(self, ceiling: float | None = None, **options: Any) -> None:
@@ -83,21 +84,21 @@ def guided(network: keras.Model) -> keras.Model:
 
     def visit(call: Call, values: list[Any]) -> Any:
         steps = twins.setdefault(id(call.operation), _steps(call.operation))
-        result = call.repeated(steps[0], values)
+        result = call.call_with(steps[0], values)
         for step in steps[1:]:
             result = step(result)
         return list(result) if isinstance(result, list | tuple) else [result]
 
     inputs = [keras.Input(tensor.shape[1:], dtype=tensor.dtype) for tensor in network.inputs]
     outputs = walk(network, inputs, visit)
-    if not any(isinstance(step, GuidedRectifier) for steps in twins.values() for step in steps):
+    if not any(isinstance(step, GuidedReLU) for steps in twins.values() for step in steps):
         raise InputError(
             "guided backpropagation guides rectifiers",
             received=f"{network.name}, which has none",
             remedy="take saliency, which is the same there",
         )
     _copy_weights(twins, network)
-    return keras.Model(alone(inputs), alone(outputs), name=network.name)
+    return keras.Model(unwrap_single(inputs), unwrap_single(outputs), name=network.name)
 
 
 def _copy_weights(twins: dict[int, list[Any]], network: keras.Model) -> None:
@@ -114,21 +115,21 @@ def _steps(operation: Any) -> list[Any]:
     """What computes the same as an operation, its rectifier a guided layer of its own."""
     kind = type(operation).__name__.lower()
     if not isinstance(operation, keras.Layer):
-        return [GuidedRectifier(_CEILINGS[kind])] if kind in _CEILINGS else [operation]
+        return [GuidedReLU(_CEILINGS[kind])] if kind in _CEILINGS else [operation]
     if isinstance(operation, keras.layers.ReLU):
         plain = not operation.negative_slope and not operation.threshold
-        return [GuidedRectifier(operation.max_value)] if plain else [operation]
+        return [GuidedReLU(operation.max_value)] if plain else [operation]
     named = getattr(getattr(operation, "activation", None), "__name__", "")
     # A recurrent layer rectifies within its steps, where nothing can be put behind it.
     if named not in _CEILINGS or isinstance(operation, keras.layers.RNN):
         return [operation]
-    rectifier = GuidedRectifier(_CEILINGS[named])
+    rectifier = GuidedReLU(_CEILINGS[named])
     if isinstance(operation, keras.layers.Activation):
         return [rectifier]
     config = {**operation.get_config(), "activation": "linear"}
     return [type(operation).from_config(config), rectifier]
 
 
-METHOD = Method(
+METHOD = ExplanationMethod(
     "guided-backpropagation", "gradient without what argues against", guided_backpropagation
 )

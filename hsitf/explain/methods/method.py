@@ -8,55 +8,56 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.explain.settings import Settings
-from hsitf.explain.view import Floats, View
+from hsitf.arrays import Float32Array
+from hsitf.explain.settings import MethodSettings
+from hsitf.explain.view import NetworkView
 
 # Numbers of the patches that are computed at a time: 64 MB of float32.
-NUMBERS = 2**24
+MAX_VALUES = 2**24
 
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """What a method found of some patches.
+    """The attribution of some patches by a method.
 
     Attributes:
-        values: (n, patch, patch, bands) float32 with sign, or (n, bands) of a method that tells
-            of bands alone.
-        figures: What else is to be recorded, by name: the worst of the patches.
-        arrays: What else is to be stored, by name: the mean over the patches.
+        values: (n, patch, patch, bands) signed float32, or (n, bands) of a method that attributes
+            to bands only.
+        metrics: Further numbers for the record, by name: the worst over the patches.
+        arrays: Further arrays to store, by name: the mean over the patches.
     """
 
-    values: Floats
-    figures: Mapping[str, float] = field(default_factory=dict)
+    values: Float32Array
+    metrics: Mapping[str, float] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 # Of a view, (n, patch, patch, bands) float32 patches and the number of a logit.
-Explain = Callable[[View, Floats, int, Settings], Attribution]
+Explain = Callable[[NetworkView, Float32Array, int, MethodSettings], Attribution]
 
 
 @dataclass(frozen=True)
-class Method:
+class ExplanationMethod:
     """A way to explain.
 
     Attributes:
-        name: As on the command line.
-        text: What it shows, one clause.
+        name: Name on the command line.
+        description: What it shows, as one clause.
         explain: Computes it.
-        files: Whether a file that gives logits alone can be explained so.
-        maps: Whether it tells of pixels; else of bands alone.
-        sees: What it looks at: "pixels" of the scene, or "filters" of a layer, where `output`
-            is the number of the filter and the patches are not read.
+        supports_files: Whether it can explain a file that provides logits only.
+        spatial: Whether it attributes to pixels; otherwise to bands only.
+        explains: What it explains: "pixels" of the scene, or "filters" of a layer, where `output`
+            is the index of the filter and the patches are not used.
     """
 
     name: str
-    text: str
+    description: str
     explain: Explain
-    files: bool = False
-    maps: bool = True
-    sees: str = "pixels"
+    supports_files: bool = False
+    spatial: bool = True
+    explains: str = "pixels"
 
 
-def block(patches: Floats) -> int:
+def block_size(patches: Float32Array) -> int:
     """How many patches like these are computed at a time."""
-    return int(max(1, NUMBERS // patches[0].size))
+    return int(max(1, MAX_VALUES // patches[0].size))

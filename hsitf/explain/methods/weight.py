@@ -1,4 +1,4 @@
-"""Gradient with respect to a named weight, and where in the patch it comes from."""
+"""Gradient with respect to a named weight, attributed to the patch."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ import keras
 import numpy as np
 from keras import ops
 
+from hsitf.arrays import Float32Array
 from hsitf.errors import InputError
-from hsitf.explain.cutting import Cut, cut, split_weight
-from hsitf.explain.cutting import weight as named_weight
-from hsitf.explain.gradients import gradients, score
-from hsitf.explain.methods.method import Attribution, Method
-from hsitf.explain.settings import Settings
-from hsitf.explain.view import Floats, View
+from hsitf.explain.gradients import gradients, logit
+from hsitf.explain.methods.method import Attribution, ExplanationMethod
+from hsitf.explain.settings import MethodSettings
+from hsitf.explain.truncation import TruncatedNetwork, split_weight, truncate
+from hsitf.explain.truncation import weight as named_weight
+from hsitf.explain.view import NetworkView
 
 
-def weight(view: View, patches: Floats, output: int, settings: Settings) -> Attribution:
+def weight(
+    view: NetworkView, patches: Float32Array, output: int, settings: MethodSettings
+) -> Attribution:
     """The gradient of the logit in a weight `w`, carried back to the patch through its units.
 
-    `g[j] = sum over the entries of w that make unit j of |d logit / d w|`, and the map is
-    `d/dx sum_j g[j] z[j](x)` with `g` held fast, where `z[j]` is what leaves unit j, summed over
-    its positions: what of the patch moves the units that the logit would most have the weight
-    change. The array `weight_gradient` is the mean of `|d logit / d w|`, in the weight's shape.
+    `g[j] = sum over the entries of w that produce unit j of |d logit / d w|`, and the map is `d/dx
+    sum_j g[j] z[j](x)` with constant `g`, where `z[j]` is the output of unit j, summed over its
+    positions: the part of the patch that activates the units whose weights have the largest
+    gradient. The array `weight_gradient` is the mean of `|d logit / d w|`, in the weight's shape.
     """
-    network = view.differentiable()
+    network = view.require_network()
     layer, name = split_weight(settings.weight)
-    part = cut(network, layer)
+    part = truncate(network, layer)
     variable = named_weight(part, name)
     _check_units(part, variable, settings.weight)
     slopes = np.stack([_weight_gradient(network, variable, patch, output) for patch in patches])
@@ -41,9 +44,11 @@ def weight(view: View, patches: Floats, output: int, settings: Settings) -> Attr
     return Attribution(found, arrays={"weight_gradient": slopes.mean(axis=0)})
 
 
-def _weight_gradient(network: keras.Model, variable: Any, patch: Floats, output: int) -> Floats:
+def _weight_gradient(
+    network: keras.Model, variable: Any, patch: Float32Array, output: int
+) -> Float32Array:
     """`|d logit / d w|` of one patch, in the weight's shape."""
-    function = score(network, output)
+    function = logit(network, output)
 
     def of_weight(value: Any) -> Any:
         with keras.StatelessScope(state_mapping=[(variable, value)]):
@@ -53,13 +58,15 @@ def _weight_gradient(network: keras.Model, variable: Any, patch: Floats, output:
     return np.abs(slope)
 
 
-def _check_units(part: Cut, variable: Any, text: str) -> None:
+def _check_units(part: TruncatedNetwork, variable: Any, text: str) -> None:
     if variable.shape[-1] != part.filters:
         raise InputError(
-            "the weight does not tell the units of its layer apart",
+            "the weight has no axis for the units of its layer",
             received=f"{text} of shape {tuple(variable.shape)}, {part.filters} units",
             allowed="kernels and biases of convolutions and dense layers, scales of normalization",
         )
 
 
-METHOD = Method("weight", "gradient in a named weight, carried back to the patch", weight)
+METHOD = ExplanationMethod(
+    "weight", "gradient in a named weight, carried back to the patch", weight
+)

@@ -1,13 +1,13 @@
-"""Sections of a report: one file each, and a place in `SECTIONS`.
+"""Sections of a report: one file each, listed in `SECTIONS`.
 
-To add one, write `section(material) -> Section | None` in a file of its own; None where there is
-nothing to tell.
+To add one, write `section(data) -> Section | None` in a file of its own; None for a section without
+content.
 """
 
 from __future__ import annotations
 
+from hsitf.report.data import ReportData
 from hsitf.report.document import Section
-from hsitf.report.material import Material
 from hsitf.report.sections import (
     accuracy,
     bands,
@@ -41,7 +41,7 @@ SECTIONS = (
 )
 
 
-def sections(material: Material) -> list[Section]:
-    """All that have something to tell, in order."""
-    made = (module.section(material) for module in SECTIONS)
+def sections(data: ReportData) -> list[Section]:
+    """All sections with content, in order."""
+    made = (module.section(data) for module in SECTIONS)
     return [section for section in made if section is not None]

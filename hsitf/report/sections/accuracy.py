@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from hsitf.report.document import Block, Confusion, Section, Table
-from hsitf.report.material import Material
-from hsitf.report.words import mean, number, percent
+from hsitf.report.data import ReportData
+from hsitf.report.document import Block, Confusion, ReportTable, Section
+from hsitf.report.formatting import mean, number, percent
 
 # Confusion matrices that a page shows; all accuracies are in its table.
-MOST = 6
+MAX_RUNS = 6
 
 
-def section(material: Material) -> Section | None:
+def section(data: ReportData) -> Section | None:
     """Accuracy tables and confusion matrices."""
-    if not material.runs:
+    if not data.runs:
         return None
-    blocks: list[Block] = [_table(material)]
-    if material.summaries:
-        blocks.append(_intervals(material))
-    blocks.append(_classes(material))
-    ranked = sorted(material.runs, key=lambda run: -run.record.scores.oa)
-    kept = [run for run in ranked if run.record.scores.matrix][:MOST]
+    blocks: list[Block] = [_table(data)]
+    if data.summaries:
+        blocks.append(_intervals(data))
+    blocks.append(_classes(data))
+    ranked = sorted(data.runs, key=lambda run: -run.record.scores.oa)
+    kept = [run for run in ranked if run.record.scores.matrix][:MAX_RUNS]
     for number_, run in enumerate(kept, start=1):
-        name = material.names[str(run.folder)]
+        name = data.names[str(run.folder)]
         blocks.append(
             Confusion(
                 f"confusion-{number_}",
@@ -33,7 +33,7 @@ def section(material: Material) -> Section | None:
     return Section("accuracy", "Accuracy", tuple(blocks))
 
 
-def _table(material: Material) -> Table:
+def _table(data: ReportData) -> ReportTable:
     head = (
         "network",
         "bands",
@@ -48,7 +48,7 @@ def _table(material: Material) -> Table:
     )
     rows = tuple(
         (
-            material.names[str(run.folder)],
+            data.names[str(run.folder)],
             record.plan.bands or "all",
             record.split.kind,
             percent(record.scores.oa),
@@ -59,30 +59,30 @@ def _table(material: Material) -> Table:
             number(record.parameters),
             f"{record.predict_us:.0f}" if record.predict_us else "-",
         )
-        for run in material.runs
+        for run in data.runs
         for record in (run.record,)
     )
     caption = (
         "On test pixels. Leakage: test pixels whose patch shares a pixel with a training patch; "
         "AA: mean of the classes' accuracies."
     )
-    return Table("accuracy", caption, head, rows, left=3)
+    return ReportTable("accuracy", caption, head, rows, text_columns=3)
 
 
-def _intervals(material: Material) -> Table:
+def _intervals(data: ReportData) -> ReportTable:
     rows = tuple(
         (
             one.network,
             str(len(one.runs)),
             mean(one.oa),
             mean(one.aa),
-            f"{one.kappa.mean:.4f} ± {one.kappa.half:.4f}",
+            f"{one.kappa.mean:.4f} ± {one.kappa.half_width:.4f}",
             f"{one.seconds.mean:.0f}",
         )
-        for one in material.summaries
+        for one in data.summaries
     )
     head = ("network", "runs", "OA, %", "AA, %", "kappa", "training, s")
-    return Table(
+    return ReportTable(
         "intervals",
         "Over several seeds: mean and half of the 95 % interval (Student t).",
         head,
@@ -90,16 +90,18 @@ def _intervals(material: Material) -> Table:
     )
 
 
-def _classes(material: Material) -> Table:
-    names = tuple(material.names[str(run.folder)] for run in material.runs)
-    support = material.runs[0].record.scores.support
+def _classes(data: ReportData) -> ReportTable:
+    names = tuple(data.names[str(run.folder)] for run in data.runs)
+    support = data.runs[0].record.scores.support
     rows = tuple(
         (
             name,
-            number(support[place]),
-            *(f"{100 * run.record.scores.per_class[place]:.1f}" for run in material.runs),
+            number(support[index]),
+            *(f"{100 * run.record.scores.per_class[index]:.1f}" for run in data.runs),
         )
-        for place, name in enumerate(material.described.class_names)
+        for index, name in enumerate(data.scene_record.class_names)
     )
     caption = "Accuracy by class, %, on test pixels."
-    return Table("by-class", caption, ("class", "test", *names), rows, folded=len(rows) > 8)
+    return ReportTable(
+        "by-class", caption, ("class", "test", *names), rows, collapsed=len(rows) > 8
+    )

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from hsitf.reduction.study import Comparison
-from hsitf.report.document import Section, Table
-from hsitf.report.material import Material
-from hsitf.report.words import mean
+from hsitf.band_comparison.comparison import Comparison
+from hsitf.report.data import ReportData
+from hsitf.report.document import ReportTable, Section
+from hsitf.report.formatting import mean
 
 
-def section(material: Material) -> Section | None:
+def section(data: ReportData) -> Section | None:
     """Cost of each reduction, and the accuracy of networks on what is left."""
     tables = []
-    for number, one in enumerate(material.comparisons, start=1):
+    for number, one in enumerate(data.comparisons, start=1):
         models = list(dict.fromkeys(cell.model for cell in one.cells))
-        rows = [("all", "-", "-", "-", *(_worth(one, model, "") for model in models))]
+        rows = [("all", "-", "-", "-", *(_accuracy(one, model, "") for model in models))]
         rows += [
             (
-                fit.text,
+                fit.spec,
                 f"{fit.fit_seconds:.2f}",
                 f"{fit.transform_seconds:.2f}",
-                "yes" if fit.fusable else "no",
-                *(_worth(one, model, fit.text) for model in models),
+                "yes" if fit.foldable else "no",
+                *(_accuracy(one, model, fit.spec) for model in models),
             )
-            for fit in one.fitted
+            for fit in one.reductions
         ]
         head = (
             "bands",
@@ -32,17 +32,17 @@ def section(material: Material) -> Section | None:
             *(f"OA of {model}, %" for model in models),
         )
         tables.append(
-            Table(
+            ReportTable(
                 f"bands-{number}",
                 f"Reductions of {one.scene}'s {one.bands} bands, fitted to "
-                f"{one.training:,} training pixels.",
+                f"{one.training_pixels:,} training pixels.",
                 head,
                 tuple(rows),
             )
         )
-    return Section("bands", "Bands", tuple(tables)) if tables else None
+    return Section("bands", "Band reduction", tuple(tables)) if tables else None
 
 
-def _worth(found: Comparison, model: str, text: str) -> str:
+def _accuracy(found: Comparison, model: str, text: str) -> str:
     cell = found.cell(model, text)
     return "-" if cell is None else mean(cell.mean)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from hsitf.report.document import Block, Section, Table
-from hsitf.report.material import Material
-from hsitf.report.words import percent, points, size
+from hsitf.report.data import ReportData
+from hsitf.report.document import Block, ReportTable, Section
+from hsitf.report.formatting import percent, points, size
 
 
-def section(material: Material) -> Section | None:
-    """Simulated bits, and each layer by itself. A study's bits stand with its grids."""
+def section(data: ReportData) -> Section | None:
+    """Simulated bits, and the sensitivity of each layer. A study's bits are in its grids."""
     blocks: list[Block] = []
-    for place, one in enumerate(() if material.study else material.bits, start=1):
+    for number, one in enumerate(() if data.study else data.bits, start=1):
         rows = tuple(
             (
                 str(cell.bits),
@@ -33,15 +33,15 @@ def section(material: Material) -> Section | None:
             "weights",
         )
         blocks.append(
-            Table(
-                f"bits-{place}",
+            ReportTable(
+                f"bits-{number}",
                 f"{one.network} simulated in few bits on {one.pixels:,} test "
                 f"pixels; in floats {percent(one.oa)}.",
                 head,
                 rows,
             )
         )
-    for place, found in enumerate(material.layers, start=1):
+    for number, found in enumerate(data.layers, start=1):
         layers = tuple(
             (
                 layer.name,
@@ -51,7 +51,7 @@ def section(material: Material) -> Section | None:
                 f"{layer.snr_alone:.1f}",
                 percent(layer.agreement_alone),
                 percent(layer.clipped),
-                str(layer.accumulator or "-"),
+                str(layer.required_accumulator_bits or "-"),
             )
             for layer in found.layers
         )
@@ -66,12 +66,12 @@ def section(material: Material) -> Section | None:
             "accumulator bits",
         )
         blocks.append(
-            Table(
-                f"layers-{place}",
+            ReportTable(
+                f"layers-{number}",
                 f"{found.network} in {found.bits} bits, each layer by itself: "
                 "where accuracy is lost.",
                 columns,
                 layers,
             )
         )
-    return Section("bits", "Few bits", tuple(blocks)) if blocks else None
+    return Section("bits", "Quantization", tuple(blocks)) if blocks else None

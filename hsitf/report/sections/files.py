@@ -1,25 +1,25 @@
-"""Exported files: what they weigh, what they are worth, and how fast they are."""
+"""Exported files: size, accuracy and latency."""
 
 from __future__ import annotations
 
 from hsitf.report import drawing
-from hsitf.report.document import Block, Chart, Gallery, Section, Table
-from hsitf.report.material import Material
-from hsitf.report.words import percent, points, size
+from hsitf.report.data import ReportData
+from hsitf.report.document import Block, Chart, Gallery, ReportTable, Section
+from hsitf.report.formatting import percent, points, size
 
 Points = dict[str, list[tuple[float, float, str]]]
 
 
-def section(material: Material) -> Section | None:
+def section(data: ReportData) -> Section | None:
     """Files, their benchmark, and accuracy against bytes and time."""
     blocks: list[Block] = []
-    by_bytes, by_time = _tradeoffs(material)
+    by_bytes, by_time = _tradeoffs(data)
     if by_bytes:
         with drawing.style():
             charts = [
                 Chart(
                     "pareto-bytes",
-                    "Accuracy against size; nothing is better than what lies on the line.",
+                    "Accuracy against size, with the Pareto front.",
                     drawing.scatter(
                         [*by_bytes.items()], "bytes of the file", "overall accuracy (%)"
                     ),
@@ -36,19 +36,19 @@ def section(material: Material) -> Section | None:
                     )
                 )
         blocks.append(Gallery(tuple(charts)))
-    if material.bundles and material.study is None:
-        blocks.append(_bundles(material))
-    if material.bench:
-        blocks.append(_bench(material))
-    return Section("files", "Files", tuple(blocks)) if blocks else None
+    if data.bundles and data.study is None:
+        blocks.append(_bundles(data))
+    if data.bench:
+        blocks.append(_bench(data))
+    return Section("files", "Exported files", tuple(blocks)) if blocks else None
 
 
-def _tradeoffs(material: Material) -> tuple[Points, Points]:
+def _tradeoffs(data: ReportData) -> tuple[Points, Points]:
     """Points by network: bytes or milliseconds, accuracy in percent, and a label."""
     by_bytes: Points = {}
     by_time: Points = {}
-    if material.study is not None:
-        for one in material.study.means:
+    if data.study is not None:
+        for one in data.study.means:
             own, values = one.settings, one.values
             if "file_bytes" not in values:
                 continue
@@ -58,7 +58,7 @@ def _tradeoffs(material: Material) -> tuple[Points, Points]:
             if "ms" in values:
                 by_time.setdefault(own.network, []).append((values["ms"].mean, accuracy, name))
         return by_bytes, by_time
-    for bundle in material.bundles:
+    for bundle in data.bundles:
         record = bundle.record
         accuracy = 100 * record.oa
         by_bytes.setdefault(record.model, []).append((record.bytes, accuracy, record.variant))
@@ -70,7 +70,7 @@ def _tradeoffs(material: Material) -> tuple[Points, Points]:
     return by_bytes, by_time
 
 
-def _bundles(material: Material) -> Table:
+def _bundles(data: ReportData) -> ReportTable:
     head = (
         "file",
         "variant",
@@ -96,20 +96,20 @@ def _bundles(material: Material) -> Table:
             f"{record.integer_share:.2f}",
             "-" if record.tile else f"{record.latency_ms.p50 / record.batch:.3g}",
             record.latency_ms.engine,
-            "; ".join(record.means) or "-",
+            "; ".join(record.applied_techniques) or "-",
         )
-        for record in (bundle.record for bundle in material.bundles)
+        for record in (bundle.record for bundle in data.bundles)
     )
-    return Table(
+    return ReportTable(
         "files",
         "Exported files against the network they were made from, on all test pixels.",
         head,
         rows,
-        left=2,
+        text_columns=2,
     )
 
 
-def _bench(material: Material) -> Table:
+def _bench(data: ReportData) -> ReportTable:
     head = (
         "file",
         "engine",
@@ -130,15 +130,17 @@ def _bench(material: Material) -> Table:
             row.engine_name,
             str(row.threads or "its own"),
             size(row.bytes),
-            size(row.zipped),
+            size(row.zipped_bytes),
             "-" if row.oa is None else percent(row.oa),
             f"{row.first_ms:.3f}",
             f"{row.p50_ms:.3f}",
             f"{row.p90_ms:.3f}",
             f"{row.p99_ms:.3f}",
             f"{row.pixels_per_second:,.0f}",
-            "-" if row.memory is None else size(row.memory),
+            "-" if row.peak_memory_bytes is None else size(row.peak_memory_bytes),
         )
-        for row in material.bench
+        for row in data.bench
     )
-    return Table("bench", f"Engines in turns on {material.bench[0].processor}.", head, rows, left=2)
+    return ReportTable(
+        "bench", f"Engines in turns on {data.bench[0].processor}.", head, rows, text_columns=2
+    )

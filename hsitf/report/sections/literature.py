@@ -1,19 +1,19 @@
-"""What the literature found, and whether it holds here."""
+"""The claims of the literature, and whether they hold here."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from hsitf.report.document import Prose, Section, Table
-from hsitf.report.material import Material
-from hsitf.sweep.literature import UNKNOWN, judged
+from hsitf.report.data import ReportData
+from hsitf.report.document import Prose, ReportTable, Section
+from hsitf.sweep.literature import UNKNOWN, check_claims
 
 
-def section(material: Material) -> Section | None:
+def section(data: ReportData) -> Section | None:
     """The literature's statements, its values, and those of this study."""
-    if material.study is None:
+    if data.study is None:
         return None
-    found = judged(material.study)
+    found = check_claims(data.study)
     known = [one for one in found if one.verdict != UNKNOWN]
     if not known:
         return None
@@ -25,12 +25,15 @@ def section(material: Material) -> Section | None:
         + "."
     )
     rows = tuple(
-        (one.statement.topic, one.statement.text, one.statement.value, one.verdict, one.measured)
+        (one.claim.topic, one.claim.text, one.claim.value, one.verdict, one.measured)
         for one in found
     )
     head = ("topic", "statement", "its figures", "here", "figures here")
     return Section(
         "literature",
         "Literature",
-        (Prose(lead), Table("literature", "Statements of the literature.", head, rows, left=5)),
+        (
+            Prose(lead),
+            ReportTable("literature", "Statements of the literature.", head, rows, text_columns=5),
+        ),
     )

@@ -1,46 +1,46 @@
-"""What networks make of the scene, beside its ground truth."""
+"""Classification maps beside the ground truth."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from hsitf.report.document import Gallery, Image, Prose, Section
-from hsitf.report.material import Material
+from hsitf.report.data import ReportData
+from hsitf.report.document import Gallery, Prose, ReportImage, Section
+from hsitf.report.formatting import percent
 from hsitf.report.sections.scene import colored, legend, thinned
-from hsitf.report.words import percent
 from hsitf.scenes.scene import Scene
 
-MOST = 6
+MAX_RUNS = 6
 WRONG, RIGHT, REST = (213, 94, 0), (60, 140, 110), (40, 44, 50)
 
 
-def section(material: Material) -> Section | None:
+def section(data: ReportData) -> Section | None:
     """Maps of the whole scene where they were given, and of the test pixels of each run."""
-    scene = material.scene
-    if scene is None or not material.runs:
+    scene = data.scene
+    if scene is None or not data.runs:
         return None
     images = [
-        Image(
+        ReportImage(
             "truth",
             "Ground truth.",
             thinned(colored(scene.labels, scene.classes)),
             legend(scene.class_names),
         )
     ]
-    for number, (name, classes) in enumerate(material.maps, start=1):
+    for number, (name, classes) in enumerate(data.maps, start=1):
         images.append(
-            Image(
+            ReportImage(
                 f"map-{number}",
                 f"{name}: {_right(scene, classes)}",
                 thinned(colored(np.minimum(classes, scene.classes), scene.classes)),
             )
         )
-    ranked = sorted(material.runs, key=lambda run: -run.record.scores.oa)[:MOST]
+    ranked = sorted(data.runs, key=lambda run: -run.record.scores.oa)[:MAX_RUNS]
     for number, run in enumerate(ranked, start=1):
-        predicted = run.predicted()
+        predicted = run.predictions()
         if predicted is None:
             continue
-        name, test = material.names[str(run.folder)], run.split().test
+        name, test = data.names[str(run.folder)], run.split().test
         called = np.zeros(scene.labels.size, np.int64)
         called[test] = predicted + 1
         right = scene.labels.ravel()[test] == called[test]
@@ -48,12 +48,12 @@ def section(material: Material) -> Section | None:
         marks[test] = np.where(right[:, None], RIGHT, WRONG)
         shape = scene.labels.shape
         images += [
-            Image(
+            ReportImage(
                 f"test-{number}",
                 f"{name}: what it names the test pixels ({percent(right.mean())} right).",
                 thinned(colored(called.reshape(shape), scene.classes)),
             ),
-            Image(
+            ReportImage(
                 f"errors-{number}",
                 f"{name}: right and wrong on the test pixels.",
                 thinned(marks.reshape(*shape, 3)),
@@ -63,7 +63,7 @@ def section(material: Material) -> Section | None:
     if len(images) == 1:
         return None
     lead = "Where networks are right and where they are not."
-    if not material.maps:
+    if not data.maps:
         lead += " Maps of whole scenes, made by hsitf classify, are shown where --map names them."
     return Section("maps", "Maps", (Prose(lead), Gallery(tuple(images))))
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from hsitf.prune.record import Curve
+from hsitf.prune.record import PruningCurve
 from hsitf.report import drawing
-from hsitf.report.document import Block, Chart, Gallery, Section, Table
-from hsitf.report.drawing import Line
-from hsitf.report.material import Material
-from hsitf.report.words import number, percent, points, size
+from hsitf.report.data import ReportData
+from hsitf.report.document import Block, Chart, Gallery, ReportTable, Section
+from hsitf.report.drawing import ChartLine
+from hsitf.report.formatting import number, percent, points, size
 
 
-def section(material: Material) -> Section | None:
+def section(data: ReportData) -> Section | None:
     """Pruned networks and curves."""
     blocks: list[Block] = []
-    pruned = [run for run in material.runs if run.record.pruning is not None]
+    pruned = [run for run in data.runs if run.record.pruning is not None]
     if pruned:
         rows = []
         for run in pruned:
@@ -23,7 +23,7 @@ def section(material: Material) -> Section | None:
             before, after = pruning.before, pruning.after
             rows.append(
                 (
-                    material.names[str(run.folder)],
+                    data.names[str(run.folder)],
                     f"{pruning.criterion} {pruning.target}",
                     percent(after.parameters / before.parameters, 1),
                     percent(after.macs / before.macs, 1),
@@ -41,35 +41,35 @@ def section(material: Material) -> Section | None:
             "MACs left",
             "int8 file",
             "OA before",
-            "OA cut",
+            "OA pruned",
             "OA after",
             "change",
         )
         blocks.append(
-            Table(
+            ReportTable(
                 "pruned",
                 "Pruned networks; channels were removed, not zeroed, where the kind is channels.",
                 head,
                 tuple(rows),
-                left=2,
+                text_columns=2,
             )
         )
     charts: list[Chart] = []
     with drawing.style():
-        for place, curve in enumerate(material.curves, start=1):
+        for number, curve in enumerate(data.curves, start=1):
             charts.append(
                 Chart(
-                    f"curve-{place}",
+                    f"curve-{number}",
                     f"{curve.network}: channels chosen by {curve.criterion}, "
                     f"{curve.epochs} epochs of fine-tuning.",
                     drawing.lines(
                         [
-                            Line(
+                            ChartLine(
                                 "cut",
                                 [p.target for p in curve.points],
                                 [100 * p.thinned.oa for p in curve.points],
                             ),
-                            Line(
+                            ChartLine(
                                 "fine-tuned",
                                 [p.target for p in curve.points],
                                 [100 * p.after.oa for p in curve.points],
@@ -81,18 +81,18 @@ def section(material: Material) -> Section | None:
                     ),
                 )
             )
-        for place, sparse in enumerate(material.sparse, start=1):
-            zeros = [100 * point.sparse.zeros for point in sparse.points]
+        for number, sparse in enumerate(data.sparse, start=1):
+            zeros = [100 * point.sparse.zero_share for point in sparse.points]
             charts.append(
                 Chart(
-                    f"sparse-{place}",
-                    f"{sparse.network}: single weights below alpha standard deviations go.",
+                    f"sparse-{number}",
+                    f"{sparse.network}: unstructured pruning below alpha standard deviations.",
                     drawing.lines(
                         [
-                            Line("pruned", zeros, [100 * p.oa_pruned for p in sparse.points]),
-                            Line("in the end", zeros, [100 * p.oa for p in sparse.points]),
+                            ChartLine("pruned", zeros, [100 * p.oa_pruned for p in sparse.points]),
+                            ChartLine("in the end", zeros, [100 * p.oa for p in sparse.points]),
                         ],
-                        "zeros among the weights (%)",
+                        "sparsity of the weights (%)",
                         "overall accuracy (%)",
                         [("trained", 100 * sparse.oa)],
                     ),
@@ -100,11 +100,13 @@ def section(material: Material) -> Section | None:
             )
     if charts:
         blocks.append(Gallery(tuple(charts)))
-    blocks += [_curve(place, curve) for place, curve in enumerate(material.curves, start=1)]
+    blocks += [
+        _curve(curve_number, curve) for curve_number, curve in enumerate(data.curves, start=1)
+    ]
     return Section("pruning", "Pruning", tuple(blocks)) if blocks else None
 
 
-def _curve(place: int, curve: Curve) -> Table:
+def _curve(curve_number: int, curve: PruningCurve) -> ReportTable:
     head = (
         curve.measure,
         "parameters",
@@ -113,7 +115,7 @@ def _curve(place: int, curve: Curve) -> Table:
         "int8",
         "float32, ms",
         "int8, ms",
-        "OA cut",
+        "OA pruned",
         "OA",
         "change",
     )
@@ -128,14 +130,14 @@ def _curve(place: int, curve: Curve) -> Table:
             size(after.bytes_int8),
             f"{after.ms_float32:.3f}",
             f"{after.ms_int8:.3f}",
-            percent(cut.oa),
+            percent(thinned.oa),
             percent(after.oa),
             points(after.oa - curve.before.oa),
         )
-        for name, cut, after in standings
+        for name, thinned, after in standings
     )
-    return Table(
-        f"curve-{place}",
+    return ReportTable(
+        f"curve-{curve_number}",
         f"{curve.network} pruned by {curve.criterion}; times of one "
         f"patch in turns on {curve.processor}.",
         head,

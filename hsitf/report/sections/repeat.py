@@ -1,52 +1,52 @@
-"""What it takes to do it again."""
+"""How to reproduce the results."""
 
 from __future__ import annotations
 
-from hsitf.report.document import Block, Commands, Section, Table
-from hsitf.report.material import Material
+from hsitf.report.data import ReportData
+from hsitf.report.document import Block, Commands, ReportTable, Section
 
 
-def section(material: Material) -> Section:
-    """Commands, versions, and the digests of what was made."""
-    lines = [material.study.study.command] if material.study else []
-    lines += [run.record.command for run in material.runs if material.study is None]
-    lines += [bundle.record.command for bundle in material.bundles if material.study is None]
-    lines += [material.bench_command] if material.bench_command else []
+def section(data: ReportData) -> Section:
+    """Commands, versions, and SHA-256 of the files."""
+    lines = [data.study.study.command] if data.study else []
+    lines += [run.record.command for run in data.runs if data.study is None]
+    lines += [bundle.record.command for bundle in data.bundles if data.study is None]
+    lines += [data.bench_command] if data.bench_command else []
     blocks: list[Block] = [Commands(tuple(dict.fromkeys(lines)))]
-    if material.study is not None:
-        versions = material.study.study.versions
+    if data.study is not None:
+        versions = data.study.study.versions
         blocks.append(
-            Table(
+            ReportTable(
                 "source",
                 "The study as it was written.",
                 ("line",),
-                tuple((line,) for line in material.study.study.source.splitlines()),
-                folded=True,
+                tuple((line,) for line in data.study.study.source.splitlines()),
+                collapsed=True,
             )
         )
     else:
-        versions = material.runs[0].record.versions
+        versions = data.runs[0].record.versions
     blocks.append(
-        Table(
+        ReportTable(
             "versions",
             "Versions.",
             ("package", "version"),
             tuple(versions.items()),
-            left=2,
-            folded=True,
+            text_columns=2,
+            collapsed=True,
         )
     )
-    made = [(str(run.folder), "network", run.record.sha256) for run in material.runs]
-    made += [(str(one.file), one.record.variant, one.record.sha256) for one in material.bundles]
-    made += [(name, "scene", digest) for name, digest in material.described.sha256.items()]
+    made = [(str(run.folder), "network", run.record.sha256) for run in data.runs]
+    made += [(str(one.file), one.record.variant, one.record.sha256) for one in data.bundles]
+    made += [(name, "scene", digest) for name, digest in data.scene_record.sha256.items()]
     blocks.append(
-        Table(
+        ReportTable(
             "digests",
             "SHA-256 of what this report is of.",
             ("file", "what", "SHA-256"),
             tuple(made),
-            left=3,
-            folded=True,
+            text_columns=3,
+            collapsed=True,
         )
     )
-    return Section("repeat", "Do it again", tuple(blocks))
+    return Section("repeat", "Reproduction", tuple(blocks))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.figures import dress, palette
+from hsitf.figures import palette, style_axes
 from hsitf.report import drawing
-from hsitf.report.document import Block, Chart, Gallery, Image, Prose, Section, Table
-from hsitf.report.material import Material
-from hsitf.report.words import label, number, percent
+from hsitf.report.data import ReportData
+from hsitf.report.document import Block, Chart, Gallery, Prose, ReportImage, ReportTable, Section
+from hsitf.report.formatting import label, number, percent
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import Split
 
@@ -24,29 +24,31 @@ ZONES = (
     ((213, 94, 0), "test"),
 )
 # Classes whose spectra a chart holds before its lines run into each other.
-MOST_LINES = 16
+MAX_LINES = 16
 
 
-def section(material: Material) -> Section | None:
-    """The scene, where it can be had."""
-    described = material.described
-    if material.scene is None:
-        return Section("scene", "Scene", (Prose(f"Not shown: {material.without}", quiet=True),))
-    scene = material.scene
-    split = material.runs[0].split()
+def section(data: ReportData) -> Section | None:
+    """The scene, where it is available."""
+    described = data.scene_record
+    if data.scene is None:
+        return Section(
+            "scene", "Scene", (Prose(f"Not shown: {data.scene_missing_reason}", remark=True),)
+        )
+    scene = data.scene
+    split = data.runs[0].split()
     images = (
-        Image(
+        ReportImage(
             "rgb",
             "Bands " + ", ".join(str(b + 1) for b in scene.rgb_bands) + " as a picture.",
             thinned(picture(scene)),
         ),
-        Image(
+        ReportImage(
             "ground-truth",
             "Ground truth.",
             thinned(colored(scene.labels, scene.classes)),
             legend(scene.class_names),
         ),
-        Image(
+        ReportImage(
             "split",
             f"{split.kind} split, seed {split.seed}, guard of {split.guard} pixels.",
             thinned(np.array([color for color, _ in ZONES], np.uint8)[split.zones()]),
@@ -89,12 +91,12 @@ def legend(names: tuple[str, ...]) -> tuple[tuple[tuple[int, int, int], str], ..
 
 
 def thinned(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Every so many-th pixel of a large image."""
+    """A large image subsampled by a whole factor."""
     step = -(-max(pixels.shape[:2]) // SIDE)
     return np.ascontiguousarray(pixels[::step, ::step])
 
 
-def _counts(scene: Scene, split: Split) -> Table:
+def _counts(scene: Scene, split: Split) -> ReportTable:
     flat = scene.labels.ravel()
     sets = [np.bincount(flat[pixels], minlength=scene.classes + 1)[1:] for pixels in split.sets]
     every = np.bincount(flat, minlength=scene.classes + 1)[1:]
@@ -102,32 +104,32 @@ def _counts(scene: Scene, split: Split) -> Table:
         (
             name,
             number(count),
-            *(number(part[place]) for part in sets),
+            *(number(part[index]) for part in sets),
             percent(count / max(1, every.sum()), 1),
         )
-        for place, (name, count) in enumerate(zip(scene.class_names, every.tolist(), strict=True))
+        for index, (name, count) in enumerate(zip(scene.class_names, every.tolist(), strict=True))
     )
     head = ("class", "labelled", "training", "validation", "test", "share")
-    return Table("classes", "Labelled pixels by class and set.", head, rows)
+    return ReportTable("classes", "Labelled pixels by class and set.", head, rows)
 
 
 def _spectra(scene: Scene) -> Chart:
     figure, axes = drawing.canvas()
-    places, unit = _places(scene)
+    wavelengths, unit = _places(scene)
     flat = scene.cube.reshape(-1, scene.bands)
-    for number_, name in enumerate(scene.class_names[:MOST_LINES]):
+    for number_, name in enumerate(scene.class_names[:MAX_LINES]):
         pixels = np.flatnonzero(scene.labels.ravel() == number_ + 1)
         if len(pixels):
             color = np.array(palette(scene.classes)[number_]) / 255
             mean = flat[pixels].mean(axis=0)
-            axes.plot(places, mean, color=tuple(color), linewidth=1.2, label=label(name))
+            axes.plot(wavelengths, mean, color=tuple(color), linewidth=1.2, label=label(name))
     axes.set_xlabel(unit)
     axes.set_ylabel("mean, in the scene's units")
-    dress(axes)
+    style_axes(axes)
     if scene.classes <= 8:
         axes.legend(frameon=False)
-    left = scene.classes - MOST_LINES
-    more = f" The first {MOST_LINES} of {scene.classes} classes." if left > 0 else ""
+    left = scene.classes - MAX_LINES
+    more = f" The first {MAX_LINES} of {scene.classes} classes." if left > 0 else ""
     caption = f"Mean spectrum of each class, in the colors of the ground truth.{more}"
     return Chart("spectra", caption, figure)
 
@@ -140,8 +142,8 @@ def _correlation(scene: Scene) -> Chart:
     spread = spectra.std(axis=0)
     scaled = (spectra - spectra.mean(axis=0)) / np.where(spread > 0, spread, 1)
     found = scaled.T @ scaled / len(scaled)
-    places, unit = _places(scene)
-    ends = (places[0], places[-1], places[-1], places[0])
+    wavelengths, unit = _places(scene)
+    ends = (wavelengths[0], wavelengths[-1], wavelengths[-1], wavelengths[0])
     shown = axes.imshow(found, cmap="RdBu_r", vmin=-1, vmax=1, extent=ends, aspect="auto")
     axes.set_xlabel(unit)
     axes.set_ylabel(unit)

@@ -7,39 +7,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from hsitf.report import drawing
-from hsitf.report.document import Block, Chart, Gallery, Heading, Prose, Section, Table
-from hsitf.report.drawing import Line
-from hsitf.report.material import Material
-from hsitf.report.words import label, mean, number, size
-from hsitf.sweep.record import Mean, Settings, StudyResults
+from hsitf.report.data import ReportData
+from hsitf.report.document import Block, Chart, Gallery, Heading, Prose, ReportTable, Section
+from hsitf.report.drawing import ChartLine
+from hsitf.report.formatting import label, mean, number, size
+from hsitf.sweep.record import CellMean, CellSettings, StudyResults
 
 # Lines that a chart holds; more are split by network.
-MOST_LINES = 7
-_SILENT = {"seed", "epochs", "tuning_epochs", "most", "schedule", "train"}
+MAX_LINES = 7
+_SILENT = {"seed", "epochs", "fine_tuning_epochs", "max_samples", "schedule", "train"}
 # What charts go along, by the first of these that a grid varies, with the axis' label.
 _ALONG = {"target": "", "components": "components that are left of a pixel"}
-_SHARES = {"alpha", "zeros"}
+_SHARES = {"alpha", "sparsity"}
 
 
 @dataclass(frozen=True)
-class _Grid:
-    """A grid's means and which settings tell them apart."""
+class _GridMeans:
+    """The means of a grid and the settings that vary in it."""
 
     name: str
-    means: tuple[Mean, ...]
+    means: tuple[CellMean, ...]
     varied: tuple[str, ...]
 
 
-def section(material: Material) -> Section | None:
+def section(data: ReportData) -> Section | None:
     """Each grid of a study as charts or a table."""
-    study = material.study
+    study = data.study
     if study is None:
         return None
     blocks: list[Block] = [
         Prose(
-            "Each point is a network of its own, judged on test pixels; dashed lines are the same "
-            "networks with all bands, all weights and 32-bit floats. Shades are 95 % intervals "
-            "where there are several seeds."
+            "Each point is a separate network, evaluated on test pixels; dashed lines are the same "
+            "networks with all bands, all weights and 32-bit floats. Shaded areas are 95 % "
+            "intervals where there are several seeds."
         )
     ]
     for name in study.study.grids:
@@ -48,30 +48,32 @@ def section(material: Material) -> Section | None:
             blocks += _shown(study, grid)
     if study.failed:
         rows = tuple((one.settings.text, one.message) for one in study.failed)
-        blocks.append(Table("failed", "Cells that failed.", ("cell", "why"), rows, left=2))
+        blocks.append(
+            ReportTable("failed", "Cells that failed.", ("cell", "why"), rows, text_columns=2)
+        )
     if study.study.left_out:
         rows = tuple((one.settings.text, one.reason) for one in study.study.left_out)
         blocks.append(
-            Table(
+            ReportTable(
                 "impossible",
-                f"Cells that cannot be ({len(rows)}).",
+                f"Impossible cells ({len(rows)}).",
                 ("cell", "why"),
                 rows,
-                left=2,
-                folded=True,
+                text_columns=2,
+                collapsed=True,
             )
         )
     return Section("study", "Study", tuple(blocks))
 
 
-def _grid(study: StudyResults, name: str) -> _Grid:
+def _grid(study: StudyResults, name: str) -> _GridMeans:
     means = tuple(one for one in study.means if name in one.grids)
-    names = [field.name for field in fields(Settings) if field.name not in _SILENT]
+    names = [field.name for field in fields(CellSettings) if field.name not in _SILENT]
     varied = tuple(key for key in names if len({getattr(one.settings, key) for one in means}) > 1)
-    return _Grid(name, means, varied)
+    return _GridMeans(name, means, varied)
 
 
-def _shown(study: StudyResults, grid: _Grid) -> list[Block]:
+def _shown(study: StudyResults, grid: _GridMeans) -> list[Block]:
     title = Heading(grid.name.replace("-", " ").capitalize())
     along = next((key for key in _ALONG if _ascending(grid, key)), None)
     table = _table(study, grid, folded=along is not None)
@@ -80,20 +82,20 @@ def _shown(study: StudyResults, grid: _Grid) -> list[Block]:
     return [title, Gallery(tuple(_charts(study, grid, along))), table]
 
 
-def _ascending(grid: _Grid, key: str) -> bool:
-    """Whether a setting takes several values beside others that stay the same."""
+def _ascending(grid: _GridMeans, key: str) -> bool:
+    """Whether a setting takes several values while others stay the same."""
     return max(len({getattr(one.settings, key) for one in line}) for line in _lines(grid, key)) > 1
 
 
-def _lines(grid: _Grid, along: str) -> list[list[Mean]]:
+def _lines(grid: _GridMeans, along: str) -> list[list[CellMean]]:
     """Means that differ in one setting alone.
 
-    A network that is not pruned is the first point of every pruning, by whatever criterion.
+    An unpruned network is the first point of every pruning curve, for any criterion.
     """
-    found: dict[Settings, list[Mean]] = {}
-    first: dict[Settings, Mean] = {}
+    found: dict[CellSettings, list[CellMean]] = {}
+    first: dict[CellSettings, CellMean] = {}
     for one in grid.means:
-        common = replace(one.settings, seed=0, epochs=0, tuning_epochs=0)
+        common = replace(one.settings, seed=0, epochs=0, fine_tuning_epochs=0)
         if along == "components":
             found.setdefault(replace(common, components=0), []).append(one)
         elif common.measure:
@@ -108,10 +110,10 @@ def _lines(grid: _Grid, along: str) -> list[list[Mean]]:
     return list(found.values()) or [[one] for one in first.values()]
 
 
-def _charts(study: StudyResults, grid: _Grid, along: str) -> list[Chart]:
+def _charts(study: StudyResults, grid: _GridMeans, along: str) -> list[Chart]:
     found = _lines(grid, along)
-    by_network: dict[str, list[list[Mean]]] = {"": found}
-    if len(found) > MOST_LINES:
+    by_network: dict[str, list[list[CellMean]]] = {"": found}
+    if len(found) > MAX_LINES:
         by_network = {}
         for points in found:
             by_network.setdefault(points[0].settings.network, []).append(points)
@@ -119,16 +121,20 @@ def _charts(study: StudyResults, grid: _Grid, along: str) -> list[Chart]:
 
 
 def _chart(
-    study: StudyResults, grid: _Grid, along: str, network: str, groups: Sequence[list[Mean]]
+    study: StudyResults,
+    grid: _GridMeans,
+    along: str,
+    network: str,
+    groups: Sequence[list[CellMean]],
 ) -> Chart:
     measures = {one.settings.measure for group in groups for one in group} - {""}
     shares = along == "target" and bool(measures) and measures <= _SHARES
     made, references = [], []
-    for group in groups[: 2 * MOST_LINES]:
+    for group in groups[: 2 * MAX_LINES]:
         points = sorted(group, key=lambda one: _place(one, along, shares))
         name = _name(group[-1].settings, grid, along, network)
         made.append(
-            Line(
+            ChartLine(
                 label(name),
                 [_place(one, along, shares) for one in points],
                 [100 * one.values["oa"].mean for one in points],
@@ -141,7 +147,7 @@ def _chart(
     xlabel = _ALONG[along]
     if along == "target":
         xlabel = (
-            "weights that are gone (%)" if shares else f"{', '.join(sorted(measures))} asked for"
+            "sparsity of the weights (%)" if shares else f"{', '.join(sorted(measures))} asked for"
         )
     if len({value for _, value in references}) == 1 and len(references) > 1:
         references = [("all bands", references[0][1])]
@@ -158,18 +164,18 @@ def _chart(
     )
 
 
-def _place(one: Mean, along: str, shares: bool) -> float:
+def _place(one: CellMean, along: str, shares: bool) -> float:
     if shares:
-        return 100 * one.values["zeros"].mean if "zeros" in one.values else 0.0
+        return 100 * one.values["sparsity"].mean if "sparsity" in one.values else 0.0
     return float(getattr(one.settings, along))
 
 
-def _half(one: Mean) -> float:
-    half = 100 * one.values["oa"].half
+def _half(one: CellMean) -> float:
+    half = 100 * one.values["oa"].half_width
     return 0.0 if half != half else half
 
 
-def _name(settings: Settings, grid: _Grid, along: str, network: str) -> str:
+def _name(settings: CellSettings, grid: _GridMeans, along: str, network: str) -> str:
     keys = [key for key in grid.varied if key != along and not (key == "network" and network)]
     if along == "target":
         keys = [key for key in keys if key not in ("measure", "layers")]
@@ -187,7 +193,7 @@ def _spelled(key: str, value: object) -> str:
     return str(value)
 
 
-def _reference(study: StudyResults, settings: Settings) -> float | None:
+def _reference(study: StudyResults, settings: CellSettings) -> float | None:
     """Overall accuracy of the same network with everything left as it is."""
     for one in study.means:
         own = one.settings
@@ -202,7 +208,7 @@ def _reference(study: StudyResults, settings: Settings) -> float | None:
     return None
 
 
-def _table(study: StudyResults, grid: _Grid, folded: bool) -> Table:
+def _table(study: StudyResults, grid: _GridMeans, folded: bool) -> ReportTable:
     head = ["network", "bands", "pruning", "bits or file"]
     rows = []
     several = "split" in grid.varied
@@ -245,20 +251,20 @@ def _table(study: StudyResults, grid: _Grid, folded: bool) -> Table:
         "ms",
     )
     columns = (*head, *(("split",) if several else ()), *tail)
-    left = 5 if several else 4
-    kept = [place for place in range(len(columns)) if place < 1 or _told(rows, place)]
-    text = sum(place < left for place in kept)
+    text_columns = 5 if several else 4
+    kept = [column for column in range(len(columns)) if column < 1 or _is_informative(rows, column)]
+    text = sum(column < text_columns for column in kept)
     slug = re.sub(r"[^a-z0-9]+", "-", grid.name.lower())
-    return Table(
+    return ReportTable(
         f"grid-{slug}",
         f"{grid.name.replace('-', ' ').capitalize()}: all cells.",
-        tuple(columns[place] for place in kept),
-        tuple(tuple(row[place] for place in kept) for row in rows),
+        tuple(columns[column] for column in kept),
+        tuple(tuple(row[column] for column in kept) for row in rows),
         text,
         folded,
     )
 
 
-def _told(rows: Sequence[Sequence[str]], place: int) -> bool:
-    """Whether a column says anything."""
-    return any(row[place] not in ("", "-", "all") for row in rows)
+def _is_informative(rows: Sequence[Sequence[str]], column: int) -> bool:
+    """Whether a column has more than one value."""
+    return any(row[column] not in ("", "-", "all") for row in rows)

@@ -3,57 +3,57 @@
 from __future__ import annotations
 
 from hsitf.report import drawing
-from hsitf.report.document import Chart, Gallery, Section, Table
-from hsitf.report.drawing import Line
-from hsitf.report.material import Material
-from hsitf.report.words import label, number, size
+from hsitf.report.data import ReportData
+from hsitf.report.document import Chart, Gallery, ReportTable, Section
+from hsitf.report.drawing import ChartLine
+from hsitf.report.formatting import label, number, size
 from hsitf.runs import Run
 
 # Lines that a chart holds before they run into each other.
-MOST = 7
+MAX_RUNS = 7
 
 
-def section(material: Material) -> Section | None:
+def section(data: ReportData) -> Section | None:
     """Loss and accuracy by epoch, and what training took."""
-    if not material.runs:
+    if not data.runs:
         return None
-    taught = [run for run in material.runs if run.record.history]
-    blocks = [_table(material)]
-    shown = taught[:MOST]
+    trained = [run for run in data.runs if run.record.history]
+    blocks = [_table(data)]
+    shown = trained[:MAX_RUNS]
     if not shown:
         return Section("training", "Training", tuple(blocks))
-    more = f" The first {MOST} of {len(taught)} networks." if len(taught) > MOST else ""
+    more = f" The first {MAX_RUNS} of {len(trained)} networks." if len(trained) > MAX_RUNS else ""
     with drawing.style():
         charts = (
             Chart(
                 "loss",
                 f"Mean loss of an epoch.{more}",
-                drawing.lines(_lines(material, shown, "loss"), "epoch", "training loss"),
+                drawing.lines(_lines(data, shown, "loss"), "epoch", "training loss"),
             ),
             Chart(
                 "validation",
                 f"Accuracy on the validation pixels after each epoch.{more}",
                 drawing.lines(
-                    _lines(material, shown, "validation_oa"), "epoch", "validation accuracy (%)"
+                    _lines(data, shown, "validation_oa"), "epoch", "validation accuracy (%)"
                 ),
             ),
         )
     return Section("training", "Training", (Gallery(charts), *blocks))
 
 
-def _lines(material: Material, taught: list[Run], name: str) -> list[Line]:
+def _lines(data: ReportData, trained: list[Run], name: str) -> list[ChartLine]:
     factor = 100 if name == "validation_oa" else 1
     return [
-        Line(
-            label(material.names[str(run.folder)]),
+        ChartLine(
+            label(data.names[str(run.folder)]),
             range(1, len(run.record.history) + 1),
             [factor * getattr(epoch, name) for epoch in run.record.history],
         )
-        for run in taught
+        for run in trained
     ]
 
 
-def _table(material: Material) -> Table:
+def _table(data: ReportData) -> ReportTable:
     head = (
         "network",
         "schedule",
@@ -66,16 +66,18 @@ def _table(material: Material) -> Table:
         "backend",
     )
     rows = []
-    for run in material.runs:
+    for run in data.runs:
         record, recipe = run.record, run.record.plan.recipe
         fitted = (
             "fitted by scikit-learn"
             if not record.history
-            else (f"{recipe.optimizer}, rate {recipe.learning_rate:g}, batches of {recipe.batch}")
+            else (
+                f"{recipe.optimizer}, rate {recipe.learning_rate:g}, batches of {recipe.batch_size}"
+            )
         )
         rows.append(
             (
-                material.names[str(run.folder)],
+                data.names[str(run.folder)],
                 record.plan.schedule,
                 fitted,
                 str(len(record.history) or "-"),
@@ -86,6 +88,8 @@ def _table(material: Material) -> Table:
                 record.backend,
             )
         )
-    bands = {run.record.plan.bands for run in material.runs} - {""}
+    bands = {run.record.plan.bands for run in data.runs} - {""}
     reduced = f" Bands reduced by {', '.join(sorted(bands))}." if bands else ""
-    return Table("training", f"How networks were trained.{reduced}", head, tuple(rows), left=3)
+    return ReportTable(
+        "training", f"How networks were trained.{reduced}", head, tuple(rows), text_columns=3
+    )

@@ -11,7 +11,7 @@ import java.io.OutputStream;
 import org.hsitf.demo.core.Bundle;
 import org.hsitf.demo.core.BundleException;
 import org.hsitf.demo.core.Form;
-import org.hsitf.demo.core.Golden;
+import org.hsitf.demo.core.GoldenVectors;
 import org.hsitf.demo.core.Settings;
 import org.json.JSONArray;
 import org.json.JSONException;
@@ -21,7 +21,7 @@ import org.json.JSONObject;
  * Measures without touch: {@code adb shell am start -n org.hsitf.demo/.MainActivity --ez benchmark
  * true}.
  *
- * <p>Further extras: {@code --es id TEXT} comes back in the result, {@code --es bundle NAME} is an
+ * <p>Further extras: {@code --es id TEXT} is repeated in the result, {@code --es bundle NAME} is an
  * archive among the app's files, {@code --es delegates XNNPACK,GPU}, {@code --es threads 1,4},
  * {@code --ei seconds 30} ends a classification. The result goes to {@code files/benchmark.json}
  * and to the log with the tag {@code hsitf}.
@@ -120,7 +120,7 @@ final class Benchmark {
         Run run = new Run(measured, settings, seconds);
         TfliteEngine engine = TfliteEngine.open(run.form, settings);
         try {
-            Golden golden = Golden.replay(run.form, measured.scene, engine);
+            GoldenVectors golden = GoldenVectors.replay(run.form, measured.scene, engine);
             run.classify(engine);
             return run.measured(golden).json();
         } finally {

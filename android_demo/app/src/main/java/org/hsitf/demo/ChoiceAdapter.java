@@ -6,7 +6,7 @@ import android.view.ViewGroup;
 import android.widget.ArrayAdapter;
 import java.util.List;
 
-/** Choices in a spinner; those that this device or bundle lacks are grey and say why. */
+/** Choices in a spinner; those that this device or bundle does not support are grey, with the reason. */
 final class ChoiceAdapter<T> extends ArrayAdapter<Choice<T>> {
     ChoiceAdapter(Context context, List<Choice<T>> choices) {
         super(context, android.R.layout.simple_spinner_item, choices);

@@ -7,7 +7,7 @@ import org.hsitf.demo.core.Classifier;
 import org.hsitf.demo.core.Cube;
 import org.hsitf.demo.core.Engine;
 import org.hsitf.demo.core.Form;
-import org.hsitf.demo.core.Golden;
+import org.hsitf.demo.core.GoldenVectors;
 import org.hsitf.demo.core.Latencies;
 import org.hsitf.demo.core.Measured;
 import org.hsitf.demo.core.Memory;
@@ -84,7 +84,7 @@ final class Run implements Watcher {
                 + Status.sizes(form.record.bytes, Memory.peak());
     }
 
-    Measured measured(Golden golden) {
+    Measured measured(GoldenVectors golden) {
         return new Measured(
                 form, settings, latencies, score(), seconds, Memory.peak(), golden);
     }

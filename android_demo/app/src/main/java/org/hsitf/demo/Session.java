@@ -8,7 +8,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.hsitf.demo.core.Bundle;
 import org.hsitf.demo.core.BundleException;
-import org.hsitf.demo.core.Golden;
+import org.hsitf.demo.core.GoldenVectors;
 import org.hsitf.demo.core.Settings;
 
 /**
@@ -92,7 +92,7 @@ final class Session {
                             found = store.chosen();
                         } catch (BundleException damaged) {
                             store.forget();
-                            tell(damaged);
+                            report(damaged);
                             found = null;
                         }
                         show(found == null ? store.builtIn() : found);
@@ -156,8 +156,8 @@ final class Session {
                         TfliteEngine engine =
                                 TfliteEngine.open(tested.form(settings.kind), settings);
                         try {
-                            final Golden golden =
-                                    Golden.replay(
+                            final GoldenVectors golden =
+                                    GoldenVectors.replay(
                                             tested.form(settings.kind), tested.scene, engine);
                             main.post(
                                     new Runnable() {
@@ -208,11 +208,11 @@ final class Session {
                         try {
                             work.run();
                         } catch (BundleException expected) {
-                            tell(expected);
+                            report(expected);
                         } catch (RuntimeException | Error unexpected) {
-                            // The app goes on; the log has the rest for whoever mends it.
+                            // The app continues; the log has the stack trace.
                             android.util.Log.e(Benchmark.TAG, "unexpected", unexpected);
-                            tell(unexpected);
+                            report(unexpected);
                         } finally {
                             main.post(
                                     new Runnable() {
@@ -228,7 +228,7 @@ final class Session {
         notifyListener();
     }
 
-    private void tell(final Throwable error) {
+    private void report(final Throwable error) {
         main.post(
                 new Runnable() {
                     @Override

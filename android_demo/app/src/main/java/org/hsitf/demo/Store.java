@@ -10,9 +10,9 @@ import org.hsitf.demo.core.Archive;
 import org.hsitf.demo.core.Bundle;
 import org.hsitf.demo.core.BundleException;
 
-/** Where bundles lie on the device: unpacked, one from the assets and one that the user chose. */
+/** Folders of unpacked bundles on the device: one from the assets, one that the user chose. */
 final class Store {
-    /** Of the bundle that comes with the app. */
+    /** Folder of the bundle that is packaged with the app. */
     static final String ASSET = "demo.zip";
 
     private final Context context;
@@ -70,7 +70,7 @@ final class Store {
         }
     }
 
-    /** Takes over an archive that lies among the app's own files, as the benchmark puts it. */
+    /** Unpacks an archive among the app's own files, where the benchmark puts it. */
     Bundle take(String name) throws BundleException {
         File path = new File(context.getFilesDir(), new File(name).getName());
         try (InputStream archive = new FileInputStream(path)) {

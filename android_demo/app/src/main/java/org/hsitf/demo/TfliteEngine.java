@@ -28,7 +28,7 @@ final class TfliteEngine implements Engine {
     /**
      * Opens a model.
      *
-     * @throws BundleException the delegate refuses it, or it is not what its record says
+     * @throws BundleException the delegate rejects the model, or it differs from its record
      */
     static TfliteEngine open(Form form, Settings settings) throws BundleException {
         TfliteEngine engine = null;
@@ -87,7 +87,7 @@ final class TfliteEngine implements Engine {
         boolean same = found.dataType().name().equals(expected.element.name());
         if (!same || !Arrays.equals(found.shape(), expected.shape)) {
             throw new BundleException(
-                    "the model's " + name + " is not what its record says",
+                    "the model's " + name + " differs from its record",
                     found.dataType() + Arrays.toString(found.shape()) + " for " + expected,
                     "export it again");
         }

@@ -14,7 +14,7 @@ import org.hsitf.demo.core.Bundle;
 import org.hsitf.demo.core.BundleException;
 import org.hsitf.demo.core.Fixtures;
 import org.hsitf.demo.core.Form;
-import org.hsitf.demo.core.Golden;
+import org.hsitf.demo.core.GoldenVectors;
 import org.hsitf.demo.core.Measured;
 import org.hsitf.demo.core.Settings;
 import org.json.JSONObject;
@@ -76,7 +76,7 @@ public class RealModelTest {
                             Settings.Delegate.XNNPACK, Settings.Delegate.PLAIN
                         }) {
                     TfliteEngine engine = TfliteEngine.open(form, settings(form, delegate, 1));
-                    Golden golden = Golden.replay(form, bundle.scene, engine);
+                    GoldenVectors golden = GoldenVectors.replay(form, bundle.scene, engine);
                     engine.close();
                     boolean integers = form.record.variant.equals("int8");
                     // Kernels other than the exporter's may round a step apart.
@@ -160,7 +160,7 @@ public class RealModelTest {
             TfliteEngine.open(patches, settings(patches, Settings.Delegate.XNNPACK, 1)).close();
             fail("another model was opened");
         } catch (BundleException expected) {
-            assertTrue(expected.getMessage().contains("is not what its record says"));
+            assertTrue(expected.getMessage().contains("differs from its record"));
         } finally {
             Fixtures.write(patches.model, whole);
         }

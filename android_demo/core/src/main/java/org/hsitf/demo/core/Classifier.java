@@ -44,7 +44,7 @@ public final class Classifier {
      * Classifies all pixels.
      *
      * @param map (rows, cols), gets classes from 1; what is not classified yet stays as it is
-     * @param watcher told after each inference
+     * @param watcher notified after each inference
      * @return whether all were classified
      */
     public boolean classify(ByteBuffer map, Watcher watcher) {

@@ -9,7 +9,7 @@ import java.nio.ByteOrder;
 
 /**
  * A cube as it travels: behind its header each band less the one before, of each row first the low
- * bytes of all differences, then the high ones. A difference d is told as 2 d, or -2 d - 1.
+ * bytes of all differences, then the high ones. A difference d is zigzag-encoded as 2 d, or -2 d - 1.
  */
 final class Delta {
     /** In an archive. */
@@ -53,12 +53,12 @@ final class Delta {
     private static void restore(byte[] row, byte[] line, int cols) {
         int half = row.length / 2;
         for (int place = 0; place < half; place++) {
-            int folded = row[place] & 0xff | (row[half + place] & 0xff) << 8;
-            int apart = folded >>> 1 ^ -(folded & 1);
+            int zigzag = row[place] & 0xff | (row[half + place] & 0xff) << 8;
+            int difference = zigzag >>> 1 ^ -(zigzag & 1);
             int at = 2 * place;
             int before = place < cols ? 0 : line[at - 2 * cols] & 0xff | line[at - 2 * cols + 1] << 8;
-            line[at] = (byte) (before + apart);
-            line[at + 1] = (byte) (before + apart >> 8);
+            line[at] = (byte) (before + difference);
+            line[at + 1] = (byte) (before + difference >> 8);
         }
     }
 }

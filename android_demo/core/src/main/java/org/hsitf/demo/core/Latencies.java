@@ -73,8 +73,8 @@ public final class Latencies {
         double mean = meanMs();
         double sum = 0;
         for (int place = 0; place < runs(); place++) {
-            double apart = runs[place] / 1e6 - mean;
-            sum += apart * apart;
+            double deviation = runs[place] / 1e6 - mean;
+            sum += deviation * deviation;
         }
         return Math.sqrt(sum / runs());
     }

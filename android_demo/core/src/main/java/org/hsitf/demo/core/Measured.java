@@ -15,7 +15,7 @@ public final class Measured {
     /** Largest resident memory of the process in bytes; 0 where unknown. */
     public final long peakMemory;
     /** Null where it was not replayed. */
-    public final Golden golden;
+    public final GoldenVectors golden;
 
     public Measured(
             Form form,
@@ -24,7 +24,7 @@ public final class Measured {
             Score score,
             double seconds,
             long peakMemory,
-            Golden golden) {
+            GoldenVectors golden) {
         this.form = form;
         this.delegate = settings.delegate.name;
         this.threads = settings.threads;

@@ -9,7 +9,7 @@ import java.io.InputStreamReader;
 public final class Memory {
     private Memory() {}
 
-    /** Largest resident memory so far in bytes; 0 where the system does not tell. */
+    /** Largest resident memory so far in bytes; 0 where the system does not report it. */
     public static long peak() {
         try (BufferedReader lines =
                 new BufferedReader(

@@ -5,7 +5,7 @@ import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
 
-/** What {@code record.json} says of a model, as far as a device needs it. */
+/** The fields of {@code record.json} that a device needs. */
 public final class ModelRecord {
     /** Network's name, such as "cao". */
     public final String network;
@@ -22,8 +22,8 @@ public final class ModelRecord {
     public final int bands;
     /** Overall accuracy on the test pixels, 0 to 1, as the exporter measured it. */
     public final double accuracy;
-    /** What the model does to the sensor's units itself; empty where nothing. */
-    public final String fused;
+    /** Preprocessing of the sensor's units that is folded into the model; empty where none is. */
+    public final String foldedPreprocessing;
     public final TensorSpec input;
     public final TensorSpec output;
     /** One a band: {@code (value - offset) / scale} is what goes in. */
@@ -40,7 +40,8 @@ public final class ModelRecord {
         patch = json.getInt("patch");
         bands = json.getInt("bands");
         accuracy = json.getDouble("oa");
-        fused = json.optString("fused", "");
+        // Records of schema 1 have the key "fused".
+        foldedPreprocessing = json.optString("folded_preprocessing", json.optString("fused", ""));
         input = TensorSpec.of(json.getJSONObject("input"));
         output = TensorSpec.of(json.getJSONObject("output"));
         offsets = floats(json.getJSONObject("normalizer").getJSONArray("offset"));

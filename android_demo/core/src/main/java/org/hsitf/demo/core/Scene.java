@@ -2,7 +2,7 @@ package org.hsitf.demo.core;
 
 import java.io.File;
 
-/** What a bundle says of its scene. */
+/** The scene of a bundle. */
 public final class Scene {
     /** In {@link #sets}: a pixel that judges. */
     public static final byte TEST = 3;

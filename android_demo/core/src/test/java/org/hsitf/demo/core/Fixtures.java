@@ -64,7 +64,7 @@ public final class Fixtures {
         return header.array();
     }
 
-    /** A record of a model that takes floats as they are and tells four classes apart. */
+    /** A record of a float model with four classes. */
     static ModelRecord record(int patch, int tile, int bands) throws BundleException {
         StringBuilder zeros = new StringBuilder("0");
         StringBuilder ones = new StringBuilder("1");

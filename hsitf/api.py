@@ -1,0 +1,875 @@
+"""hsitf in Python: functions to begin with, and what they return with the next steps as methods.
+
+    import hsitf
+
+    scene = hsitf.load_scene("fields")
+    run = hsitf.train_network("cao", scene)
+    bundle = run.prune(macs=0.5).export("int8", max_drop=0.5)
+    bundle.classify(scene).save("map.tif")
+
+Everything here is also a verb of the command line, with the same defaults and the same files in
+`models/` and `export/`. Errors are those of `hsitf.errors`, which are also ValueErrors or
+FileNotFoundErrors.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.arrays import Float32Array
+from hsitf.errors import InputError
+from hsitf.export.bundle import EXPORT, Bundle
+from hsitf.log_silencing import load_keras, suppressed_output
+from hsitf.metrics import Scores
+from hsitf.options import (
+    RecipeOptions,
+    SplitChoice,
+    TrainingOptions,
+    changed_recipe,
+    training_plan,
+)
+from hsitf.progress import Progress, Silent, Terminal
+from hsitf.records import ExportRecord, RunRecord, SceneChoice
+from hsitf.runs import Run
+from hsitf.scenes.scene import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import keras
+
+    from hsitf.verify import Verification
+
+Path_ = str | Path
+
+
+@contextmanager
+def _progress(verbose: bool) -> Iterator[Progress]:
+    """Progress on the terminal, or none."""
+    if not verbose:
+        yield Silent()
+        return
+    with Terminal() as terminal:
+        yield terminal
+
+
+# --- Scenes -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedScene:
+    """A hyperspectral scene in memory, and how it was named.
+
+    Attributes:
+        choice: Source, files and classes, as records keep them.
+        scene: The scene itself.
+    """
+
+    choice: SceneChoice
+    scene: Scene
+
+    @property
+    def name(self) -> str:
+        """Name in the catalog, or the file's stem."""
+        return self.scene.name
+
+    @property
+    def cube(self) -> Float32Array:
+        """(rows, cols, bands) float32, in the sensor's units."""
+        return self.scene.cube
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """(rows, cols) int32: classes from 1, 0 where unlabelled."""
+        return self.scene.labels
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name a class, in their order."""
+        return self.scene.class_names
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Labelled pixels by class name."""
+        counts = np.bincount(self.labels.ravel(), minlength=len(self.class_names) + 1)
+        return dict(zip(self.class_names, counts[1:].tolist(), strict=True))
+
+    def __repr__(self) -> str:
+        rows, cols, bands = self.cube.shape
+        labelled = sum(self.class_counts.values())
+        synthetic = ", synthetic" if self.scene.synthetic else ""
+        return (
+            f"LoadedScene({self.name!r}{synthetic}: {rows} x {cols} pixels, {bands} bands, "
+            f"{len(self.class_names)} classes, {labelled:,} labelled pixels)"
+        )
+
+    def _repr_html_(self) -> str:
+        from hsitf.export.android import preview
+
+        return _picture(preview(self.scene), repr(self)) + _html_table(
+            ("class", "labelled pixels"),
+            [(name, f"{count:,}") for name, count in self.class_counts.items()],
+        )
+
+
+def load_scene(
+    source: Path_,
+    *,
+    data_dir: Path_ | None = None,
+    labels: Path_ | None = None,
+    variable: str | None = None,
+    labels_variable: str | None = None,
+    drop_classes: Sequence[str] = (),
+) -> LoadedScene:
+    """Loads a scene of the catalog, or a cube with its label map.
+
+    Args:
+        source: A catalog name such as "PaviaU", "fields" for the built-in synthetic scene, or the
+            path of a cube.
+        data_dir: Folder that holds the catalog's files.
+        labels: Path of the label map of a cube given by its path.
+        variable: Variable of the cube in its file.
+        labels_variable: Variable of the label map in its file.
+        drop_classes: Names of classes to leave unlabelled.
+
+    Raises:
+        InputError: There is no such scene, file or class.
+        DataError: A file cannot be read as a cube or label map.
+    """
+    from hsitf.data import load_scene as load
+
+    choice = SceneChoice(
+        str(source),
+        None if data_dir is None else str(data_dir),
+        None if labels is None else str(labels),
+        variable,
+        labels_variable,
+        None,
+        tuple(drop_classes),
+    )
+    return LoadedScene(choice, load(choice))
+
+
+def _choice(scene: LoadedScene | Path_) -> SceneChoice:
+    return scene.choice if isinstance(scene, LoadedScene) else SceneChoice(str(scene))
+
+
+# --- Networks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A trained network on disk, with what was measured of it.
+
+    Attributes:
+        run: Its folder and record.
+        choice: Where its scene is now; None for where training found it.
+    """
+
+    run: Run
+    choice: SceneChoice | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Folder of its network, record and split."""
+        return self.run.folder
+
+    @property
+    def record(self) -> RunRecord:
+        """What it was trained on, how, and how accurate it is."""
+        return self.run.record
+
+    @property
+    def scores(self) -> Scores:
+        """Overall, average and per-class accuracy and kappa on the test pixels."""
+        return self.record.scores
+
+    @property
+    def model(self) -> keras.Model:
+        """The Keras network, loaded anew each time: (n, patch, patch, bands) -> logits."""
+        load_keras()
+        with suppressed_output():
+            return self.run.network()
+
+    def prune(
+        self,
+        *,
+        ratio: float | None = None,
+        macs: float | None = None,
+        parameters: float | None = None,
+        bytes: float | None = None,
+        sparsity: float | None = None,
+        alpha: float | None = None,
+        criterion: str = "l2",
+        layer_ratios: Mapping[str, float] | None = None,
+        global_pruning: bool = False,
+        round_to: int = 1,
+        min_channels: int = 1,
+        ignore: Sequence[str] = (),
+        exact: bool = False,
+        schedule: str = "one-shot",
+        iterations: int | None = None,
+        max_drop: float | None = None,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        run: str | None = None,
+        threads: int | None = 1,
+        verbose: bool = False,
+    ) -> TrainedNetwork:
+        """Removes channels (or single weights) for real and fine-tunes what is left.
+
+        Exactly one of the first six says how much, as the options of `hsitf prune` do.
+
+        Args:
+            ratio: Share of the channels to remove.
+            macs: Share of the multiply-accumulates to leave, or above 1 how many.
+            parameters: Share of the parameters to leave, or how many.
+            bytes: Share of the float32 weights' bytes to leave, or how many.
+            sparsity: Share of the single weights to remove.
+            alpha: Single weights below so many standard deviations of their layer are removed.
+            criterion: Importance criterion, such as "l2", "lfp" or "taylor".
+            layer_ratios: Other ratios by layer.
+            global_pruning: Whether the channels of all layers are ranked together.
+            round_to: A multiple of so many channels is left of each layer.
+            min_channels: At least so many channels are left of each layer.
+            ignore: Layers that lose nothing.
+            exact: Whether what cannot be removed exactly is left alone.
+            schedule: "one-shot", "iterative" or "gradual".
+            iterations: How often channels are removed and the rest fine-tuned.
+            max_drop: Points of overall accuracy on validation pixels that may be lost.
+            epochs: Epochs of fine-tuning; else as many as the network was trained for.
+            learning_rate: Learning rate of fine-tuning.
+            run: Name of the new run's folder.
+            threads: Threads that the latency of its files is measured with; None to leave them
+                unmeasured, which is faster.
+            verbose: Whether progress is printed.
+
+        Returns:
+            The pruned, fine-tuned network.
+
+        Raises:
+            InputError: An argument is out of range, or the target cannot be reached.
+            VerificationError: More accuracy was lost than `max_drop` allows.
+        """
+        load_keras()
+        from hsitf.prune.parsing import parse_targets
+        from hsitf.prune.plans import PruningConfig
+        from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest
+        from hsitf.prune.run import prune
+        from hsitf.train.fine_tuning import fine_tuning_recipe
+
+        given = {
+            "ratio": ratio,
+            "macs": macs,
+            "parameters": parameters,
+            "bytes": bytes,
+            "alpha": alpha,
+            "sparsity": sparsity,
+        }
+        measure, (target,) = parse_targets(given, None, bool(layer_ratios))
+        recipe = fine_tuning_recipe(self.record.plan.recipe)
+        request = PruningRequest(
+            measure,
+            target,
+            changed_recipe(recipe, RecipeOptions(epochs=epochs, learning_rate=learning_rate)),
+            criterion,
+            PruningConfig(
+                ratios=dict(layer_ratios or {}),
+                global_pruning=global_pruning,
+                round_to=round_to,
+                min_channels=min_channels,
+                ignored=tuple(ignore),
+                exact=exact,
+            ),
+            schedule,
+            DEFAULT_ITERATIONS.get(schedule, 1) if iterations is None else iterations,
+            max_drop,
+        )
+        with _progress(verbose) as progress:
+            pruned = prune(self.run, request, run, progress, self.choice, threads)
+        return TrainedNetwork(pruned, self.choice)
+
+    def export(
+        self,
+        variant: str = "int8",
+        *,
+        batch: int = 1,
+        tile: int = 0,
+        max_drop: float | None = None,
+        fold_preprocessing: bool | None = None,
+        channel_alignment: int | None = None,
+        qat: bool = False,
+        equalize: bool = False,
+        correct_bias: bool = False,
+        calibration: str | None = None,
+        threads: int = 1,
+        out: Path_ = EXPORT,
+        verbose: bool = False,
+    ) -> ExportedNetwork:
+        """Lowers, converts and verifies the network as one file.
+
+        Args:
+            variant: Kind of file, such as "int8", "float16" or "onnx".
+            batch: Patches an inference takes.
+            tile: Side in pixels of a tile that an inference takes in their place; 0 for patches.
+            max_drop: Points of overall accuracy that the file may lose; accuracy-recovery
+                techniques are applied until it loses no more.
+            fold_preprocessing: Whether normalization and band reduction go into the file; None
+                for what suits the variant.
+            channel_alignment: Channels that the arithmetic is grouped to; None for the variant's.
+            qat: Whether the network trains on with quantization simulated before.
+            equalize: Whether channels that share a scale are brought to one range before.
+            correct_bias: Whether biases take back the mean error of quantization.
+            calibration: Range estimator: "min-max", "percentile", "mse" or "kl".
+            threads: Threads that latency is measured with.
+            out: Folder of all bundles.
+            verbose: Whether progress is printed.
+
+        Raises:
+            InputError: An argument is unknown or out of range.
+            LoweringError: The network cannot be rewritten for inference.
+            VerificationError: The file is less accurate than its bounds allow; nothing was
+                published.
+        """
+        load_keras()
+        from hsitf.export.pipeline import export
+        from hsitf.export.request import ExportRequest
+        from hsitf.export.variants import variant as named
+
+        request = ExportRequest(
+            (named(variant),),
+            batch=batch,
+            max_drop=max_drop,
+            channel_alignment=channel_alignment,
+            threads=threads,
+            root=Path(out),
+            fold_preprocessing=fold_preprocessing,
+            tile=tile,
+            qat=qat,
+            calibration=calibration,
+            equalize=equalize,
+            correct_bias=correct_bias,
+        )
+        with _progress(verbose) as progress:
+            published, refused = export(self.run, request, progress, self.choice)
+        if refused:
+            raise refused[0]
+        return ExportedNetwork(published[0])
+
+    def classify(self, scene: LoadedScene | Path_ | None = None, **options: Any) -> SceneMap:
+        """Classifies every pixel of a scene; see `classify_scene`."""
+        return classify_scene(self, scene, **options)
+
+    def __repr__(self) -> str:
+        plan, pruning = self.record.plan, self.record.pruning
+        pruned = f", pruned to {pruning.target} by {pruning.criterion}" if pruning else ""
+        return (
+            f"TrainedNetwork({plan.network!r} on {self.record.scene.name!r}{pruned}: "
+            f"OA {self.scores.oa:.2%} on {self.record.split.test:,} test pixels, "
+            f"{plan.split.kind} split, leakage {self.record.split.leakage_patch:.1%}; "
+            f"{self.record.parameters:,} parameters; {self.folder})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self))}</p>" + _html_table(
+            ("class", "accuracy"),
+            [
+                (name, f"{accuracy:.2%}")
+                for name, accuracy in zip(
+                    self.record.scene.class_names, self.scores.per_class, strict=True
+                )
+            ],
+        )
+
+
+def build_network(
+    name: str, bands: int = 200, classes: int = 16, patch: int | None = None
+) -> keras.Model:
+    """Builds an untrained network of the zoo.
+
+    Args:
+        name: Name in the zoo, such as "cao".
+        bands: Bands (or components) of a pixel.
+        classes: Number of classes.
+        patch: Side of the patch in pixels; None for the paper's.
+
+    Returns:
+        A functional Keras model, (n, patch, patch, bands) float32 -> (n, classes) logits.
+
+    Raises:
+        InputError: There is no such network, or it does not fit this geometry.
+    """
+    load_keras()
+    from hsitf import zoo
+
+    side = zoo.network(name).patch if patch is None else patch
+    with suppressed_output():
+        return zoo.build(name, bands=bands, classes=classes, patch=side)
+
+
+def train_network(
+    network: str,
+    scene: LoadedScene | Path_ = "fields",
+    *,
+    split: str = "disjoint",
+    train: str | float | None = None,
+    guard: int | None = None,
+    patch: int | None = None,
+    seed: int = 0,
+    bands: str | None = None,
+    schedule: str = "full",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    optimizer: str | None = None,
+    learning_rate: float | None = None,
+    momentum: float | None = None,
+    weight_decay: float | None = None,
+    flip_rotate: bool = True,
+    brightness_noise: bool = False,
+    intra_class_mixup: bool = False,
+    class_weights: bool = False,
+    patience: int = 0,
+    run: str | None = None,
+    verbose: bool = False,
+) -> TrainedNetwork:
+    """Trains a network of the zoo with its paper's recipe, or resumes or returns the same run.
+
+    Args:
+        network: Name in the zoo, such as "cao", or of a baseline.
+        scene: What it learns from.
+        split: "disjoint" (guard band), "random" (leaks) or "fixed".
+        train: Share of the pixels to train on as a float such as 0.65, or a number of pixels a
+            class as an integer.
+        guard: Width of the guard band of a disjoint split, in pixels.
+        patch: Side of the patch in pixels; None for the paper's.
+        seed: Seed of the split, the weights and the order.
+        bands: Band reduction such as "pca:30"; None for all bands.
+        schedule: "full" (the paper's epochs) or "short".
+        epochs: Epochs in place of the schedule's.
+        batch_size: Patches a step in place of the paper's.
+        optimizer: Optimizer in place of the paper's.
+        learning_rate: Learning rate in place of the paper's.
+        momentum: Momentum of SGD.
+        weight_decay: Factor of the L2 penalty.
+        flip_rotate: Whether patches are shown flipped and rotated at random.
+        brightness_noise: Whether some patches are shown brighter or darker, with noise.
+        intra_class_mixup: Whether some patches are mixed with another of their class.
+        class_weights: Whether classes are weighted by their inverse frequency.
+        patience: Epochs without a better validation accuracy after which training ends; 0 for
+            never.
+        run: Name of the run's folder.
+        verbose: Whether progress is printed.
+
+    Raises:
+        InputError: An argument is unknown or out of range.
+        DataError: The scene cannot be read or split.
+    """
+    load_keras()
+    from hsitf.train.run import train as train_run
+
+    choice = _choice(scene)
+    plan = training_plan(
+        network,
+        choice,
+        SplitChoice(split, None if train is None else str(train), guard, patch, seed),
+        schedule,
+        RecipeOptions(optimizer, learning_rate, batch_size, epochs, momentum, weight_decay),
+        TrainingOptions(flip_rotate, brightness_noise, intra_class_mixup, class_weights, patience),
+        bands,
+    )
+    with _progress(verbose) as progress:
+        return TrainedNetwork(train_run(plan, run, progress), choice)
+
+
+def load_run(folder: Path_, scene: LoadedScene | Path_ | None = None) -> TrainedNetwork:
+    """Opens a trained network that an earlier command or session left on disk.
+
+    Args:
+        folder: Its folder, `models/<scene>/<network>/<run>`.
+        scene: Where its scene is now, if not where training found it.
+
+    Raises:
+        InputError: There is no such run, or its training was not finished.
+        DataError: Its record is damaged.
+    """
+    return TrainedNetwork(Run.open(Path(folder)), None if scene is None else _choice(scene))
+
+
+# --- Exported files -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedNetwork:
+    """An exported file with its record, golden vectors and labels.
+
+    Attributes:
+        bundle: Its folder and record.
+    """
+
+    bundle: Bundle
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the bundle."""
+        return self.bundle.folder
+
+    @property
+    def file(self) -> Path:
+        """The exported file."""
+        return self.bundle.file
+
+    @property
+    def record(self) -> ExportRecord:
+        """What the file is made of, how accurate it is and how it compares with its network."""
+        return self.bundle.record
+
+    def predict(self, patches: Float32Array, threads: int = 1) -> Float32Array:
+        """Logits of patches as the file computes them.
+
+        Args:
+            patches: (n, patch, patch, bands) float32, as the file takes them: in sensor units
+                where preprocessing is folded in, else normalized.
+            threads: Threads of the engine.
+
+        Returns:
+            (n, classes) float32.
+        """
+        from hsitf.export.variants import variant
+        from hsitf.runtimes import predict
+
+        return predict(variant(self.record.variant).runtime(self.file, threads), patches)
+
+    def classify(self, scene: LoadedScene | Path_ | None = None, **options: Any) -> SceneMap:
+        """Classifies every pixel of a scene; see `classify_scene`."""
+        return classify_scene(self, scene, **options)
+
+    def __repr__(self) -> str:
+        record = self.record
+        return (
+            f"ExportedNetwork({record.model!r} on {record.scene!r}, {record.variant}: "
+            f"{record.bytes:,} bytes, OA {record.oa:.2%} ({record.oa_drop:+.2f} points lost), "
+            f"agreement {record.agreement:.2%}, {record.latency_ms.p50:.3f} ms; {self.file})"
+        )
+
+    def _repr_html_(self) -> str:
+        from hsitf.export.table import format_bundles
+
+        return f"<pre>{html.escape(format_bundles([self.bundle]))}</pre>"
+
+
+def load_bundle(folder: Path_) -> ExportedNetwork:
+    """Opens an exported bundle and checks its file against its record.
+
+    Raises:
+        DataError: The record or the file is missing, damaged or exchanged.
+    """
+    return ExportedNetwork(Bundle.open(Path(folder)))
+
+
+# --- Maps ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class SceneMap:
+    """The class of every pixel of a scene.
+
+    Attributes:
+        labels: (rows, cols) uint8, classes from 1; 0 where a pixel has no spectrum.
+        class_names: One name a class.
+        test_scores: Accuracy on the network's own test pixels; None on other scenes.
+        labelled_scores: Accuracy on all labelled pixels; None where the scene has none of the
+            network's classes.
+        georeference: Georeference of the input, as rasterio takes it; empty where it has none.
+    """
+
+    labels: NDArray[np.uint8]
+    class_names: tuple[str, ...]
+    test_scores: Scores | None
+    labelled_scores: Scores | None
+    georeference: Mapping[str, Any]
+
+    def save(self, path: Path_, overwrite: bool = False) -> Path:
+        """Writes the map in the format of the path's suffix.
+
+        Args:
+            path: `.tif` (GeoTIFF with colors, names and place), `.hdr` (ENVI) or `.png` (a
+                picture with its legend).
+            overwrite: Whether a file may be replaced.
+
+        Raises:
+            InputError: The suffix is not known, or the file exists.
+            OutputError: The file cannot be written.
+        """
+        from hsitf.classify import outputs
+
+        target = Path(path)
+        outputs.check([target], overwrite)
+        outputs.write(
+            outputs.ClassMap(self.labels, self.class_names, dict(self.georeference)), target
+        )
+        return target
+
+    def __repr__(self) -> str:
+        rows, cols = self.labels.shape
+        scores = self.test_scores or self.labelled_scores
+        accuracy = ""
+        if scores is not None:
+            pixels = "test pixels" if self.test_scores else "all labelled pixels"
+            accuracy = f", OA {scores.oa:.2%} on {pixels}"
+        return f"SceneMap({rows} x {cols} pixels, {len(self.class_names)} classes{accuracy})"
+
+    def _repr_html_(self) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            picture = self.save(Path(folder) / "map.png").read_bytes()
+        return _picture(picture, repr(self))
+
+
+def classify_scene(
+    network: TrainedNetwork | ExportedNetwork,
+    scene: LoadedScene | Path_ | None = None,
+    *,
+    smooth: float = 0.0,
+    engine: str | None = None,
+    threads: int = 2,
+    verbose: bool = False,
+) -> SceneMap:
+    """Classifies every pixel of a scene, strip by strip.
+
+    Args:
+        network: What classifies.
+        scene: What is classified; None for the network's own scene.
+        smooth: Strength of a Markov random field over the result; 0 for none.
+        engine: "keras", "litert", "litert-tiles", "onnx" or "onnx-tiles"; None for the fastest,
+            by a short trial.
+        threads: Threads of the engine.
+        verbose: Whether progress is printed.
+
+    Raises:
+        InputError: The scene has other bands than the network takes, or is smaller than a patch.
+    """
+    load_keras()
+    from hsitf.classify.request import MapRequest
+    from hsitf.classify.run import classify_scene as classify
+
+    given = None if scene is None else _choice(scene)
+    if given is None and isinstance(network, TrainedNetwork):
+        given = network.choice
+    request = MapRequest((), smooth=smooth, engine=engine, threads=threads)
+    with _progress(verbose) as progress:
+        result = classify(None, network.folder, given or SceneChoice(""), None, request, progress)
+    return SceneMap(
+        result.class_map.labels,
+        result.class_map.class_names,
+        result.test,
+        result.labelled,
+        result.class_map.georeference,
+    )
+
+
+# --- Models in memory ---------------------------------------------------------------------------
+
+
+def prune_model(
+    model: keras.Model,
+    ratio: float | None = None,
+    *,
+    macs: float | None = None,
+    parameters: float | None = None,
+    bytes: float | None = None,
+    criterion: str = "l2",
+    samples: tuple[Float32Array, NDArray[np.integer]] | None = None,
+    layer_ratios: Mapping[str, float] | None = None,
+    global_pruning: bool = False,
+    round_to: int = 1,
+    min_channels: int = 1,
+    ignore: Sequence[str] = (),
+    exact: bool = False,
+) -> keras.Model:
+    """Removes the least important channels of a functional Keras model, for real.
+
+    The result equals the original with these channels zeroed where they are consumed; fine-tune
+    it with Keras as any model. The original is left untouched.
+
+    Args:
+        model: A functional Keras 3 model of fixed shape.
+        ratio: Share of the channels to remove.
+        macs: Share of the multiply-accumulates to leave, or above 1 how many.
+        parameters: Share of the parameters to leave, or how many.
+        bytes: Share of the float32 weights' bytes to leave, or how many.
+        criterion: Importance criterion, such as "l2", "lfp" or "taylor".
+        samples: Inputs (n, ...) float32 and classes (n,) from 0, for criteria that look at data.
+        layer_ratios: Other ratios by layer.
+        global_pruning: Whether the channels of all layers are ranked together.
+        round_to: A multiple of so many channels is left of each layer.
+        min_channels: At least so many channels are left of each layer.
+        ignore: Layers that lose nothing.
+        exact: Whether what cannot be removed exactly is left alone.
+
+    Raises:
+        InputError: Not exactly one target is given, it is out of reach, or a layer has no rule.
+    """
+    load_keras()
+    from hsitf.prune import PruningConfig, Samples, plan, prune_to_cost, thin
+
+    costs = {"macs": macs, "parameters": parameters, "bytes": bytes}
+    targets = {name: value for name, value in costs.items() if value is not None}
+    if len(targets) + (ratio is not None or bool(layer_ratios)) != 1:
+        raise InputError(
+            "one target of pruning is needed",
+            received=", ".join([*(["ratio"] if ratio is not None else []), *targets]) or "none",
+            allowed="ratio (with or without layer_ratios), macs, parameters or bytes",
+        )
+    data = None if samples is None else Samples((samples[0],), np.asarray(samples[1]))
+    config = PruningConfig(
+        ratio=ratio or 0.0,
+        ratios=dict(layer_ratios or {}),
+        global_pruning=global_pruning,
+        round_to=round_to,
+        min_channels=min_channels,
+        ignored=tuple(ignore),
+        exact=exact,
+    )
+    if not targets:
+        return thin(model, plan(model, criterion, config, data))
+    ((measure, target),) = targets.items()
+    return thin(model, prune_to_cost(model, measure, target, criterion, config, data))
+
+
+def lower_model(
+    model: keras.Model, *, batch: int = 1, tile: int = 0, integer: bool = False
+) -> keras.Model:
+    """Rewrites a network exactly with 2-D operators, static shapes and at most four axes.
+
+    Args:
+        model: A functional Keras 3 model, (n, ...) -> (n, classes).
+        batch: Patches an inference takes.
+        tile: Side in pixels of a tile that an inference takes in their place; 0 for patches.
+        integer: Whether the rewrite is chosen for integer arithmetic rather than for floats.
+
+    Raises:
+        LoweringError: A layer has no rule, or cannot be rewritten exactly.
+    """
+    load_keras()
+    from hsitf.lower import lower, to_fully_convolutional
+    from hsitf.targets import FLOAT, INTEGER
+
+    target = INTEGER if integer else FLOAT
+    return to_fully_convolutional(model, tile, target) if tile else lower(model, batch, target)
+
+
+def quantize_model(
+    model: keras.Model,
+    calibration: Float32Array,
+    path: Path_,
+    *,
+    range_estimator: str | None = None,
+    equalize: bool = False,
+) -> Path:
+    """Writes a Keras model as an integer .tflite file, lowered first.
+
+    Args:
+        model: A functional Keras 3 model, (n, ...) -> (n, classes).
+        calibration: (n, ...) float32, inputs that ranges are measured on.
+        path: File to write.
+        range_estimator: "min-max", "percentile", "mse" or "kl"; None for the converter's own.
+        equalize: Whether channels that share a scale are brought to one range first.
+
+    Returns:
+        The path.
+
+    Raises:
+        LoweringError: A layer has no rule, or cannot be rewritten exactly.
+        VerificationError: An operator would compute in floats.
+        OutputError: The file cannot be written.
+    """
+    from dataclasses import replace
+
+    from hsitf import inspection
+    from hsitf.errors import VerificationError
+    from hsitf.export.calibration import Calibration
+    from hsitf.export.variants import VARIANTS
+    from hsitf.files import replacing
+    from hsitf.lower import lower
+    from hsitf.quantize.equalization import equalize as equalized
+    from hsitf.targets import INTEGER
+
+    target = replace(INTEGER, square_root_powers=range_estimator is not None)
+    with suppressed_output(), replacing(Path(path)) as temporary:
+        lowered = lower(model, 1, target)
+        if equalize:
+            lowered, _ = equalized(lowered, calibration)
+        VARIANTS["int8"].convert(lowered, Calibration(calibration, range_estimator), temporary)
+        contents = inspection.tflite(temporary)
+        if contents.integer_share < 1:
+            floats = [f"{o.count} {o.op} in {o.dtype}" for o in contents.floating]
+            raise VerificationError(
+                f"{path} would not be integer throughout, so it was not written",
+                received=", ".join(floats),
+                allowed="arithmetic in int8 only",
+                remedy="replace these layers, or export it in floats",
+            )
+    return Path(path)
+
+
+def verify_file(
+    path: Path_,
+    model: keras.Model,
+    patches: Float32Array,
+    classes: NDArray[np.integer] | None = None,
+    *,
+    threads: int = 1,
+) -> Verification:
+    """Compares an exported file with the Keras model that it was made of.
+
+    Args:
+        path: A .tflite or .onnx file, or the folder of a SavedModel.
+        model: The Keras model.
+        patches: (n, ...) float32, what both take; n a multiple of the file's batch.
+        classes: (n,) the true classes from 0; None to compare with the model's own, so that the
+            file's overall accuracy is its agreement with the model.
+        threads: Threads of the engine.
+
+    Returns:
+        Scores of both, agreement and logit errors; `check(bounds, name)` raises where they are
+        too large.
+
+    Raises:
+        InputError: The file is of no kind that can be run here.
+        DataError: The file is damaged.
+    """
+    from hsitf import runtimes
+    from hsitf.export.variants import format_of
+    from hsitf.verify import compare
+
+    received = runtimes.predict(format_of(Path(path)).runtime(Path(path), threads), patches)
+    expected = runtimes.predict(runtimes.Keras(model), patches)
+    truth = expected.argmax(axis=1) if classes is None else np.asarray(classes)
+    return compare(received, expected, truth)
+
+
+# --- Notebooks ----------------------------------------------------------------------------------
+
+
+def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _picture(png: bytes, caption: str) -> str:
+    data = base64.b64encode(png).decode()
+    text = html.escape(caption)
+    image = f'<img src="data:image/png;base64,{data}" alt="{text}">'
+    return f"<figure>{image}<figcaption>{text}</figcaption></figure>"

@@ -1,0 +1,1 @@
+"""Comparison of band reductions: their cost, and the accuracy of networks trained on them."""

@@ -1,0 +1,100 @@
+"""`hsitf bands`: compares reductions of bands, by what they cost and what is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hsitf.commands import options
+from hsitf.commands.application import application, verb
+from hsitf.commands.options import with_options
+from hsitf.log_silencing import load_keras
+from hsitf.progress import Terminal
+
+if TYPE_CHECKING:
+    from hsitf.options import SplitChoice
+    from hsitf.records import SceneChoice
+
+app = application("Compares reductions of bands on a scene.")
+
+
+@verb(app)
+@with_options(scene=options.new_scene, split=options.split_choice)
+def bands(
+    *,
+    reductions: Annotated[
+        list[str] | None,
+        typer.Argument(help="Such as pca:30 nmf:30, or pca nmf with --components; --bands alike."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Network or baseline to judge by; repeatable."),
+    ] = None,
+    scene: SceneChoice,
+    split: SplitChoice,
+    also: Annotated[
+        list[str] | None, typer.Option("--bands", help="A reduction such as pca:30; repeatable.")
+    ] = None,
+    components: Annotated[
+        str | None,
+        typer.Option("--components", help="Of each technique: 10,20,30 or from:to:step."),
+    ] = None,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            "--schedule",
+            help="full (the paper's epochs) or short.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = "short",
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", help="Instead of those.", rich_help_panel=options.TRAINING),
+    ] = None,
+    runs: Annotated[
+        int,
+        typer.Option(
+            "--runs",
+            help="Train so often, with seeds that follow.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = 1,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", help="Name of the record.", rich_help_panel=options.OUTPUT),
+    ] = None,
+) -> None:
+    """Fits reductions to the training pixels, times them, and trains networks on what is left.
+
+    Prints a table and writes its record and figures to models/<scene>/bands/. Networks are runs
+    like any other: finished ones are not trained again, and what is asked for later joins the
+    same record.
+    """
+    from hsitf.band_comparison.request import ComparisonRequest, expand_techniques
+    from hsitf.options import RecipeOptions
+    from hsitf.train.run import check_name
+    from hsitf.zoo import known
+
+    texts = expand_techniques([*(reductions or []), *(also or [])], components)
+    models = tuple(dict.fromkeys(map(known, model or [])))
+    ask = ComparisonRequest(
+        texts,
+        models,
+        runs,
+        scene,
+        split,
+        schedule,
+        RecipeOptions(epochs=epochs),
+    )
+    name = (
+        run
+        or f"{split.kind}-{schedule if epochs is None else 'custom'}-runs{runs}-from{split.seed}"
+    )
+    check_name(name)
+    load_keras()
+    from hsitf.band_comparison.report import write_comparison
+
+    with Terminal() as progress:
+        printed = write_comparison(ask, name, progress)
+    print(printed)

@@ -1,0 +1,245 @@
+"""`hsitf export`: turns a trained network into verified files for edge devices."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hsitf.commands import options
+from hsitf.commands.application import application, verb
+from hsitf.commands.options import with_options
+from hsitf.export.variants import VARIANTS, lacks_package
+from hsitf.log_silencing import load_keras
+from hsitf.progress import Terminal
+
+if TYPE_CHECKING:
+    from hsitf.options import SplitChoice
+    from hsitf.records import SceneChoice
+
+app = application("Exports a network to verified files for edge devices.")
+
+# Options of version 0.1 by their former names.
+RENAMED = {
+    "--width": "--channel-alignment",
+    "--fuse": "--fold-preprocessing",
+    "--no-fuse": "--no-fold-preprocessing",
+    "--dense": "--tile",
+    "--micro": "--tflm",
+}
+
+
+@dataclass(frozen=True)
+class VariantFlags:
+    """The variants named by flags of their own, in the order of `VARIANTS`; whether by --all."""
+
+    names: tuple[str, ...]
+    all_variants: bool
+
+
+def variant_flags(**given: bool) -> VariantFlags:
+    """Kinds of file, a flag each."""
+    everything = given.pop("all")
+    names = VARIANTS if everything else [name for name in VARIANTS if given[_parameter(name)]]
+    return VariantFlags(tuple(names), everything)
+
+
+def _parameter(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _flag(name: str, description: str) -> inspect.Parameter:
+    option = typer.Option(f"--{name}", help=description, rich_help_panel=options.VARIANT)
+    return inspect.Parameter(
+        _parameter(name),
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False,
+        annotation=Annotated[bool, option],
+    )
+
+
+variant_flags.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        *(_flag(name, variant.description) for name, variant in VARIANTS.items()),
+        _flag("all", "All of these."),
+    ]
+)
+
+
+@verb(app, RENAMED)
+@with_options(scene=options.run_scene, split=options.split_choice, flags=variant_flags)
+def export(
+    *,
+    model: options.OptionalModel = None,
+    origin: options.FromRun = None,
+    bands: options.Bands = None,
+    scene: SceneChoice,
+    split: SplitChoice,
+    flags: VariantFlags,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant", help="The same by name; repeatable.", rich_help_panel=options.VARIANT
+        ),
+    ] = None,
+    batch: Annotated[
+        int,
+        typer.Option(
+            "--batch", help="Patches an inference takes.", rich_help_panel=options.INFERENCE
+        ),
+    ] = 1,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            "--max-drop", help="Points of OA a file may lose.", rich_help_panel=options.QUANTIZATION
+        ),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            "--channel-alignment",
+            help="Channels to aim for; 1: fewest multiplications.",
+            rich_help_panel=options.INFERENCE,
+        ),
+    ] = None,
+    threads: options.Threads = 1,
+    fuse: Annotated[
+        bool | None,
+        typer.Option(
+            "--fold-preprocessing/--no-fold-preprocessing",
+            help="Take the sensor's units: bands prepared inside.",
+            rich_help_panel=options.INFERENCE,
+        ),
+    ] = None,
+    dense: Annotated[
+        int,
+        typer.Option(
+            "--tile",
+            help="Side of a tile to take at once; 0: patches.",
+            rich_help_panel=options.INFERENCE,
+        ),
+    ] = 0,
+    qat: Annotated[
+        bool,
+        typer.Option(
+            "--qat",
+            help="Train on with rounded numbers before --int8.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = False,
+    equalize: Annotated[
+        bool,
+        typer.Option(
+            "--equalize",
+            help="Bring channels that share a scale to one range.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = False,
+    correct_bias: Annotated[
+        bool,
+        typer.Option(
+            "--correct-bias",
+            help="Let int8 biases undo the shifts of rounding.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = False,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            "--calibration",
+            help="Ranges by min-max, percentile, mse or kl.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = None,
+    c_array: Annotated[
+        bool,
+        typer.Option(
+            "--c-array",
+            help="Write .tflite files as C sources, too.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
+    micro: Annotated[
+        bool,
+        typer.Option(
+            "--tflm",
+            help="Run .tflite files as microcontrollers do.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
+    android: Annotated[
+        bool,
+        typer.Option(
+            "--android",
+            help="Pack for the Android demo, both forms with --tile.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the bundles.", rich_help_panel=options.OUTPUT)
+    ] = Path("export"),
+) -> None:
+    """Lowers, converts and verifies a network; writes export/<scene>/<network>/<variant>/.
+
+    Where no trained network is at hand it trains one first, with a short schedule.
+    """
+    from hsitf.export.request import ExportRequest
+    from hsitf.export.variants import variant as named
+    from hsitf.options import check_origin, named_network, trained_for
+    from hsitf.quantize.mixed_precision import EXTRA
+    from hsitf.zoo import check_trainable
+
+    left_out = [
+        name for name, kind in VARIANTS.items() if flags.all_variants and lacks_package(kind)
+    ]
+    wanted = [name for name in flags.names if name not in left_out]
+    wanted += [name for name in variant or [] if name not in wanted]
+    request = ExportRequest(
+        tuple(map(named, wanted)),
+        batch,
+        max_drop,
+        width,
+        threads,
+        out,
+        fuse,
+        dense,
+        qat,
+        calibration,
+        c_array,
+        micro,
+        android,
+        equalize,
+        correct_bias,
+    )
+    network = named_network(model, origin)
+    if not {kind.name for kind in request.variants} <= {"onnx"}:
+        check_trainable(network, "exported but to ONNX")
+    check_origin(origin, scene, split, bands)
+    load_keras()
+    from hsitf.export.android import check_android, package_archives
+    from hsitf.export.pipeline import export
+    from hsitf.export.table import format_bundles
+
+    with Terminal() as progress:
+        for name in left_out:
+            progress.say(f"leaving {name} out, which needs {EXTRA}")
+        run, now = trained_for(network, scene, split, origin, progress, bands)
+        if android:
+            check_android(run, request)
+        found = [export(run, one, progress, now) for one in request.patch_and_tile_requests()]
+        bundles = [bundle for published, _ in found for bundle in published]
+        archives = package_archives(run, bundles, progress, now) if android else []
+    for published, _ in found:
+        if published:
+            print(format_bundles(published))
+    for path in archives:
+        print(f"For the Android demo: {path}.")
+    refused = [error for _, kept_back in found for error in kept_back]
+    for error in refused:
+        print(f"hsitf: {error}", file=sys.stderr)
+    if refused:
+        raise typer.Exit(refused[0].status)

@@ -1,0 +1,290 @@
+"""`hsitf prune`: makes a trained network physically smaller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hsitf.commands import options
+from hsitf.commands.application import application, verb
+from hsitf.commands.options import with_options
+from hsitf.log_silencing import load_keras
+from hsitf.progress import Terminal
+
+if TYPE_CHECKING:
+    from hsitf.options import SplitChoice
+    from hsitf.records import SceneChoice
+
+app = application("Prunes a trained network: removes channels, or single weights.")
+
+# Options of version 0.1 by their former names.
+RENAMED = {
+    "--zeros": "--sparsity",
+    "--least": "--min-channels",
+    "--cuts": "--schedule",
+    "--steps": "--iterations",
+}
+
+
+@verb(app, RENAMED)
+@with_options(scene=options.run_scene, split=options.split_choice)
+def prune(
+    *,
+    model: options.OptionalModel = None,
+    origin: options.FromRun = None,
+    bands: options.Bands = None,
+    scene: SceneChoice,
+    split: SplitChoice,
+    criterion: Annotated[
+        str,
+        typer.Option(
+            "--criterion",
+            "-c",
+            help="What chooses the channels, such as lfp.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = "l2",
+    ratio: Annotated[
+        float | None,
+        typer.Option(
+            "--ratio", help="Share of the channels to remove.", rich_help_panel=options.PRUNING
+        ),
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layer",
+            help="NAME=RATIO, other than --ratio for a layer; repeatable.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    macs: Annotated[
+        float | None,
+        typer.Option(
+            "--macs",
+            help="Share of the multiply-accumulates to leave, or how many.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    parameters: Annotated[
+        float | None,
+        typer.Option(
+            "--parameters", help="The same of the parameters.", rich_help_panel=options.PRUNING
+        ),
+    ] = None,
+    size: Annotated[
+        float | None,
+        typer.Option(
+            "--bytes",
+            help="The same of the float32 weights' bytes.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            "--alpha",
+            help="Single weights below so many standard deviations go.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    zeros: Annotated[
+        float | None,
+        typer.Option(
+            "--sparsity",
+            help="Share of the single weights that go.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    everywhere: Annotated[
+        bool,
+        typer.Option(
+            "--global/--local",
+            help="Rank channels of all layers together, or of each.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = False,
+    round_to: Annotated[
+        int,
+        typer.Option(
+            "--round-to",
+            help="Leave a multiple of so many channels.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = 1,
+    least: Annotated[
+        int,
+        typer.Option(
+            "--min-channels",
+            help="Leave at least so many channels in a layer.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = 1,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            help="Layer that loses nothing; repeatable.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="Leave alone what cannot be removed exactly.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = False,
+    cuts: Annotated[
+        str,
+        typer.Option(
+            "--schedule", help="one-shot, iterative or gradual.", rich_help_panel=options.PRUNING
+        ),
+    ] = "one-shot",
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--iterations", help="How often to cut and fine-tune.", rich_help_panel=options.PRUNING
+        ),
+    ] = None,
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            "--max-drop",
+            help="Points of validation OA it may cost.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    curve: Annotated[
+        str | None,
+        typer.Option(
+            "--curve",
+            help="Targets such as 0.2,0.4,0.6: a record and a figure of all.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--groups",
+            help="Only print which channels live together.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            "--epochs",
+            help="Of fine-tuning; else as the network was trained.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            "--lr",
+            help="Of fine-tuning; else the recipe's, with Adam a tenth.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    threads: options.Threads = 1,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", help="Name of the new run's folder.", rich_help_panel=options.OUTPUT),
+    ] = None,
+) -> None:
+    """Cuts and fine-tunes a trained network; writes models/<scene>/<network>/<run>/.
+
+    Name one target: --ratio, --macs, --parameters, --bytes, --alpha or --sparsity. The result is a
+    trained network like any other: `hsitf.export --from` takes it. Where no trained network is
+    at hand it trains one first, with a short schedule. Repeated, the same command resumes an
+    interrupted run.
+    """
+    from hsitf.options import (
+        RecipeOptions,
+        changed_recipe,
+        check_origin,
+        named_network,
+        trained_for,
+    )
+    from hsitf.prune.parsing import parse_layer_ratios, parse_targets
+    from hsitf.train.run import check_name, scheduled_recipe
+    from hsitf.zoo import Recipe, check_trainable, network
+
+    name = named_network(model, origin)
+    check_trainable(name, "pruned")
+    check_origin(origin, scene, split, bands)
+    given = {
+        "ratio": ratio,
+        "macs": macs,
+        "parameters": parameters,
+        "bytes": size,
+        "alpha": alpha,
+        "sparsity": zeros,
+    }
+    ratios = parse_layer_ratios(layer or [])
+    measure, targets = ("", ()) if show else parse_targets(given, curve, bool(ratios))
+    load_keras()
+    from hsitf.prune.criteria import get_criterion as known_criterion
+    from hsitf.prune.curve import format_curve as curve_table
+    from hsitf.prune.curve import prune_curve as pruned_curve
+    from hsitf.prune.curve import prune_sparse_curve as sparse_curve
+    from hsitf.prune.plans import PruningConfig
+    from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest
+    from hsitf.prune.run import prune as pruned
+    from hsitf.prune.sparse_curve import format_sparse_curve as sparse_table
+    from hsitf.prune.table import format_pruning
+    from hsitf.prune.tracing import dependency_groups
+    from hsitf.train.fine_tuning import fine_tuning_recipe
+
+    known_criterion(criterion)
+    cutting = PruningConfig(
+        ratios=ratios,
+        global_pruning=everywhere,
+        round_to=round_to,
+        min_channels=least,
+        ignored=tuple(ignore or ()),
+        exact=exact,
+    )
+    fitting = RecipeOptions(epochs=epochs, learning_rate=learning_rate)
+
+    def orders(recipe: Recipe) -> list[PruningRequest]:
+        often = DEFAULT_ITERATIONS.get(cuts, 1) if steps is None else steps
+        return [
+            PruningRequest(
+                measure,
+                target,
+                changed_recipe(fine_tuning_recipe(recipe), fitting),
+                criterion,
+                cutting,
+                cuts,
+                often,
+                max_drop,
+            )
+            for target in targets
+        ]
+
+    # What can be refused is refused before a network is trained for it.
+    orders(scheduled_recipe(network(name), "short"))
+    if run is not None:
+        check_name(run)
+    with Terminal() as progress:
+        then, now = trained_for(name, scene, split, origin, progress, bands)
+        if show:
+            print("\n".join(map(str, dependency_groups(then.network()))))
+            return
+        asked_for = orders(then.record.plan.recipe)
+        if curve is not None and measure == "alpha":
+            sparse, folder = sparse_curve(then, asked_for, run, progress, now)
+            text = f"{sparse_table(sparse)}\nRecord and figures: {folder}."
+        elif curve is not None:
+            found, folder = pruned_curve(then, asked_for, run, progress, now, threads)
+            text = f"{curve_table(found)}\nRecord and figures: {folder}."
+        else:
+            finished = pruned(then, asked_for[0], run, progress, now, threads)
+            told = format_pruning(finished.record)
+            text = f"{told}\nThinned network: {finished.folder}."
+    print(text)

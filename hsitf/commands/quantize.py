@@ -1,0 +1,133 @@
+"""`hsitf quantize`: how few bits a trained network bears, and where it loses accuracy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hsitf.commands import options
+from hsitf.commands.application import application, verb
+from hsitf.commands.options import with_options
+from hsitf.log_silencing import load_keras
+from hsitf.progress import Terminal
+
+if TYPE_CHECKING:
+    from hsitf.options import SplitChoice
+    from hsitf.records import SceneChoice
+
+app = application("Simulates a trained network in few bits.")
+
+# Options of version 0.1 by their former names.
+RENAMED = {"--most": "--max-samples"}
+
+
+@verb(app, RENAMED)
+@with_options(scene=options.run_scene, split=options.split_choice)
+def quantize(
+    *,
+    model: options.OptionalModel = None,
+    origin: options.FromRun = None,
+    bands: options.Bands = None,
+    scene: SceneChoice,
+    split: SplitChoice,
+    bits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bits",
+            help="ACTIVATIONS,WEIGHTS,ACCUMULATORS, as 8,8,32; repeatable.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            "--grid",
+            help="All triples of such numbers: 4,8,16,32.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = None,
+    layers: Annotated[
+        bool,
+        typer.Option(
+            "--layers",
+            help="Report each layer instead, with one --bits.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = False,
+    weights: Annotated[
+        str,
+        typer.Option(
+            "--weights",
+            help="One scale for each channel, or for the tensor.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = "channel",
+    activations: Annotated[
+        str,
+        typer.Option(
+            "--activations",
+            help="symmetric, or affine as in .tflite files.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = "symmetric",
+    calibration: Annotated[
+        str,
+        typer.Option(
+            "--calibration",
+            help="Ranges by min-max, percentile, mse or kl.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = "min-max",
+    patches: Annotated[
+        int,
+        typer.Option(
+            "--patches",
+            help="Training patches to measure ranges on.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = 512,
+    most: Annotated[
+        int,
+        typer.Option(
+            "--max-samples",
+            help="Test pixels to judge on; 0: all.",
+            rich_help_panel=options.QUANTIZATION,
+        ),
+    ] = 0,
+) -> None:
+    """Judges a network whose activations, weights and accumulators have few bits.
+
+    Prints a table and writes its record and figures beside the trained network. Where there is
+    none yet it trains one first, with a short schedule. Triples that the record holds already
+    are not computed again.
+    """
+    from hsitf.errors import InputError
+    from hsitf.options import check_origin, named_network, trained_for
+    from hsitf.quantize.range_estimation import known_estimator as known_method
+    from hsitf.quantize.request import BitStudyRequest, parse_bit_triples
+    from hsitf.quantize.schemes import Scheme
+    from hsitf.zoo import check_trainable
+
+    wanted = parse_bit_triples(bits or (["8,8,32"] if layers and grid is None else []), grid)
+    if layers and len(wanted) > 1:
+        raise InputError(
+            "the report of layers is of one triple",
+            received=f"{len(wanted)} triples",
+            remedy="give one --bits with --layers",
+        )
+    order = BitStudyRequest(Scheme(weights, activations, known_method(calibration)), most, patches)
+    network = named_network(model, origin)
+    check_trainable(network, "quantized")
+    check_origin(origin, scene, split, bands)
+    load_keras()
+    from hsitf.quantize.report import report_layers, report_study
+
+    with Terminal() as progress:
+        run, now = trained_for(network, scene, split, origin, progress, bands)
+        report = (
+            report_layers(run, wanted[0], order, progress, now)
+            if layers
+            else report_study(run, wanted, order, progress, now)
+        )
+    print(report)

@@ -1,0 +1,76 @@
+"""`hsitf sweep`: runs a study and keeps what it finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hsitf.commands import options
+from hsitf.commands.application import application, verb
+from hsitf.log_silencing import load_keras
+from hsitf.progress import Terminal
+
+app = application("Runs studies: grids of networks, bands, prunings and quantizations.")
+
+
+@verb(app)
+def sweep(
+    study: Annotated[
+        str, typer.Argument(help="compression, lfp or zoo; or the path of a .toml file.")
+    ],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The size of a shipped study for two cores.")
+    ] = False,
+    scene: Annotated[
+        str | None,
+        typer.Option("--scene", "-s", help="In place of the study's: a name, or a cube's path."),
+    ] = None,
+    data_dir: options.DataDir = None,
+    labels: options.Labels = None,
+    variable: options.Variable = None,
+    labels_variable: options.LabelsVariable = None,
+    drop_class: options.DropClass = None,
+    train_map: options.TrainMap = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes; else as many as fit.")
+    ] = None,
+    dask: Annotated[
+        str, typer.Option("--dask", help="Scheduler in their place, such as tcp://host:8786.")
+    ] = "",
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try cells again that failed before.")
+    ] = False,
+    spreadsheet: Annotated[
+        bool, typer.Option("--xlsx", help="Write the results as a spreadsheet, too.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the results; else in studies/.")
+    ] = None,
+) -> None:
+    """Runs every cell of a study; writes studies/<study>-<scene>/ with results.csv and means.csv.
+
+    Repeated, the same command resumes an interrupted sweep and repeats no finished cell. Cells
+    that fail are written down with their message, and the others go on.
+    """
+    from hsitf.records import SceneChoice
+    from hsitf.sweep.cluster import check
+    from hsitf.sweep.options import SweepOptions
+    from hsitf.sweep.study import parse, read_study_text
+
+    read = parse(*read_study_text(study, quick), scene)
+    choice = SceneChoice(
+        "", data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
+    )
+    means = SweepOptions(choice, workers, dask, retry, spreadsheet)
+    check()
+    load_keras()
+    from hsitf.sweep.run import sweep as swept
+    from hsitf.sweep.table import format_study
+
+    with Terminal() as progress:
+        results = swept(read, out, means, progress)
+    print(format_study(results))
+    if results.failed:
+        raise typer.Exit(1)

@@ -1,0 +1,194 @@
+"""`hsitf train`: trains a network of the literature on a scene."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hsitf.commands import options
+from hsitf.commands.application import application, verb
+from hsitf.commands.options import with_options
+from hsitf.log_silencing import load_keras
+from hsitf.progress import Terminal
+
+if TYPE_CHECKING:
+    from hsitf.options import SplitChoice
+    from hsitf.records import SceneChoice
+
+app = application("Trains a network of the literature on a scene.")
+
+# Options of version 0.1 by their former names.
+RENAMED = {
+    "--batch": "--batch-size",
+    "--l2": "--weight-decay",
+    "--turn": "--flip-rotate",
+    "--no-turn": "--no-flip-rotate",
+    "--radiation": "--brightness-noise",
+    "--mixture": "--intra-class-mixup",
+    "--balanced": "--class-weights",
+}
+
+
+@verb(app, RENAMED)
+@with_options(scene=options.new_scene, split=options.split_choice)
+def train(
+    *,
+    model: options.Model,
+    bands: options.Bands = None,
+    scene: SceneChoice,
+    split: SplitChoice,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            "--schedule",
+            help="full (the paper's epochs) or short.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = "full",
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", help="Instead of the paper's.", rich_help_panel=options.TRAINING),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size", help="Instead of the paper's.", rich_help_panel=options.TRAINING
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(
+            "--optimizer", help="Instead of the paper's.", rich_help_panel=options.TRAINING
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            "--lr",
+            help="Instead of the paper's.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    momentum: Annotated[
+        float | None, typer.Option("--momentum", help="Of SGD.", rich_help_panel=options.TRAINING)
+    ] = None,
+    l2: Annotated[
+        float | None,
+        typer.Option("--weight-decay", help="Weight decay.", rich_help_panel=options.TRAINING),
+    ] = None,
+    turn: Annotated[
+        bool,
+        typer.Option(
+            "--flip-rotate/--no-flip-rotate",
+            help="Show patches turned and mirrored at random.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = True,
+    radiation: Annotated[
+        bool,
+        typer.Option(
+            "--brightness-noise",
+            help="Show some patches in another light, with noise.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = False,
+    mixture: Annotated[
+        bool,
+        typer.Option(
+            "--intra-class-mixup",
+            help="Show some patches mixed with one of their class.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = False,
+    balanced: Annotated[
+        bool,
+        typer.Option(
+            "--class-weights",
+            help="Weight classes by their inverse frequency.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = False,
+    patience: Annotated[
+        int,
+        typer.Option(
+            "--patience",
+            help="Stop after so many epochs without gain; 0: never.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = 0,
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision",
+            help="float32, mixed_float16 or mixed_bfloat16.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = "float32",
+    xla: Annotated[
+        bool,
+        typer.Option(
+            "--xla", help="Compile TensorFlow's step with XLA.", rich_help_panel=options.TRAINING
+        ),
+    ] = False,
+    backend: options.Backend = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device", help="auto, cpu or gpu (all there are).", rich_help_panel=options.TRAINING
+        ),
+    ] = ("auto"),
+    runs: Annotated[
+        int,
+        typer.Option(
+            "--runs",
+            help="Train so often, with seeds that follow.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = 1,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", help="Name of the run's folder.", rich_help_panel=options.OUTPUT),
+    ] = None,
+) -> None:
+    """Trains a network and writes models/<scene>/<network>/<run>/.
+
+    By default with the paper's optimizer, schedule and batch. Repeated, the same command
+    resumes an interrupted run.
+    """
+    from hsitf.zoo import known
+
+    known(model)
+    from hsitf.train.devices import select_device, use_backend
+
+    use_backend(backend, device)
+    load_keras()
+    select_device(device)
+    from hsitf.options import RecipeOptions, TrainingOptions, training_plan
+    from hsitf.train.repeat import format_summary, train_repeatedly
+    from hsitf.train.run import train as run_plan
+
+    plan = training_plan(
+        model,
+        scene,
+        split,
+        schedule,
+        RecipeOptions(optimizer, learning_rate, batch, epochs, momentum, l2),
+        TrainingOptions(turn, radiation, mixture, balanced, patience, precision, xla),
+        bands,
+    )
+    if runs > 1:
+        with Terminal() as progress:
+            summary, place = train_repeatedly(plan, runs, run, progress)
+        print(f"{format_summary(summary)}\nRecord: {place}.")
+        return
+    with Terminal() as progress:
+        finished = run_plan(plan, run, progress)
+    record = finished.record
+    synthetic = " (synthetic scene)" if record.scene.synthetic else ""
+    print(
+        f"{finished.folder}: OA {record.scores.oa:.2%}, AA {record.scores.aa:.2%}, "
+        f"kappa {record.scores.kappa:.4f} on {record.split.test:,} test pixels{synthetic}; "
+        f"leakage {record.split.leakage_patch:.1%}; {record.seconds:.0f} s"
+    )

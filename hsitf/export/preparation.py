@@ -1,0 +1,143 @@
+"""From a trained network to the lowered ones that files are converted from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hsitf import runtimes, verify
+from hsitf.arrays import Float32Array
+from hsitf.data import SceneData
+from hsitf.export.convert import (
+    LoweredNetwork,
+    calibration_patches,
+    calibration_tiles,
+    float32_size,
+    lower_and_check,
+)
+from hsitf.export.job import Job, PreprocessingRecipe
+from hsitf.log_silencing import suppressed_output
+from hsitf.lower.preprocessing import fold_preprocessing
+from hsitf.progress import Progress
+from hsitf.quantize.qat import EPOCHS, quantization_aware_train
+from hsitf.records import SceneChoice
+from hsitf.runs import Run
+from hsitf.targets import FLOAT, Target
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The trained network with its own logits, which every file is compared with.
+
+    Attributes:
+        run: Run that the network comes from.
+        data: Its scene, split and normalization.
+        network: The network as it was trained.
+        test_logits: (test pixels, classes) float32, its logits.
+        validation_logits: (validation pixels, classes) float32; empty where no file is chosen by
+            them.
+    """
+
+    run: Run
+    data: SceneData
+    network: keras.Model
+    test_logits: Float32Array
+    validation_logits: Float32Array
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedModel:
+    """The network of one preprocessing recipe, ready to be converted.
+
+    Attributes:
+        reference: The trained network.
+        data: The scene as the prepared network takes it: in sensor units where preprocessing is
+            folded in.
+        network: The trained network, with what the recipe puts in front of it.
+        lowered: The network rewritten for each target that jobs ask for, and for floats.
+        float32_bytes: Size of the plain float32 .tflite, the yardstick of all others.
+        calibration: (n, ...) float32, class-balanced training patches, or tiles of them.
+        techniques: What was done to the network beyond its training, as records say it.
+    """
+
+    reference: Reference
+    data: SceneData
+    network: keras.Model
+    lowered: dict[Target, LoweredNetwork]
+    float32_bytes: int
+    calibration: Float32Array
+    techniques: tuple[str, ...] = ()
+
+
+def load_reference(
+    run: Run, jobs: Sequence[Job], choice: SceneChoice, progress: Progress
+) -> Reference:
+    """Loads a trained network and computes the logits that its files are compared with.
+
+    Raises:
+        InputError: The scene cannot be found.
+        DataError: The scene or the network is not the one of the run's record.
+    """
+    data = run.data(choice)
+    with suppressed_output():
+        network = run.network()
+    test_logits = verify.runtime_logits(runtimes.Keras(network), data, data.split.test, progress)
+    selects = any(job.max_drop is not None for job in jobs)
+    selection_pixels = data.split.validation if selects else data.split.validation[:0]
+    validation_logits = verify.runtime_logits(
+        runtimes.Keras(network), data, selection_pixels, progress
+    )
+    return Reference(run, data, network, test_logits, validation_logits)
+
+
+def prepare_models(
+    reference: Reference, jobs: Sequence[Job], progress: Progress
+) -> dict[PreprocessingRecipe, PreparedModel]:
+    """The networks that jobs convert: one a recipe, lowered for each target of its jobs."""
+    prepared = {}
+    for recipe in dict.fromkeys(job.recipe for job in jobs):
+        members = [job for job in jobs if job.recipe == recipe]
+        prepared[recipe] = prepare_model(reference, members, progress)
+    return prepared
+
+
+def prepare_model(reference: Reference, jobs: Sequence[Job], progress: Progress) -> PreparedModel:
+    """The network of jobs that share a recipe, lowered for each of their targets.
+
+    Raises:
+        LoweringError: The network cannot be rewritten for inference.
+    """
+    recipe, batch, tile = jobs[0].recipe, jobs[0].batch, jobs[0].tile
+    data, network = reference.data, reference.network
+    techniques: tuple[str, ...] = ()
+    if recipe.qat:
+        plan = reference.run.record.plan
+        network = quantization_aware_train(network, plan, data, EPOCHS, progress)[0]
+        techniques = (f"quantization-aware training, {EPOCHS} epochs",)
+    with suppressed_output():
+        # Files are compared with the network as it was trained, on bands prepared for it.
+        if recipe.fold_preprocessing:
+            network = fold_preprocessing(
+                network, data.normalizer, data.reducer, recipe.separate_normalization
+            )
+            data = data.in_sensor_units()
+        lowered = {
+            target: lower_and_check(network, data, batch, target, tile) for target in _targets(jobs)
+        }
+        return PreparedModel(
+            reference,
+            data,
+            network,
+            lowered,
+            float32_size(lowered[FLOAT].model),
+            calibration_tiles(data, tile) if tile else calibration_patches(data, batch),
+            techniques,
+        )
+
+
+def _targets(jobs: Iterable[Job]) -> list[Target]:
+    return list(dict.fromkeys([*(job.target for job in jobs), FLOAT]))

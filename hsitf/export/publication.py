@@ -1,0 +1,122 @@
+"""A verified file's bundle: its record, golden vectors and labels beside it."""
+
+from __future__ import annotations
+
+from hsitf import records, runs
+from hsitf.bands import save
+from hsitf.cost import cost
+from hsitf.export import bundle, c_source
+from hsitf.export.convert import CALIBRATION_PATCHES
+from hsitf.export.verification import VerifiedFile
+from hsitf.files import sha256, size
+from hsitf.measure import Timing, processor
+from hsitf.records import ExportRecord, Latency
+from hsitf.runtimes import Runtime
+
+
+def write_bundle(item: VerifiedFile, timing: Timing) -> None:
+    """Writes everything else of a bundle into the folder of its file.
+
+    Args:
+        item: The verified file.
+        timing: How long its inferences took.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    folder, model = item.file.parent, item.model
+    record = _record(item, timing)
+    if model.data.reducer is not None:
+        with (folder / runs.BANDS).open("wb") as stream:
+            save(model.data.reducer, stream)
+    item.golden.save(folder / bundle.GOLDEN)
+    labels = "".join(f"{name}\n" for name in record.class_names)
+    (folder / bundle.LABELS).write_text(labels, encoding="utf-8")
+    if item.job.c_source:
+        c_source.write(record, item.file, folder)
+    records.write(record, folder / bundle.RECORD)
+
+
+def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
+    job, model, verification = item.job, item.model, item.verification
+    trained, run = model.reference.run, model.reference.run.record
+    scene, lowered, work = model.data.scene, model.lowered[job.target], cost(model.network)
+    return ExportRecord(
+        schema=records.SCHEMA,
+        model=job.network,
+        scene=scene.name,
+        synthetic=scene.synthetic,
+        split=run.split,
+        leakage=run.split.leakage_patch,
+        variant=job.variant.name,
+        file=item.file.name,
+        bytes=size(item.file),
+        bytes_float32=model.float32_bytes,
+        sha256=sha256(item.file),
+        batch=job.batch,
+        tile=job.tile,
+        oa_keras=verification.reference.oa,
+        oa=verification.scores.oa,
+        aa=verification.scores.aa,
+        kappa=verification.scores.kappa,
+        oa_drop=verification.oa_drop,
+        agreement=verification.agreement,
+        max_abs_logit_error=verification.max_abs_error,
+        relative_logit_error=verification.relative_error,
+        test_pixels=verification.pixels,
+        lowering_error=lowered.error,
+        channel_alignment=job.target.channel_alignment,
+        operators=item.contents.operators,
+        integer_share=item.contents.integer_share,
+        max_rank=item.contents.max_rank,
+        latency_ms=_latency(timing, item.runtime),
+        input=item.runtime.input,
+        output=item.runtime.output,
+        class_names=scene.class_names,
+        normalizer=model.data.normalizer,
+        patch=run.plan.patch,
+        bands=model.data.bands,
+        calibration_patches=_calibration_patch_count(item),
+        applied_techniques=model.techniques + item.techniques,
+        tflm=item.tflm,
+        wavelengths=run.scene.wavelengths,
+        versions=records.versions(),
+        run_folder=str(trained.folder),
+        run_sha256=run.sha256,
+        command=records.command(),
+        pruning=run.pruning,
+        band_reduction=None if job.recipe.fold_preprocessing else run.bands,
+        folded_preprocessing=_folded(item),
+        parameters=work.parameters,
+        macs=work.macs,
+    )
+
+
+def _folded(item: VerifiedFile) -> str:
+    """What the file itself does to sensor units, as records say it; "" where nothing."""
+    if not item.job.recipe.fold_preprocessing:
+        return ""
+    bands = item.model.reference.run.record.bands
+    return bands.spec if bands else "normalization"
+
+
+def _calibration_patch_count(item: VerifiedFile) -> int:
+    """Patches that ranges were measured on; 0 where none are."""
+    if not item.job.variant.calibrated:
+        return 0
+    if not item.job.tile:
+        return len(item.model.calibration)
+    return len(item.model.data.calibration_pixels(CALIBRATION_PATCHES))
+
+
+def _latency(timing: Timing, runtime: Runtime) -> Latency:
+    return Latency(
+        p50=1e3 * timing.percentile(50),
+        p90=1e3 * timing.percentile(90),
+        p99=1e3 * timing.percentile(99),
+        first=1e3 * timing.first,
+        runs=len(timing.runs),
+        threads=runtime.threads,
+        engine=runtime.engine,
+        processor=processor(),
+    )

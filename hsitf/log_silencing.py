@@ -1,0 +1,66 @@
+"""Suppresses log output of libraries between the lines that a user reads."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+
+def silence_library_logs() -> None:
+    """Suppresses warnings and log messages of libraries that are imported later."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", module="(keras|tensorflow|tf2onnx|google|jax)")
+    # TensorFlow warns of repeated tracing where one process builds several networks.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@contextmanager
+def suppressed_output() -> Iterator[None]:
+    """Suppresses the output of compiled libraries, and shows it when the block fails.
+
+    TensorFlow and its converter write to the process's file descriptors, bypassing Python's streams
+    and logging, so the descriptors themselves are redirected to a file meanwhile.
+    """
+    with tempfile.TemporaryFile() as held:
+        try:
+            with redirected_output(held):
+                yield
+        except Exception:
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+
+
+@contextmanager
+def redirected_output(file: IO[bytes]) -> Iterator[None]:
+    """Redirects all output of the process, compiled code included, to a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    os.dup2(file.fileno(), 1)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        _restore(kept)
+
+
+def _restore(kept: list[int]) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for place, descriptor in enumerate(kept, start=1):
+        os.dup2(descriptor, place)
+        os.close(descriptor)
+
+
+def load_keras() -> None:
+    """Imports Keras and its backend without the messages that they print as they start."""
+    silence_library_logs()
+    with suppressed_output():
+        import keras  # noqa: F401

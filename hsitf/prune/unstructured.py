@@ -1,0 +1,53 @@
+"""Unstructured (fine-grained) pruning of a request: final masks and schedule."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import keras
+
+from hsitf.prune.request import PruningRequest
+from hsitf.prune.sparse import SparsitySchedule, iterative
+from hsitf.prune.thresholds import Thresholds
+from hsitf.prune.weights import (
+    Masks,
+    magnitude_limits,
+    masked_share,
+    masks_by_magnitude,
+    masks_by_sparsity,
+)
+
+
+def final_masks(model: keras.Model, request: PruningRequest) -> Masks:
+    """The masks of a trained network if the whole request is applied at once."""
+    if request.measure == "alpha":
+        return masks_by_magnitude(model, magnitude_limits(model, Thresholds(request.target)))
+    return masks_by_sparsity(model, request.target)
+
+
+def sparsity_schedule(model: keras.Model, request: PruningRequest) -> SparsitySchedule:
+    """When a network loses weights.
+
+    Args:
+        model: The trained network.
+        request: A request with the measure alpha or sparsity.
+
+    Returns:
+        Alpha rises in equal steps where the request is for alpha; else, and for gradual pruning,
+        the sparsity rises to the requested one, or to the one that alpha gives.
+    """
+    if request.measure == "alpha" and request.schedule != "gradual":
+        return iterative(
+            model, Thresholds(request.target), request.iterations, request.recipe.epochs
+        )
+    final = masked_share(final_masks(model, request).values())
+    starts = [
+        sum(request.epochs(before) for before in range(1, step))
+        for step in range(1, request.iterations + 1)
+    ]
+    return SparsitySchedule(
+        {
+            start: partial(masks_by_sparsity, share=final * request.removed_share(step))
+            for step, start in enumerate(starts, start=1)
+        }
+    )

@@ -1,0 +1,113 @@
+"""Quantization-aware training: fine-tunes a network with simulated 8-bit arithmetic.
+
+The trained network is fine-tuned, not its lowered form: a lowered 3-D convolution repeats its
+weights and contains zeros, and training it would make the copies differ and fill the zeros (of
+`he`, 204 thousand numbers became several times as many). The network fine-tuned here keeps its
+shape, may have any layers, and runs on every backend.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from hsitf.data import SceneData
+from hsitf.errors import InputError
+from hsitf.graph import operations
+from hsitf.progress import Progress
+from hsitf.quantize.fake_quantize import TrainableFakeQuantize, TrainableMatmul
+from hsitf.quantize.request import CALIBRATION_PATCHES
+from hsitf.quantize.schemes import Bits, Scheme
+from hsitf.quantize.simulator import FakeQuantizedNetwork, QuantizationSimulator
+from hsitf.records import TrainingPlan
+from hsitf.train.loop import FitResult, fit
+
+EPOCHS = 10
+# The network is near its optimum: quantization moves it by less than one training step.
+LEARNING_RATE_DIVISOR = 10
+_BITS = Bits(8, 8, 32)
+
+
+def quantization_aware_train(
+    network: keras.Model, plan: TrainingPlan, data: SceneData, epochs: int, progress: Progress
+) -> tuple[keras.Model, FitResult]:
+    """Trains a copy of a network with weights and activations quantized to 8 bits.
+
+    Activation ranges are calibrated on the trained network and asymmetric, as in a .tflite file.
+    The statistics of batch normalization stay fixed.
+
+    Args:
+        network: The trained network; it is not changed.
+        plan: Training plan of the network: recipe, batch order and augmentation are kept.
+        data: Scene, split and normalization. The validation pixels select the epoch.
+        epochs: Passes over the training pixels.
+        progress: Receives progress messages of every batch and epoch.
+
+    Returns:
+        The fine-tuned float network, and the result of the training loop.
+
+    Raises:
+        InputError: A layer cannot be trained this way, or as `fit`.
+    """
+    patches = data.patches.extract(data.calibration_pixels(CALIBRATION_PATCHES))
+    simulator = QuantizationSimulator(network, patches, Scheme("channel", "asymmetric"))
+    aware = FakeQuantizedNetwork(network, TrainableFakeQuantize, TrainableMatmul)
+    _check(aware)
+    for quantizer, params in zip(aware.quantizers, simulator.activation_params(_BITS), strict=True):
+        quantizer.set_params(params)
+    rate = plan.recipe.learning_rate / LEARNING_RATE_DIVISOR
+    recipe = replace(plan.recipe, epochs=epochs, learning_rate=rate, milestones=())
+    learning = replace(plan, recipe=recipe, schedule="custom", patience=0)
+    folder = Path(tempfile.mkdtemp())
+    try:
+        found = fit(learning, data, folder / "state.npz", progress, aware.logits, labelled=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    _copy_weights(aware, network, copy)
+    return copy, found
+
+
+def _check(aware: FakeQuantizedNetwork) -> None:
+    for layer in aware.quantized_layers:
+        batch_norm = None if layer.matmul is None else layer.matmul.batch_norm
+        unbiased = batch_norm is not None and not (layer.layer.use_bias or batch_norm.layer.center)
+        if layer.shared or unbiased:
+            raise InputError(
+                "this network cannot be trained quantization-aware",
+                received=f"layer {layer.name}, "
+                + ("used at several places" if layer.shared else "with no bias to learn"),
+                remedy="export it without --qat",
+            )
+
+
+def _copy_weights(aware: FakeQuantizedNetwork, network: keras.Model, copy: keras.Model) -> None:
+    """Copies the trained weights back, batch normalization unfolded."""
+    twins = dict(zip(map(id, operations(network)), operations(copy), strict=True))
+    for quantized in aware.quantized_layers:
+        if quantized.matmul is None:
+            twin = twins[id(quantized.layer)]
+            twin.set_weights(quantized.recurrent.get_weights())
+            continue
+        matmul = quantized.matmul
+        rows = matmul.kernel_layout.to_matrix(ops.convert_to_numpy(matmul.kernel))
+        bias = ops.convert_to_numpy(matmul.trained_bias)
+        layer, batch_norm = twins[id(quantized.layer)], matmul.batch_norm
+        if batch_norm is not None:
+            # A channel that its normalization multiplies by 0 is constant, whatever its kernel.
+            factor = np.where(batch_norm.factor == 0, 1, batch_norm.factor)
+            rows = np.asarray(rows / factor[:, None], np.float32)
+            if layer.use_bias:
+                bias = (bias - batch_norm.shift) / factor
+            else:
+                beta = twins[id(batch_norm.layer)].beta
+                beta.assign(ops.convert_to_numpy(beta) + bias - batch_norm.shift)
+        kernel = matmul.kernel_layout.from_matrix(rows, matmul.kernel_shape)
+        layer.set_weights([kernel, bias] if layer.use_bias else [kernel])

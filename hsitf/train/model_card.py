@@ -1,0 +1,99 @@
+"""The model card of a trained network: its record as readable text."""
+
+from __future__ import annotations
+
+from hsitf.records import RunRecord
+
+
+def model_card(record: RunRecord) -> str:
+    """A run's record as a page of Markdown."""
+    plan, split, scores = record.plan, record.split, record.scores
+    reduced = f"components ({plan.bands} of the bands)" if plan.bands else "bands"
+    synthetic = " This scene is synthetic: the numbers do not apply to real scenes."
+    lines = [
+        f"# {plan.network} on {record.scene.name}",
+        "",
+        f"{record.paper}.",
+        "",
+        f"Takes patches of {plan.patch} x {plan.patch} pixels and {record.components} {reduced}, "
+        f"normalized band by band (see `record.json`), and returns {len(scores.support)} logits. "
+        f"{record.parameters:,} parameters.",
+        "",
+        "## Accuracy",
+        "",
+        f"Measured on {split.test:,} test pixels of {record.scene.name}, {split.kind} split."
+        + (synthetic if record.scene.synthetic else ""),
+        "",
+        "| measure | value |",
+        "|---|---|",
+        f"| overall accuracy | {scores.oa:.2%} |",
+        f"| average accuracy | {scores.aa:.2%} |",
+        f"| kappa | {scores.kappa:.4f} |",
+        f"| test pixels with a training pixel in their patch | {split.leakage_pixel:.1%} |",
+        f"| test pixels whose patch touches a training patch | {split.leakage_patch:.1%} |",
+        "",
+        "| class | test pixels | accuracy | F1 |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {count:,} | {accuracy:.2%} | {f1:.2%} |"
+        for name, count, accuracy, f1 in zip(
+            record.scene.class_names, scores.support, scores.per_class, scores.f1, strict=True
+        )
+    ]
+    augmented = (
+        ", patches flipped and rotated at random" if plan.flip_rotate and plan.patch > 1 else ""
+    )
+    lines += [
+        "",
+        "## Training",
+        "",
+        f"{split.train:,} training and {split.validation:,} validation pixels, guard band of "
+        f"{split.guard} pixels ({split.left_out:,} labelled pixels left out). "
+        f"{plan.recipe.optimizer}, learning rate {plan.recipe.learning_rate:g}, batches of "
+        f"{plan.recipe.batch_size}, {plan.recipe.epochs} epochs ({plan.schedule} schedule), seed "
+        f"{plan.seed}{augmented}.{_unlabelled(record)} {_best(record)} {record.seconds:.0f} s, "
+        f"{record.peak_memory / 1e9:.2f} GB at the peak.",
+        "",
+        *_pruned(record),
+        "```",
+        record.command,
+        "```",
+        "",
+        "With " + ", ".join(f"{name} {version}" for name, version in record.versions.items()) + ".",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _unlabelled(record: RunRecord) -> str:
+    if record.unlabelled == 0:
+        return ""
+    return (
+        " A decoder, which is not saved, was trained to reconstruct the spectra of these training "
+        f"pixels and of {record.unlabelled:,} unlabelled pixels."
+    )
+
+
+def _best(record: RunRecord) -> str:
+    if record.best_epoch == 0:
+        return "No epoch was better on the validation pixels than the pruned network."
+    best = record.history[record.best_epoch - 1]
+    return f"Best epoch {record.best_epoch} with {best.validation_oa:.2%} on the validation pixels."
+
+
+def _pruned(record: RunRecord) -> list[str]:
+    """How the network was pruned; empty where it was not."""
+    pruning = record.pruning
+    if pruning is None:
+        return []
+    before, after = pruning.before, pruning.after
+    exact = "; ".join(pruning.approximate)
+    return [
+        f"It was pruned from `{pruning.origin}` ({before.parameters:,} parameters, OA "
+        f"{before.oa:.2%}): {pruning.target}, {pruning.kind} selected by {pruning.criterion}, "
+        f"{pruning.schedule}. {after.macs / before.macs:.1%} of the multiply-accumulates and "
+        f"{after.parameters / before.parameters:.1%} of the parameters remain."
+        + (f" Approximate: {exact}." if exact else ""),
+        "",
+    ]
