@@ -262,8 +262,8 @@ class TrainedNetwork:
             VerificationError: More accuracy was lost than `max_drop` allows.
         """
         load_keras()
+        from hsitf.prune.config import PruningConfig
         from hsitf.prune.parsing import parse_targets
-        from hsitf.prune.plans import PruningConfig
         from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest
         from hsitf.prune.run import prune
         from hsitf.train.fine_tuning import fine_tuning_recipe
@@ -746,7 +746,7 @@ def prune_model(
 
 
 def lower_model(
-    model: keras.Model, *, batch: int = 1, tile: int = 0, integer: bool = False
+    model: keras.Model, *, batch: int = 1, tile: int = 0, target: str = "float"
 ) -> keras.Model:
     """Rewrites a network exactly with 2-D operators, static shapes and at most four axes.
 
@@ -754,17 +754,19 @@ def lower_model(
         model: A functional Keras 3 model, (n, ...) -> (n, classes).
         batch: Patches an inference takes.
         tile: Side in pixels of a tile that an inference takes in their place; 0 for patches.
-        integer: Whether the rewrite is chosen for integer arithmetic rather than for floats.
+        target: Name in `hsitf.targets.TARGETS`: "float" or "integer" arithmetic, which decide
+            between exact rewrites.
 
     Raises:
+        InputError: There is no such target.
         LoweringError: A layer has no rule, or cannot be rewritten exactly.
     """
     load_keras()
     from hsitf.lower import lower, to_fully_convolutional
-    from hsitf.targets import FLOAT, INTEGER
+    from hsitf.targets import TARGETS
 
-    target = INTEGER if integer else FLOAT
-    return to_fully_convolutional(model, tile, target) if tile else lower(model, batch, target)
+    wanted = TARGETS.known(target)
+    return to_fully_convolutional(model, tile, wanted) if tile else lower(model, batch, wanted)
 
 
 def quantize_model(

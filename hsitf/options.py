@@ -98,7 +98,15 @@ def training_plan(
     Raises:
         InputError: An option has no meaning or is out of range.
     """
-    facts = zoo.network(network)
+    # What can be refused without the network's own facts is, since these load Keras.
+    zoo.known(network)
+    _check_numbers(vars(changes))
+    reduction = parse(bands).spec if bands else ""
+    train = _amount(split.train)
+    if not 0 <= split.seed <= LARGEST_SEED:
+        raise InputError(
+            "the seed is out of range", received=split.seed, allowed=f"0 to {LARGEST_SEED}"
+        )
     gradient_options = replace(training, class_weights=False, flip_rotate=True)
     if network in zoo.BASELINES and (changes != _AS_PUBLISHED or gradient_options != _AS_EVER):
         raise InputError(
@@ -106,18 +114,15 @@ def training_plan(
             received="options of gradient descent",
             allowed="--class-weights, --bands and options of the scene and its split",
         )
+    facts = zoo.network(network)
     recipe = changed_recipe(scheduled_recipe(facts, schedule), changes)
-    if not 0 <= split.seed <= LARGEST_SEED:
-        raise InputError(
-            "the seed is out of range", received=split.seed, allowed=f"0 to {LARGEST_SEED}"
-        )
     patch = facts.patch if split.patch is None else split.patch
     return TrainingPlan(
         network=network,
         scene=scene,
         split=SplitOptions(
             kind=split.kind,
-            train=_amount(split.train),
+            train=train,
             patch=patch,
             guard=split.guard,
             seed=split.seed,
@@ -125,7 +130,7 @@ def training_plan(
         recipe=recipe,
         schedule=schedule if changes.epochs is None else "custom",
         seed=split.seed,
-        bands=parse(bands).spec if bands else "",
+        bands=reduction,
         **vars(training),
     )
 
@@ -153,14 +158,17 @@ def named_network(model: str | None, origin: Path | None) -> str:
         DataError: The run's record is damaged.
     """
     if model is not None:
-        return zoo.known(model)
-    if origin is None:
+        zoo.known(model)
+    if origin is not None:
+        trained = Run.open(origin).record.plan.network
+        return model or trained
+    if model is None:
         raise InputError(
             "no network is named",
             received="neither --model nor --from",
             remedy="give --model with a name of the zoo, or --from with the folder of a run",
         )
-    return Run.open(origin).record.plan.network
+    return model
 
 
 def check_origin(

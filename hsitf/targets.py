@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hsitf.errors import InputError
+from hsitf.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,6 @@ MAX_TILE = 1024
 # as fast although they are 1.3 times the multiply-accumulates.
 FLOAT = Target(channel_alignment=32)
 INTEGER = Target(channel_alignment=32, grouped_input=True)
+
+# What networks can be lowered for, by name.
+TARGETS: Registry[Target] = Registry("target", {"float": FLOAT, "integer": INTEGER})

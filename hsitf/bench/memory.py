@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from hsitf.bench.engines import ENGINES
 from hsitf.errors import HsitfError
-from hsitf.measure import forget_peak, peak_memory
+from hsitf.measure import reset_peak_memory, peak_memory
 name, path, threads = json.loads(sys.argv[1])
 importlib.import_module(ENGINES[name].module)
-forget_peak()
+reset_peak_memory()
 before = peak_memory()
 try:
     runtime = ENGINES[name].open(Path(path), threads)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hsitf.options import SplitChoice
     from hsitf.records import SceneChoice
 
-app = application("Compares reductions of bands on a scene.")
+app = application("Compares band reductions on a scene.")
 
 
 @verb(app)
@@ -29,7 +29,9 @@ def bands(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", "-m", help="Network or baseline to judge by; repeatable."),
+        typer.Option(
+            "--model", "-m", help="Network or baseline to train on the components; repeatable."
+        ),
     ] = None,
     scene: SceneChoice,
     split: SplitChoice,
@@ -38,7 +40,10 @@ def bands(
     ] = None,
     components: Annotated[
         str | None,
-        typer.Option("--components", help="Of each technique: 10,20,30 or from:to:step."),
+        typer.Option(
+            "--components",
+            help="Numbers of components of each technique: 10,20,30 or from:to:step.",
+        ),
     ] = None,
     schedule: Annotated[
         str,
@@ -50,13 +55,15 @@ def bands(
     ] = "short",
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", help="Instead of those.", rich_help_panel=options.TRAINING),
+        typer.Option(
+            "--epochs", help="Epochs in place of the schedule's.", rich_help_panel=options.TRAINING
+        ),
     ] = None,
     runs: Annotated[
         int,
         typer.Option(
             "--runs",
-            help="Train so often, with seeds that follow.",
+            help="Number of trainings, with consecutive seeds.",
             rich_help_panel=options.TRAINING,
         ),
     ] = 1,
@@ -65,7 +72,7 @@ def bands(
         typer.Option("--run", help="Name of the record.", rich_help_panel=options.OUTPUT),
     ] = None,
 ) -> None:
-    """Fits reductions to the training pixels, times them, and trains networks on what is left.
+    """Fits band reductions to the training pixels, times them, and trains networks on them.
 
     Prints a table and writes its record and figures to models/<scene>/bands/. Networks are runs
     like any other: finished ones are not trained again, and what is asked for later joins the
@@ -78,7 +85,7 @@ def bands(
 
     texts = expand_techniques([*(reductions or []), *(also or [])], components)
     models = tuple(dict.fromkeys(map(known, model or [])))
-    ask = ComparisonRequest(
+    wanted = ComparisonRequest(
         texts,
         models,
         runs,
@@ -96,5 +103,5 @@ def bands(
     from hsitf.band_comparison.report import write_comparison
 
     with Terminal() as progress:
-        printed = write_comparison(ask, name, progress)
+        printed = write_comparison(wanted, name, progress)
     print(printed)

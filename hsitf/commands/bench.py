@@ -59,28 +59,30 @@ def bench(
     threads: Annotated[
         list[int] | None,
         typer.Option(
-            "--threads", help="Of the engines; repeatable; 1.", rich_help_panel=options.MEASUREMENT
+            "--threads",
+            help="Threads of the engines; repeatable; else 1.",
+            rich_help_panel=options.MEASUREMENT,
         ),
     ] = None,
     rounds: Annotated[
         int,
         typer.Option(
             "--rounds",
-            help="In which all files and engines take turns.",
+            help="Rounds in which all files and engines take turns.",
             rich_help_panel=options.MEASUREMENT,
         ),
     ] = 10,
     runs: Annotated[
         int,
         typer.Option(
-            "--runs", help="Inferences in a round, at most.", rich_help_panel=options.MEASUREMENT
+            "--runs", help="Inferences a round, at most.", rich_help_panel=options.MEASUREMENT
         ),
     ] = 20,
     warm_up: Annotated[
         int,
         typer.Option(
             "--warm-up",
-            help="Inferences before, which do not count.",
+            help="Inferences before those that are measured.",
             rich_help_panel=options.MEASUREMENT,
         ),
     ] = 5,
@@ -96,7 +98,7 @@ def bench(
         bool,
         typer.Option(
             "--fitness/--no-fitness",
-            help="Compare with the rules of delegates.",
+            help="Check compatibility with delegates.",
             rich_help_panel=options.TARGETS,
         ),
     ] = True,
@@ -118,7 +120,9 @@ def bench(
     ] = False,
     apk: Annotated[
         Path,
-        typer.Option("--apk", help="Of the demo, for --android.", rich_help_panel=options.ANDROID),
+        typer.Option(
+            "--apk", help="Path of the demo app, for --android.", rich_help_panel=options.ANDROID
+        ),
     ] = Path("build/hsitf-demo.apk"),
     serial: Annotated[
         str | None,
@@ -215,7 +219,7 @@ def bench(
 
 
 def _told(found: BenchResult, out: Path, lines: bool) -> None:
-    """Prints a bench and keeps it."""
+    """Prints a benchmark and saves it."""
     from hsitf.bench.report import benchmark_model_lines as statistics
     from hsitf.bench.report import format_bench, write_bench
 

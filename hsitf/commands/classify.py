@@ -57,7 +57,8 @@ def classify(
         ),
     ] = None,
     threads: Annotated[
-        int, typer.Option("--threads", help="Of the engine.", rich_help_panel=options.INFERENCE)
+        int,
+        typer.Option("--threads", help="Threads of the engine.", rich_help_panel=options.INFERENCE),
     ] = 2,
     engine: Annotated[
         str | None,

@@ -22,10 +22,12 @@ def draw(
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option("--against", help="Run whose widths to compare with; what was pruned."),
+        typer.Option(
+            "--against", help="Run whose widths to compare with, to show what was pruned."
+        ),
     ] = None,
     inputs: Annotated[int, typer.Option("--inputs", help="Bands or components of --model.")] = 200,
-    classes: Annotated[int, typer.Option("--classes", help="Of --model.")] = 16,
+    classes: Annotated[int, typer.Option("--classes", help="Number of classes of --model.")] = 16,
     patch: options.Patch = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="An .svg, .png or .pdf file.")

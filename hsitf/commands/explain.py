@@ -16,7 +16,7 @@ from hsitf.progress import Terminal
 if TYPE_CHECKING:
     from hsitf.records import SceneChoice
 
-app = application("Shows what a network looks at, before and after compression.")
+app = application("Shows which bands and pixels a network uses, before and after compression.")
 
 # Options of version 0.1 by their former names.
 RENAMED = {"--most": "--max-samples", "--apart": "--min-distance"}
@@ -31,7 +31,7 @@ def explain(
         list[Path] | None,
         typer.Option(
             "--from",
-            help="Run, bundle or pruning curve; repeatable: the first is what others are held to.",
+            help="Run, bundle or pruning curve; repeatable: the others are compared with the first.",
         ),
     ] = None,
     bands: options.Bands = None,
@@ -54,11 +54,11 @@ def explain(
         str,
         typer.Option(
             "--class",
-            help="Class to explain; else the pixel's, or every one.",
+            help="Class to explain; else the pixel's, or each in turn.",
             rich_help_panel=options.SAMPLES,
         ),
     ] = "",
-    most: Annotated[
+    max_samples: Annotated[
         int | None,
         typer.Option(
             "--max-samples",
@@ -69,7 +69,9 @@ def explain(
     layer: Annotated[
         str,
         typer.Option(
-            "--layer", help="For activation; else the logits.", rich_help_panel=options.METHOD
+            "--layer",
+            help="Layer, for activation; else the logits.",
+            rich_help_panel=options.METHOD,
         ),
     ] = "",
     filters: Annotated[
@@ -82,11 +84,11 @@ def explain(
         str,
         typer.Option(
             "--weight",
-            help="LAYER/WEIGHT for weight, such as dense1/bias.",
+            help="LAYER/WEIGHT, for the method weight, such as dense1/bias.",
             rich_help_panel=options.METHOD,
         ),
     ] = "",
-    shown: Annotated[
+    show: Annotated[
         str | None,
         typer.Option(
             "--show",
@@ -95,13 +97,16 @@ def explain(
         ),
     ] = None,
     top: Annotated[
-        int, typer.Option("--top", help="How many bands to name.", rich_help_panel=options.OUTPUT)
+        int,
+        typer.Option(
+            "--top", help="Number of most important bands to list.", rich_help_panel=options.OUTPUT
+        ),
     ] = 10,
-    apart: Annotated[
+    min_distance: Annotated[
         int,
         typer.Option(
             "--min-distance",
-            help="Least distance of two bands that are named.",
+            help="Smallest distance of two bands in that list.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = 1,
@@ -109,7 +114,7 @@ def explain(
         float,
         typer.Option(
             "--noise",
-            help="Of smoothgrad, over the range of the patch.",
+            help="Noise level of smoothgrad, relative to the range of the patch.",
             rich_help_panel=options.METHOD,
         ),
     ] = 0.1,
@@ -133,7 +138,9 @@ def explain(
             "--iterations", help="Steps of activation maximization.", rich_help_panel=options.METHOD
         ),
     ] = 128,
-    seed: Annotated[int, typer.Option("--seed", help="Of what methods draw.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of methods that draw random numbers.")
+    ] = 0,
     backend: options.Backend = None,
     out: Annotated[
         Path | None,
@@ -143,7 +150,9 @@ def explain(
     ] = None,
     name: Annotated[
         str,
-        typer.Option("--name", help="Of the record and figures.", rich_help_panel=options.OUTPUT),
+        typer.Option(
+            "--name", help="Name of the record and figures.", rich_help_panel=options.OUTPUT
+        ),
     ] = "",
 ) -> None:
     """Writes maps, the importance of bands, figures and a record; prints the bands that matter.
@@ -167,34 +176,35 @@ def explain(
         from hsitf.zoo import known as known_network
 
         known_network(model)
-    use_backend(backend)
-    load_keras()
     from hsitf.explain.methods import MethodSettings, known
     from hsitf.explain.request import ExplanationOptions, parse_numbers
     from hsitf.explain.request import parse_pixel as place
-    from hsitf.explain.run import explain as explained
-    from hsitf.explain.table import format_summary
     from hsitf.train.run import check_name
 
     if name:
         check_name(name)
-    ask = ExplanationOptions(
+    wanted = ExplanationOptions(
         known(method),
         MethodSettings(layer, weight, noise, copies, window, iterations, seed),
         place(pixel) if pixel else None,
         class_name,
         parse_numbers(filters, "--filter") if filters else (),
-        most,
-        parse_numbers(shown, "--show") if shown else (),
+        max_samples,
+        parse_numbers(show, "--show") if show else (),
         top,
-        apart,
+        min_distance,
         name,
         out,
     )
+    use_backend(backend)
+    load_keras()
+    from hsitf.explain.run import explain as explained
+    from hsitf.explain.table import format_summary
+
     with Terminal() as progress:
         folders = list(origin or [])
         if model and not folders:
             run, scene = trained_for(model, scene, SplitChoice(), None, progress, bands)
             folders = [run.folder]
-        done, written = explained(folders, scene, ask, progress, model)
+        done, written = explained(folders, scene, wanted, progress, model)
     print(format_summary(done.record, written))

@@ -89,7 +89,9 @@ def export(
     batch: Annotated[
         int,
         typer.Option(
-            "--batch", help="Patches an inference takes.", rich_help_panel=options.INFERENCE
+            "--batch",
+            help="Batch size of the file: patches an inference takes.",
+            rich_help_panel=options.INFERENCE,
         ),
     ] = 1,
     max_drop: Annotated[
@@ -98,28 +100,28 @@ def export(
             "--max-drop", help="Points of OA a file may lose.", rich_help_panel=options.QUANTIZATION
         ),
     ] = None,
-    width: Annotated[
+    channel_alignment: Annotated[
         int | None,
         typer.Option(
             "--channel-alignment",
-            help="Channels to aim for; 1: fewest multiplications.",
+            help="Channels to group the arithmetic to; 1: fewest multiplications.",
             rich_help_panel=options.INFERENCE,
         ),
     ] = None,
     threads: options.Threads = 1,
-    fuse: Annotated[
+    fold_preprocessing: Annotated[
         bool | None,
         typer.Option(
             "--fold-preprocessing/--no-fold-preprocessing",
-            help="Take the sensor's units: bands prepared inside.",
+            help="Fold normalization and band reduction in: the file takes sensor units.",
             rich_help_panel=options.INFERENCE,
         ),
     ] = None,
-    dense: Annotated[
+    tile: Annotated[
         int,
         typer.Option(
             "--tile",
-            help="Side of a tile to take at once; 0: patches.",
+            help="Side of a tile that an inference takes at once; 0: patches.",
             rich_help_panel=options.INFERENCE,
         ),
     ] = 0,
@@ -127,7 +129,7 @@ def export(
         bool,
         typer.Option(
             "--qat",
-            help="Train on with rounded numbers before --int8.",
+            help="Quantization-aware training before --int8.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = False,
@@ -135,7 +137,7 @@ def export(
         bool,
         typer.Option(
             "--equalize",
-            help="Bring channels that share a scale to one range.",
+            help="Cross-layer equalization: bring channels that share a scale to one range.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = False,
@@ -143,7 +145,7 @@ def export(
         bool,
         typer.Option(
             "--correct-bias",
-            help="Let int8 biases undo the shifts of rounding.",
+            help="Bias correction: int8 biases take back the mean error of quantization.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = False,
@@ -151,7 +153,7 @@ def export(
         str | None,
         typer.Option(
             "--calibration",
-            help="Ranges by min-max, percentile, mse or kl.",
+            help="Calibration: ranges by min-max, percentile, mse or kl.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = None,
@@ -163,11 +165,11 @@ def export(
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
-    micro: Annotated[
+    tflm: Annotated[
         bool,
         typer.Option(
             "--tflm",
-            help="Run .tflite files as microcontrollers do.",
+            help="Run .tflite files in TensorFlow Lite Micro, too.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
@@ -202,15 +204,15 @@ def export(
         tuple(map(named, wanted)),
         batch,
         max_drop,
-        width,
+        channel_alignment,
         threads,
         out,
-        fuse,
-        dense,
+        fold_preprocessing,
+        tile,
         qat,
         calibration,
         c_array,
-        micro,
+        tflm,
         android,
         equalize,
         correct_bias,

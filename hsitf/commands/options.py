@@ -93,7 +93,12 @@ Patch = Annotated[
     int | None,
     typer.Option("--patch", help="Side of the patch in pixels.", rich_help_panel=SPLIT),
 ]
-Threads = Annotated[int, typer.Option("--threads", help="For the latency.", rich_help_panel=OUTPUT)]
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads", help="Threads that latency is measured with.", rich_help_panel=OUTPUT
+    ),
+]
 Backend = Annotated[
     str | None,
     typer.Option("--backend", help="tensorflow, jax or torch.", rich_help_panel=TRAINING),
@@ -189,7 +194,7 @@ def split_choice(
     seed: Annotated[
         int,
         typer.Option(
-            "--seed", help="Of the split, the weights and the order.", rich_help_panel=SPLIT
+            "--seed", help="Seed of the split, the weights and the order.", rich_help_panel=SPLIT
         ),
     ] = 0,
 ) -> SplitChoice:

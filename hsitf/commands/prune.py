@@ -41,7 +41,7 @@ def prune(
         typer.Option(
             "--criterion",
             "-c",
-            help="What chooses the channels, such as lfp.",
+            help="Importance criterion, such as l2, lfp or taylor.",
             rich_help_panel=options.PRUNING,
         ),
     ] = "l2",
@@ -85,19 +85,19 @@ def prune(
         float | None,
         typer.Option(
             "--alpha",
-            help="Single weights below so many standard deviations go.",
+            help="Remove single weights below so many standard deviations.",
             rich_help_panel=options.PRUNING,
         ),
     ] = None,
-    zeros: Annotated[
+    sparsity: Annotated[
         float | None,
         typer.Option(
             "--sparsity",
-            help="Share of the single weights that go.",
+            help="Share of the single weights to remove.",
             rich_help_panel=options.PRUNING,
         ),
     ] = None,
-    everywhere: Annotated[
+    global_pruning: Annotated[
         bool,
         typer.Option(
             "--global/--local",
@@ -109,15 +109,15 @@ def prune(
         int,
         typer.Option(
             "--round-to",
-            help="Leave a multiple of so many channels.",
+            help="Keep a multiple of so many channels a layer.",
             rich_help_panel=options.PRUNING,
         ),
     ] = 1,
-    least: Annotated[
+    min_channels: Annotated[
         int,
         typer.Option(
             "--min-channels",
-            help="Leave at least so many channels in a layer.",
+            help="Keep at least so many channels a layer.",
             rich_help_panel=options.PRUNING,
         ),
     ] = 1,
@@ -125,7 +125,7 @@ def prune(
         list[str] | None,
         typer.Option(
             "--ignore",
-            help="Layer that loses nothing; repeatable.",
+            help="Layer to leave as it is; repeatable.",
             rich_help_panel=options.PRUNING,
         ),
     ] = None,
@@ -133,27 +133,29 @@ def prune(
         bool,
         typer.Option(
             "--exact",
-            help="Leave alone what cannot be removed exactly.",
+            help="Keep channels that cannot be removed exactly.",
             rich_help_panel=options.PRUNING,
         ),
     ] = False,
-    cuts: Annotated[
+    schedule: Annotated[
         str,
         typer.Option(
             "--schedule", help="one-shot, iterative or gradual.", rich_help_panel=options.PRUNING
         ),
     ] = "one-shot",
-    steps: Annotated[
+    iterations: Annotated[
         int | None,
         typer.Option(
-            "--iterations", help="How often to cut and fine-tune.", rich_help_panel=options.PRUNING
+            "--iterations",
+            help="How often to prune and fine-tune.",
+            rich_help_panel=options.PRUNING,
         ),
     ] = None,
     max_drop: Annotated[
         float | None,
         typer.Option(
             "--max-drop",
-            help="Points of validation OA it may cost.",
+            help="Points of validation OA that may be lost.",
             rich_help_panel=options.PRUNING,
         ),
     ] = None,
@@ -169,7 +171,7 @@ def prune(
         bool,
         typer.Option(
             "--groups",
-            help="Only print which channels live together.",
+            help="Only print the dependency groups: which channels are coupled.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
@@ -177,7 +179,7 @@ def prune(
         int | None,
         typer.Option(
             "--epochs",
-            help="Of fine-tuning; else as the network was trained.",
+            help="Epochs of fine-tuning; else as the network was trained.",
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
@@ -186,7 +188,7 @@ def prune(
         typer.Option(
             "--learning-rate",
             "--lr",
-            help="Of fine-tuning; else the recipe's, with Adam a tenth.",
+            help="Learning rate of fine-tuning; else the recipe's, with Adam a tenth.",
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
@@ -196,10 +198,10 @@ def prune(
         typer.Option("--run", help="Name of the new run's folder.", rich_help_panel=options.OUTPUT),
     ] = None,
 ) -> None:
-    """Cuts and fine-tunes a trained network; writes models/<scene>/<network>/<run>/.
+    """Prunes and fine-tunes a trained network; writes models/<scene>/<network>/<run>/.
 
     Name one target: --ratio, --macs, --parameters, --bytes, --alpha or --sparsity. The result is a
-    trained network like any other: `hsitf.export --from` takes it. Where no trained network is
+    trained network like any other: `hsitf export --from` takes it. Where no trained network is
     at hand it trains one first, with a short schedule. Repeated, the same command resumes an
     interrupted run.
     """
@@ -210,7 +212,11 @@ def prune(
         named_network,
         trained_for,
     )
+    from hsitf.prune.config import PruningConfig
+    from hsitf.prune.criteria import get_criterion
     from hsitf.prune.parsing import parse_layer_ratios, parse_targets
+    from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest, check_schedule
+    from hsitf.train.fine_tuning import fine_tuning_recipe
     from hsitf.train.run import check_name, scheduled_recipe
     from hsitf.zoo import Recipe, check_trainable, network
 
@@ -223,44 +229,32 @@ def prune(
         "parameters": parameters,
         "bytes": size,
         "alpha": alpha,
-        "sparsity": zeros,
+        "sparsity": sparsity,
     }
     ratios = parse_layer_ratios(layer or [])
     measure, targets = ("", ()) if show else parse_targets(given, curve, bool(ratios))
-    load_keras()
-    from hsitf.prune.criteria import get_criterion as known_criterion
-    from hsitf.prune.curve import format_curve as curve_table
-    from hsitf.prune.curve import prune_curve as pruned_curve
-    from hsitf.prune.curve import prune_sparse_curve as sparse_curve
-    from hsitf.prune.plans import PruningConfig
-    from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest
-    from hsitf.prune.run import prune as pruned
-    from hsitf.prune.sparse_curve import format_sparse_curve as sparse_table
-    from hsitf.prune.table import format_pruning
-    from hsitf.prune.tracing import dependency_groups
-    from hsitf.train.fine_tuning import fine_tuning_recipe
-
-    known_criterion(criterion)
-    cutting = PruningConfig(
+    get_criterion(criterion)
+    check_schedule(schedule)
+    config = PruningConfig(
         ratios=ratios,
-        global_pruning=everywhere,
+        global_pruning=global_pruning,
         round_to=round_to,
-        min_channels=least,
+        min_channels=min_channels,
         ignored=tuple(ignore or ()),
         exact=exact,
     )
-    fitting = RecipeOptions(epochs=epochs, learning_rate=learning_rate)
+    changes = RecipeOptions(epochs=epochs, learning_rate=learning_rate)
 
-    def orders(recipe: Recipe) -> list[PruningRequest]:
-        often = DEFAULT_ITERATIONS.get(cuts, 1) if steps is None else steps
+    def requests(recipe: Recipe) -> list[PruningRequest]:
+        often = DEFAULT_ITERATIONS.get(schedule, 1) if iterations is None else iterations
         return [
             PruningRequest(
                 measure,
                 target,
-                changed_recipe(fine_tuning_recipe(recipe), fitting),
+                changed_recipe(fine_tuning_recipe(recipe), changes),
                 criterion,
-                cutting,
-                cuts,
+                config,
+                schedule,
                 often,
                 max_drop,
             )
@@ -268,23 +262,30 @@ def prune(
         ]
 
     # What can be refused is refused before a network is trained for it.
-    orders(scheduled_recipe(network(name), "short"))
+    requests(scheduled_recipe(network(name), "short"))
     if run is not None:
         check_name(run)
+    load_keras()
+    from hsitf.prune.curve import format_curve, prune_curve, prune_sparse_curve
+    from hsitf.prune.run import prune
+    from hsitf.prune.sparse_curve import format_sparse_curve
+    from hsitf.prune.table import format_pruning
+    from hsitf.prune.tracing import dependency_groups
+
     with Terminal() as progress:
         then, now = trained_for(name, scene, split, origin, progress, bands)
         if show:
             print("\n".join(map(str, dependency_groups(then.network()))))
             return
-        asked_for = orders(then.record.plan.recipe)
+        wanted = requests(then.record.plan.recipe)
         if curve is not None and measure == "alpha":
-            sparse, folder = sparse_curve(then, asked_for, run, progress, now)
-            text = f"{sparse_table(sparse)}\nRecord and figures: {folder}."
+            sparse, folder = prune_sparse_curve(then, wanted, run, progress, now)
+            text = f"{format_sparse_curve(sparse)}\nRecord and figures: {folder}."
         elif curve is not None:
-            found, folder = pruned_curve(then, asked_for, run, progress, now, threads)
-            text = f"{curve_table(found)}\nRecord and figures: {folder}."
+            found, folder = prune_curve(then, wanted, run, progress, now, threads)
+            text = f"{format_curve(found)}\nRecord and figures: {folder}."
         else:
-            finished = pruned(then, asked_for[0], run, progress, now, threads)
-            told = format_pruning(finished.record)
-            text = f"{told}\nThinned network: {finished.folder}."
+            finished = prune(then, wanted[0], run, progress, now, threads)
+            table = format_pruning(finished.record)
+            text = f"{table}\nThinned network: {finished.folder}."
     print(text)

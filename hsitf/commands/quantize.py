@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hsitf.options import SplitChoice
     from hsitf.records import SceneChoice
 
-app = application("Simulates a trained network in few bits.")
+app = application("Simulates the quantization of a trained network to few bits.")
 
 # Options of version 0.1 by their former names.
 RENAMED = {"--most": "--max-samples"}
@@ -43,7 +43,7 @@ def quantize(
         str | None,
         typer.Option(
             "--grid",
-            help="All triples of such numbers: 4,8,16,32.",
+            help="All combinations of these numbers of bits: 4,8,16,32.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = None,
@@ -51,7 +51,7 @@ def quantize(
         bool,
         typer.Option(
             "--layers",
-            help="Report each layer instead, with one --bits.",
+            help="Sensitivity of each layer, with one --bits.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = False,
@@ -59,7 +59,7 @@ def quantize(
         str,
         typer.Option(
             "--weights",
-            help="One scale for each channel, or for the tensor.",
+            help="Weight scales: one a channel (per-channel), or one a tensor.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = "channel",
@@ -67,7 +67,7 @@ def quantize(
         str,
         typer.Option(
             "--activations",
-            help="symmetric, or affine as in .tflite files.",
+            help="symmetric, or asymmetric as in .tflite files.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = "symmetric",
@@ -75,7 +75,7 @@ def quantize(
         str,
         typer.Option(
             "--calibration",
-            help="Ranges by min-max, percentile, mse or kl.",
+            help="Calibration: ranges by min-max, percentile, mse or kl.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = "min-max",
@@ -83,20 +83,20 @@ def quantize(
         int,
         typer.Option(
             "--patches",
-            help="Training patches to measure ranges on.",
+            help="Training patches that ranges are measured on.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = 512,
-    most: Annotated[
+    max_samples: Annotated[
         int,
         typer.Option(
             "--max-samples",
-            help="Test pixels to judge on; 0: all.",
+            help="Test pixels to evaluate; 0: all.",
             rich_help_panel=options.QUANTIZATION,
         ),
     ] = 0,
 ) -> None:
-    """Judges a network whose activations, weights and accumulators have few bits.
+    """Evaluates a network whose activations, weights and accumulators have few bits.
 
     Prints a table and writes its record and figures beside the trained network. Where there is
     none yet it trains one first, with a short schedule. Triples that the record holds already
@@ -116,7 +116,9 @@ def quantize(
             received=f"{len(wanted)} triples",
             remedy="give one --bits with --layers",
         )
-    order = BitStudyRequest(Scheme(weights, activations, known_method(calibration)), most, patches)
+    request = BitStudyRequest(
+        Scheme(weights, activations, known_method(calibration)), max_samples, patches
+    )
     network = named_network(model, origin)
     check_trainable(network, "quantized")
     check_origin(origin, scene, split, bands)
@@ -126,8 +128,8 @@ def quantize(
     with Terminal() as progress:
         run, now = trained_for(network, scene, split, origin, progress, bands)
         report = (
-            report_layers(run, wanted[0], order, progress, now)
+            report_layers(run, wanted[0], request, progress, now)
             if layers
-            else report_study(run, wanted, order, progress, now)
+            else report_study(run, wanted, request, progress, now)
         )
     print(report)

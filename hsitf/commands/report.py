@@ -11,7 +11,7 @@ from hsitf.commands import options
 from hsitf.commands.application import application, verb
 from hsitf.progress import Terminal
 
-app = application("Makes one page of what a run or a study found.")
+app = application("Writes the HTML report of runs or of a study.")
 
 
 @verb(app)
@@ -38,7 +38,7 @@ def report(
     from hsitf.report.data import ReportOptions
     from hsitf.report.make import write_report as make
 
-    ask = ReportOptions(tuple(paths), data_dir, export, tuple(maps or ()))
+    wanted = ReportOptions(tuple(paths), data_dir, export, tuple(maps or ()))
     with Terminal() as progress:
-        page = make(ask, out, progress)
+        page = make(wanted, out, progress)
     print(f"Wrote {page} ({page.stat().st_size / 1e6:.1f} MB).")

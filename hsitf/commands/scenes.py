@@ -11,7 +11,7 @@ from hsitf.commands import options
 from hsitf.commands.application import application, verb
 from hsitf.progress import Terminal
 
-app = application("Lists the scenes, tells what is in one, or writes a large synthetic one.")
+app = application("Lists the scenes, describes one, or writes a large synthetic one.")
 
 
 @app.command("list")
@@ -43,9 +43,9 @@ def show(
 @verb(app)
 def synthetic(
     out: Annotated[Path, typer.Option("--out", "-o", help="Header to write: big.hdr.")],
-    rows: Annotated[int, typer.Option("--rows", help="Of the cube.")] = 4000,
-    cols: Annotated[int, typer.Option("--cols", help="Of the cube.")] = 1000,
-    seed: Annotated[int, typer.Option("--seed", help="Of the noise.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", help="Rows of the cube.")] = 4000,
+    cols: Annotated[int, typer.Option("--cols", help="Columns of the cube.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the noise.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Writes a large synthetic ENVI cube of 200 bands, for measurements."""

@@ -25,7 +25,9 @@ def sweep(
     ] = False,
     scene: Annotated[
         str | None,
-        typer.Option("--scene", "-s", help="In place of the study's: a name, or a cube's path."),
+        typer.Option(
+            "--scene", "-s", help="Scene in place of the study's: a name, or a cube's path."
+        ),
     ] = None,
     data_dir: options.DataDir = None,
     labels: options.Labels = None,
@@ -34,10 +36,13 @@ def sweep(
     drop_class: options.DropClass = None,
     train_map: options.TrainMap = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes; else as many as fit.")
+        int | None, typer.Option("--workers", help="Number of processes; else as many as fit.")
     ] = None,
     dask: Annotated[
-        str, typer.Option("--dask", help="Scheduler in their place, such as tcp://host:8786.")
+        str,
+        typer.Option(
+            "--dask", help="Address of a Dask scheduler in their place, such as tcp://host:8786."
+        ),
     ] = "",
     retry: Annotated[
         bool, typer.Option("--retry", help="Try cells again that failed before.")

@@ -48,18 +48,24 @@ def train(
     ] = "full",
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", help="Instead of the paper's.", rich_help_panel=options.TRAINING),
+        typer.Option(
+            "--epochs", help="Epochs in place of the paper's.", rich_help_panel=options.TRAINING
+        ),
     ] = None,
-    batch: Annotated[
+    batch_size: Annotated[
         int | None,
         typer.Option(
-            "--batch-size", help="Instead of the paper's.", rich_help_panel=options.TRAINING
+            "--batch-size",
+            help="Patches a step in place of the paper's.",
+            rich_help_panel=options.TRAINING,
         ),
     ] = None,
     optimizer: Annotated[
         str | None,
         typer.Option(
-            "--optimizer", help="Instead of the paper's.", rich_help_panel=options.TRAINING
+            "--optimizer",
+            help="Optimizer in place of the paper's.",
+            rich_help_panel=options.TRAINING,
         ),
     ] = None,
     learning_rate: Annotated[
@@ -67,42 +73,47 @@ def train(
         typer.Option(
             "--learning-rate",
             "--lr",
-            help="Instead of the paper's.",
+            help="Learning rate in place of the paper's.",
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
     momentum: Annotated[
-        float | None, typer.Option("--momentum", help="Of SGD.", rich_help_panel=options.TRAINING)
-    ] = None,
-    l2: Annotated[
         float | None,
-        typer.Option("--weight-decay", help="Weight decay.", rich_help_panel=options.TRAINING),
+        typer.Option("--momentum", help="Momentum of SGD.", rich_help_panel=options.TRAINING),
     ] = None,
-    turn: Annotated[
+    weight_decay: Annotated[
+        float | None,
+        typer.Option(
+            "--weight-decay",
+            help="Weight decay, as an L2 penalty.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    flip_rotate: Annotated[
         bool,
         typer.Option(
             "--flip-rotate/--no-flip-rotate",
-            help="Show patches turned and mirrored at random.",
+            help="Flip and rotate training patches at random.",
             rich_help_panel=options.TRAINING,
         ),
     ] = True,
-    radiation: Annotated[
+    brightness_noise: Annotated[
         bool,
         typer.Option(
             "--brightness-noise",
-            help="Show some patches in another light, with noise.",
+            help="Make some training patches brighter or darker, with noise.",
             rich_help_panel=options.TRAINING,
         ),
     ] = False,
-    mixture: Annotated[
+    intra_class_mixup: Annotated[
         bool,
         typer.Option(
             "--intra-class-mixup",
-            help="Show some patches mixed with one of their class.",
+            help="Mix some training patches with another of their class.",
             rich_help_panel=options.TRAINING,
         ),
     ] = False,
-    balanced: Annotated[
+    class_weights: Annotated[
         bool,
         typer.Option(
             "--class-weights",
@@ -143,7 +154,7 @@ def train(
         int,
         typer.Option(
             "--runs",
-            help="Train so often, with seeds that follow.",
+            help="Number of trainings, with consecutive seeds.",
             rich_help_panel=options.TRAINING,
         ),
     ] = 1,
@@ -157,27 +168,32 @@ def train(
     By default with the paper's optimizer, schedule and batch. Repeated, the same command
     resumes an interrupted run.
     """
-    from hsitf.zoo import known
-
-    known(model)
-    from hsitf.train.devices import select_device, use_backend
-
-    use_backend(backend, device)
-    load_keras()
-    select_device(device)
     from hsitf.options import RecipeOptions, TrainingOptions, training_plan
-    from hsitf.train.repeat import format_summary, train_repeatedly
-    from hsitf.train.run import train as run_plan
+    from hsitf.train.devices import select_device, use_backend
 
     plan = training_plan(
         model,
         scene,
         split,
         schedule,
-        RecipeOptions(optimizer, learning_rate, batch, epochs, momentum, l2),
-        TrainingOptions(turn, radiation, mixture, balanced, patience, precision, xla),
+        RecipeOptions(optimizer, learning_rate, batch_size, epochs, momentum, weight_decay),
+        TrainingOptions(
+            flip_rotate,
+            brightness_noise,
+            intra_class_mixup,
+            class_weights,
+            patience,
+            precision,
+            xla,
+        ),
         bands,
     )
+    use_backend(backend, device)
+    load_keras()
+    select_device(device)
+    from hsitf.train.repeat import format_summary, train_repeatedly
+    from hsitf.train.run import train as run_plan
+
     if runs > 1:
         with Terminal() as progress:
             summary, place = train_repeatedly(plan, runs, run, progress)

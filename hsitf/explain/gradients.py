@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from hsitf.arrays import Float32Array
+
+if TYPE_CHECKING:
+    import keras
 
 # Of tensors of the backend, to a tensor (n,): a number for each sample.
 Function = Callable[..., Any]
@@ -30,6 +32,8 @@ def gradients(
         (n,) float32; and for each value an array of its shape, zeros where the function does not
         depend on it.
     """
+    import keras
+
     result, found = _BACKENDS[keras.config.backend()](function, values)
     return _numpy(result), [_numpy(one) for one in found]
 
@@ -40,6 +44,8 @@ def logit(network: keras.Model, output: int) -> Function:
 
 
 def _numpy(tensor: Any) -> Float32Array:
+    import keras
+
     return np.asarray(keras.ops.convert_to_numpy(tensor), np.float32)
 
 
@@ -67,6 +73,7 @@ def _jax(function: Function, values: Sequence[Float32Array]) -> tuple[Any, Seque
 
 
 def _torch(function: Function, values: Sequence[Float32Array]) -> tuple[Any, Sequence[Any]]:
+    import keras
     import torch
 
     tensors = [keras.ops.convert_to_tensor(value).requires_grad_(True) for value in values]

@@ -5,16 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from hsitf.operators import counting
-from hsitf.operators.refusals import in_lowering
 from hsitf.operators.row import KernelAxes, OperatorType, Role, Rows
 
 KERNEL = KernelAxes("kernel")
 DEPTHWISE = KernelAxes("kernel", reads=-2, makes=(-2, -1))
-
-_NO_TRANSPOSED = in_lowering(
-    "transposed convolutions have no 2-D form here yet",
-    "replace the layer by upsampling and a convolution",
-)
 
 _convolution = partial(
     OperatorType, Role.PRODUCES, kernels=(KERNEL,), macs=counting.kernel_per_output
@@ -24,7 +18,6 @@ _transposed = partial(
     Role.PRODUCES,
     kernels=(KernelAxes("kernel", reads=-1, makes=(-2,)),),
     macs=counting.kernel_per_input,
-    refusals=_NO_TRANSPOSED,
 )
 _separable = partial(
     OperatorType,

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from hsitf.operators import counting
 from hsitf.operators.convolution import KERNEL
-from hsitf.operators.refusals import everywhere, in_rewriting
+from hsitf.operators.refusals import everywhere
 from hsitf.operators.row import OperatorType, Role, Rows
 
-_NO_EINSUM = in_rewriting(
-    "its equation may put channels on any axis, which no rule reads yet",
-    "use Dense, with Permute and Reshape around it",
-)
 _NO_TOKENS = everywhere(
     "it looks up rows of a table by integers, which spectra are not",
     "feed the network with reflectances",
@@ -18,7 +14,7 @@ _NO_TOKENS = everywhere(
 
 LAYERS: Rows = {
     "Dense": OperatorType(Role.PRODUCES, kernels=(KERNEL,), macs=counting.kernel_per_output),
-    "EinsumDense": OperatorType(Role.PRODUCES, macs=counting.einsum_layer, refusals=_NO_EINSUM),
+    "EinsumDense": OperatorType(Role.PRODUCES, macs=counting.einsum_layer),
     "Embedding": OperatorType(Role.OPAQUE, refusals=_NO_TOKENS),
     "ReversibleEmbedding": OperatorType(Role.OPAQUE, refusals=_NO_TOKENS),
 }

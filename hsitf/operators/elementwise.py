@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from hsitf.operators.refusals import in_rewriting
 from hsitf.operators.row import OperatorType, Role, Rows, always
 
 
@@ -18,12 +17,6 @@ def _plain_relu(layer: Any) -> bool:
 def _linear_or_relu(layer: Any) -> bool:
     return layer.activation in (keras.activations.linear, keras.activations.relu)
 
-
-_NO_DROPOUT = in_rewriting("no rule has been written for it yet", "use Dropout")
-_NO_IDENTITY = in_rewriting("no rule has been written for it yet", "leave the layer out")
-_NO_AFFINE = in_rewriting(
-    "no rule has been written for it yet", "normalize the scene instead, or use BatchNormalization"
-)
 
 _elementwise = partial(OperatorType, Role.PASSES, elementwise=True)
 _activation = partial(_elementwise, activation=True)
@@ -42,9 +35,12 @@ LAYERS: Rows = {
     "SpatialDropout3D": _training_only(rank=3),
     "GaussianDropout": _training_only(),
     "GaussianNoise": _training_only(),
-    "AlphaDropout": _training_only(refusals=_NO_DROPOUT),
-    "ActivityRegularization": _training_only(refusals=_NO_IDENTITY),
-    "Identity": _elementwise(homogeneous=always, refusals=_NO_IDENTITY),
-    "Rescaling": _elementwise(refusals=_NO_AFFINE),
-    "Normalization": _elementwise(refusals=_NO_AFFINE),
+    "AlphaDropout": _training_only(),
+    "ActivityRegularization": _training_only(),
+    "Identity": _elementwise(homogeneous=always),
+    "Rescaling": _elementwise(),
+    "Normalization": _elementwise(),
+    # Of the networks that come with Keras.
+    "LayerScale": _elementwise(homogeneous=always),
+    "StochasticDepth": _training_only(),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from hsitf.operators.refusals import everywhere, in_pruning, in_rewriting
+from hsitf.operators.refusals import everywhere, in_rewriting
 from hsitf.operators.row import OperatorType, Role, Rows
 
 _moves = partial(OperatorType, Role.MOVES)
@@ -13,9 +13,7 @@ LAYERS: Rows = {
     "Reshape": _moves(),
     "Flatten": _moves(),
     "Permute": _moves(),
-    "RepeatVector": _moves(
-        refusals=in_pruning("no pruning rule has been written for it yet", "use UpSampling1D")
-    ),
+    "RepeatVector": _moves(),
     "Cropping1D": _moves(rank=1),
     "Cropping2D": _moves(rank=2),
     "Cropping3D": _moves(rank=3),
@@ -26,13 +24,7 @@ LAYERS: Rows = {
     # It may interpolate.
     "UpSampling2D": OperatorType(Role.PASSES, rank=2),
     "UpSampling3D": _moves(rank=3),
-    "Resizing": OperatorType(
-        Role.PASSES,
-        rank=2,
-        refusals=in_rewriting(
-            "resizing to another size has no rule yet", "use UpSampling2D, or resize the scene"
-        ),
-    ),
+    "Resizing": OperatorType(Role.PASSES, rank=2),
     "CenterCrop": OperatorType(
         Role.PASSES,
         rank=2,

@@ -6,7 +6,7 @@ from functools import partial
 
 from hsitf.operators import counting
 from hsitf.operators.attention import NO_ATTENTION
-from hsitf.operators.refusals import everywhere, in_pruning, in_rewriting
+from hsitf.operators.refusals import everywhere, in_rewriting
 from hsitf.operators.row import OperatorType, Pooling, Role, always
 
 
@@ -21,10 +21,6 @@ _joined = partial(OperatorType, Role.JOINS, elementwise=True)
 _moves = partial(OperatorType, Role.MOVES)
 _mixes = partial(OperatorType, Role.MIXES)
 
-_NOT_PRUNED = in_pruning(
-    "no pruning rule has been written for this operation yet",
-    "use a layer or an operation that is pruned through",
-)
 _NOT_REWRITTEN = in_rewriting(
     "no rule has been written for this operation yet",
     "use a layer or an operation that is lowered",
@@ -38,7 +34,7 @@ _NO_NUMBERS = in_rewriting(
     "compute with numbers only, for example with Maximum and Minimum",
 )
 _NO_STATISTIC = in_rewriting(
-    "no rule has been written for this statistic", "use Mean or Max, or a pooling layer"
+    "no rule has been written for this statistic", "use Mean, Sum, Max or Min, or a pooling layer"
 )
 _NO_PRODUCT = in_rewriting(
     "a product of two activations, or with an array of its own, has no rule yet",
@@ -49,8 +45,11 @@ _NO_LOOSE_KERNEL = in_rewriting(
 )
 
 MOVING = {
-    **_same(_moves(), "ExpandDims GetItem Reshape Split Squeeze Transpose Pad"),
-    **_same(_moves(refusals=_NOT_PRUNED), "Flip Moveaxis Repeat Roll Swapaxes Take Tile Unstack"),
+    **_same(
+        _moves(),
+        "ExpandDims Flip GetItem Moveaxis Pad Repeat Reshape Roll Split Squeeze Swapaxes Take Tile "
+        "Transpose Unstack",
+    ),
     **_same(
         _moves(refusals=_NOT_REWRITTEN),
         "ArraySplit BroadcastTo Copy DepthToSpace Diag Diagflat Diagonal Dsplit ExtractPatches "
@@ -61,10 +60,9 @@ MOVING = {
 
 MERGING = {
     "Concatenate": OperatorType(Role.JOINS),
-    "Stack": OperatorType(Role.JOINS, refusals=_NOT_PRUNED),
+    "Stack": OperatorType(Role.JOINS),
     **_same(OperatorType(Role.JOINS, refusals=_NOT_REWRITTEN), "Append Dstack Hstack Vstack"),
-    **_same(_joined(), "Add Maximum Minimum Multiply Subtract"),
-    **_same(_joined(refusals=_NOT_PRUNED), "Divide Power TrueDivide"),
+    **_same(_joined(), "Add Divide Maximum Minimum Multiply Power Subtract TrueDivide"),
     **_same(
         _joined(refusals=_NO_KERNEL),
         "Arctan2 DivideNoNan FloorDivide Fmax Fmin Fmod Heaviside Hypot Ldexp Logaddexp "
@@ -81,15 +79,11 @@ MERGING = {
 
 ELEMENTWISE = {
     **_same(_activation(homogeneous=always), "LeakyRelu Relu"),
-    **_same(_activation(), "Elu Gelu Relu6 Sigmoid Silu Tanh"),
     **_same(
-        _activation(refusals=_NOT_PRUNED),
-        "HardSigmoid HardSilu HardTanh Selu Softplus Softsign",
+        _activation(),
+        "Elu Gelu HardSigmoid HardSilu HardTanh Relu6 Selu Sigmoid Silu Softplus Softsign Tanh",
     ),
-    **_same(
-        _elementwise(refusals=_NOT_PRUNED),
-        "Absolute Clip Exp Log Negative Rsqrt Sqrt Square",
-    ),
+    **_same(_elementwise(), "Absolute Clip Exp Log Negative Rsqrt Sqrt Square"),
     **_same(
         _activation(refusals=_NO_KERNEL),
         "Celu HardShrink LogSigmoid Mish ReLU SoftShrink SparsePlus SparseSigmoid Squareplus "
@@ -110,18 +104,18 @@ ELEMENTWISE = {
         "Cast EmptyLike FullLike NanToNum OnesLike SaturateCast ZerosLike",
     ),
     "Softmax": _mixes(activation=True),
-    "LogSoftmax": _mixes(activation=True, refusals=_NOT_PRUNED),
+    "LogSoftmax": _mixes(activation=True),
     **_same(_mixes(refusals=_NO_KERNEL), "Glu Sparsemax"),
 }
 
 POOLING = {
     # Over whichever axes they are asked to: not always positions.
-    **_same(_mixes(refusals=_NOT_PRUNED), "Max Mean"),
+    **_same(_mixes(), "Max Mean Min Sum"),
     **_same(
         _mixes(refusals=_NO_STATISTIC),
-        "All Amax Amin Any Average CountNonzero Cumprod Cumsum Logsumexp Median Min Moments "
+        "All Amax Amin Any Average CountNonzero Cumprod Cumsum Logsumexp Median Moments "
         "Nancumprod Nancumsum Nanmax Nanmean Nanmedian Nanmin Nanpercentile Nanprod Nanquantile "
-        "Nanstd Nansum Nanvar Norm Percentile Prod Ptp Quantile Std Sum Var Diff Trapezoid",
+        "Nanstd Nansum Nanvar Norm Percentile Prod Ptp Quantile Std Var Diff Trapezoid",
     ),
     "MaxPool": OperatorType(
         Role.PASSES,

@@ -7,7 +7,7 @@ from typing import Any
 
 from hsitf.operators import counting
 from hsitf.operators.convolution import KERNEL
-from hsitf.operators.refusals import everywhere, in_lowering, in_rewriting
+from hsitf.operators.refusals import everywhere, in_rewriting
 from hsitf.operators.registry import count
 from hsitf.operators.row import KernelAxes, OperatorType, Role, Rows
 from hsitf.operators.shapes import CallShapes
@@ -59,9 +59,6 @@ LAYERS: Rows = {
     "TimeDistributed": OperatorType(
         Role.PRODUCES,
         macs=_distributed,
-        refusals=in_lowering(
-            "a layer inside TimeDistributed has no rule yet", "apply the layer to all steps at once"
-        ),
     ),
     "ConvLSTM1D": _convolutional(rank=1),
     "ConvLSTM2D": _convolutional(rank=2),

@@ -13,10 +13,10 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hsitf.prune.config import PruningConfig
     from hsitf.prune.evidence import Samples
     from hsitf.prune.identify import get_apoz, high_apoz
     from hsitf.prune.plans import (
-        PruningConfig,
         PruningPlan,
         compose,
         plan,
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "evidence": ("Samples",),
     "identify": ("get_apoz", "high_apoz"),
-    "plans": ("PruningConfig", "PruningPlan", "compose", "plan", "plan_from_channels", "select"),
+    "config": ("PruningConfig",),
+    "plans": ("PruningPlan", "compose", "plan", "plan_from_channels", "select"),
     "ranking": ("Ranking", "rank"),
     "surgeon": ("Surgeon", "delete_channels", "delete_layer", "insert_layer", "replace_layer"),
     "target": ("estimate_cost", "prune_to_cost", "search_ratio"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from hsitf.compat import formerly
 from hsitf.errors import InputError
-from hsitf.prune.plans import PruningConfig
+from hsitf.prune.config import PruningConfig
 from hsitf.zoo import Recipe
 
 # What can be asked for, and what kind of pruning reaches it.
@@ -21,6 +21,18 @@ MEASURES = {
 }
 # How often something is cut, unless the user says so.
 DEFAULT_ITERATIONS = {"one-shot": 1, "iterative": 4, "gradual": 8}
+
+
+def check_schedule(schedule: str) -> None:
+    """Refuses a pruning schedule that does not exist.
+
+    Raises:
+        InputError: It does not.
+    """
+    if schedule not in DEFAULT_ITERATIONS:
+        raise InputError(
+            "unknown pruning schedule", received=schedule, allowed=", ".join(DEFAULT_ITERATIONS)
+        )
 
 
 @formerly(config="cutting", iterations="steps")
@@ -58,12 +70,7 @@ class PruningRequest:
     def __post_init__(self) -> None:
         # Records of schema 1 call this measure "zeros".
         object.__setattr__(self, "measure", self.measure.replace("zeros", "sparsity"))
-        if self.schedule not in DEFAULT_ITERATIONS:
-            raise InputError(
-                "unknown pruning schedule",
-                received=self.schedule,
-                allowed=", ".join(DEFAULT_ITERATIONS),
-            )
+        check_schedule(self.schedule)
         if not 1 <= self.iterations <= self.recipe.epochs or (
             self.schedule == "one-shot" and self.iterations != 1
         ):

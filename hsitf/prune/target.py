@@ -13,9 +13,9 @@ from hsitf.cost import Cost, cost, macs
 from hsitf.errors import InputError
 from hsitf.operators import CallShapes
 from hsitf.prune.channel_graph import ChannelIds, kept_grid
+from hsitf.prune.config import PruningConfig
 from hsitf.prune.plans import (
     GroupSizes,
-    PruningConfig,
     PruningPlan,
     plan_from_counts,
     prunable_groups,

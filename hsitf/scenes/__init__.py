@@ -57,7 +57,7 @@ class _LoadOptions:
 
 def names() -> list[str]:
     """Names that `load` accepts, the built-in scene last."""
-    return [*(entry.name for entry in CATALOG), *IMAGE_SETS, BUILT_IN]
+    return [*CATALOG, *IMAGE_SETS, BUILT_IN]
 
 
 def load(
@@ -106,7 +106,7 @@ def load(
         return _from_path(path, request)
     if name.lower() == BUILT_IN:
         return _built_in(request)
-    for entry in CATALOG:
+    for entry in CATALOG.values():
         if name.lower() == entry.name.lower():
             return _from_catalog(entry, request)
     return _image_set(name.lower(), request)

@@ -1,6 +1,7 @@
 """The scenes that can be loaded by name, one entry each; data only.
 
-Adding a scene is adding an `Entry` to `CATALOG`. Nothing here computes anything:
+Adding a scene is adding a `CatalogEntry` to `CATALOG`, or from outside
+`CATALOG.register(name, CatalogEntry(...))`. Nothing here computes anything:
 `hsitf.scenes.load` reads the files as an entry describes them and checks them against it.
 
 Wavelengths are nominal. They spread the sensor's published range evenly over its channels and drop
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+
+from hsitf.registry import Registry
 
 BASE_URL = "http://www.ehu.eus/ccwintco/uploads/"
 """Scene collection of the Computational Intelligence Group, University of the Basque Country."""
@@ -39,13 +42,13 @@ class CatalogFile:
 
     Attributes:
         name: File name.
-        variable: Name of the MATLAB variable.
+        variable: Name of the variable; None where the file holds a single array.
         folder: Where it is served below `BASE_URL`, with a slash at the end; None where it is not
             served and the user has to provide it.
     """
 
     name: str
-    variable: str
+    variable: str | None = None
     folder: str | None = None
 
 
@@ -134,354 +137,365 @@ _CHANGE_NOTE = (
     "classify land cover"
 )
 
-CATALOG: tuple[CatalogEntry, ...] = (
-    CatalogEntry(
-        name="IndianPines",
-        sensor="AVIRIS",
-        location="Indiana, USA",
-        rows=145,
-        cols=145,
-        bands=200,
-        class_names=(
-            "Alfalfa",
-            "Corn-notill",
-            "Corn-mintill",
-            "Corn",
-            "Grass-pasture",
-            "Grass-trees",
-            "Grass-pasture-mowed",
-            "Hay-windrowed",
-            "Oats",
-            "Soybean-notill",
-            "Soybean-mintill",
-            "Soybean-clean",
-            "Wheat",
-            "Woods",
-            "Buildings-Grass-Trees-Drives",
-            "Stone-Steel-Towers",
-        ),
-        rgb_bands=(43, 21, 11),
-        layouts=(
-            SceneLayout(
-                CatalogFile("Indian_pines_corrected.mat", "indian_pines_corrected", "6/67/"),
-                CatalogFile("Indian_pines_gt.mat", "indian_pines_gt", "c/c4/"),
+CATALOG: Registry[CatalogEntry] = Registry(
+    "scene",
+    {
+        entry.name: entry
+        for entry in (
+            CatalogEntry(
+                name="IndianPines",
+                sensor="AVIRIS",
+                location="Indiana, USA",
+                rows=145,
+                cols=145,
+                bands=200,
+                class_names=(
+                    "Alfalfa",
+                    "Corn-notill",
+                    "Corn-mintill",
+                    "Corn",
+                    "Grass-pasture",
+                    "Grass-trees",
+                    "Grass-pasture-mowed",
+                    "Hay-windrowed",
+                    "Oats",
+                    "Soybean-notill",
+                    "Soybean-mintill",
+                    "Soybean-clean",
+                    "Wheat",
+                    "Woods",
+                    "Buildings-Grass-Trees-Drives",
+                    "Stone-Steel-Towers",
+                ),
+                rgb_bands=(43, 21, 11),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile(
+                            "Indian_pines_corrected.mat", "indian_pines_corrected", "6/67/"
+                        ),
+                        CatalogFile("Indian_pines_gt.mat", "indian_pines_gt", "c/c4/"),
+                    ),
+                ),
+                # 220 channels without the water bands 104-108, 150-163 and 220, as its publishers say.
+                spectrum=BandCenters(((400.0, 2500.0, 220),), ((104, 108), (150, 163), (220, 220))),
             ),
-        ),
-        # 220 channels without the water bands 104-108, 150-163 and 220, as its publishers say.
-        spectrum=BandCenters(((400.0, 2500.0, 220),), ((104, 108), (150, 163), (220, 220))),
-    ),
-    CatalogEntry(
-        name="Salinas",
-        sensor="AVIRIS",
-        location="Salinas Valley, California, USA",
-        rows=512,
-        cols=217,
-        bands=204,
-        class_names=(
-            "Brocoli_green_weeds_1",
-            "Brocoli_green_weeds_2",
-            "Fallow",
-            "Fallow_rough_plow",
-            "Fallow_smooth",
-            "Stubble",
-            "Celery",
-            "Grapes_untrained",
-            "Soil_vinyard_develop",
-            "Corn_senesced_green_weeds",
-            "Lettuce_romaine_4wk",
-            "Lettuce_romaine_5wk",
-            "Lettuce_romaine_6wk",
-            "Lettuce_romaine_7wk",
-            "Vinyard_untrained",
-            "Vinyard_vertical_trellis",
-        ),
-        rgb_bands=(43, 21, 11),
-        layouts=(
-            SceneLayout(
-                CatalogFile("Salinas_corrected.mat", "salinas_corrected", "a/a3/"),
-                CatalogFile("Salinas_gt.mat", "salinas_gt", "f/fa/"),
+            CatalogEntry(
+                name="Salinas",
+                sensor="AVIRIS",
+                location="Salinas Valley, California, USA",
+                rows=512,
+                cols=217,
+                bands=204,
+                class_names=(
+                    "Brocoli_green_weeds_1",
+                    "Brocoli_green_weeds_2",
+                    "Fallow",
+                    "Fallow_rough_plow",
+                    "Fallow_smooth",
+                    "Stubble",
+                    "Celery",
+                    "Grapes_untrained",
+                    "Soil_vinyard_develop",
+                    "Corn_senesced_green_weeds",
+                    "Lettuce_romaine_4wk",
+                    "Lettuce_romaine_5wk",
+                    "Lettuce_romaine_6wk",
+                    "Lettuce_romaine_7wk",
+                    "Vinyard_untrained",
+                    "Vinyard_vertical_trellis",
+                ),
+                rgb_bands=(43, 21, 11),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("Salinas_corrected.mat", "salinas_corrected", "a/a3/"),
+                        CatalogFile("Salinas_gt.mat", "salinas_gt", "f/fa/"),
+                    ),
+                ),
+                spectrum=_SALINAS,
             ),
-        ),
-        spectrum=_SALINAS,
-    ),
-    CatalogEntry(
-        name="SalinasA",
-        sensor="AVIRIS",
-        location="Part of Salinas",
-        rows=83,
-        cols=86,
-        bands=204,
-        class_names=(
-            "Brocoli_green_weeds_1",
-            "Corn_senesced_green_weeds",
-            "Lettuce_romaine_4wk",
-            "Lettuce_romaine_5wk",
-            "Lettuce_romaine_6wk",
-            "Lettuce_romaine_7wk",
-        ),
-        rgb_bands=(43, 21, 11),
-        layouts=(
-            SceneLayout(
-                CatalogFile("SalinasA_corrected.mat", "salinasA_corrected", "1/1a/"),
-                CatalogFile("SalinasA_gt.mat", "salinasA_gt", "a/aa/"),
-                # Its classes keep the numbers they have in Salinas.
-                label_values=((0, 0), (1, 1), (10, 2), (11, 3), (12, 4), (13, 5), (14, 6)),
+            CatalogEntry(
+                name="SalinasA",
+                sensor="AVIRIS",
+                location="Part of Salinas",
+                rows=83,
+                cols=86,
+                bands=204,
+                class_names=(
+                    "Brocoli_green_weeds_1",
+                    "Corn_senesced_green_weeds",
+                    "Lettuce_romaine_4wk",
+                    "Lettuce_romaine_5wk",
+                    "Lettuce_romaine_6wk",
+                    "Lettuce_romaine_7wk",
+                ),
+                rgb_bands=(43, 21, 11),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("SalinasA_corrected.mat", "salinasA_corrected", "1/1a/"),
+                        CatalogFile("SalinasA_gt.mat", "salinasA_gt", "a/aa/"),
+                        # Its classes keep the numbers they have in Salinas.
+                        label_values=((0, 0), (1, 1), (10, 2), (11, 3), (12, 4), (13, 5), (14, 6)),
+                    ),
+                ),
+                spectrum=_SALINAS,
             ),
-        ),
-        spectrum=_SALINAS,
-    ),
-    CatalogEntry(
-        name="PaviaC",
-        sensor="ROSIS",
-        location="Center of Pavia, Italy",
-        rows=1096,
-        cols=715,
-        bands=102,
-        class_names=(
-            "Water",
-            "Trees",
-            "Asphalt",
-            "Self-Blocking Bricks",
-            "Bitumen",
-            "Tiles",
-            "Shadows",
-            "Meadows",
-            "Bare Soil",
-        ),
-        rgb_bands=(55, 41, 12),
-        layouts=(
-            SceneLayout(
-                CatalogFile("Pavia.mat", "pavia", "e/e3/"),
-                CatalogFile("Pavia_gt.mat", "pavia_gt", "5/53/"),
+            CatalogEntry(
+                name="PaviaC",
+                sensor="ROSIS",
+                location="Center of Pavia, Italy",
+                rows=1096,
+                cols=715,
+                bands=102,
+                class_names=(
+                    "Water",
+                    "Trees",
+                    "Asphalt",
+                    "Self-Blocking Bricks",
+                    "Bitumen",
+                    "Tiles",
+                    "Shadows",
+                    "Meadows",
+                    "Bare Soil",
+                ),
+                rgb_bands=(55, 41, 12),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("Pavia.mat", "pavia", "e/e3/"),
+                        CatalogFile("Pavia_gt.mat", "pavia_gt", "5/53/"),
+                    ),
+                ),
+                # ROSIS' range over the bands kept; which of its 115 were dropped is not published.
+                spectrum=BandCenters(((430.0, 860.0, 102),)),
             ),
-        ),
-        # ROSIS' range over the bands kept; which of its 115 were dropped is not published.
-        spectrum=BandCenters(((430.0, 860.0, 102),)),
-    ),
-    CatalogEntry(
-        name="PaviaU",
-        sensor="ROSIS",
-        location="University of Pavia, Italy",
-        rows=610,
-        cols=340,
-        bands=103,
-        class_names=(
-            "Asphalt",
-            "Meadows",
-            "Gravel",
-            "Trees",
-            "Painted metal sheets",
-            "Bare Soil",
-            "Bitumen",
-            "Self-Blocking Bricks",
-            "Shadows",
-        ),
-        rgb_bands=(55, 41, 12),
-        layouts=(
-            SceneLayout(
-                CatalogFile("PaviaU.mat", "paviaU", "e/ee/"),
-                CatalogFile("PaviaU_gt.mat", "paviaU_gt", "5/50/"),
+            CatalogEntry(
+                name="PaviaU",
+                sensor="ROSIS",
+                location="University of Pavia, Italy",
+                rows=610,
+                cols=340,
+                bands=103,
+                class_names=(
+                    "Asphalt",
+                    "Meadows",
+                    "Gravel",
+                    "Trees",
+                    "Painted metal sheets",
+                    "Bare Soil",
+                    "Bitumen",
+                    "Self-Blocking Bricks",
+                    "Shadows",
+                ),
+                rgb_bands=(55, 41, 12),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("PaviaU.mat", "paviaU", "e/ee/"),
+                        CatalogFile("PaviaU_gt.mat", "paviaU_gt", "5/50/"),
+                    ),
+                ),
+                spectrum=BandCenters(((430.0, 860.0, 103),)),
             ),
-        ),
-        spectrum=BandCenters(((430.0, 860.0, 103),)),
-    ),
-    CatalogEntry(
-        name="KSC",
-        sensor="AVIRIS",
-        location="Kennedy Space Center, Florida, USA",
-        rows=512,
-        cols=614,
-        bands=176,
-        class_names=(
-            "Scrub",
-            "Willow swamp",
-            "Cabbage palm hammock",
-            "Cabbage palm/oak hammock",
-            "Slash pine",
-            "Oak/broadleaf hammock",
-            "Hardwood swamp",
-            "Graminoid marsh",
-            "Spartina marsh",
-            "Cattail marsh",
-            "Salt marsh",
-            "Mud flats",
-            "Water",
-        ),
-        rgb_bands=(43, 21, 11),
-        layouts=(
-            SceneLayout(
-                CatalogFile("KSC.mat", "KSC", "2/26/"), CatalogFile("KSC_gt.mat", "KSC_gt", "a/a6/")
+            CatalogEntry(
+                name="KSC",
+                sensor="AVIRIS",
+                location="Kennedy Space Center, Florida, USA",
+                rows=512,
+                cols=614,
+                bands=176,
+                class_names=(
+                    "Scrub",
+                    "Willow swamp",
+                    "Cabbage palm hammock",
+                    "Cabbage palm/oak hammock",
+                    "Slash pine",
+                    "Oak/broadleaf hammock",
+                    "Hardwood swamp",
+                    "Graminoid marsh",
+                    "Spartina marsh",
+                    "Cattail marsh",
+                    "Salt marsh",
+                    "Mud flats",
+                    "Water",
+                ),
+                rgb_bands=(43, 21, 11),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("KSC.mat", "KSC", "2/26/"),
+                        CatalogFile("KSC_gt.mat", "KSC_gt", "a/a6/"),
+                    ),
+                ),
             ),
-        ),
-    ),
-    CatalogEntry(
-        name="Botswana",
-        sensor="EO-1 Hyperion",
-        location="Okavango Delta, Botswana",
-        rows=1476,
-        cols=256,
-        bands=145,
-        class_names=(
-            "Water",
-            "Hippo grass",
-            "Floodplain grasses 1",
-            "Floodplain grasses 2",
-            "Reeds",
-            "Riparian",
-            "Firescar",
-            "Island interior",
-            "Acacia woodlands",
-            "Acacia shrublands",
-            "Acacia grasslands",
-            "Short mopane",
-            "Mixed mopane",
-            "Exposed soils",
-        ),
-        rgb_bands=(75, 33, 15),
-        layouts=(
-            SceneLayout(
-                CatalogFile("Botswana.mat", "Botswana", "7/72/"),
-                CatalogFile("Botswana_gt.mat", "Botswana_gt", "5/58/"),
+            CatalogEntry(
+                name="Botswana",
+                sensor="EO-1 Hyperion",
+                location="Okavango Delta, Botswana",
+                rows=1476,
+                cols=256,
+                bands=145,
+                class_names=(
+                    "Water",
+                    "Hippo grass",
+                    "Floodplain grasses 1",
+                    "Floodplain grasses 2",
+                    "Reeds",
+                    "Riparian",
+                    "Firescar",
+                    "Island interior",
+                    "Acacia woodlands",
+                    "Acacia shrublands",
+                    "Acacia grasslands",
+                    "Short mopane",
+                    "Mixed mopane",
+                    "Exposed soils",
+                ),
+                rgb_bands=(75, 33, 15),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("Botswana.mat", "Botswana", "7/72/"),
+                        CatalogFile("Botswana_gt.mat", "Botswana_gt", "5/58/"),
+                    ),
+                ),
+                # Hyperion's two spectrometers (USGS band table); the publishers list the bands kept:
+                # 10-55, 82-97, 102-119, 134-164, 187-220.
+                spectrum=BandCenters(
+                    ((355.59, 1057.68, 70), (851.92, 2577.08, 172)),
+                    ((1, 9), (56, 81), (98, 101), (120, 133), (165, 186), (221, 242)),
+                ),
             ),
-        ),
-        # Hyperion's two spectrometers (USGS band table); the publishers list the bands kept:
-        # 10-55, 82-97, 102-119, 134-164, 187-220.
-        spectrum=BandCenters(
-            ((355.59, 1057.68, 70), (851.92, 2577.08, 172)),
-            ((1, 9), (56, 81), (98, 101), (120, 133), (165, 186), (221, 242)),
-        ),
-    ),
-    CatalogEntry(
-        name="Samson",
-        sensor="SAMSON",
-        location="Crop of a shore",
-        rows=95,
-        cols=95,
-        bands=156,
-        class_names=("Soil", "Tree", "Water"),
-        rgb_bands=(105, 60, 20),
-        layouts=(
-            SceneLayout(
-                CatalogFile("samson_1.mat", "V"),
-                CatalogFile("end3.mat", "A"),
-                label_encoding=LabelEncoding.ABUNDANCES,
+            CatalogEntry(
+                name="Samson",
+                sensor="SAMSON",
+                location="Crop of a shore",
+                rows=95,
+                cols=95,
+                bands=156,
+                class_names=("Soil", "Tree", "Water"),
+                rgb_bands=(105, 60, 20),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("samson_1.mat", "V"),
+                        CatalogFile("end3.mat", "A"),
+                        label_encoding=LabelEncoding.ABUNDANCES,
+                    ),
+                    SceneLayout(
+                        CatalogFile("samson_dataset.mat", "Y"),
+                        CatalogFile("samson_dataset.mat", "A"),
+                        label_encoding=LabelEncoding.ABUNDANCES,
+                    ),
+                ),
+                spectrum=BandCenters(((401.0, 889.0, 156),)),
             ),
-            SceneLayout(
-                CatalogFile("samson_dataset.mat", "Y"),
-                CatalogFile("samson_dataset.mat", "A"),
-                label_encoding=LabelEncoding.ABUNDANCES,
+            CatalogEntry(
+                name="JasperRidge-198",
+                sensor="AVIRIS",
+                location="Jasper Ridge, California, USA",
+                rows=100,
+                cols=100,
+                bands=198,
+                class_names=_JASPER_CLASSES,
+                rgb_bands=(30, 16, 8),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("jasperRidge2_R198.mat", "Y"),
+                        _JASPER_ABUNDANCES,
+                        label_encoding=LabelEncoding.ABUNDANCES,
+                    ),
+                ),
+                # 224 channels without 1-3, 108-112, 154-166 and 220-224, as its publishers say.
+                spectrum=BandCenters(
+                    (_JASPER_RANGE,), ((1, 3), (108, 112), (154, 166), (220, 224))
+                ),
             ),
-        ),
-        spectrum=BandCenters(((401.0, 889.0, 156),)),
-    ),
-    CatalogEntry(
-        name="JasperRidge-198",
-        sensor="AVIRIS",
-        location="Jasper Ridge, California, USA",
-        rows=100,
-        cols=100,
-        bands=198,
-        class_names=_JASPER_CLASSES,
-        rgb_bands=(30, 16, 8),
-        layouts=(
-            SceneLayout(
-                CatalogFile("jasperRidge2_R198.mat", "Y"),
-                _JASPER_ABUNDANCES,
-                label_encoding=LabelEncoding.ABUNDANCES,
+            CatalogEntry(
+                name="JasperRidge-224",
+                sensor="AVIRIS",
+                location="Jasper Ridge, California, USA",
+                rows=100,
+                cols=100,
+                bands=224,
+                class_names=_JASPER_CLASSES,
+                rgb_bands=(30, 16, 8),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("jasperRidge2_F224.mat", "Y"),
+                        _JASPER_ABUNDANCES,
+                        label_encoding=LabelEncoding.ABUNDANCES,
+                    ),
+                ),
+                spectrum=BandCenters((_JASPER_RANGE,)),
             ),
-        ),
-        # 224 channels without 1-3, 108-112, 154-166 and 220-224, as its publishers say.
-        spectrum=BandCenters((_JASPER_RANGE,), ((1, 3), (108, 112), (154, 166), (220, 224))),
-    ),
-    CatalogEntry(
-        name="JasperRidge-224",
-        sensor="AVIRIS",
-        location="Jasper Ridge, California, USA",
-        rows=100,
-        cols=100,
-        bands=224,
-        class_names=_JASPER_CLASSES,
-        rgb_bands=(30, 16, 8),
-        layouts=(
-            SceneLayout(
-                CatalogFile("jasperRidge2_F224.mat", "Y"),
-                _JASPER_ABUNDANCES,
-                label_encoding=LabelEncoding.ABUNDANCES,
+            CatalogEntry(
+                name="Urban-162",
+                sensor="HYDICE",
+                location="Copperas Cove, Texas, USA",
+                rows=307,
+                cols=307,
+                bands=162,
+                class_names=_URBAN_CLASSES,
+                rgb_bands=(45, 20, 8),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("Urban_R162.mat", "Y"),
+                        _URBAN_ABUNDANCES,
+                        label_encoding=LabelEncoding.ABUNDANCES,
+                    ),
+                ),
             ),
-        ),
-        spectrum=BandCenters((_JASPER_RANGE,)),
-    ),
-    CatalogEntry(
-        name="Urban-162",
-        sensor="HYDICE",
-        location="Copperas Cove, Texas, USA",
-        rows=307,
-        cols=307,
-        bands=162,
-        class_names=_URBAN_CLASSES,
-        rgb_bands=(45, 20, 8),
-        layouts=(
-            SceneLayout(
-                CatalogFile("Urban_R162.mat", "Y"),
-                _URBAN_ABUNDANCES,
-                label_encoding=LabelEncoding.ABUNDANCES,
+            CatalogEntry(
+                name="Urban-210",
+                sensor="HYDICE",
+                location="Copperas Cove, Texas, USA",
+                rows=307,
+                cols=307,
+                bands=210,
+                class_names=_URBAN_CLASSES,
+                rgb_bands=(45, 20, 8),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("Urban_F210.mat", "Y"),
+                        _URBAN_ABUNDANCES,
+                        label_encoding=LabelEncoding.ABUNDANCES,
+                    ),
+                ),
             ),
-        ),
-    ),
-    CatalogEntry(
-        name="Urban-210",
-        sensor="HYDICE",
-        location="Copperas Cove, Texas, USA",
-        rows=307,
-        cols=307,
-        bands=210,
-        class_names=_URBAN_CLASSES,
-        rgb_bands=(45, 20, 8),
-        layouts=(
-            SceneLayout(
-                CatalogFile("Urban_F210.mat", "Y"),
-                _URBAN_ABUNDANCES,
-                label_encoding=LabelEncoding.ABUNDANCES,
+            CatalogEntry(
+                name="China",
+                sensor="EO-1 Hyperion",
+                location="Yuncheng, Jiangsu, China",
+                rows=420,
+                cols=140,
+                bands=154,
+                class_names=_LAND_COVER,
+                rgb_bands=(29, 20, 10),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("China_Change_Dataset.mat", "T1"),
+                        CatalogFile("China_Change_Dataset.mat", "Binary"),
+                        label_values=_CHANGE_VALUES,
+                        class_names=_CHANGE_CLASSES,
+                        note=_CHANGE_NOTE,
+                    ),
+                ),
             ),
-        ),
-    ),
-    CatalogEntry(
-        name="China",
-        sensor="EO-1 Hyperion",
-        location="Yuncheng, Jiangsu, China",
-        rows=420,
-        cols=140,
-        bands=154,
-        class_names=_LAND_COVER,
-        rgb_bands=(29, 20, 10),
-        layouts=(
-            SceneLayout(
-                CatalogFile("China_Change_Dataset.mat", "T1"),
-                CatalogFile("China_Change_Dataset.mat", "Binary"),
-                label_values=_CHANGE_VALUES,
-                class_names=_CHANGE_CLASSES,
-                note=_CHANGE_NOTE,
+            CatalogEntry(
+                name="USA",
+                sensor="EO-1 Hyperion",
+                location="Hermiston, Oregon, USA",
+                rows=307,
+                cols=241,
+                bands=154,
+                class_names=_LAND_COVER,
+                rgb_bands=(29, 20, 10),
+                layouts=(
+                    SceneLayout(
+                        CatalogFile("USA_Change_Dataset.mat", "T1"),
+                        CatalogFile("USA_Change_Dataset.mat", "Binary"),
+                        label_values=_CHANGE_VALUES,
+                        class_names=_CHANGE_CLASSES,
+                        note=_CHANGE_NOTE,
+                    ),
+                ),
             ),
-        ),
-    ),
-    CatalogEntry(
-        name="USA",
-        sensor="EO-1 Hyperion",
-        location="Hermiston, Oregon, USA",
-        rows=307,
-        cols=241,
-        bands=154,
-        class_names=_LAND_COVER,
-        rgb_bands=(29, 20, 10),
-        layouts=(
-            SceneLayout(
-                CatalogFile("USA_Change_Dataset.mat", "T1"),
-                CatalogFile("USA_Change_Dataset.mat", "Binary"),
-                label_values=_CHANGE_VALUES,
-                class_names=_CHANGE_CLASSES,
-                note=_CHANGE_NOTE,
-            ),
-        ),
-    ),
+        )
+    },
 )
 """All scenes, in the order of the printed list."""

@@ -23,7 +23,7 @@ def format_catalog() -> str:
             str(entry.bands),
             str(len(entry.class_names)),
         )
-        for entry in CATALOG
+        for entry in CATALOG.values()
     ]
     rows += [
         ("cifar10", "60,000 pictures", "downloaded", "7840", "7840", "3", "10"),

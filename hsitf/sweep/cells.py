@@ -11,8 +11,8 @@ from hsitf.data import describe_scene, load_scene, prepare, read_train_map, trai
 from hsitf.errors import HsitfError, InputError
 from hsitf.export.variants import lacks_package, variant
 from hsitf.options import RecipeOptions, SplitChoice, training_plan
+from hsitf.prune.config import PruningConfig
 from hsitf.prune.criteria import get_criterion as known_criterion
-from hsitf.prune.plans import PruningConfig
 from hsitf.prune.request import PruningRequest
 from hsitf.quantize.mixed_precision import EXTRA
 from hsitf.records import SceneChoice, SceneRecord, TrainingPlan

@@ -80,7 +80,7 @@ def train_repeatedly(
     """
     if count < 2 or plan.seed + count - 1 > _LARGEST_SEED:
         raise InputError(
-            "the number of runs is out of range",
+            "the number of runs or the seed is out of range",
             received=count,
             allowed=f"2 or more, with seeds up to {_LARGEST_SEED}",
         )

@@ -15,8 +15,11 @@ from __future__ import annotations
 import importlib
 import math
 import pkgutil
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from hsitf.compat import formerly
 from hsitf.errors import InputError, unknown
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     import keras
 
     from hsitf.zoo._baselines import BaselineData
+
+    Build = Callable[[int, int, int], keras.Model]
 
 # Fitted by scikit-learn and written down as networks: see `_baselines`.
 BASELINES = ("nearest", "sgd", "svm", "svm_grid")
@@ -96,9 +101,42 @@ class Network:
     reconstruction_weight: float | None = None
 
 
+_REGISTERED: dict[str, SimpleNamespace] = {}
+
+
+def register(name: str, network: Network, build: Build) -> None:
+    """Adds a network of your own; every verb then takes it by its name.
+
+    Args:
+        name: Name of the network: letters, digits, hyphens and underscores, as folders are named
+            by it.
+        network: Its patch, recipe and limits; `paper` may be empty.
+        build: Function `(bands, classes, patch) -> keras.Model`, a functional model
+            `(batch, patch, patch, bands)` -> `(batch, classes)` logits.
+
+    Raises:
+        InputError: The name is taken or cannot name a folder.
+    """
+    if name in names() or name in BASELINES:
+        raise InputError(f"there is a network {name!r} already", remedy="choose another name")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise InputError(
+            "a network cannot have this name",
+            received=repr(name),
+            allowed="letters, digits, hyphens and underscores, a letter or digit first",
+        )
+    _REGISTERED[name] = SimpleNamespace(NETWORK=network, build=build)
+
+
+def _source(name: str) -> Any:
+    """What holds a network's facts and functions: its module, or what was registered."""
+    return _REGISTERED.get(name) or importlib.import_module(f"{__name__}.{name}")
+
+
 def names() -> list[str]:
     """Names of all networks, sorted, without importing any."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    shipped = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return sorted([*shipped, *_REGISTERED])
 
 
 def known(name: str) -> str:
@@ -136,7 +174,7 @@ def network(name: str) -> Network:
     if known(name) in BASELINES:
         found: Network = importlib.import_module(f"{__name__}._baselines").NETWORKS[name]
     else:
-        found = importlib.import_module(f"{__name__}.{name}").NETWORK
+        found = _source(name).NETWORK
     return found
 
 
@@ -195,7 +233,7 @@ def build(name: str, *, bands: int, classes: int, patch: int | None = None) -> k
     check_trainable(name, "built before it is fitted")
     side = network(name).patch if patch is None else patch
     check(name, bands=bands, classes=classes, patch=side)
-    model: keras.Model = importlib.import_module(f"{__name__}.{name}").build(bands, classes, side)
+    model: keras.Model = _source(name).build(bands, classes, side)
     return model
 
 
@@ -210,5 +248,5 @@ def semi_supervised(name: str, model: keras.Model) -> keras.Model:
         A functional model `(batch, patch, patch, bands)` -> `(batch, classes)` and
         `(batch, bands)`, the spectrum of the patch's center.
     """
-    whole: keras.Model = importlib.import_module(f"{__name__}.{name}").semi_supervised(model)
+    whole: keras.Model = _source(name).semi_supervised(model)
     return whole

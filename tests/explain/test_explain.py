@@ -13,9 +13,9 @@ from hsitf.explain import importance, outputs
 from hsitf.explain.figure import columns
 from hsitf.explain.finite_differences import finite_differences
 from hsitf.explain.gradients import gradients, logit
+from hsitf.explain.guided_network import guided
 from hsitf.explain.methods import METHODS, MethodSettings, check, known
 from hsitf.explain.methods.activation import MAX_DEVIATION
-from hsitf.explain.methods.guided_backpropagation import guided
 from hsitf.explain.methods.integrated_gradients import COMPLETENESS_TOLERANCE
 from hsitf.explain.similarity import rank_correlation, structural_similarity
 from hsitf.explain.truncation import logits_layer, split_weight, truncate, weight

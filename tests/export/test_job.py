@@ -11,7 +11,7 @@ from hsitf.export.job import Job, PreprocessingRecipe
 from hsitf.export.request import ExportRequest
 from hsitf.export.variants import VARIANTS
 
-FUSABLE = SimpleNamespace(fusable=True)
+FOLDABLE = SimpleNamespace(foldable=True)
 
 
 def job(variant: str, reducer: object = None, **options: object) -> Job:
@@ -87,9 +87,9 @@ def test_the_alignment_is_the_targets_or_the_users():
     ("variant", "reducer", "options", "recipe"),
     [
         ("float32", None, {}, PreprocessingRecipe(False, False, False)),
-        ("float32", FUSABLE, {}, PreprocessingRecipe(True, False, False)),
-        ("int8", FUSABLE, {}, PreprocessingRecipe(False, False, False)),
-        ("int8", FUSABLE, {"fold_preprocessing": True}, PreprocessingRecipe(True, True, False)),
+        ("float32", FOLDABLE, {}, PreprocessingRecipe(True, False, False)),
+        ("int8", FOLDABLE, {}, PreprocessingRecipe(False, False, False)),
+        ("int8", FOLDABLE, {"fold_preprocessing": True}, PreprocessingRecipe(True, True, False)),
         ("int8", None, {"qat": True}, PreprocessingRecipe(False, False, True)),
     ],
 )

@@ -13,8 +13,9 @@ from conftest import ROOT
 
 from hsitf import records, runs, zoo
 from hsitf.errors import InputError
+from hsitf.prune.config import PruningConfig
 from hsitf.prune.parsing import parse_layer_ratios, parse_targets
-from hsitf.prune.plans import PruningConfig, PruningPlan
+from hsitf.prune.plans import PruningPlan
 from hsitf.prune.request import PruningRequest
 from hsitf.prune.unstructured import sparsity_schedule
 from hsitf.prune.weights import masked_share

@@ -18,7 +18,7 @@ from hsitf.scenes.catalog import (
 DATA = Path(__file__).parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data with real scenes")
 
-BY_NAME = {entry.name: entry for entry in CATALOG}
+BY_NAME = CATALOG
 CUBE = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5)
 LABELS = np.array([[0, 1, 1, 2], [0, 1, 2, 2], [2, 2, 1, 0]], np.uint8)
 
@@ -40,7 +40,7 @@ def toy(**changes):
 
 @pytest.fixture
 def catalog(monkeypatch):
-    return lambda entry: monkeypatch.setattr(scenes, "CATALOG", (entry,))
+    return lambda entry: monkeypatch.setattr(scenes, "CATALOG", {entry.name: entry})
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_fourteen_scenes_three_picture_sets_and_the_built_in_one():
     }
 
 
-@pytest.mark.parametrize("entry", CATALOG, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", CATALOG.values(), ids=lambda entry: entry.name)
 def test_entries_are_consistent(entry):
     assert len(set(entry.class_names)) == len(entry.class_names)
     assert max(entry.rgb_bands) < entry.bands

@@ -49,7 +49,7 @@ def test_runs_say_together_what_each_says(shell):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--runs", "2", "--seed", str(2**32 - 1)), "so many runs"),
+        (("--runs", "2", "--seed", str(2**32 - 1)), "number of runs or the seed"),
         (("--patience", "-1"), "patience is out of range"),
         (("--precision", "mixed_float8"), "unknown precision"),
         (("--backend", "theano"), "unknown backend"),

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from hsitf.arrays import Float32Array
 from hsitf.explain.gradients import Function, gradients
 from hsitf.explain.methods.method import Attribution, ExplanationMethod
 from hsitf.explain.settings import MethodSettings
-from hsitf.explain.truncation import logits_layer, truncate
 from hsitf.explain.view import NetworkView
 
 # Patches that the ascent starts from, the best of which is shown: a rectified filter that answers
@@ -32,6 +30,10 @@ def activation(
     Source: D. Erhan, Y. Bengio, A. Courville, P. Vincent, Visualizing higher-layer features of a
     deep network, Universite de Montreal, 2009.
     """
+    from keras import ops
+
+    from hsitf.explain.truncation import logits_layer, truncate
+
     network = view.require_network()
     part = truncate(network, settings.layer or logits_layer(network))
     part.check_filter(output)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-from keras import ops
 
 from hsitf.arrays import Float32Array
 from hsitf.errors import InputError
 from hsitf.explain.gradients import gradients, logit
 from hsitf.explain.methods.method import Attribution, ExplanationMethod
 from hsitf.explain.settings import MethodSettings
-from hsitf.explain.truncation import TruncatedNetwork, split_weight, truncate
-from hsitf.explain.truncation import weight as named_weight
 from hsitf.explain.view import NetworkView
+
+if TYPE_CHECKING:
+    import keras
+
+    from hsitf.explain.truncation import TruncatedNetwork
 
 
 def weight(
@@ -28,6 +29,11 @@ def weight(
     positions: the part of the patch that activates the units whose weights have the largest
     gradient. The array `weight_gradient` is the mean of `|d logit / d w|`, in the weight's shape.
     """
+    from keras import ops
+
+    from hsitf.explain.truncation import split_weight, truncate
+    from hsitf.explain.truncation import weight as named_weight
+
     network = view.require_network()
     layer, name = split_weight(settings.weight)
     part = truncate(network, layer)
@@ -48,6 +54,9 @@ def _weight_gradient(
     network: keras.Model, variable: Any, patch: Float32Array, output: int
 ) -> Float32Array:
     """`|d logit / d w|` of one patch, in the weight's shape."""
+    import keras
+    from keras import ops
+
     function = logit(network, output)
 
     def of_weight(value: Any) -> Any:
