@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import keras
+from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf import layers as own_layers
 from hsitf.lower import rules as lowering
@@ -38,13 +39,14 @@ YES, NO = "yes", "-"
 
 
 def layer_types() -> list[type]:
-    """Layer classes of `keras.layers` and of hsitf, by name."""
+    """Layer classes of `keras.layers`, of the networks of Keras, and of hsitf, by name."""
     found = {
         value
         for module in (keras.layers, own_layers)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, keras.Layer)
     }
+    found |= {LayerScale, StochasticDepth}
     return sorted(found, key=lambda kind: kind.__name__)
 
 
@@ -124,7 +126,7 @@ def page() -> str:
         "# Supported layers and operations",
         "",
         "Made by `python benchmarks/layer_matrix.py` from the tables in `hsitf/operators`, "
-        "`hsitf/prune/rules.py`,",
+        "`hsitf/prune/rules/`,",
         "`hsitf/lower/rules.py` and `hsitf/lower/tile_rules.py`. What a stage refuses is listed "
         "below the tables, with the",
         "reason and the remedy. *per patch*: exact, but computed for each pixel's patch by itself. "

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hsitf.errors import HsitfError
-from hsitf.sweep.literature import CLAIMS, FAILS, HOLDS, UNKNOWN, CheckedClaim, check_claims
+from hsitf.literature import FAILS, HOLDS, UNKNOWN, CheckedClaim, check_claims, load_claims
 from hsitf.sweep.record import CellMean, StudyResults
 
 Table = list[Sequence[str]]
@@ -133,7 +133,7 @@ def _literature(group: Sequence[StudyResults]) -> list[str]:
     ]
     head = ["", "claim", "literature", "checked", *map(_name, group)]
     rows: Table = []
-    for number, claim in enumerate(CLAIMS):
+    for number, claim in enumerate(load_claims()):
         cells = [_verdict(found[number]) for found in verdicts]
         rows.append((claim.topic, claim.text, claim.value, claim.criterion, *cells))
     return [*lines, *_markdown(head, rows), ""]

@@ -7,8 +7,7 @@
     bundle = run.prune(macs=0.5).export("int8", max_drop=0.5)
     bundle.classify(scene).save("map.tif")
 
-Everything here is also a verb of the command line, with the same defaults and the same files in
-`models/` and `export/`. Errors are those of `hsitf.errors`, which are also ValueErrors or
+Everything here is also a verb of the command line, with the same files in `models/` and `export/`. Errors are those of `hsitf.errors`, which are also ValueErrors or
 FileNotFoundErrors.
 """
 
@@ -427,7 +426,7 @@ def train_network(
     patch: int | None = None,
     seed: int = 0,
     bands: str | None = None,
-    schedule: str = "full",
+    schedule: str = "short",
     epochs: int | None = None,
     batch_size: int | None = None,
     optimizer: str | None = None,
@@ -444,6 +443,8 @@ def train_network(
 ) -> TrainedNetwork:
     """Trains a network of the zoo with its paper's recipe, or resumes or returns the same run.
 
+    By default with the short schedule, as `hsitf export` does where no trained network is at hand.
+
     Args:
         network: Name in the zoo, such as "cao", or of a baseline.
         scene: What it learns from.
@@ -454,7 +455,7 @@ def train_network(
         patch: Side of the patch in pixels; None for the paper's.
         seed: Seed of the split, the weights and the order.
         bands: Band reduction such as "pca:30"; None for all bands.
-        schedule: "full" (the paper's epochs) or "short".
+        schedule: "short", minutes on a small machine, or "full", the paper's epochs.
         epochs: Epochs in place of the schedule's.
         batch_size: Patches a step in place of the paper's.
         optimizer: Optimizer in place of the paper's.

@@ -43,6 +43,19 @@ class Call:
         return operation(*positional, **named)
 
 
+class InnerCall(Call):
+    """One call of a layer inside a layer, which is called with tensors alone."""
+
+    def call_with(self, operation: Any, values: Sequence[Any]) -> Any:
+        """Calls another operation with these tensors.
+
+        Args:
+            operation: The operation to call.
+            values: The tensors, in their order.
+        """
+        return operation(*values)
+
+
 def functional(model: Any) -> Any:
     """The functional model inside a sequential one; anything else as it is."""
     inside = getattr(model, "_functional", None) if isinstance(model, keras.Sequential) else None

@@ -320,7 +320,7 @@ def test_class_with_too_few_pixels(refused, folder, tiny, kind):
 def test_single_class(refused, folder):
     name = saved(folder, "one.npy", np.ones((40, 40), np.uint8))
     command = ("train", "-m", "hu", "-s", "tiny.npy", "--labels", name)
-    refused(command, 2, "classes to tell apart", "received: 1 classes", "2 or more")
+    refused(command, 2, "needs two classes or more", "received: 1 classes", "2 or more")
 
 
 def test_too_few_bands(refused, folder, tiny):
@@ -417,7 +417,7 @@ def test_network_that_is_gone(refused, runs):
 
 def test_file_where_a_folder_has_to_be(refused, folder):
     (folder / "models").write_text("the user's own")
-    refused(HU, 4, "models", "a file stands where a folder has to be", "move that file away")
+    refused(HU, 4, "models", "there is a file where a folder is needed", "move that file away")
     assert (folder / "models").read_text() == "the user's own"
 
 

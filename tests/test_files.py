@@ -98,7 +98,7 @@ def test_an_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_pat
 def test_a_file_is_not_taken_for_an_old_folder(tmp_path):
     (tmp_path / "bundle").write_text("the user's own")
     with (
-        pytest.raises(OutputError, match="a file stands where a folder has to be"),
+        pytest.raises(OutputError, match="there is a file where a folder is needed"),
         replacing_folder(tmp_path / "bundle"),
     ):
         pass
@@ -109,7 +109,7 @@ def test_a_file_is_not_taken_for_an_old_folder(tmp_path):
 def test_a_file_in_the_way(tmp_path, context):
     (tmp_path / "models").write_text("not a folder")
     with (
-        pytest.raises(OutputError, match="a file stands where a folder has to be"),
+        pytest.raises(OutputError, match="there is a file where a folder is needed"),
         context(tmp_path / "models" / "tiny" / "x"),
     ):
         pass

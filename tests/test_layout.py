@@ -53,6 +53,7 @@ ORDER = [
     "bench",
     "explain",
     "sweep",
+    "literature",
     "report",
     "api",
     "commands",

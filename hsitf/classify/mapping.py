@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -163,6 +165,16 @@ def _memory_map(path: Path, shape: tuple[int, ...], dtype: type[np.generic], the
     room = 0 if there else int(np.prod(shape)) * np.dtype(dtype).itemsize
     with disk_space_required(room, path.parent):
         return np.lib.format.open_memmap(path, "r+" if there else "w+", dtype, shape)
+
+
+@contextmanager
+def parts_folder(out: Sequence[Path]) -> Iterator[Path]:
+    """Folder of intermediate results: beside the map, from where it resumes, if it is written."""
+    if out:
+        yield out[0].with_name(f".{out[0].name}.parts")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "parts"
 
 
 def remove_state(folder: Path) -> None:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 from hsitf.errors import InputError
 from hsitf.figures import Color, palette
 from hsitf.files import os_errors_reported, replacing
+from hsitf.smoothing import mean_field_smoothing
+
+if TYPE_CHECKING:
+    from hsitf.classify.mapping import MapArrays
+    from hsitf.classify.request import MapRequest
 
 Labels = NDArray[np.uint8]
 
@@ -217,3 +222,23 @@ def write(class_map: ClassMap, path: Path) -> None:
             return
     with replacing(path) as temporary:
         FORMATS[suffix](class_map, temporary)
+
+
+def write_requested(
+    mapped: MapArrays, class_names: tuple[str, ...], source_name: str, request: MapRequest
+) -> ClassMap:
+    """Writes the requested files, and returns the map, smoothed if requested."""
+    labels, values = mapped.labels, mapped.values
+    if request.smooth and values is not None:
+        values = mean_field_smoothing(np.asarray(values, np.float32), request.smooth)
+        labels = np.where(labels, values.argmax(axis=2) + 1, 0).astype(np.uint8)
+    source = Path(source_name) if source_name else Path()
+    georeference = georeference_of(source) if source.is_file() else {}
+    found = ClassMap(np.array(labels), class_names, georeference)
+    for path in request.out:
+        write(found, path)
+    if values is not None and request.probabilities is not None:
+        write_probabilities(values, found, request.probabilities)
+    if values is not None and request.confidence is not None:
+        write_probabilities(values.max(axis=2), found, request.confidence)
+    return found

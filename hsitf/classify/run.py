@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from numpy.typing import NDArray
 from hsitf.classify import outputs
 from hsitf.classify.cluster import StripJob, compute_remotely
 from hsitf.classify.engines import engine
-from hsitf.classify.mapping import MapArrays, classify, remove_state
+from hsitf.classify.mapping import classify, parts_folder, remove_state
 from hsitf.classify.outputs import MAX_CLASSES, ClassMap
 from hsitf.classify.request import MapRequest
 from hsitf.classify.source import Classifier, classifier_of_run, open_classifier, raster_for
@@ -26,7 +23,6 @@ from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 from hsitf.scenes import RasterSource, names
-from hsitf.smoothing import mean_field_smoothing
 from hsitf.tables import format_table
 
 
@@ -94,7 +90,7 @@ def classify_scene(
         )
     classifier.check(site)
     with (
-        _parts_folder(request) as parts_folder,
+        parts_folder(request.out) as folder_of_parts,
         engine(classifier, run, site, request, progress) as chosen,
     ):
         work = (
@@ -102,43 +98,13 @@ def classify_scene(
             if request.dask
             else None
         )
-        mapped = classify(chosen, site, parts_folder, progress, request.keeps, work)
-        class_map = _write_outputs(mapped, classifier, choice, request)
+        mapped = classify(chosen, site, folder_of_parts, progress, request.keeps, work)
+        class_map = outputs.write_requested(mapped, classifier.class_names, choice.source, request)
         speed = mapped.speed
         # The map's files are still open in the folder that is removed.
         del mapped
-        remove_state(parts_folder)
+        remove_state(folder_of_parts)
     return _evaluated(chosen, run, site, class_map, request, speed)
-
-
-@contextmanager
-def _parts_folder(request: MapRequest) -> Iterator[Path]:
-    """Folder of intermediate results: beside the map, from where it resumes, if it is written."""
-    if request.out:
-        yield request.out[0].with_name(f".{request.out[0].name}.parts")
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder) / "parts"
-
-
-def _write_outputs(
-    mapped: MapArrays, classifier: Classifier, choice: SceneChoice, request: MapRequest
-) -> ClassMap:
-    """Writes the requested files, and returns the map, smoothed if requested."""
-    labels, values = mapped.labels, mapped.values
-    if request.smooth and values is not None:
-        values = mean_field_smoothing(np.asarray(values, np.float32), request.smooth)
-        labels = np.where(labels, values.argmax(axis=2) + 1, 0).astype(np.uint8)
-    source = Path(choice.source) if choice.source else Path()
-    georeference = outputs.georeference_of(source) if source.is_file() else {}
-    found = ClassMap(np.array(labels), classifier.class_names, georeference)
-    for path in request.out:
-        outputs.write(found, path)
-    if values is not None and request.probabilities is not None:
-        outputs.write_probabilities(values, found, request.probabilities)
-    if values is not None and request.confidence is not None:
-        outputs.write_probabilities(values.max(axis=2), found, request.confidence)
-    return found
 
 
 def _opened(

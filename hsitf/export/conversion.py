@@ -1,4 +1,4 @@
-"""From a lowered network to files: one where nothing bounds its loss, else candidates."""
+"""From a lowered network to a verified file: one conversion, or candidates under a bound."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsitf import verify
+from hsitf.errors import VerificationError
 from hsitf.export.calibration import Calibration
+from hsitf.export.convert import weight_bytes
 from hsitf.export.job import Job
-from hsitf.export.preparation import PreparedModel
+from hsitf.export.preparation import PreparedModel, Reference, prepare_model
 from hsitf.export.recovery import CORRECTED, EQUALIZED, FloatModel, RecoveryContext, candidates
 from hsitf.export.variants import VARIANTS
+from hsitf.export.verification import VerifiedFile, verify_file
+from hsitf.files import disk_space_required
 from hsitf.progress import Progress
 from hsitf.quantize.bias_correction import correct_biases
 from hsitf.quantize.equalization import equalize
@@ -23,7 +27,61 @@ if TYPE_CHECKING:
     import keras
 
 
-def write_candidates(
+def convert_or_train(
+    job: Job, model: PreparedModel, reference: Reference, folder: Path, progress: Progress
+) -> VerifiedFile:
+    """Converts and verifies a file; where no technique keeps its bound, trains for it.
+
+    Args:
+        job: What to export.
+        model: The network of its recipe.
+        reference: The trained network.
+        folder: Folder that the file is written to.
+        progress: Receives progress and messages.
+
+    Raises:
+        VerificationError: See `convert`.
+    """
+    try:
+        return convert(job, model, folder, progress)
+    except VerificationError as error:
+        if job.max_drop is None or job.recipe.qat:
+            raise
+        refused = error
+    progress.say(
+        f"{job.variant.name} loses too much with any ranges: starting quantization-aware training"
+    )
+    trained = job.with_qat()
+    try:
+        return convert(trained, prepare_model(reference, [trained], progress), folder, progress)
+    except VerificationError:
+        # What the network as it was trained lacks is what a user should read.
+        raise refused from None
+
+
+def convert(job: Job, model: PreparedModel, folder: Path, progress: Progress) -> VerifiedFile:
+    """Converts and verifies one file inside `folder`.
+
+    Raises:
+        VerificationError: The file is less accurate than its bounds allow, or is not what its
+            variant promises.
+    """
+    progress.start(f"converting to {job.variant.name}", 1)
+    file = folder / job.file_name
+    refused: VerificationError | None = None
+    with disk_space_required(weight_bytes(model.lowered[job.target].model), folder):
+        for techniques in _write_candidates(job, model, file, progress):
+            try:
+                return verify_file(job, model, file, techniques, progress)
+            except VerificationError as error:
+                # What the first, most honest candidate lacks is what a user should read.
+                refused = refused or error
+    if refused is None:
+        raise ValueError("there is always a first candidate")
+    raise refused
+
+
+def _write_candidates(
     job: Job, model: PreparedModel, file: Path, progress: Progress
 ) -> Iterator[tuple[str, ...]]:
     """Writes the job's file: once, or again and again where its loss is bounded.

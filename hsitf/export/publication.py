@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from hsitf import records, runs
 from hsitf.bands import save
 from hsitf.cost import cost
+from hsitf.errors import DataError
 from hsitf.export import bundle, c_source
 from hsitf.export.convert import CALIBRATION_PATCHES
 from hsitf.export.verification import VerifiedFile
 from hsitf.files import sha256, size
-from hsitf.measure import Timing, processor
+from hsitf.measure import Timing, interleaved, processor
+from hsitf.progress import Progress
 from hsitf.records import ExportRecord, Latency
+from hsitf.runs import Run
 from hsitf.runtimes import Runtime
 
 
-def write_bundle(item: VerifiedFile, timing: Timing) -> None:
+def announce_replacement(folder: Path, run: Run, progress: Progress) -> None:
+    """Says so where a bundle of another run will be replaced."""
+    if not (folder / bundle.RECORD).is_file():
+        return
+    try:
+        then = records.read(ExportRecord, folder / bundle.RECORD)
+    except DataError as error:
+        progress.say(f"replacing {folder}, which cannot be read: {error}")
+        return
+    if then.run_sha256 != run.record.sha256:
+        progress.say(f"replacing {folder}, which was exported from {then.run_folder}")
+
+
+def write_bundles(verified: Sequence[VerifiedFile]) -> None:
+    """Measures the latency of verified files in turns and writes the bundle of each.
+
+    Raises:
+        OutputError: A folder cannot be written.
+    """
+    actions = {
+        item.job.variant.name: item.runtime.action(item.golden.stored_inputs[: item.job.batch])
+        for item in verified
+    }
+    timings = interleaved(actions)
+    for item in verified:
+        _write_bundle(item, timings[item.job.variant.name])
+
+
+def _write_bundle(item: VerifiedFile, timing: Timing) -> None:
     """Writes everything else of a bundle into the folder of its file.
 
     Args:

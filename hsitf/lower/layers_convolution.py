@@ -1,9 +1,10 @@
-"""Lowering of convolutions: 1-D to 3-D, grouped, depthwise and separable."""
+"""Lowering of convolutions: 1-D to 3-D, grouped, depthwise, separable and transposed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from hsitf.lower.depthwise import depthwise_convolution
 from hsitf.lower.layers_elementwise import apply_activation
 from hsitf.lower.layers_moving import concatenated
 from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, rearrange
+from hsitf.lower.strided_layout import Layout
 from hsitf.lower.volume import MEMORY_ORDER, VOLUME_AXES, as_volume, convolve, from_volume
 
 
@@ -52,6 +54,102 @@ def separable(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTen
     still = [SlidingAxis()] * len(axes)
     result = apply_convolution(value, second, bias_of(layer, layer.filters), still, context)
     return apply_activation(result, layer.activation, context.for_part("activation"))
+
+
+def transposed(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """Conv1DTranspose to Conv3DTranspose: one convolution that makes all outputs of a stride.
+
+    With stride s, tap t of dilation d reads input i for output i * s + t * d. Outputs q * s + r
+    with the same phase r read the taps with t * d = u * s + r, each from input q - u: a
+    convolution of its own for each phase. All of them are filters of one convolution, whose
+    outputs are put side by side. It multiplies no zeros where s divides the number of taps.
+    """
+    layer, (value,) = context.layer, inputs
+    phases = [_phase_axis(layer, axis, size) for axis, size in enumerate(value.shape[:-1])]
+    kernel = _kernel_by_phase(np.asarray(layer.kernel), phases)
+    count = prod(phase.stride for phase in phases)
+    bias = np.tile(bias_of(layer, layer.filters), count)
+    axes = [phase.sliding for phase in phases]
+    result = apply_convolution(value, kernel, bias, axes, context)
+    spread = replace(result, layout=_spread_phases(result.layout, phases, layer.filters))
+    return apply_activation(spread, layer.activation, context.for_part("activation"))
+
+
+class _PhaseAxis(NamedTuple):
+    """One axis of a transposed convolution, as a convolution of each phase.
+
+    Attributes:
+        taps: Taps of the transposed convolution.
+        stride: Its stride, the number of phases.
+        dilation: Its dilation.
+        first: Position of the first output, counted from where the first tap puts the first input.
+        size: Number of outputs.
+        sliding: Padding of the convolution.
+    """
+
+    taps: int
+    stride: int
+    dilation: int
+    first: int
+    size: int
+    sliding: SlidingAxis
+
+    @property
+    def reach(self) -> int:
+        """Number of inputs before its own that an output reads."""
+        return (self.taps - 1) * self.dilation // self.stride
+
+    @property
+    def skipped(self) -> int:
+        """Outputs of the convolution, each of which has all phases, before the first one."""
+        return self.first // self.stride
+
+
+def _phase_axis(layer: Any, axis: int, size: int) -> _PhaseAxis:
+    taps, stride, dilation = (
+        _along(option, axis) for option in (layer.kernel_size, layer.strides, layer.dilation_rate)
+    )
+    extent = (taps - 1) * dilation + 1
+    whole = [1, *[size] * layer.rank, 1]
+    outputs = layer.compute_output_shape(whole)[axis + 1]
+    # TensorFlow cuts as much as the convolution from the outputs to the inputs would pad.
+    cut = max((size - 1) * stride + extent - outputs, 0)
+    first = cut // 2 if layer.padding == "same" else 0
+    found = _PhaseAxis(taps, stride, dilation, first, outputs, SlidingAxis())
+    last = (first + outputs - 1) // stride
+    before = found.reach - found.skipped
+    return found._replace(sliding=SlidingAxis(1, 1, before, last + 1 - size))
+
+
+def _kernel_by_phase(kernel: Float32Array, phases: list[_PhaseAxis]) -> Float32Array:
+    """(taps of the convolution along each axis, in, phases * filters)."""
+    *_, filters, inputs = kernel.shape
+    strides = [phase.stride for phase in phases]
+    result = np.zeros(
+        (*(phase.reach + 1 for phase in phases), inputs, *strides, filters), np.float32
+    )
+    for tap in np.ndindex(*(phase.taps for phase in phases)):
+        own, which = [], []
+        for position, each in zip(tap, phases, strict=True):
+            step, phase = divmod(position * each.dilation, each.stride)
+            own.append(each.reach - step)
+            which.append(phase)
+        result[(*own, slice(None), *which)] = kernel[tap].T
+    return result.reshape(*result.shape[: len(phases) + 1], -1)
+
+
+def _spread_phases(layout: Layout, phases: list[_PhaseAxis], filters: int) -> Layout:
+    """Puts the phases of each output side by side and cuts what is not asked for."""
+    rank = len(phases)
+    layout = layout.reshape(*layout.shape[:-1], *(phase.stride for phase in phases), filters)
+    order = [axis for pair in zip(range(rank), range(rank, 2 * rank), strict=True) for axis in pair]
+    layout = layout.transpose(*order, 2 * rank)
+    sizes = [layout.shape[2 * axis] * phase.stride for axis, phase in enumerate(phases)]
+    starts = [phase.first - phase.skipped * phase.stride for phase in phases]
+    kept = tuple(
+        slice(start, start + phase.size) for start, phase in zip(starts, phases, strict=True)
+    )
+    return layout.reshape(*sizes, filters)[kept]
 
 
 def bias_of(layer: Any, filters: int) -> Float32Array:

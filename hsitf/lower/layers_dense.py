@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from keras import layers
@@ -10,9 +11,11 @@ from keras import layers
 from hsitf.arrays import Float32Array
 from hsitf.lower.context import LoweringContext
 from hsitf.lower.convolution import SlidingAxis
+from hsitf.lower.depthwise import scale_and_shift
 from hsitf.lower.layers_convolution import apply_convolution, bias_of
 from hsitf.lower.layers_elementwise import apply_activation
 from hsitf.lower.layout_tensor import LayoutTensor, rearrange
+from hsitf.operators.equations import EinsumEquation
 
 
 def dense(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
@@ -36,6 +39,43 @@ def _by_pixel(
     pixel = kernel.reshape(*[1] * spatial, *kernel.shape)
     result = apply_convolution(value, pixel, bias, [SlidingAxis()] * spatial, context)
     return replace(result, layout=result.layout.reshape(*leading, -1))
+
+
+def einsum(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """EinsumDense, where its equation is one product with a matrix: as Dense."""
+    layer, (value,) = context.layer, inputs
+    equation = EinsumEquation.of(layer, len(value.shape) + 1)
+    if not equation.is_product:
+        raise context.error(
+            "has an equation that is no product with one matrix",
+            received=layer.equation,
+            allowed="an equation in which each axis of the kernel is summed over or is new",
+            remedy="use Dense, with Permute and Reshape around it",
+        )
+    kept, summed, made = equation.kept[1:], equation.summed, equation.made
+    sizes = dict(zip(equation.entering[1:], value.shape, strict=True))
+    sizes |= dict(zip(equation.kernel, layer.kernel.shape, strict=True))
+    order = [equation.entering.index(letter) - 1 for letter in (*kept, *summed)]
+    rows = prod(sizes[letter] for letter in summed)
+    layout = value.layout.transpose(order).reshape(*(sizes[letter] for letter in kept), rows)
+    kernel = np.asarray(layer.kernel)
+    kernel = kernel.transpose([equation.kernel.index(letter) for letter in (*summed, *made)])
+    result = multiplied(replace(value, layout=layout), kernel.reshape(rows, -1), context)
+    whole = result.layout.reshape([sizes[letter] for letter in (*kept, *made)])
+    turned = whole.transpose([(*kept, *made).index(letter) for letter in equation.leaving[1:]])
+    result = replace(result, layout=turned)
+    if layer.bias is not None:
+        part = context.for_part("biased").name
+        result = scale_and_shift(result, 1.0, np.asarray(layer.bias), part)
+    return apply_activation(result, layer.activation, context.for_part("activation"))
+
+
+def multiplied(value: LayoutTensor, kernel: Float32Array, context: LoweringContext) -> LayoutTensor:
+    """The product of the last axis of a tensor with a matrix, without biases."""
+    none = np.zeros(kernel.shape[1], np.float32)
+    if len(value.shape) == 1:
+        return _flat(value, kernel, none, context.name)
+    return _by_pixel(value, kernel, none, context)
 
 
 @dataclass(frozen=True, eq=False)

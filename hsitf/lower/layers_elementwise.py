@@ -109,6 +109,28 @@ def prelu(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     return LayoutTensor(tensor, value.layout)
 
 
+def rescaling(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """Rescaling: one factor and one term, or one for each channel."""
+    layer = context.layer
+    scale, offset = (np.asarray(value, np.float32) for value in (layer.scale, layer.offset))
+    return scale_and_shift(inputs[0], scale, offset, context.name)
+
+
+def standardization(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """Normalization: a factor and a term from means and variances, or back from them."""
+    layer = context.layer
+    mean, variance = (np.asarray(value)[0] for value in (layer.mean, layer.variance))
+    deviation = np.maximum(np.sqrt(variance), keras.backend.epsilon())
+    if layer.invert:
+        return scale_and_shift(inputs[0], deviation, mean, context.name)
+    return scale_and_shift(inputs[0], 1 / deviation, -mean / deviation, context.name)
+
+
+def layer_scale(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """LayerScale of ConvNeXt: one factor for each channel."""
+    return scale_and_shift(inputs[0], np.asarray(context.layer.gamma), 0.0, context.name)
+
+
 def exponential(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """ELU, layer and operation."""
     value = compact(inputs[0])

@@ -48,14 +48,6 @@ def _checked(
     return first - 1
 
 
-def upsampling(context: LoweringContext, inputs: list[LayoutTensor]) -> list[LayoutTensor]:
-    """UpSampling1D to 3D with nearest neighbors: elements are repeated."""
-    way = getattr(context.layer, "interpolation", "nearest")
-    if way != "nearest":
-        raise context.error("interpolates", received=way, allowed="nearest")
-    return data_movement(context, inputs)
-
-
 def padding(context: LoweringContext, inputs: list[LayoutTensor]) -> list[LayoutTensor]:
     """The operation Pad: with zeros, or with elements of the tensor."""
     arguments = context.call.node.arguments

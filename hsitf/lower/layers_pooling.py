@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from math import prod
+
 import numpy as np
 from keras import layers, ops
 
 from hsitf.lower.context import LoweringContext
-from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, rearrange
+from hsitf.lower.data_movement import MAX_RANK
+from hsitf.lower.depthwise import scale_and_shift
+from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, logical_order, rearrange
 from hsitf.lower.volume import MEMORY_ORDER, VOLUME_AXES, as_volume, from_volume
 
 
@@ -45,14 +50,56 @@ def global_pooling(context: LoweringContext, inputs: list[LayoutTensor]) -> Layo
 
 
 def reduction(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
-    """The operations Max and Mean."""
+    """The operations Max, Mean, Min and Sum."""
     operation, (value,) = context.layer, inputs
     rank = len(value.shape) + 1
     asked = operation.axis if operation.axis is not None else tuple(range(rank))
     axes = tuple(axis % rank - 1 for axis in ((asked,) if isinstance(asked, int) else asked))
     if -1 in axes:
         raise context.error("takes samples together", received=f"axis {operation.axis}")
-    return _reduced(value, axes, type(operation).__name__, operation.keepdims, context.name)
+    kind, keepdims, name = type(operation).__name__, operation.keepdims, context.name
+    if kind == "Sum":
+        mean = _reduced(value, axes, "Mean", keepdims, f"{name}_mean")
+        return scale_and_shift(mean, float(prod(value.shape[axis] for axis in axes)), 0.0, name)
+    if kind == "Min":
+        opposite = scale_and_shift(value, -1.0, 0.0, f"{name}_opposite")
+        largest = _reduced(opposite, axes, "Max", keepdims, f"{name}_max")
+        return scale_and_shift(largest, -1.0, 0.0, name)
+    return _reduced(value, axes, kind, keepdims, name)
+
+
+def mean_along(value: LayoutTensor, axes: tuple[int, ...]) -> LayoutTensor:
+    """Mean along some axes, which stay with length 1.
+
+    One MEAN of the tensor as it is in memory, seen as at most three runs of axes that are all
+    averaged or all kept; in any other order the averaged axes are moved behind the others.
+
+    Args:
+        value: Tensor of any shape.
+        axes: Axes of the logical shape, without batch.
+    """
+    order = value.memory_order or logical_order(value)
+    runs = _runs(value.shape, order, axes)
+    if len(runs) >= MAX_RANK:
+        order = (*(axis for axis in order if axis not in axes), *axes)
+        runs = _runs(value.shape, order, axes)
+    tensor = rearrange(value, order).reshaped(*(size for size, _ in runs))
+    averaged = tuple(number for number, (_, together) in enumerate(runs, 1) if together)
+    if averaged:
+        tensor = ops.mean(tensor, axis=averaged, keepdims=True)
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
+    return LayoutTensor(tensor, dense_layout(shape, order))
+
+
+def _runs(
+    shape: tuple[int, ...], order: tuple[int, ...], axes: tuple[int, ...]
+) -> list[tuple[int, bool]]:
+    """Sizes of neighboring axes in memory that are all averaged or all kept, and which it is."""
+    present = [axis for axis in order if shape[axis] > 1]
+    return [
+        (prod(shape[axis] for axis in run), together)
+        for together, run in groupby(present, key=lambda axis: axis in axes)
+    ] or [(1, False)]
 
 
 def _reduced(

@@ -12,21 +12,25 @@ from __future__ import annotations
 from typing import Any
 
 from keras import layers
+from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.errors import LoweringError
 from hsitf.layers import LocalResponseNormalization
 from hsitf.lower.context import LoweringRule
-from hsitf.lower.layers_convolution import convolution, depthwise, separable
-from hsitf.lower.layers_dense import dense
+from hsitf.lower.layers_convolution import convolution, depthwise, separable, transposed
+from hsitf.lower.layers_dense import dense, einsum
 from hsitf.lower.layers_elementwise import (
     activation,
     elementwise,
     exponential,
+    layer_scale,
     negation,
     prelu,
+    rescaling,
     scaled_exponential,
     softmax,
     softplus,
+    standardization,
 )
 from hsitf.lower.layers_merging import (
     addition,
@@ -45,28 +49,46 @@ from hsitf.lower.layers_moving import (
     identity,
     padding,
     stacking,
-    upsampling,
 )
-from hsitf.lower.layers_normalization import batch_normalization, response_normalization
+from hsitf.lower.layers_normalization import (
+    batch_normalization,
+    group_normalization,
+    layer_normalization,
+    response_normalization,
+    rms_normalization,
+)
 from hsitf.lower.layers_pooling import global_pooling, pooling, reduction
 from hsitf.lower.layers_recurrent import recurrent
+from hsitf.lower.layers_resizing import resizing, upsampling
+from hsitf.lower.layers_wrapping import time_distributed
 from hsitf.operators import Capability, RuleTable
 
 RULES: dict[type[Any], LoweringRule] = {
     layers.Conv1D: convolution,
     layers.Conv2D: convolution,
     layers.Conv3D: convolution,
+    layers.Conv1DTranspose: transposed,
+    layers.Conv2DTranspose: transposed,
+    layers.Conv3DTranspose: transposed,
     layers.DepthwiseConv1D: depthwise,
     layers.DepthwiseConv2D: depthwise,
     layers.SeparableConv1D: separable,
     layers.SeparableConv2D: separable,
     layers.Dense: dense,
+    layers.EinsumDense: einsum,
     layers.SimpleRNN: recurrent,
     layers.GRU: recurrent,
     layers.LSTM: recurrent,
     layers.Bidirectional: recurrent,
+    layers.TimeDistributed: time_distributed(lambda layer: rule(layer)),
     layers.BatchNormalization: batch_normalization,
+    layers.LayerNormalization: layer_normalization,
+    layers.GroupNormalization: group_normalization,
+    layers.RMSNormalization: rms_normalization,
     LocalResponseNormalization: response_normalization,
+    layers.Normalization: standardization,
+    layers.Rescaling: rescaling,
+    LayerScale: layer_scale,
     layers.MaxPooling1D: pooling,
     layers.MaxPooling2D: pooling,
     layers.MaxPooling3D: pooling,
@@ -98,6 +120,10 @@ RULES: dict[type[Any], LoweringRule] = {
     layers.SpatialDropout3D: identity,
     layers.GaussianDropout: identity,
     layers.GaussianNoise: identity,
+    layers.AlphaDropout: identity,
+    layers.ActivityRegularization: identity,
+    layers.Identity: identity,
+    StochasticDepth: identity,
     layers.Reshape: data_movement,
     layers.Flatten: data_movement,
     layers.Permute: data_movement,
@@ -111,6 +137,7 @@ RULES: dict[type[Any], LoweringRule] = {
     layers.UpSampling1D: upsampling,
     layers.UpSampling2D: upsampling,
     layers.UpSampling3D: upsampling,
+    layers.Resizing: resizing,
 }
 
 # By the name of the operation's class, since Keras does not export these classes.
@@ -144,6 +171,8 @@ OPERATIONS: dict[str, LoweringRule] = {
     "Power": power,
     "Mean": reduction,
     "Max": reduction,
+    "Min": reduction,
+    "Sum": reduction,
     "Softmax": softmax,
     "LogSoftmax": softmax,
     "Elu": exponential,

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import KerasTensor, layers
+from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.cost import macs
 from hsitf.errors import LoweringError
@@ -152,6 +153,11 @@ RULES: dict[type[Any], TileRule] = {
     layers.SpatialDropout3D: identity,
     layers.GaussianDropout: identity,
     layers.GaussianNoise: identity,
+    layers.AlphaDropout: identity,
+    layers.ActivityRegularization: identity,
+    layers.Identity: identity,
+    StochasticDepth: identity,
+    LayerScale: per_pixel,
     layers.Reshape: data_movement,
     layers.Flatten: data_movement,
     layers.Permute: data_movement,

@@ -5,7 +5,7 @@ its kernel reads and makes, how many multiply-accumulates it takes. `cost`, prun
 and drawings derive what they need from it; how a type is pruned and lowered stands in those
 stages' own rule tables, keyed by the type. A stage that cannot take a type says why in the row.
 
-To add a type of Keras, give it a row in the file of its family, a rule in `hsitf/prune/rules.py`
+To add a type of Keras, give it a row in the file of its family, a rule in `hsitf/prune/rules/`
 and one in `hsitf/lower/rules.py`, or refusals. To make a layer of your own known, see `register`:
 
     hsitf.operators.register(Scale, OperatorType(Role.PASSES, elementwise=True))

@@ -22,13 +22,3 @@ def everywhere(reason: str, remedy: str) -> dict[Capability, Refusal]:
 def in_rewriting(reason: str, remedy: str) -> dict[Capability, Refusal]:
     """A refusal to prune and to lower; the operator is counted and drawn."""
     return refuse(reason, remedy, Capability.PRUNE, Capability.LOWER)
-
-
-def in_pruning(reason: str, remedy: str) -> dict[Capability, Refusal]:
-    """A refusal to prune; the operator is lowered."""
-    return refuse(reason, remedy, Capability.PRUNE)
-
-
-def in_lowering(reason: str, remedy: str) -> dict[Capability, Refusal]:
-    """A refusal to lower; the operator is pruned through."""
-    return refuse(reason, remedy, Capability.LOWER)

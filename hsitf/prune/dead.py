@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hsitf.graph import Call, walk
 from hsitf.operators import Capability, KernelAxes, OperatorType, Role, find, row_of
-from hsitf.prune.channel_graph import ids_along, squeeze_repeated
+from hsitf.prune.channel_graph import FIXED, TracedCall, ids_along, squeeze_repeated
 from hsitf.prune.plans import PruningPlan, plan_from_channels
 from hsitf.prune.rules import KeepMask, rule
 from hsitf.prune.tracing import Trace, trace
@@ -65,7 +65,7 @@ def _consumed(traced: Trace, nonzero: Sequence[Sequence[Flags]], keep: KeepMask)
     """Roots of the channels and positions that any kept channel consumes."""
     graph, found = traced.graph, set()
     for traced_call, flags in zip(traced.calls, nonzero, strict=True):
-        if not rule(traced_call.call.operation).consumes:
+        if not rule(traced_call.call.operation).consumes or _passes_on(traced_call):
             continue
         made = traced_call.outputs[0]
         stay = keep[squeeze_repeated(made)]
@@ -78,6 +78,17 @@ def _consumed(traced: Trace, nonzero: Sequence[Sequence[Flags]], keep: KeepMask)
         for ids in consumed:
             found |= {*graph.channels_of(ids).tolist(), *graph.positions_of(ids).tolist()}
     return found
+
+
+def _passes_on(traced_call: TracedCall) -> bool:
+    """Whether a layer that may consume channels passes them on here, each by itself."""
+    operation = traced_call.call.operation
+    row = find(getattr(operation, "layer", operation))
+    entering, leaving = (
+        squeeze_repeated(each[0]) for each in (traced_call.inputs, traced_call.outputs)
+    )
+    same = (leaving != FIXED).any() and np.isin(leaving, entering).all()
+    return bool(same) and row is not None and row.role is not Role.NORMALIZES
 
 
 # --- which channel reads which --------------------------------------------------------------

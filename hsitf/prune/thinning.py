@@ -65,6 +65,9 @@ def thin(model: keras.Model, plan: PruningPlan) -> keras.Model:
     thinned = keras.Model(unwrap_single(inputs), unwrap_single(outputs), name=model.name)
     for name, values in weights.items():
         built[name].set_weights(values)
+        if isinstance(built[name], keras.layers.Normalization):
+            # It computes with what it read off its weights before.
+            built[name].finalize_state()
     return thinned
 
 
@@ -88,8 +91,13 @@ def _thinned_operation(operation: Any, name: str, spec: ThinningSpec) -> Any:
 def _sliced_weights(
     weights: list[NDArray[np.generic]], spec: ThinningSpec
 ) -> list[NDArray[np.generic]]:
-    return [
+    factors = spec.factors or [1.0] * len(weights)
+    kept = [
         values[np.ix_(*calls)] for values, calls in zip(weights, spec.kept_indices, strict=True)
+    ]
+    return [
+        values if factor == 1 else values * np.asarray(factor, values.dtype)
+        for values, factor in zip(kept, factors, strict=True)
     ]
 
 

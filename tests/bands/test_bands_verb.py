@@ -34,8 +34,8 @@ def test_every_technique_with_every_number():
     [
         (["pca"], None, "without a number of components"),
         (["pca:3"], "4,5", "two numbers of components"),
-        (["pca"], "10:5:1", "cannot be read"),
-        (["pca"], "ten", "cannot be read"),
+        (["pca"], "10:5:1", "cannot be parsed"),
+        (["pca"], "ten", "cannot be parsed"),
         (["pcb:3"], None, "band reduction"),
     ],
 )
@@ -107,7 +107,7 @@ def test_without_models_costs_alone(shell, compared):
         (("pca:25",), "1 to 24: one a band"),
         (("pca:2", "--model", "he"), "he cannot run with so few bands"),
         (("pca:4", "--model", "hee"), "did you mean"),
-        (("pca:4", "--runs", "0"), "so many runs"),
+        (("pca:4", "--runs", "0"), "number of runs"),
         (("pca:4", *SVM, "--run", "../away"), "name"),
         (("pca:4", *SVM, "--run", "disjoint-short-runs1-from0", "--seed", "1"), "another split"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 from hsitf.errors import InputError, VerificationError
-from hsitf.export import pipeline
+from hsitf.export import conversion
 from hsitf.export.calibration import Calibration
 from hsitf.export.job import Job
 from hsitf.export.recovery import CORRECTED, EQUALIZED, FloatModel, RecoveryContext, candidates
@@ -148,14 +148,14 @@ def test_the_first_shortfall_is_reported(monkeypatch, tmp_path):
     def refused(*given):
         raise next(errors)
 
-    monkeypatch.setattr(pipeline, "convert", refused)
-    monkeypatch.setattr(pipeline, "prepare_model", lambda *given: None)
+    monkeypatch.setattr(conversion, "convert", refused)
+    monkeypatch.setattr(conversion, "prepare_model", lambda *given: None)
     kind = variant("int8")
     record = SimpleNamespace(plan=SimpleNamespace(network="hu"), scene=SimpleNamespace(name="s"))
     run = SimpleNamespace(record=record, label="hu")
     job = Job.of(ExportRequest((kind,), max_drop=0.5), kind, run, None)
     with pytest.raises(VerificationError, match="of the network"):
-        pipeline.convert_or_train(job, None, None, tmp_path, Silent())
+        conversion.convert_or_train(job, None, None, tmp_path, Silent())
     assert not list(errors)
 
 

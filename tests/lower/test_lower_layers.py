@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf import inspection
 from hsitf.errors import LoweringError
@@ -91,6 +92,14 @@ SPECTRUM_USES = {
     "conv_dilated": chain(layers.Conv1D(5, 3, dilation_rate=2, padding="causal")),
     "depthwise": chain(layers.DepthwiseConv1D(3, 2, padding="same", depth_multiplier=2)),
     "separable": chain(layers.SeparableConv1D(5, 3, padding="same", activation="relu")),
+    "transposed": chain(layers.Conv1DTranspose(3, 5, strides=2, activation="relu")),
+    "layer_norm": chain(layers.LayerNormalization(), layers.Conv1D(3, 2)),
+    "distributed_dense": chain(layers.TimeDistributed(layers.Dense(3, activation="relu"))),
+    "repeated": chain(layers.Flatten(), layers.RepeatVector(4), layers.LSTM(2)),
+    "einsum": chain(layers.EinsumDense("abc,cd->adb", (3, 24), bias_axes="d")),
+    "einsum_of_positions": chain(
+        layers.EinsumDense("abc,bde->aedc", (3, 4, 6), bias_axes="e", activation="tanh")
+    ),
     "simple_rnn": chain(layers.SimpleRNN(4, return_sequences=True, go_backwards=True)),
     "gru": chain(
         layers.GRU(4, return_sequences=True), layers.Flatten(), layers.BatchNormalization()
@@ -114,6 +123,43 @@ IMAGE_USES = {
     "conv_dilated": chain(layers.Conv2D(5, (3, 2), dilation_rate=(1, 2), padding="same")),
     "conv_groups": chain(layers.Conv2D(6, 3, groups=2, padding="same")),
     "conv_groups_of_one": chain(layers.Conv2D(8, 3, strides=2, groups=4, padding="same")),
+    "transposed": chain(layers.Conv2DTranspose(5, 3, strides=2, padding="same")),
+    "transposed_uneven": chain(
+        layers.Conv2DTranspose(3, (2, 5), (3, 2), "same"), layers.BatchNormalization()
+    ),
+    "transposed_padded": chain(
+        layers.ZeroPadding2D(1), layers.Conv2DTranspose(3, 4, 2, output_padding=1)
+    ),
+    "transposed_dilated": chain(layers.Conv2DTranspose(3, 3, dilation_rate=2, use_bias=False)),
+    "layer_norm": chain(layers.Conv2D(5, 2), layers.LayerNormalization(), layers.Conv2D(3, 2)),
+    "layer_norm_of_rows": chain(layers.LayerNormalization(axis=[1, 3], center=False)),
+    "layer_norm_of_all": chain(layers.LayerNormalization(axis=[1, 2, 3], scale=False)),
+    "layer_norm_of_a_vector": chain(layers.Flatten(), layers.LayerNormalization()),
+    "rms_norm": chain(layers.Permute((2, 3, 1)), layers.RMSNormalization(axis=[-1])),
+    "group_norm": chain(layers.Conv2D(6, 2), layers.GroupNormalization(3), layers.ReLU()),
+    "group_norm_of_rows": chain(layers.GroupNormalization(2, axis=1, scale=False)),
+    "instance_norm": chain(layers.GroupNormalization(-1)),
+    "distributed_conv": chain(
+        layers.TimeDistributed(layers.Conv1D(5, 3, padding="same")),
+        layers.TimeDistributed(layers.BatchNormalization()),
+        layers.TimeDistributed(layers.GlobalMaxPooling1D()),
+    ),
+    "distributed_moves": chain(
+        layers.Permute((2, 1, 3)),
+        layers.TimeDistributed(layers.ZeroPadding1D(2)),
+        layers.TimeDistributed(layers.Permute((2, 1))),
+        layers.TimeDistributed(layers.GRU(2)),
+    ),
+    "rescaling": chain(layers.Rescaling(1 / 3, [0.5, 0, -1, 2]), layers.Rescaling(2.0)),
+    "standardized": chain(
+        layers.Normalization(mean=[1.0, 2, 3, 4], variance=[0.5, 1, 2, 3]),
+        layers.Normalization(axis=(1, 3)),
+        layers.Normalization(axis=None, mean=2.0, variance=3.0, invert=True),
+    ),
+    "layer_scale": chain(LayerScale(0.5, 4), StochasticDepth(0.3), layers.Conv2D(2, 2)),
+    "einsum_of_heads": chain(
+        layers.EinsumDense("...c,cde->...de", (2, 3), bias_axes="de")
+    ),
     "depthwise": chain(layers.DepthwiseConv2D((3, 2), padding="same", activation="relu")),
     "depthwise_dilated": chain(layers.DepthwiseConv2D(2, dilation_rate=2, use_bias=False)),
     "separable": chain(layers.SeparableConv2D(5, 3, strides=2, depth_multiplier=2)),
@@ -153,6 +199,9 @@ IMAGE_USES = {
         layers.SpatialDropout2D(0.5),
         layers.GaussianDropout(0.5),
         layers.GaussianNoise(1.0),
+        layers.AlphaDropout(0.5),
+        layers.ActivityRegularization(0.1),
+        layers.Identity(),
         layers.ReLU(),
     ),
     "reshape": chain(layers.Permute((3, 1, 2)), layers.Reshape((2, -1)), layers.Conv1D(3, 1)),
@@ -165,10 +214,25 @@ IMAGE_USES = {
         layers.ZeroPadding2D(1), layers.Activation("sigmoid"), layers.ZeroPadding2D(1)
     ),
     "upsampling": chain(layers.UpSampling2D((2, 3)), layers.ReLU(), layers.Conv2D(2, 2)),
+    "bilinear": chain(layers.UpSampling2D((2, 3), interpolation="bilinear"), layers.Conv2D(2, 2)),
+    "bicubic": chain(layers.UpSampling2D(2, interpolation="bicubic")),
+    "resized": chain(layers.Resizing(5, 9), layers.Conv2D(2, 2)),
+    "resized_smoothly": chain(layers.Resizing(3, 4, antialias=True)),
+    "resized_by_lanczos": chain(layers.Permute((2, 1, 3)), layers.Resizing(4, 11, "lanczos3")),
+    "resized_to_neighbors": chain(layers.Resizing(5, 9, "nearest"), layers.ReLU()),
 }
 VOLUME_USES = {
     "conv_groups": chain(layers.Conv3D(4, (2, 3, 3), groups=2, activation="tanh")),
     "dense": chain(layers.Dense(3, activation="relu")),
+    "transposed": chain(layers.Conv3DTranspose(3, (3, 2, 5), strides=(2, 2, 1), padding="same")),
+    "transposed_valid": chain(layers.Conv3DTranspose(2, 3, strides=2), layers.Conv3D(2, 2)),
+    "layer_norm": chain(layers.Conv3D(4, 2), layers.LayerNormalization(), layers.Conv3D(2, 1)),
+    "group_norm": chain(layers.GroupNormalization(2), layers.Conv3D(2, 2)),
+    "distributed_images": chain(
+        layers.TimeDistributed(layers.Conv2D(3, (2, 3), activation="relu")),
+        layers.TimeDistributed(layers.Flatten()),
+        layers.TimeDistributed(layers.Dense(2)),
+    ),
     "norm": chain(layers.ReLU(), layers.BatchNormalization(center=False), layers.Conv3D(2, 2)),
     "response": chain(layers.Conv3D(6, 2), LocalResponseNormalization(6, alpha=1.0, beta=0.5)),
     "max": chain(layers.MaxPooling3D(2, padding="same")),
@@ -220,6 +284,8 @@ OPERATION_USES = {
     "Max": lambda x: ops.max(x, axis=(1, 3)),
     "Maximum": lambda x: ops.maximum(ops.maximum(x, 0.3), np.array([0.1, 0.2, 0.3, 0.4])),
     "Mean": lambda x: ops.mean(x, axis=-1, keepdims=True),
+    "Min": lambda x: ops.min(x, axis=2),
+    "Sum": lambda x: ops.sum(x, axis=(1, 2), keepdims=True),
     "Minimum": lambda x: ops.minimum(ops.minimum(0.3, x), x[:, :, :1]),
     "Moveaxis": lambda x: ops.moveaxis(x, 3, 1),
     "Multiply": lambda x: x * np.arange(6.0)[:, None] * x,
@@ -432,7 +498,14 @@ REFUSED = {
         lambda x: ops.pad(x, PADDED_WITH_ONES, constant_values=1.0),
         "pads with other numbers than zeros; received: 1.0",
     ),
-    "bilinear": (chain(layers.UpSampling2D(2, interpolation="bilinear")), "interpolates.*nearest"),
+    "aspect_ratio": (
+        chain(layers.Resizing(4, 4, crop_to_aspect_ratio=True)),
+        "keeps the aspect ratio.*Cropping2D",
+    ),
+    "einsum": (
+        chain(layers.Reshape((8, 24)), layers.EinsumDense("abc,bcd->abd", (8, 3))),
+        "no product with one matrix; received: abc,bcd->abd",
+    ),
     "glu": (chain(layers.Dense(4, activation="glu")), "received: glu.*each element by itself"),
     "lambda": (chain(layers.Dense(4, activation=lambda x: x)), "received: <lambda>"),
     "dropout": (chain(layers.Dense(4, activation=layers.Dropout(0.1))), "received: <Dropout"),

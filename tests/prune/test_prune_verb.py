@@ -260,7 +260,7 @@ def test_steps_share_what_goes_and_the_epochs():
     gradual = PruningRequest("ratio", 0.5, RECIPE, schedule="gradual", iterations=2)
     assert [gradual.removed_share(step) for step in (1, 2)] == [1 - 0.5**3, 1]
     assert [gradual.epochs(step) for step in (1, 2)] == [5, 5]
-    with pytest.raises(InputError, match="single weights are not chosen by layer"):
+    with pytest.raises(InputError, match="unstructured pruning takes no options"):
         PruningRequest("sparsity", 0.5, RECIPE, config=PruningConfig(ignored=("conv",)))
     with pytest.raises(InputError, match="alpha to prune to is out of range"):
         PruningRequest("alpha", float("inf"), RECIPE)

@@ -224,5 +224,5 @@ def test_redirects_lead_nowhere_else(url, path, state, location):
 
 def test_a_folder_that_cannot_be_made(url, tmp_path):
     (tmp_path / "scenes").write_text("a file")
-    with pytest.raises(OutputError, match="a file stands where a folder has to be"):
+    with pytest.raises(OutputError, match="there is a file where a folder is needed"):
         download(url, tmp_path / "scenes" / "cube.mat")

@@ -18,7 +18,6 @@ from hsitf.records import SceneChoice, SceneRecord
 from hsitf.sweep import tables
 from hsitf.sweep.cells import expand_cells
 from hsitf.sweep.eta import EtaEstimator
-from hsitf.sweep.literature import CLAIMS, FAILS, HOLDS, UNKNOWN, check_claims
 from hsitf.sweep.plan import BITS, FILES, PRUNE, TRAIN, plan_stages
 from hsitf.sweep.record import (
     DONE,
@@ -360,40 +359,3 @@ def test_records_that_are_not_what_they_say_are_refused(tmp_path):
     path.write_text(text[:40])
     with pytest.raises(DataError, match="is not a CellRecord"):
         StudyResults.open(tmp_path)
-
-
-def test_statements_follow_from_the_numbers(tmp_path):
-    nets = {"he": 0.94, "cao": 0.95, "santara": 0.77, "hu": 0.5}
-    made = {
-        replace(PLAIN, network=name): worth(oa, parameters=1000, bands=200, weight_bytes=4000)
-        for name, oa in nets.items()
-    }
-    for name, gain in {"he": 0.01, "cao": 0.0, "santara": 0.1, "hu": -0.02}.items():
-        one = replace(PLAIN, network=name, bands="pca", components=40)
-        made[one] = worth(nets[name] + gain, parameters=500, bands=40)
-        made[replace(PLAIN, network=name, bits="8,8,32")] = worth(
-            nets[name] - 0.01, oa_before=nets[name]
-        )
-    found = {one.claim.text: one for one in check_claims(study_of(tmp_path, made))}
-    assert len(found) == len(CLAIMS)
-
-    def verdict(text: str) -> str:
-        return found[text].verdict
-
-    assert verdict("he and cao classify best, santara follows, hu and luo come last") == HOLDS
-    assert verdict("PCA is never below the reference") == FAILS
-    assert "not hu pca:40" in found["PCA is never below the reference"].measured
-    assert verdict("PCA lifts strong networks a little") == HOLDS
-    assert verdict("(8,8,32) is about 1 % under") == HOLDS
-    assert verdict("LDA reaches about 55 %") == UNKNOWN
-    assert verdict("size of the float32 weights of he") == FAILS
-
-
-def test_statements_hold_nothing_against_an_empty_study(tmp_path):
-    results = study_of(tmp_path, {PLAIN: "it broke"})
-    assert {one.verdict for one in check_claims(results)} == {UNKNOWN}
-
-
-def test_every_statement_says_how_it_is_checked():
-    assert all(one.criterion and one.text and one.topic for one in CLAIMS)
-    assert len({one.text for one in CLAIMS}) == len(CLAIMS)

@@ -97,7 +97,7 @@ def test_half_precision_leaves_a_network_of_whole(shell):
         "--precision",
         "mixed_bfloat16",
         "--run",
-        "half_width",
+        "half",
     )
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / "models/tiny/hu/half")

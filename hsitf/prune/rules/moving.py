@@ -94,6 +94,20 @@ def thin_moved(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     moved = move(traced.call, [source])
     if _moves_alike(traced.call, source, moved, entering, leaving):
         return ThinningSpec()
+    return _gathered(entering, leaving, moved)
+
+
+def _thin_taken(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
+    """Take: its indices are those of what is kept."""
+    (ids,), (made,) = traced.inputs, traced.outputs
+    if keep[squeeze_repeated(ids)].all():
+        return ThinningSpec()
+    moved = move(traced.call, [np.arange(ids.size).reshape(ids.shape)])
+    return _gathered(_Packed.of(ids, keep), [_Packed.of(made, keep)], moved)
+
+
+def _gathered(entering: _Packed, leaving: list[_Packed], moved: list[Positions]) -> ThinningSpec:
+    """Takes the elements that are kept from where the operation would have found them."""
     takes = [_take(entering, left, each) for left, each in zip(leaving, moved, strict=True)]
 
     def apply(values: list[Any]) -> list[Any]:
@@ -279,6 +293,7 @@ def _trace_stack(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> C
 
 
 MOVED = PruningRule(_trace_moved, thin_moved)
+TAKEN = PruningRule(_trace_moved, _thin_taken)
 ITEM = PruningRule(_trace_moved, _thin_item)
 SPLIT = PruningRule(_trace_moved, _thin_split)
 UNSTACKED = PruningRule(_trace_unstacked, thin_moved)

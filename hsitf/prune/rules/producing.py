@@ -163,8 +163,11 @@ def _thin_einsum(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     if layer.bias is not None:
         *around, last = layer.bias.shape
         indices.append((*all_indices(around), columns if last > 1 else np.arange(1)))
-    left = tuple(len(index) for index in grid(traced, traced.outputs[0], keep))
-    return ThinningSpec({"output_shape": left}, indices)
+    left = [len(index) for index in grid(traced, traced.outputs[0], keep)]
+    if "..." in layer.equation:
+        # The configuration tells the sizes of the axes that have a name.
+        left = left[-len(layer.equation.rpartition("...")[2]) :]
+    return ThinningSpec({"output_shape": tuple(left)}, indices)
 
 
 def _rows_einsum(layer: Any, weights: Sequence[Array]) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers
 
 from hsitf.errors import InputError
-from hsitf.graph import Call
+from hsitf.graph import Call, InnerCall
 from hsitf.operators import Capability, row_of
 from hsitf.prune.channel_graph import (
     ChannelGraph,
@@ -153,7 +153,7 @@ def time_distributed(rule: Callable[[Any], PruningRule]) -> PruningRule:
 
     def trace(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
         layer = call.operation
-        inner = Call(layer.layer, call.node)
+        inner = InnerCall(layer.layer, call.node)
         graph.names[id(layer.layer)] = graph.name(layer)
         times = [rule(layer.layer).trace(inner, [step], graph) for step in inputs[0]]
         return np.stack([np.asarray(step) for step in times])
@@ -162,7 +162,7 @@ def time_distributed(rule: Callable[[Any], PruningRule]) -> PruningRule:
         inner = traced.call.operation.layer
         step = TracedCall(
             traced.name,
-            Call(inner, traced.call.node),
+            InnerCall(inner, traced.call.node),
             tuple(ids[0] for ids in traced.inputs),
             tuple(ids[0] for ids in traced.outputs),
         )

@@ -122,7 +122,7 @@ OPERATIONS: dict[str, PruningRule] = {
     "Roll": moving.MOVED,
     "Repeat": moving.MOVED,
     "Tile": moving.MOVED,
-    "Take": moving.MOVED,
+    "Take": moving.TAKEN,
     "Concatenate": moving.CONCATENATION,
     "Stack": moving.STACK,
     "Pad": operations.PAD,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from hsitf.literature import UNKNOWN, check_claims
 from hsitf.report.data import ReportData
 from hsitf.report.document import Prose, ReportTable, Section
-from hsitf.sweep.literature import UNKNOWN, check_claims
 
 
 def section(data: ReportData) -> Section | None:
