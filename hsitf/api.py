@@ -7,8 +7,8 @@
     bundle = run.prune(macs=0.5).export("int8", max_drop=0.5)
     bundle.classify(scene).save("map.tif")
 
-Everything here is also a verb of the command line, with the same files in `models/` and `export/`. Errors are those of `hsitf.errors`, which are also ValueErrors or
-FileNotFoundErrors.
+Everything here is also a verb of the command line, with the same files in `models/` and
+`export/`. Errors are those of `hsitf.errors`, which are also ValueErrors or FileNotFoundErrors.
 """
 
 from __future__ import annotations
@@ -209,6 +209,7 @@ class TrainedNetwork:
         bytes: float | None = None,
         sparsity: float | None = None,
         alpha: float | None = None,
+        per_layer: bool = False,
         criterion: str = "l2",
         layer_ratios: Mapping[str, float] | None = None,
         global_pruning: bool = False,
@@ -235,6 +236,8 @@ class TrainedNetwork:
             parameters: Share of the parameters to leave, or how many.
             bytes: Share of the float32 weights' bytes to leave, or how many.
             sparsity: Share of the single weights to remove.
+            per_layer: Whether every layer gets that sparsity; else the smallest weights of the
+                whole network are removed.
             alpha: Single weights below so many standard deviations of their layer are removed.
             criterion: Importance criterion, such as "l2", "lfp" or "taylor".
             layer_ratios: Other ratios by layer.
@@ -293,6 +296,7 @@ class TrainedNetwork:
             schedule,
             DEFAULT_ITERATIONS.get(schedule, 1) if iterations is None else iterations,
             max_drop,
+            per_layer,
         )
         with _progress(verbose) as progress:
             pruned = prune(self.run, request, run, progress, self.choice, threads)

@@ -1,4 +1,4 @@
-"""Former names: what keys of records were called in an older schema.
+"""Former names and shapes: what records looked like in an older schema.
 
 This module imports nothing of hsitf, so that every module that defines a record can use it.
 """
@@ -12,8 +12,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# The JSON of one record: its keys and their values.
+Content = dict[str, Any]
+
 # By record class, the current name of a key by the name that it had in schema 1.
 FORMER_NAMES: dict[type, dict[str, str]] = {}
+# By record class, what brings the content that it had in schema 1 into its shape of today.
+FORMER_SHAPES: dict[type, Callable[[Content], Content]] = {}
 
 
 def formerly(**names: str) -> Callable[[type[T]], type[T]]:
@@ -34,6 +39,28 @@ def formerly(**names: str) -> Callable[[type[T]], type[T]]:
         if odd := set(names) - fields:
             raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(odd))}")
         FORMER_NAMES[kind] = {old: new for new, old in names.items()}
+        return kind
+
+    return decorate
+
+
+def formerly_shaped(upgrade: Callable[[Content], Content]) -> Callable[[type[T]], type[T]]:
+    """States how the content of a record class differs from that in schema 1.
+
+    It is for what `formerly` cannot say: keys that were merged, split or nested. The function gets
+    the content with its former keys, before those of `formerly` are renamed.
+
+    Args:
+        upgrade: Returns a record's content with the keys of today, given that of schema 1. Files
+            may be damaged: it copies what it finds and leaves out what is missing, which the
+            reader then reports by its key.
+
+    Returns:
+        The class decorator; it goes above `@dataclass`.
+    """
+
+    def decorate(kind: type[T]) -> type[T]:
+        FORMER_SHAPES[kind] = upgrade
         return kind
 
     return decorate

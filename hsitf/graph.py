@@ -117,3 +117,24 @@ def operations(model: keras.Model) -> list[Any]:
 def unwrap_single(values: Sequence[V]) -> V | list[V]:
     """Unwraps a single value: Keras takes a tensor for one input or output, a list for several."""
     return values[0] if len(values) == 1 else list(values)
+
+
+def copy_weights(source: Any, target: Any) -> None:
+    """Copies the weights of a layer, or of a network, to another one that is built alike.
+
+    The layer Normalization computes with constants made of its weights, which Keras makes again
+    when it loads a file, but not when weights are set.
+
+    Args:
+        source: Has the weights.
+        target: Receives them.
+    """
+    target.set_weights(source.get_weights())
+    _update_constants(target)
+
+
+def _update_constants(layer: Any) -> None:
+    if isinstance(layer, keras.layers.Normalization):
+        layer.finalize_state()
+    for inner in getattr(layer, "layers", ()):
+        _update_constants(inner)

@@ -31,7 +31,7 @@ def explain(
         list[Path] | None,
         typer.Option(
             "--from",
-            help="Run, bundle or pruning curve; repeatable: the others are compared with the first.",
+            help="Run, bundle or pruning curve; repeatable, compared with the first.",
         ),
     ] = None,
     bands: options.Bands = None,

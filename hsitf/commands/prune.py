@@ -97,6 +97,14 @@ def prune(
             rich_help_panel=options.PRUNING,
         ),
     ] = None,
+    per_layer: Annotated[
+        bool,
+        typer.Option(
+            "--per-layer",
+            help="Give every layer that --sparsity; else the smallest weights go.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = False,
     global_pruning: Annotated[
         bool,
         typer.Option(
@@ -257,6 +265,7 @@ def prune(
                 schedule,
                 often,
                 max_drop,
+                per_layer,
             )
             for target in targets
         ]

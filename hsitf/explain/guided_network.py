@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from hsitf.errors import InputError
-from hsitf.graph import Call, unwrap_single, walk
+from hsitf.graph import Call, copy_weights, unwrap_single, walk
 
 # Rectifiers by the name of their function or operation, with their upper limit.
 _CEILINGS = {"relu": None, "relu6": 6.0}
@@ -85,7 +85,7 @@ def _copy_weights(twins: dict[int, list[Any]], network: keras.Model) -> None:
     def visit(call: Call, values: list[None]) -> list[None]:
         twin = twins[id(call.operation)][0]
         if twin is not call.operation and getattr(call.operation, "weights", None):
-            twin.set_weights(call.operation.get_weights())
+            copy_weights(call.operation, twin)
         return [None] * len(call.node.outputs)
 
     walk(network, [None] * len(network.inputs), visit)

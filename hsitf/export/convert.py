@@ -13,12 +13,13 @@ from hsitf.arrays import Float32Array
 from hsitf.data import SceneData
 from hsitf.errors import LoweringError
 from hsitf.export.calibration import Calibration
-from hsitf.export.variants import VARIANTS
+from hsitf.export.variants import MEASURED_VARIANTS, VARIANTS
 from hsitf.files import disk_space_required, size
 from hsitf.log_silencing import suppressed_output
 from hsitf.lower import difference, lower, to_fully_convolutional
 from hsitf.lower.fully_convolutional import tile_difference
 from hsitf.measure import interleaved
+from hsitf.records import FileStats
 from hsitf.runtimes import quantize
 from hsitf.targets import Target
 
@@ -118,23 +119,10 @@ def weight_bytes(network: keras.Model) -> int:
     return 4 * int(network.count_params())
 
 
-@dataclass(frozen=True)
-class FileMeasurement:
-    """Size and latency of a network as a file that is not published.
-
-    Attributes:
-        bytes: Size of the file.
-        milliseconds: Median latency of one patch on this machine.
-    """
-
-    bytes: int
-    milliseconds: float
-
-
 def measure_files(
     networks: Mapping[str, keras.Model], data: SceneData, threads: int = 1
-) -> dict[str, dict[str, FileMeasurement]]:
-    """Size and latency of networks as float32 and int8 files, measured in turns.
+) -> dict[str, dict[str, FileStats]]:
+    """Size and latency of networks as files of the `MEASURED_VARIANTS`, measured in turns.
 
     Args:
         networks: By name; all take the same patches.
@@ -151,7 +139,7 @@ def measure_files(
     runtimes, sizes = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, network) in enumerate(networks.items()):
-            for kind in ("float32", "int8"):
+            for kind in MEASURED_VARIANTS:
                 variant = VARIANTS[kind]
                 path = Path(folder) / f"{number}-{kind}{variant.suffix}"
                 with suppressed_output():
@@ -168,8 +156,8 @@ def measure_files(
         )
     return {
         name: {
-            kind: FileMeasurement(sizes[name, kind], 1e3 * timings[f"{name} {kind}"].percentile(50))
-            for kind in ("float32", "int8")
+            kind: FileStats(sizes[name, kind], 1e3 * timings[f"{name} {kind}"].percentile(50))
+            for kind in MEASURED_VARIANTS
         }
         for name in networks
     }

@@ -232,6 +232,9 @@ VARIANTS: Registry[Variant] = Registry(
     },
 )
 
+# The files that pruning measures a network in before and after.
+MEASURED_VARIANTS = ("float32", "int8")
+
 
 def lacks_package(variant: Variant) -> bool:
     """Whether a variant needs a package that is not installed."""

@@ -118,7 +118,7 @@ def _tables(text: str) -> list[dict[str, Any]]:
 
 
 def _claim(table: dict[str, Any]) -> PaperClaim:
-    texts = {key: table.get(key) for key in _TEXTS}
+    texts: dict[str, Any] = {key: table.get(key) for key in _TEXTS}
     if missing := [key for key, value in texts.items() if not isinstance(value, str)]:
         raise InputError(
             f"the claim {table.get('text', '')!r} lacks a line of text",
@@ -161,7 +161,7 @@ def _arguments(
     )
     try:
         # Strict JSON turns lists into tuples and tables into dataclasses, and "1" into no number.
-        found = model.model_validate_json(json.dumps(given))
+        found = model.model_validate_json(json.dumps(given, default=str))
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hsitf.cost import cost
 from hsitf.errors import InputError, LoweringError
-from hsitf.graph import Call, walk
+from hsitf.graph import Call, copy_weights, walk
 from hsitf.lower.rewrite import rewrite, unique_name
 from hsitf.lower.strided_layout import ZERO_PADDING
 from hsitf.lower.tile import (
@@ -208,7 +208,7 @@ def _visit(
     tensors = [patches.per_patch(value, str(operation.name)) for value in inputs]
     result: Any = call.call_with(copy, tensors)
     if isinstance(operation, keras.Layer):
-        copy.set_weights(operation.get_weights())
+        copy_weights(operation, copy)
     return list(result) if isinstance(result, list | tuple) else result
 
 

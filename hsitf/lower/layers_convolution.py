@@ -134,7 +134,8 @@ def _kernel_by_phase(kernel: Float32Array, phases: list[_PhaseAxis]) -> Float32A
             step, phase = divmod(position * each.dilation, each.stride)
             own.append(each.reach - step)
             which.append(phase)
-        result[(*own, slice(None), *which)] = kernel[tap].T
+        place = (*own, slice(None), *which)
+        result[place] = kernel[tap].T
     return result.reshape(*result.shape[: len(phases) + 1], -1)
 
 

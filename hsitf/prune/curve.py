@@ -80,11 +80,8 @@ def prune_curve(
     networks = {"before": origin.network()} | {str(run.folder): run.network() for run in done}
     measured = measure_files(networks, origin.data(choice), threads)
 
-    def timed(standing: ModelStats, network: str) -> ModelStats:
-        trial = measured[network]
-        return replace(
-            standing, ms_float32=trial["float32"].milliseconds, ms_int8=trial["int8"].milliseconds
-        )
+    def timed(stats: ModelStats, network: str) -> ModelStats:
+        return replace(stats, files=measured[network])
 
     points, before = [], None
     for request, run in zip(requests, done, strict=True):
@@ -175,14 +172,13 @@ def _check_folder(folder: Path, origin: Run, requests: Sequence[PruningRequest])
 
 def format_curve(curve: PruningCurve) -> str:
     """One line a target, the original first."""
+    variants = tuple(curve.before.files)
     head = (
         curve.measure,
         "parameters",
         "MACs",
-        "float32",
-        "int8",
-        "float32 ms",
-        "int8 ms",
+        *variants,
+        *(f"{variant} ms" for variant in variants),
         "OA pruned",
         "OA",
         "change",
@@ -202,10 +198,8 @@ def _row(name: str, thinned: ModelStats, after: ModelStats, before: ModelStats) 
         name,
         f"{after.parameters:,}",
         f"{after.macs:,}",
-        f"{after.bytes_float32:,}",
-        f"{after.bytes_int8:,}",
-        f"{after.ms_float32:.3f}",
-        f"{after.ms_int8:.3f}",
+        *(f"{after.files[variant].bytes:,}" for variant in before.files),
+        *(f"{after.files[variant].milliseconds:.3f}" for variant in before.files),
         f"{thinned.oa:.2%}",
         f"{after.oa:.2%}",
         f"{100 * (after.oa - before.oa):+.2f}",

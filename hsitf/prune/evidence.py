@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hsitf.arrays import FloatArray
 from hsitf.errors import InputError
-from hsitf.graph import Call, functional, input_names, operations, unwrap_single, walk
+from hsitf.graph import Call, copy_weights, functional, input_names, operations, unwrap_single, walk
 from hsitf.operators import KernelAxes, find, follows
 from hsitf.prune.criteria import ChannelEvidence, Criterion
 from hsitf.prune.rules import rule
@@ -278,7 +278,7 @@ def _trainable_copy(model: keras.Model) -> keras.Model:
     weights would seem to have no influence.
     """
     copy = keras.models.clone_model(functional(model))
-    copy.set_weights(model.get_weights())
+    copy_weights(model, copy)
     for layer in operations(copy):
         if isinstance(layer, keras.Layer):
             layer.trainable, layer.activity_regularizer = True, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from hsitf.prune.record import PruningCurve, SparseCurve, SparsePoint
+    from hsitf.records import ModelStats
 
 # Share of zeros between two alphas that are written, lest they run into each other.
 LABEL_GAP = 0.06
+# Colors and markers of the lines of costs, in their order.
+COST_STYLES = (
+    (GREEN, "v"),
+    (BLUE, "o"),
+    (ORANGE, "s"),
+    (VERMILION, "^"),
+    (GRAY, "D"),
+    (GREEN, "P"),
+    (BLUE, "X"),
+)
 
 
 def draw_sparse(curve: SparseCurve, path: Path) -> None:
@@ -76,16 +88,10 @@ def draw_curve(curve: PruningCurve, path: Path) -> None:
             label=label,
         )
     accuracy.set_ylabel("overall accuracy on the test pixels (%)")
-    costs = {
-        "parameters": ("parameters", GREEN, "v"),
-        "multiply-accumulates": ("macs", BLUE, "o"),
-        "int8 file": ("bytes_int8", ORANGE, "s"),
-        "time, float32": ("ms_float32", VERMILION, "^"),
-        "time, int8": ("ms_int8", GRAY, "D"),
-    }
-    for label, (name, color, marker) in costs.items():
-        whole = getattr(curve.before, name)
-        remaining = [100 * getattr(point.after, name) / whole for point in curve.points]
+    whole = _costs(curve.before)
+    left = [_costs(point.after) for point in curve.points]
+    for label, (color, marker) in zip(whole, cycle(COST_STYLES), strict=False):
+        remaining = [100 * costs[label] / whole[label] for costs in left]
         cost.plot(targets, remaining, color=color, marker=marker, markersize=5, label=label)
     cost.set_ylabel("left of the trained network's (%)")
     cost.set_ylim(bottom=0)
@@ -94,6 +100,16 @@ def draw_curve(curve: PruningCurve, path: Path) -> None:
         style_axes(axes)
         axes.legend(frameon=False, fontsize="small")
     save(figure, path)
+
+
+def _costs(stats: ModelStats) -> dict[str, float]:
+    """What a network costs, by the label of its line."""
+    return {
+        "parameters": stats.parameters,
+        "multiply-accumulates": stats.macs,
+        **{f"{name} file": file.bytes for name, file in stats.compressed_files.items()},
+        **{f"time, {name}": file.milliseconds for name, file in stats.files.items()},
+    }
 
 
 def _draw_accuracy(axes: Axes, curve: SparseCurve) -> None:

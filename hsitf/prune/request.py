@@ -53,6 +53,8 @@ class PruningRequest:
         iterations: Number of pruning iterations, each followed by fine-tuning.
         max_drop: Largest allowed drop of overall accuracy on the validation pixels, in percentage
             points; pruning stops before a larger drop. None for no bound.
+        per_layer: Whether every weight tensor gets the sparsity, as in Zhu and Gupta (2018); else
+            the smallest weights of the whole network are removed.
 
     Raises:
         InputError: A value is out of range or not valid here.
@@ -66,6 +68,7 @@ class PruningRequest:
     schedule: str = "one-shot"
     iterations: int = 1
     max_drop: float | None = None
+    per_layer: bool = False
 
     def __post_init__(self) -> None:
         # Records of schema 1 call this measure "zeros".
@@ -92,6 +95,12 @@ class PruningRequest:
                 received=f"--{self.measure} with options of structured pruning",
                 remedy="leave out --layer, --global, --round-to, --min-channels, --ignore, "
                 "and --exact",
+            )
+        if self.per_layer and self.measure != "sparsity":
+            raise InputError(
+                "only a sparsity can be that of each layer",
+                received=f"--per-layer with --{self.measure}",
+                remedy="leave out --per-layer, or give --sparsity",
             )
         self._check_target()
 
@@ -125,13 +134,14 @@ class PruningRequest:
     def target_text(self) -> str:
         """The target as text, such as "macs 0.5"."""
         layers = [f"{name} {ratio:g}" for name, ratio in self.config.ratios.items()]
-        return ", ".join([f"{self.measure} {self.target:g}", *layers])
+        each = " per layer" if self.per_layer else ""
+        return ", ".join([f"{self.measure} {self.target:g}{each}", *layers])
 
     @property
     def label(self) -> str:
         """Short name that distinguishes the runs of one network, such as "lfp-macs0.5"."""
         how = "" if self.schedule == "one-shot" else f"-{self.schedule}{self.iterations}"
-        layers = "-layers" if self.config.ratios else ""
+        layers = "-layers" if self.config.ratios else "-per-layer" if self.per_layer else ""
         return f"{self.criterion_name}-{self.measure}{self.target:g}{layers}{how}"
 
     def removed_share(self, iteration: int) -> float:

@@ -14,8 +14,9 @@ from hsitf.compat import formerly
 from hsitf.cost import Cost, cost
 from hsitf.data import SceneData
 from hsitf.errors import DataError, InputError, VerificationError
-from hsitf.export.convert import FileMeasurement, measure_files
+from hsitf.export.convert import measure_files
 from hsitf.files import replacing, sha256
+from hsitf.graph import copy_weights
 from hsitf.lower import lower
 from hsitf.measure import processor
 from hsitf.metrics import Scores
@@ -32,7 +33,7 @@ from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
 from hsitf.prune.unstructured import final_masks, sparsity_schedule
 from hsitf.prune.weights import apply_masks, masked_share
-from hsitf.records import Epoch, ModelStats, PruningRecord, SceneChoice, TrainingPlan
+from hsitf.records import Epoch, FileStats, ModelStats, PruningRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run, load_network
 from hsitf.train.gather import gather_model
 from hsitf.train.loop import FitResult, evaluate, fit, predict, score_predictions
@@ -41,7 +42,6 @@ from hsitf.train.run import save_run
 REQUEST = "order.json"
 STEP = "step.json"
 CHANNELS = "channels.json"
-_NOT_MEASURED = dict.fromkeys(("float32", "int8"), FileMeasurement(0, 0.0))
 # Class-balanced training patches that criteria look at.
 NUM_SAMPLES = 512
 
@@ -100,7 +100,7 @@ def prune(
         progress: Receives progress messages.
         choice: Where the scene is now, if not at the path of the record.
         threads: Number of threads of the latency measurement; None to skip the measurement, which
-            takes longer than pruning a small network: sizes and latencies are then 0 in the record.
+            takes longer than pruning a small network: the record then has no files.
 
     Returns:
         The finished run.
@@ -259,7 +259,7 @@ def _prune_weights(
         f"sparsity {masked_share(final.values()):.1%}, OA before retraining {pruned_scores.oa:.2%}"
     )
     floor = _min_accuracy(network, request, data)
-    current.set_weights(network.get_weights())
+    copy_weights(network, current)
     training = replace(origin.record.plan, recipe=request.recipe, schedule="custom")
     fitted = retrain(
         current,
@@ -431,7 +431,7 @@ def _measured(
     progress: Progress,
 ) -> PruningRecord:
     """What pruning did, both networks measured as files in one run."""
-    measured = dict.fromkeys(("before", "after"), _NOT_MEASURED)
+    measured: dict[str, dict[str, FileStats]] = {"before": {}, "after": {}}
     if threads is not None:
         progress.start("measuring the files", 1)
         measured = measure_files({"before": network, "after": small}, data, threads)
@@ -452,20 +452,15 @@ def _measured(
     )
 
 
-def model_stats(
-    network: keras.Model, trial: dict[str, FileMeasurement], scores: Scores
-) -> ModelStats:
+def model_stats(network: keras.Model, files: dict[str, FileStats], scores: Scores) -> ModelStats:
     """Cost and accuracy of a network."""
     sparsity, count = Sparsity.of(network), cost(network)
     return ModelStats(
         parameters=count.parameters,
         nonzero=sparsity.nonzero,
         macs=count.macs,
-        bytes_float32=trial["float32"].bytes,
-        bytes_int8=trial["int8"].bytes,
+        files=files,
         bytes_zipped=sparsity.bytes_deflated,
-        ms_float32=trial["float32"].milliseconds,
-        ms_int8=trial["int8"].milliseconds,
         oa=scores.oa,
         aa=scores.aa,
         kappa=scores.kappa,

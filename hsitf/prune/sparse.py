@@ -28,7 +28,6 @@ from hsitf.prune.weights import (
     apply_masks,
     magnitude_limits,
     masks_by_magnitude,
-    masks_by_sparsity,
     nonzero_masks,
     prunable_weights,
 )
@@ -95,60 +94,6 @@ def iterative(
             for stage in range(1, stages + 1)
         }
     )
-
-
-def gradual(
-    final: float,
-    steps: int,
-    every: int = 1,
-    start: int = 0,
-    initial: float = 0.0,
-    select: Callable[[keras.Model, float], Masks] = masks_by_sparsity,
-) -> SparsitySchedule:
-    """The share of zeros rises fast at first and slowly in the end (`cubic`).
-
-    Args:
-        final: Sparsity after the last step.
-        steps: Number of steps after the first, which prunes to the sparsity `initial`.
-        every: Epochs between steps.
-        start: Epoch of the first step, counted from 0.
-        initial: Sparsity at the start.
-        select: Masks for a sparsity: `weights.masks_by_sparsity`, the smallest weights of the
-            network, or `weights.masks_by_layer_sparsity`, those of each tensor, as in Zhu and
-            Gupta.
-
-    Raises:
-        InputError: A number is out of range.
-    """
-    if min(steps, every) < 1 or start < 0 or not 0 <= initial <= final < 1:
-        raise InputError(
-            "the schedule of gradual pruning is not valid",
-            received=f"sparsity from {initial} to {final} in {steps} steps, every {every} epochs "
-            f"from epoch {start}",
-            allowed="shares that rise, from 0 to below 1; 1 or more steps and epochs between "
-            "them; epochs from 0",
-        )
-    return SparsitySchedule(
-        {
-            start + step * every: _at_sparsity(select, cubic(step, steps, initial, final))
-            for step in range(steps + 1)
-        }
-    )
-
-
-def _at_sparsity(
-    select: Callable[[keras.Model, float], Masks], share: float
-) -> Callable[[keras.Model], Masks]:
-    return lambda model: select(model, share)
-
-
-def cubic(step: int, steps: int, initial: float, final: float) -> float:
-    """Sparsity at a step of gradual pruning.
-
-    s_t = s_f + (s_i - s_f) * (1 - (t - t_0) / (n * dt))^3 with (t - t_0) / dt = `step` and
-    n = `steps` (Zhu, Gupta, To prune, or not to prune, ICLR workshop 2018, equation 1).
-    """
-    return final + (initial - final) * (1 - step / steps) ** 3
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from keras import KerasTensor, layers
 from numpy.typing import ArrayLike
 
 from hsitf.errors import InputError, unknown
-from hsitf.graph import Call, unwrap_single, walk
+from hsitf.graph import Call, copy_weights, unwrap_single, walk
 from hsitf.prune.plans import plan_from_channels
 from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
@@ -435,7 +435,7 @@ class _Copies:
         if new and isinstance(layer, keras.Layer) and layer.built:
             if _shapes(copy.weights) != _shapes(layer.weights):
                 raise self._unfit(layer, values, call)
-            copy.set_weights(layer.get_weights())
+            copy_weights(layer, copy)
         return list(leaving) if isinstance(leaving, list | tuple) else [leaving]
 
     def _copy(self, layer: Any) -> Any:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 
 from hsitf.records import ModelStats, RunRecord
 from hsitf.tables import format_table
 
 _HEAD = ("", "before", "cut", "fine-tuned", "ratio")
 
-_COUNTS = {
-    "parameters": "parameters",
-    "not zero": "nonzero",
-    "multiply-accumulates": "macs",
-    "float32 file, bytes": "bytes_float32",
-    "int8 file, bytes": "bytes_int8",
-    "weights zipped, bytes": "bytes_zipped",
-}
-_TIMES = {"float32, ms": "ms_float32", "int8, ms": "ms_int8"}
-_SHARES = {"OA": "oa", "AA": "aa"}
+Stages = tuple[ModelStats, ModelStats, ModelStats]
 
 
 def format_pruning(record: RunRecord) -> str:
@@ -34,12 +25,7 @@ def format_pruning(record: RunRecord) -> str:
     if pruning is None:
         raise ValueError("the record is of a network that was not pruned")
     stages = (pruning.before, pruning.thinned, pruning.after)
-    rows = [_row(title, stages, name, "{:,}".format) for title, name in _COUNTS.items()]
-    rows += [_row(title, stages, name, "{:.3f}".format) for title, name in _TIMES.items()]
-    rows += [
-        _row(title, stages, name, "{:.2%}".format, points=True) for title, name in _SHARES.items()
-    ]
-    rows.append(_row("kappa", stages, "kappa", "{:.4f}".format, points=True))
+    rows = [*_cost_rows(stages), *_accuracy_rows(stages)]
     scene = record.scene
     synthetic = ", a synthetic scene" if scene.synthetic else ""
     steps = "" if pruning.iterations == 1 else f" in {pruning.iterations} steps"
@@ -54,16 +40,26 @@ def format_pruning(record: RunRecord) -> str:
     return "\n".join([title, format_table(_HEAD, rows), *notes])
 
 
-def _row(
-    title: str,
-    stages: tuple[ModelStats, ModelStats, ModelStats],
-    name: str,
-    spell: Callable[[float], str],
-    points: bool = False,
-) -> tuple[str, ...]:
-    values = [getattr(stage, name) for stage in stages]
-    if points:
-        change = f"{(values[2] - values[0]) * (1 if name == 'kappa' else 100):+.2f}"
-    else:
-        change = f"{values[2] / values[0]:.3f}"
-    return (title, *map(spell, values), change)
+def _cost_rows(stages: Stages) -> Iterator[tuple[str, ...]]:
+    """Counts, sizes and times of every file in the record, with what is left of them."""
+    variants = tuple(stages[0].files)
+
+    def row(title: str, spell: str, values: Sequence[float]) -> tuple[str, ...]:
+        return (title, *(format(one, spell) for one in values), f"{values[2] / values[0]:.3f}")
+
+    yield row("parameters", ",", [one.parameters for one in stages])
+    yield row("not zero", ",", [one.nonzero for one in stages])
+    yield row("multiply-accumulates", ",", [one.macs for one in stages])
+    for name in variants:
+        yield row(f"{name} file, bytes", ",", [one.files[name].bytes for one in stages])
+    yield row("weights zipped, bytes", ",", [one.bytes_zipped for one in stages])
+    for name in variants:
+        yield row(f"{name}, ms", ".3f", [one.files[name].milliseconds for one in stages])
+
+
+def _accuracy_rows(stages: Stages) -> Iterator[tuple[str, ...]]:
+    """Accuracies, with the change in percentage points; of kappa in its own unit."""
+    for title, spell, unit in (("OA", ".2%", 100), ("AA", ".2%", 100), ("kappa", ".4f", 1)):
+        values = [getattr(one, title.lower()) for one in stages]
+        change = f"{(values[2] - values[0]) * unit:+.2f}"
+        yield (title, *(format(one, spell) for one in values), change)

@@ -13,6 +13,7 @@ from hsitf.prune.weights import (
     Masks,
     magnitude_limits,
     masked_share,
+    masks_by_layer_sparsity,
     masks_by_magnitude,
     masks_by_sparsity,
 )
@@ -22,7 +23,7 @@ def final_masks(model: keras.Model, request: PruningRequest) -> Masks:
     """The masks of a trained network if the whole request is applied at once."""
     if request.measure == "alpha":
         return masks_by_magnitude(model, magnitude_limits(model, Thresholds(request.target)))
-    return masks_by_sparsity(model, request.target)
+    return _at_share(model, request.target, request)
 
 
 def sparsity_schedule(model: keras.Model, request: PruningRequest) -> SparsitySchedule:
@@ -40,14 +41,23 @@ def sparsity_schedule(model: keras.Model, request: PruningRequest) -> SparsitySc
         return iterative(
             model, Thresholds(request.target), request.iterations, request.recipe.epochs
         )
-    final = masked_share(final_masks(model, request).values())
+    # Rounded to whole weights; rounded twice, a layer could lose one less than at once.
+    final = (
+        request.target if request.per_layer else masked_share(final_masks(model, request).values())
+    )
     starts = [
         sum(request.epochs(before) for before in range(1, step))
         for step in range(1, request.iterations + 1)
     ]
     return SparsitySchedule(
         {
-            start: partial(masks_by_sparsity, share=final * request.removed_share(step))
+            start: partial(_at_share, share=final * request.removed_share(step), request=request)
             for step, start in enumerate(starts, start=1)
         }
     )
+
+
+def _at_share(model: keras.Model, share: float, request: PruningRequest) -> Masks:
+    """Masks for a sparsity, of each layer or of the whole network."""
+    choose = masks_by_layer_sparsity if request.per_layer else masks_by_sparsity
+    return choose(model, share)

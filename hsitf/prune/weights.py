@@ -143,7 +143,15 @@ def masks_by_sparsity(model: keras.Model, share: float) -> Masks:
 
 
 def masks_by_layer_sparsity(model: keras.Model, share: float) -> Masks:
-    """Makes the same share of each weight tensor zeros, its smallest elements; else `to_share`."""
+    """Makes the same share of each weight tensor zeros, its smallest elements.
+
+    Args:
+        model: The network.
+        share: Sparsity from 0 to 1, rounded to whole weights of each tensor.
+
+    Raises:
+        InputError: The share is out of range.
+    """
     return {
         path: _mask_of_largest(weight.magnitudes.ravel(), share).reshape(weight.variable.shape)
         for path, weight in prunable_weights(model).items()

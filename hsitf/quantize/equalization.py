@@ -22,7 +22,7 @@ import numpy as np
 from keras import ops
 
 from hsitf.arrays import Float32Array, IndexArray
-from hsitf.graph import Call, functional, operations, walk
+from hsitf.graph import Call, copy_weights, functional, operations, walk
 from hsitf.operators import Capability, KernelAxes, find, row_of
 from hsitf.quantize.roles import only_moves_data
 
@@ -74,7 +74,7 @@ def equalize(model: keras.Model, patches: Float32Array) -> tuple[keras.Model, in
         network.fix(leaving)
     factors = _factors(network, model, patches)
     copy = keras.models.clone_model(functional(model))
-    copy.set_weights(model.get_weights())
+    copy_weights(model, copy)
     twins = dict(zip(map(id, operations(model)), operations(copy), strict=True))
     for layer, numbers in network.producers.items():
         _divide(twins[id(layer)], factors[numbers])

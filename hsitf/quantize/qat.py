@@ -19,7 +19,7 @@ from keras import ops
 
 from hsitf.data import SceneData
 from hsitf.errors import InputError
-from hsitf.graph import operations
+from hsitf.graph import copy_weights, operations
 from hsitf.progress import Progress
 from hsitf.quantize.fake_quantize import TrainableFakeQuantize, TrainableMatmul
 from hsitf.quantize.request import CALIBRATION_PATCHES
@@ -70,7 +70,7 @@ def quantization_aware_train(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
+    copy_weights(network, copy)
     _copy_weights(aware, network, copy)
     return copy, found
 

@@ -3,13 +3,14 @@
 Beside every file that hsitf writes there is a record of its content, origin and accuracy.
 """
 
-from hsitf.compat import formerly
+from hsitf.compat import formerly, formerly_shaped
 from hsitf.records.environment import command, versions
 from hsitf.records.export import ExportRecord, Latency, OperatorCount, TensorSpec, TflmReport
 from hsitf.records.json import SCHEMA, parse, read, write
 from hsitf.records.run import (
     BandsRecord,
     Epoch,
+    FileStats,
     ModelStats,
     PruningRecord,
     RunRecord,
@@ -23,6 +24,7 @@ __all__ = [
     "BandsRecord",
     "Epoch",
     "ExportRecord",
+    "FileStats",
     "Latency",
     "ModelStats",
     "OperatorCount",
@@ -37,6 +39,7 @@ __all__ = [
     "TrainingPlan",
     "command",
     "formerly",
+    "formerly_shaped",
     "parse",
     "read",
     "versions",

@@ -9,8 +9,9 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hsitf.compat import FORMER_NAMES
+from hsitf.compat import FORMER_NAMES, FORMER_SHAPES
 from hsitf.compat import formerly as formerly
+from hsitf.compat import formerly_shaped as formerly_shaped
 from hsitf.errors import DataError, HsitfError, MissingDataError
 from hsitf.files import os_errors_reported, replacing
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 # Raised when the meaning of a record's keys changes. Schema 2 has the field's words as keys;
-# records of schema 1 are read through the `formerly` names of each class.
+# records of schema 1 are read through the former names and shapes of each class (`compat`).
 SCHEMA = 2
 _READABLE = (1, SCHEMA)
 
@@ -73,7 +74,7 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
             remedy="read it with the version that wrote it, or make it again with this one",
         )
     if schema != SCHEMA:
-        content = _renamed(kind, content) | {"schema": SCHEMA}
+        content = _upgraded(kind, content) | {"schema": SCHEMA}
         text = json.dumps(content).encode()
     try:
         found: T = _adapter(kind).validate_json(text)
@@ -96,25 +97,28 @@ def _content(text: bytes) -> Any:
         return None
 
 
-def _renamed(kind: Any, content: Any) -> Any:
-    """Content of schema 1 with the keys that its type has today, at every depth."""
+def _upgraded(kind: Any, content: Any) -> Any:
+    """Content of schema 1 with the keys and shape that its type has today, at every depth."""
     if dataclasses.is_dataclass(kind) and isinstance(content, dict):
-        former = FORMER_NAMES.get(typing.cast("type", kind), {})
+        record = typing.cast("type", kind)
+        former = FORMER_NAMES.get(record, {})
+        if upgrade := FORMER_SHAPES.get(record):
+            content = upgrade(content)
         hints = typing.get_type_hints(kind)
         named = {former.get(str(key), str(key)): value for key, value in content.items()}
-        return {key: _renamed(hints.get(key), value) for key, value in named.items()}
+        return {key: _upgraded(hints.get(key), value) for key, value in named.items()}
     inner = typing.get_args(kind)
     if isinstance(content, list) and inner:
         kinds = [inner[0]] * len(content) if inner[-1] is Ellipsis or len(inner) == 1 else inner
-        return [_renamed(one, value) for one, value in zip(kinds, content, strict=False)]
+        return [_upgraded(one, value) for one, value in zip(kinds, content, strict=False)]
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         classes = [one for one in inner if dataclasses.is_dataclass(one)]
         # Of several classes validation picks one by its keys, today's ones.
         for one in classes:
-            content = _renamed(one, content)
+            content = _upgraded(one, content)
         return content
     if isinstance(content, dict) and len(inner) == 2:
-        return {key: _renamed(inner[1], value) for key, value in content.items()}
+        return {key: _upgraded(inner[1], value) for key, value in content.items()}
     return content
 
 

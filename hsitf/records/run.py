@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsitf.bands.reducer import Reducer
-from hsitf.compat import formerly
+from hsitf.compat import Content, formerly, formerly_shaped
 from hsitf.files import sha256
 from hsitf.metrics import Scores
 from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
@@ -128,22 +128,48 @@ class Epoch:
     seconds: float
 
 
+# The variant whose file holds every weight in full precision: its size says no more than the number
+# of parameters.
+FULL_PRECISION = "float32"
+
+
+@dataclass(frozen=True)
+class FileStats:
+    """Size and latency of a network as a file that is not published.
+
+    Attributes:
+        bytes: Size of the file.
+        milliseconds: Median latency of one patch on this machine.
+    """
+
+    bytes: int
+    milliseconds: float
+
+
+def _files_by_variant(content: Content) -> Content:
+    """Schema 1 had the keys bytes_float32, ms_float32, bytes_int8, ms_int8; 0 if not measured."""
+    others = dict(content)
+    files = {}
+    for variant in ("float32", "int8"):
+        keys = {"bytes": f"bytes_{variant}", "milliseconds": f"ms_{variant}"}
+        stats = {new: others.pop(old) for new, old in keys.items() if old in others}
+        if stats.get("bytes") != 0:
+            files[variant] = stats
+    return {"files": files, **others}
+
+
+@formerly_shaped(_files_by_variant)
 @dataclass(frozen=True)
 class ModelStats:
     """Cost and accuracy of a network at one stage of pruning.
-
-    Sizes and times of files are 0 where files were not measured, as in studies.
 
     Attributes:
         parameters: Number of its weights.
         nonzero: Number of weights that are not zero.
         macs: Multiply-accumulates of one patch.
-        bytes_float32: Bytes of the float32 .tflite file.
-        bytes_int8: Bytes of the int8 .tflite file.
+        files: The network as files, by the name of the variant; empty where files were not
+            measured, as in studies.
         bytes_zipped: Bytes of the float32 weights, deflated.
-        ms_float32: Median latency of one patch in the float32 file on this machine, in
-            milliseconds.
-        ms_int8: The same through the int8 file.
         oa: Overall accuracy of the network on the test pixels.
         aa: Average accuracy.
         kappa: Cohen's kappa.
@@ -152,14 +178,16 @@ class ModelStats:
     parameters: int
     nonzero: int
     macs: int
-    bytes_float32: int
-    bytes_int8: int
+    files: dict[str, FileStats]
     bytes_zipped: int
-    ms_float32: float
-    ms_int8: float
     oa: float
     aa: float
     kappa: float
+
+    @property
+    def compressed_files(self) -> dict[str, FileStats]:
+        """The files whose size does not simply follow from the number of parameters."""
+        return {name: file for name, file in self.files.items() if name != FULL_PRECISION}
 
 
 @formerly(iterations="steps")

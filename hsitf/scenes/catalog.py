@@ -176,7 +176,7 @@ CATALOG: Registry[CatalogEntry] = Registry(
                         CatalogFile("Indian_pines_gt.mat", "indian_pines_gt", "c/c4/"),
                     ),
                 ),
-                # 220 channels without the water bands 104-108, 150-163 and 220, as its publishers say.
+                # 220 channels without the water bands 104-108, 150-163 and 220, as published.
                 spectrum=BandCenters(((400.0, 2500.0, 220),), ((104, 108), (150, 163), (220, 220))),
             ),
             CatalogEntry(
@@ -354,7 +354,7 @@ CATALOG: Registry[CatalogEntry] = Registry(
                         CatalogFile("Botswana_gt.mat", "Botswana_gt", "5/58/"),
                     ),
                 ),
-                # Hyperion's two spectrometers (USGS band table); the publishers list the bands kept:
+                # Hyperion's two spectrometers (USGS band table); the publishers list those kept:
                 # 10-55, 82-97, 102-119, 134-164, 187-220.
                 spectrum=BandCenters(
                     ((355.59, 1057.68, 70), (851.92, 2577.08, 172)),

@@ -291,7 +291,7 @@ def test_files_give_what_they_can(method):
     if method.supports_files:
         check(method, "int8")
     else:
-        with pytest.raises(InputError, match="allowed: saliency, occlusion"):
+        with pytest.raises(InputError, match="allowed: occlusion, saliency"):
             check(method, "int8")
 
 

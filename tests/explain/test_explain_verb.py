@@ -244,7 +244,7 @@ def test_every_backend_gives_the_same(shell, run, backend):
         (("--from", RUN, "--method", "weight"), "--weight LAYER/WEIGHT"),
         (("--from", RUN, "--model", "he"), "is of another network"),
         (("--from", RUN, "--scene", "fields"), "is not the scene"),
-        (("--from", f"{FILES}/int8", "--method", "smoothgrad"), "allowed: saliency, occlusion"),
+        (("--from", f"{FILES}/int8", "--method", "smoothgrad"), "allowed: occlusion, saliency"),
         ((), "neither --model nor --from"),
     ],
 )

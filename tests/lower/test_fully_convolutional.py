@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from keras.src.applications.convnext import LayerScale
 from networks import model_of, randomized
 
 from hsitf import inspection, zoo
@@ -113,8 +114,13 @@ def test_tiles_of_any_side(name, side):
         ),
         ((5, 5, 4), (layers.ZeroPadding2D(1), layers.Conv2D(6, 3), layers.MaxPooling2D(5))),
         ((5, 5, 4), (layers.Conv2D(6, 4), layers.Dense(7, "relu"), layers.Permute((3, 1, 2)))),
+        ((5, 5, 4), (layers.Identity(), layers.Conv2D(6, 3), LayerScale(0.5, 6))),
+        # Applied to each patch by itself.
+        ((5, 5, 4), (layers.Normalization(mean=2.0, variance=3.0), layers.LayerNormalization())),
+        ((5, 5, 4), (layers.Conv2D(6, 3), layers.GroupNormalization(2), layers.Resizing(2, 2))),
+        ((5, 5, 4), (layers.Conv2DTranspose(3, 3, 2), layers.TimeDistributed(layers.Dense(2)))),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_stacks_of_layers(shape, stack):
     assert_dense(model_of(shape, *stack, layers.Flatten(), layers.Dense(3)))

@@ -157,9 +157,7 @@ IMAGE_USES = {
         layers.Normalization(axis=None, mean=2.0, variance=3.0, invert=True),
     ),
     "layer_scale": chain(LayerScale(0.5, 4), StochasticDepth(0.3), layers.Conv2D(2, 2)),
-    "einsum_of_heads": chain(
-        layers.EinsumDense("...c,cde->...de", (2, 3), bias_axes="de")
-    ),
+    "einsum_of_heads": chain(layers.EinsumDense("...c,cde->...de", (2, 3), bias_axes="de")),
     "depthwise": chain(layers.DepthwiseConv2D((3, 2), padding="same", activation="relu")),
     "depthwise_dilated": chain(layers.DepthwiseConv2D(2, dilation_rate=2, use_bias=False)),
     "separable": chain(layers.SeparableConv2D(5, 3, strides=2, depth_multiplier=2)),

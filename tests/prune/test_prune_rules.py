@@ -200,6 +200,27 @@ def test_unstacked_channels_stay():
     assert plan(model, "l1", PruningConfig(0.5)).kept == {}
 
 
+def test_channels_repeated_by_different_numbers():
+    model = between(lambda x: ops.repeat(x, [1, 2, 3, 1, 2, 1, 1, 2], axis=3))
+    assert_exact(model, plan_from_channels(trace(model), {"conv": [0, 2, 7]}))
+
+
+def test_means_and_variances_of_bands_go_with_them():
+    inputs = keras.Input((4, 4, 6), name="patch")
+    layer = layers.Normalization(name="standardized")
+    x = layers.Conv2D(5, 2, name="conv")(layer(inputs))
+    model = randomized(keras.Model(inputs, layers.Dense(3, name="out")(layers.Flatten()(x))))
+    x = RNG.normal(3, 2, (20, 4, 4, 6)).astype(np.float32)
+    layer.adapt(x)
+    chosen = plan_from_channels(trace(model, ("patch",)), {"patch": [1, 4]}, ("patch",))
+    smaller = thin(model, chosen)
+    # A band that is removed counts as zero where it is consumed, which is after the layer.
+    x[..., [1, 4]] = np.asarray(layer.mean)[..., [1, 4]]
+    left = smaller(np.delete(x, [1, 4], axis=-1))
+    np.testing.assert_allclose(left, model(x), atol=1e-4)
+    assert smaller.count_params() == model.count_params() - 2 * 4 * 5 - 2 * 2
+
+
 def test_a_mean_of_groups_takes_whole_groups():
     def build(x):
         return ops.mean(ops.reshape(x, (-1, 5, 4, 4, 2)), axis=4)

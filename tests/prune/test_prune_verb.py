@@ -72,7 +72,8 @@ def test_a_pruned_run_is_a_run_like_any_other(pruned, origin):
     assert then.target == "macs 0.5"
     assert 0.4 < then.after.macs / then.before.macs <= 0.5
     assert then.after.parameters == record.parameters == run.network().count_params()
-    assert then.after.bytes_int8 < then.before.bytes_int8
+    assert list(then.after.files) == ["float32", "int8"]
+    assert then.after.files["int8"].bytes < then.before.files["int8"].bytes
     assert then.before.oa == origin.record.scores.oa
     assert then.after.oa == record.scores.oa
     assert record.split.sha256 == origin.record.split.sha256
@@ -85,7 +86,9 @@ def test_the_table_tells_before_and_after(pruned):
     done, run = pruned
     then = run.record.pruning
     assert f"{then.before.macs:,}" in done.stdout
-    assert f"{then.after.bytes_int8:,}" in done.stdout
+    for name, file in then.after.files.items():
+        assert f"{name} file, bytes" in done.stdout
+        assert f"{file.bytes:,}" in done.stdout
     assert f"{then.after.oa:.2%}" in done.stdout
     assert "hu on tiny: macs 0.5 by lfp, one-shot" in done.stdout
     card = (run.folder / runs.MODEL_CARD).read_text()
@@ -138,7 +141,7 @@ def test_steps_and_a_curve(shell, origin):
     )
     assert done.returncode == 0, done.stderr
     assert "step 2 of 2" in done.stderr
-    folder = shell.folder / "models/tiny/hu/steps"
+    folder = shell.folder / "models/tiny/hu/iterations"
     assert {path.name for path in folder.iterdir()} == {
         "curve.json",
         "curve.png",
@@ -365,6 +368,20 @@ def test_zeros_come_in_the_steps_that_were_ordered():
     assert list(schedule.steps) == [0, 2, 4]
     shares = [masked_share(choose(model).values()) for choose in schedule.steps.values()]
     assert shares == pytest.approx([0.6 * 19 / 27, 0.6 * 26 / 27, 0.6], abs=1e-3)
+
+
+def test_every_layer_gets_the_sparsity_that_was_ordered(shell, origin):
+    words = ("prune", "--model", "hu", *shell.SCENE, "--sparsity", "0.8", "--per-layer")
+    gradual = ("--schedule", "gradual", "--iterations", "2", "--epochs", "4")
+    done = shell(*words, *gradual)
+    assert done.returncode == 0, done.stderr
+    run = Run.open(shell.folder / f"{ORIGIN}-magnitude-sparsity0.8-per-layer-gradual2")
+    assert run.record.pruning.target == "sparsity 0.8 per layer"
+    for weights in run.network().get_weights():
+        assert (weights == 0).sum() == round(0.8 * weights.size)
+    done = shell("prune", "--model", "hu", *shell.SCENE, "--alpha", "0.5", "--per-layer")
+    assert done.returncode == 2
+    assert "--per-layer with --alpha; leave out --per-layer" in done.stderr
 
 
 def test_adam_is_fine_tuned_at_a_tenth_of_its_rate():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import keras
 import numpy as np
@@ -13,8 +14,6 @@ from hsitf.options import RecipeOptions, SplitChoice, training_plan
 from hsitf.progress import Silent
 from hsitf.prune.sparse import (
     SparsitySchedule,
-    cubic,
-    gradual,
     hold_zeros,
     iterative,
     one_shot,
@@ -24,7 +23,6 @@ from hsitf.prune.weights import (
     Thresholds,
     magnitude_limits,
     masked_share,
-    masks_by_layer_sparsity,
     masks_by_sparsity,
     masks_by_threshold,
     nonzero_masks,
@@ -58,6 +56,13 @@ def network(ready):
         if weight.variable.name == "bias":
             weight.variable.assign(np.random.default_rng(0).normal(size=weight.variable.shape))
     return model
+
+
+def rising(*shares: float, every: int = 1) -> SparsitySchedule:
+    """One sparsity after the other, before every so many epochs."""
+    return SparsitySchedule(
+        {step * every: partial(masks_by_sparsity, share=share) for step, share in enumerate(shares)}
+    )
 
 
 def shares(model: keras.Model) -> float:
@@ -115,20 +120,6 @@ def test_after_an_interruption_nothing_is_held(network):
     assert {w.variable.constraint for w in prunable_weights(network).values()} == {None}
 
 
-def test_the_cubic_schedule_by_hand():
-    found = [cubic(step, 4, 0.0, 0.8) for step in range(5)]
-    # 0.8 * (1 - (3/4)^3), 0.8 * (1 - (1/2)^3), 0.8 * (1 - (1/4)^3)
-    assert found == pytest.approx([0.0, 0.4625, 0.7, 0.7875, 0.8])
-    assert cubic(1, 2, 0.2, 1.0) == pytest.approx(1 - 0.8 / 8)
-
-
-def test_when_gradual_pruning_happens(network):
-    schedule = gradual(0.8, steps=4, every=2, start=1)
-    assert sorted(schedule.steps) == [1, 3, 5, 7, 9]
-    assert schedule.last == 9
-    assert masked_share(schedule.steps[5](network).values()) == pytest.approx(0.7, abs=0.01)
-
-
 def test_alpha_rises_in_stages_of_one_magnitude(network):
     schedule = iterative(network, Thresholds(0.9), stages=3, epochs=10)
     assert sorted(schedule.steps) == [0, 3, 6]
@@ -155,8 +146,8 @@ def seen(monkeypatch):
     return found
 
 
-def test_gradual_pruning_follows_its_schedule(network, ready, tmp_path, seen):
-    schedule = gradual(0.8, 2, select=masks_by_layer_sparsity)
+def test_retraining_follows_its_schedule(network, ready, tmp_path, seen):
+    schedule = rising(0, 0.7, 0.8)
     result = retrain(network, schedule, plan(5), ready, tmp_path / "s", Silent())
     # After each epoch, and of the network that is kept.
     seen.append(shares(result.network))
@@ -185,13 +176,13 @@ def test_the_best_epoch_is_one_at_the_final_sparsity():
 
 def test_the_rate_falls_only_at_the_final_sparsity(network, ready, tmp_path):
     # It would after every epoch without a better one.
-    result = retrain(network, gradual(0.97, 3), plan(5), ready, tmp_path / "s", Silent())
+    result = retrain(network, rising(0, 0.7, 0.9, 0.97), plan(5), ready, tmp_path / "s", Silent())
     assert {epoch.learning_rate for epoch in result.history[:4]} == {0.05}
 
 
 def test_interrupted_it_resumes_to_the_same_network(network, ready, tmp_path, monkeypatch):
     start = network.get_weights()
-    schedule = gradual(0.9, 2, every=2)
+    schedule = rising(0, 0.8, 0.9, every=2)
     whole = retrain(network, schedule, plan(5), ready, tmp_path / "whole", Silent()).network
     expected = whole.get_weights()
     monkeypatch.setattr(loop, "SAVE_EVERY", 0)
@@ -215,12 +206,10 @@ def test_interrupted_it_resumes_to_the_same_network(network, ready, tmp_path, mo
 def test_schedules_that_cannot_be_followed(network, ready, tmp_path):
     with pytest.raises(InputError, match=r"8 stages in 3 epochs; allowed: 1 to 3 stages"):
         iterative(network, Thresholds(1), 8, 3)
-    with pytest.raises(InputError, match=r"sparsity from 0\.5 to 0\.4 in 2 steps"):
-        gradual(0.4, 2, initial=0.5)
     with pytest.raises(
         InputError, match=r"no epoch is left.*3 epochs, the last step before epoch 4"
     ):
-        retrain(network, gradual(0.5, 3), plan(3), ready, tmp_path / "s", Silent())
+        retrain(network, rising(0, 0.2, 0.4, 0.5), plan(3), ready, tmp_path / "s", Silent())
 
 
 def test_recurrent_kernels_are_held_too():

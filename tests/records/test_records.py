@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -13,6 +13,7 @@ from hsitf.records import (
     BandsRecord,
     Epoch,
     ExportRecord,
+    FileStats,
     Latency,
     ModelStats,
     OperatorCount,
@@ -42,7 +43,8 @@ SPLIT = SplitRecord("disjoint", 7, 3, 10, 2, 8, 1, 0.0, 1 / 3, "ab12")
 NORMALIZER = Normalizer((0.1, 1e-30), (1.0, 2.5))
 SCORES = Scores(0.9, 0.8, -0.1, (1.0, 0.6), (0.7, 0.0), (5, 3))
 EPOCH = Epoch(1.5, 0.9, 0.01, 0.25)
-STATS = ModelStats(10, 9, 100, 40, 10, 30, 0.1, 0.05, 0.9, 0.8, 0.7)
+FILES = {"float32": FileStats(40, 0.1), "int8": FileStats(10, 0.05)}
+STATS = ModelStats(10, 9, 100, FILES, 30, 0.9, 0.8, 0.7)
 TENSOR = TensorSpec("patch", (1, 9, 9, 6), "int8", 0.0123, -3)
 OPERATOR = OperatorCount("CONV_2D", "int8", 4)
 LATENCY = Latency(0.1, 0.2, 0.3, 5.0, 200, 1, "LiteRT (XNNPACK)", "some processor, 2 cores")
@@ -258,5 +260,47 @@ def test_a_run_of_schema_1_is_read(tmp_path):
     }.items():
         assert text.count(f'"{new}": ') == 1, new
         text = text.replace(f'"{new}": ', f'"{old}": ')
-    (tmp_path / "old.json").write_text(text)
+    content = json.loads(text)
+    for stage in ("before", "thinned", "after"):
+        del content["pruning"][stage]["files"]
+        content["pruning"][stage] |= FORMER_FILES
+    (tmp_path / "old.json").write_text(json.dumps(content))
     assert records.read(RunRecord, tmp_path / "old.json") == run
+
+
+STATS_1 = {"parameters": 10, "nonzero": 9, "macs": 100, "bytes_zipped": 30}
+STATS_1 |= {"oa": 0.9, "aa": 0.8, "kappa": 0.7, "schema": 1}
+FORMER_FILES = {"bytes_float32": 40, "bytes_int8": 10, "ms_float32": 0.1, "ms_int8": 0.05}
+
+
+def test_files_of_schema_1_are_read_by_variant():
+    def read(**files: float) -> ModelStats:
+        return records.parse(ModelStats, json.dumps(STATS_1 | files).encode(), "old.json")
+
+    assert read(**FORMER_FILES) == STATS
+    # 0 stood for what was not measured.
+    assert read(**dict.fromkeys(FORMER_FILES, 0)) == replace(STATS, files={})
+    damaged = {key: value for key, value in FORMER_FILES.items() if key != "ms_int8"}
+    with pytest.raises(DataError, match=r"files\.int8\.milliseconds: Field required"):
+        read(**damaged)
+    assert list(STATS.compressed_files) == ["int8"]
+
+
+def test_a_former_shape_is_read_before_former_names():
+    def nested(content):
+        low, *rest = content.pop("range", [])
+        return content | {"low": low} | ({"high": rest[0]} if rest else {})
+
+    @records.formerly(upper="high")
+    @records.formerly_shaped(nested)
+    @dataclass(frozen=True)
+    class Interval:
+        low: int
+        upper: int
+
+    text = b'{"schema": 1, "range": [1, 3]}'
+    assert records.parse(Interval, text, "old.json") == Interval(1, 3)
+    with pytest.raises(DataError, match="upper: Field required"):
+        records.parse(Interval, b'{"schema": 1, "range": [1]}', "old.json")
+    with pytest.raises(DataError, match="low: Field required"):
+        records.parse(Interval, text.replace(b"1,", b"2,", 1), "new.json")

@@ -106,6 +106,12 @@ def _thin_taken(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     return _gathered(_Packed.of(ids, keep), [_Packed.of(made, keep)], moved)
 
 
+def _thin_repeated(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
+    """Repeat: by one number, or by a number for each element of an axis."""
+    each = np.size(traced.call.operation.repeats) > 1
+    return (_thin_taken if each else thin_moved)(traced, keep)
+
+
 def _gathered(entering: _Packed, leaving: list[_Packed], moved: list[Positions]) -> ThinningSpec:
     """Takes the elements that are kept from where the operation would have found them."""
     takes = [_take(entering, left, each) for left, each in zip(leaving, moved, strict=True)]
@@ -294,6 +300,7 @@ def _trace_stack(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> C
 
 MOVED = PruningRule(_trace_moved, thin_moved)
 TAKEN = PruningRule(_trace_moved, _thin_taken)
+REPEATED = PruningRule(_trace_moved, _thin_repeated)
 ITEM = PruningRule(_trace_moved, _thin_item)
 SPLIT = PruningRule(_trace_moved, _thin_split)
 UNSTACKED = PruningRule(_trace_unstacked, thin_moved)

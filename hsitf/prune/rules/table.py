@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -120,7 +121,7 @@ OPERATIONS: dict[str, PruningRule] = {
     "Squeeze": moving.MOVED,
     "Flip": moving.MOVED,
     "Roll": moving.MOVED,
-    "Repeat": moving.MOVED,
+    "Repeat": moving.REPEATED,
     "Tile": moving.MOVED,
     "Take": moving.TAKEN,
     "Concatenate": moving.CONCATENATION,
@@ -165,7 +166,7 @@ OPERATIONS: dict[str, PruningRule] = {
 }
 
 TABLE = RuleTable(Capability.PRUNE, RULES, OPERATIONS)
-rule = TABLE.rule
+rule: Callable[[Any], PruningRule] = TABLE.rule
 
 
 def mixes_channels(layer: Any) -> bool:

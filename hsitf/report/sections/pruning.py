@@ -16,6 +16,8 @@ def section(data: ReportData) -> Section | None:
     pruned = [run for run in data.runs if run.record.pruning is not None]
     if pruned:
         rows = []
+        stages = [run.record.pruning.after for run in pruned if run.record.pruning]
+        variants = tuple(dict.fromkeys(name for one in stages for name in one.compressed_files))
         for run in pruned:
             pruning = run.record.pruning
             if pruning is None:
@@ -27,7 +29,10 @@ def section(data: ReportData) -> Section | None:
                     f"{pruning.criterion} {pruning.target}",
                     percent(after.parameters / before.parameters, 1),
                     percent(after.macs / before.macs, 1),
-                    size(after.bytes_int8) if after.bytes_int8 else "-",
+                    *(
+                        size(after.files[name].bytes) if name in after.files else "-"
+                        for name in variants
+                    ),
                     percent(before.oa),
                     percent(pruning.thinned.oa),
                     percent(after.oa),
@@ -39,7 +44,7 @@ def section(data: ReportData) -> Section | None:
             "pruned by",
             "parameters left",
             "MACs left",
-            "int8 file",
+            *(f"{name} file" for name in variants),
             "OA before",
             "OA pruned",
             "OA after",
@@ -107,14 +112,13 @@ def section(data: ReportData) -> Section | None:
 
 
 def _curve(curve_number: int, curve: PruningCurve) -> ReportTable:
+    variants = tuple(curve.before.files)
     head = (
         curve.measure,
         "parameters",
         "MACs",
-        "float32",
-        "int8",
-        "float32, ms",
-        "int8, ms",
+        *variants,
+        *(f"{variant}, ms" for variant in variants),
         "OA pruned",
         "OA",
         "change",
@@ -126,10 +130,8 @@ def _curve(curve_number: int, curve: PruningCurve) -> ReportTable:
             name,
             number(after.parameters),
             number(after.macs),
-            size(after.bytes_float32),
-            size(after.bytes_int8),
-            f"{after.ms_float32:.3f}",
-            f"{after.ms_int8:.3f}",
+            *(size(after.files[variant].bytes) for variant in variants),
+            *(f"{after.files[variant].milliseconds:.3f}" for variant in variants),
             percent(thinned.oa),
             percent(after.oa),
             points(after.oa - curve.before.oa),
