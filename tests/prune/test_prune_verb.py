@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -17,7 +18,7 @@ from hsitf.prune.config import PruningConfig
 from hsitf.prune.parsing import parse_layer_ratios, parse_targets
 from hsitf.prune.plans import PruningPlan
 from hsitf.prune.request import PruningRequest
-from hsitf.prune.unstructured import sparsity_schedule
+from hsitf.prune.unstructured import final_masks, sparsity_schedule
 from hsitf.prune.weights import masked_share
 from hsitf.runs import Run
 from hsitf.train.fine_tuning import fine_tuning_recipe
@@ -176,7 +177,7 @@ def test_too_large_a_loss_keeps_nothing(shell, origin):
         "0.0001",
     )
     assert done.returncode == 6
-    assert "pruning cost more accuracy than it may" in done.stderr
+    assert "the accuracy drop of pruning exceeds the bound" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (shell.folder / f"{ORIGIN}-l2-ratio0.95").exists()
 
@@ -370,15 +371,30 @@ def test_zeros_come_in_the_steps_that_were_ordered():
     assert shares == pytest.approx([0.6 * 19 / 27, 0.6 * 26 / 27, 0.6], abs=1e-3)
 
 
-def test_every_layer_gets_the_sparsity_that_was_ordered(shell, origin):
+def test_every_layer_gets_the_sparsity_of_every_step():
+    model = zoo.build("hu", bands=20, classes=3)
+    recipe = Recipe("sgd", 0.1, epochs=9)
+    request = PruningRequest(
+        "sparsity", 0.6, recipe, schedule="gradual", iterations=3, per_layer=True
+    )
+    steps = [choose(model) for choose in sparsity_schedule(model, request).steps.values()]
+    for masks, share in zip(steps, (0.6 * 19 / 27, 0.6 * 26 / 27, 0.6), strict=True):
+        for mask in masks.values():
+            assert (~mask).sum() == round(share * mask.size)
+    for path, mask in final_masks(model, request).items():
+        np.testing.assert_array_equal(mask, steps[-1][path])
+
+
+def test_a_sparsity_of_each_layer_can_be_ordered(shell, origin):
     words = ("prune", "--model", "hu", *shell.SCENE, "--sparsity", "0.8", "--per-layer")
     gradual = ("--schedule", "gradual", "--iterations", "2", "--epochs", "4")
     done = shell(*words, *gradual)
     assert done.returncode == 0, done.stderr
     run = Run.open(shell.folder / f"{ORIGIN}-magnitude-sparsity0.8-per-layer-gradual2")
-    assert run.record.pruning.target == "sparsity 0.8 per layer"
-    for weights in run.network().get_weights():
-        assert (weights == 0).sum() == round(0.8 * weights.size)
+    then = run.record.pruning
+    assert then.target == "sparsity 0.8 per layer"
+    # What only dead channels led to is gone, too.
+    assert then.after.nonzero <= 0.201 * then.before.parameters
     done = shell("prune", "--model", "hu", *shell.SCENE, "--alpha", "0.5", "--per-layer")
     assert done.returncode == 2
     assert "--per-layer with --alpha; leave out --per-layer" in done.stderr

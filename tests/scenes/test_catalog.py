@@ -27,7 +27,7 @@ def toy(**changes):
     facts = {
         "name": "Toy",
         "sensor": "none",
-        "place": "nowhere",
+        "location": "nowhere",
         "rows": 3,
         "cols": 4,
         "bands": 5,

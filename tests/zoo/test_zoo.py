@@ -363,5 +363,5 @@ def test_one_class_is_refused():
 
 
 def test_a_recipe_checks_itself():
-    with pytest.raises(InputError, match="batch has to be positive"):
+    with pytest.raises(InputError, match="batch size has to be positive"):
         zoo.Recipe("sgd", 0.1, batch_size=0)
