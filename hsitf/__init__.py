@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # first: a run that is resumed is to go on bit by bit.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "ExportedNetwork",
