@@ -18,7 +18,26 @@ def test_parts_that_are_missing_leave_no_trace():
 
 def test_every_kind_has_a_status_of_its_own():
     kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, HsitfError)]
-    assert sorted(kind.status for kind in kinds) == list(range(1, len(kinds) + 1))
+    own = [kind for kind in kinds if not issubclass(kind, FileNotFoundError)]
+    assert sorted(kind.status for kind in own) == list(range(1, len(own) + 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "pythons", "status"),
+    [
+        (errors.InputError, ValueError, 2),
+        (errors.DataError, ValueError, 3),
+        (errors.LoweringError, ValueError, 5),
+        (errors.VerificationError, ValueError, 6),
+        (errors.MissingInputError, FileNotFoundError, 2),
+        (errors.MissingDataError, FileNotFoundError, 3),
+    ],
+)
+def test_who_catches_pythons_own_errors_gets_the_parts(kind, pythons, status):
+    with pytest.raises(pythons) as caught:
+        raise kind("a is wrong", received=3, allowed="1 or 2", remedy="give another a")
+    assert str(caught.value) == "a is wrong; received: 3; allowed: 1 or 2; give another a."
+    assert caught.value.status == status
 
 
 @pytest.mark.parametrize(

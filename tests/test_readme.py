@@ -14,9 +14,19 @@ TEXT = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"python -m hsitf\.([^`\n]+)", TEXT)
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+def shell_lines() -> list[str]:
+    """Commands of the docs' shell blocks, without comments and continuation."""
+    lines = []
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for block in re.findall(r"```sh\n(.*?)```", path.read_text(), re.S):
+            joined = block.replace("\\\n", " ")
+            lines += re.findall(r"^(?:python -m hsitf\.|hsitf )(.+)$", joined, re.M)
+    return sorted(set(lines))
+
+
+@pytest.mark.parametrize("line", sorted({*COMMANDS, *shell_lines()}))
 def test_commands_can_be_typed(line):
-    words = shlex.split(line)
+    words = shlex.split(line, comments=True)
     if words == ["VERB"]:
         return
     command = typer.main.get_command(all_verbs())
