@@ -154,7 +154,10 @@ HALF = (*PRUNE, "--ratio", "0.5")
         ((*HALF, "--macs", "0.5"), ["one target", "received: --ratio and --macs"]),
         ((*PRUNE, "--ratio", "1"), ["ratio to prune to is out of range", "received: 1", "below 1"]),
         ((*PRUNE, "--macs", "0"), ["macs to prune to is out of range", "received: 0"]),
-        ((*PRUNE, "--sparsity", "1"), ["sparsity to prune to is out of range", "share of zero weights"]),
+        (
+            (*PRUNE, "--sparsity", "1"),
+            ["sparsity to prune to is out of range", "share of zero weights"],
+        ),
         ((*PRUNE, "--alpha", "-1"), ["alpha to prune to is out of range", "standard deviations"]),
         ((*HALF, "--criterion", "lpf"), ["unknown criterion 'lpf'", "did you mean lfp"]),
         ((*PRUNE, "--layer", "conv"), ["needs a layer and a ratio", "such as conv1=0.3"]),
@@ -201,7 +204,10 @@ def test_in_a_process_of_its_own(shell):
         ((*HU, "--split", "fixed"), ["label map of its training pixels", "--split disjoint"]),
         ((*HU, "--epochs", "0"), ["epochs has to be positive", "received: 0"]),
         ((*HU, "--lr", "nan"), ["learning rate is out of range", "received: nan"]),
-        ((*HU, "--weight-decay", "-1"), ["weight decay is out of range", "received: -1", "allowed:"]),
+        (
+            (*HU, "--weight-decay", "-1"),
+            ["weight decay is out of range", "received: -1", "allowed:"],
+        ),
         ((*HU, "--momentum", "2"), ["optimizer as 'sgd'", "momentum 2", "momentum of 0 to 1"]),
         ((*HU, "--optimizer", "adam", "--momentum", "0.9"), ["'adam'", "momentum 0.9"]),
         ((*HU, "--seed", "-1"), ["seed is out of range", "received: -1", "allowed: 0 to"]),

@@ -15,7 +15,7 @@ from conftest import ROOT, Shell
 
 from hsitf.errors import DataError, InputError
 from hsitf.progress import Silent
-from hsitf.records import SceneChoice
+from hsitf.records import SCHEMA, SceneChoice
 from hsitf.sweep import cluster
 from hsitf.sweep.options import SweepOptions
 from hsitf.sweep.record import StudyResults
@@ -108,7 +108,7 @@ def test_folders_of_other_studies_are_refused(shell, swept, monkeypatch):
     record.write_text(text.replace('"synthetic": false', '"synthetic": true'))
     with pytest.raises(InputError, match="received: scene"):
         sweep(parse("small", STUDY), place, means, Silent())
-    record.write_text(text.replace('"schema": 1', '"schema": 0', 1))
+    record.write_text(text.replace(f'"schema": {SCHEMA}', '"schema": 0', 1))
     with pytest.raises(DataError, match="another version of hsitf"):
         sweep(parse("small", STUDY), place, means, Silent())
     record.write_text(text)
