@@ -8,7 +8,8 @@
     bundle.classify(scene).save("map.tif")
 
 Everything here is also a verb of the command line, with the same files in `models/` and
-`export/`. Errors are those of `hsitf.errors`, which are also ValueErrors or FileNotFoundErrors.
+`export/`. Errors are those of `hsitf.errors`, which are also Python's own: ValueErrors,
+FileNotFoundErrors where something is missing, OSErrors where a file cannot be written.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.arrays import Float32Array
-from hsitf.errors import InputError
+from hsitf.errors import InputError, MissingInputError
 from hsitf.export.bundle import EXPORT, Bundle
 from hsitf.log_silencing import load_keras, suppressed_output
 from hsitf.metrics import Scores
@@ -160,6 +161,13 @@ def load_scene(
 
 
 def _choice(scene: LoadedScene | Path_) -> SceneChoice:
+    if not isinstance(scene, LoadedScene | str | Path):
+        raise InputError(
+            "this is no scene",
+            received=type(scene).__name__,
+            allowed="what load_scene returns, the name of a scene, or the path of a cube",
+            remedy="save an array with numpy.save and load it by its path, with its labels",
+        )
     return scene.choice if isinstance(scene, LoadedScene) else SceneChoice(str(scene))
 
 
@@ -552,7 +560,9 @@ class ExportedNetwork:
         from hsitf.export.variants import variant
         from hsitf.runtimes import predict
 
-        return predict(variant(self.record.variant).runtime(self.file, threads), patches)
+        _check_threads(threads)
+        runtime = variant(self.record.variant).runtime(self.file, threads)
+        return predict(runtime, _inputs(patches, runtime.input.shape[1:]))
 
     def classify(self, scene: LoadedScene | Path_ | None = None, **options: Any) -> SceneMap:
         """Classifies every pixel of a scene; see `classify_scene`."""
@@ -663,6 +673,12 @@ def classify_scene(
         InputError: The scene has other bands than the network takes, or is smaller than a patch.
     """
     load_keras()
+    if not isinstance(network, TrainedNetwork | ExportedNetwork):
+        raise InputError(
+            "this is nothing that classifies",
+            received=type(network).__name__,
+            allowed="what train_network, load_run, export or load_bundle returns",
+        )
     from hsitf.classify.request import MapRequest
     from hsitf.classify.run import classify_scene as classify
 
@@ -682,6 +698,70 @@ def classify_scene(
 
 
 # --- Models in memory ---------------------------------------------------------------------------
+
+
+def _inputs(values: object, shape: Sequence[int | None]) -> Float32Array:
+    """Inputs of a network as float32, checked against the shape of one."""
+    try:
+        array = np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "these are no inputs", received=type(values).__name__, allowed="an array of numbers"
+        ) from error
+    fits = array.ndim == len(shape) + 1 and all(
+        expected in (None, size) for size, expected in zip(array.shape[1:], shape, strict=True)
+    )
+    if not fits or not len(array):
+        raise InputError(
+            "these inputs do not fit the network",
+            received=f"shape {array.shape}",
+            allowed=f"shape (n, {', '.join(map(str, shape))}), n at least 1",
+        )
+    if not np.isfinite(array).all():
+        raise InputError("inputs hold NaN or infinite numbers", remedy="leave those samples out")
+    return array
+
+
+def _classes(values: object, count: int, classes: int) -> NDArray[np.int64]:
+    """Classes of samples from 0, checked against their number and that of the outputs."""
+    array = np.asarray(values)
+    if array.shape != (count,) or array.dtype.kind not in "iu":
+        raise InputError(
+            "there has to be one class a sample",
+            received=f"shape {array.shape}, {array.dtype}",
+            allowed=f"shape ({count},), integers",
+        )
+    if array.min() < 0 or array.max() >= classes:
+        raise InputError(
+            "a class is out of range",
+            received=f"{array.min()} to {array.max()}",
+            allowed=f"0 to {classes - 1}",
+        )
+    return array.astype(np.int64)
+
+
+def _check_threads(threads: int) -> None:
+    if threads < 1:
+        raise InputError("threads is out of range", received=threads, allowed="1 or more")
+
+
+def _check_model(model: object, single: bool = False) -> None:
+    """Refuses what is no functional Keras model, or has several inputs or outputs."""
+    try:
+        count = len(model.inputs), len(model.outputs)  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            "this is no functional Keras model",
+            received=type(model).__name__,
+            allowed="keras.Model(inputs, outputs), or a Sequential model that is built",
+            remedy="write a subclassed model as a functional one",
+        ) from error
+    if single and count != (1, 1):
+        raise InputError(
+            "the model has several inputs or outputs",
+            received=f"{count[0]} inputs, {count[1]} outputs",
+            allowed="one of each",
+        )
 
 
 def prune_model(
@@ -726,6 +806,7 @@ def prune_model(
     load_keras()
     from hsitf.prune import PruningConfig, Samples, plan, prune_to_cost, thin
 
+    _check_model(model)
     costs = {"macs": macs, "parameters": parameters, "bytes": bytes}
     targets = {name: value for name, value in costs.items() if value is not None}
     if len(targets) + (ratio is not None or bool(layer_ratios)) != 1:
@@ -734,7 +815,10 @@ def prune_model(
             received=", ".join([*(["ratio"] if ratio is not None else []), *targets]) or "none",
             allowed="ratio (with or without layer_ratios), macs, parameters or bytes",
         )
-    data = None if samples is None else Samples((samples[0],), np.asarray(samples[1]))
+    data = None
+    if samples is not None:
+        inputs = _inputs(samples[0], model.inputs[0].shape[1:])
+        data = Samples((inputs,), _classes(samples[1], len(inputs), model.outputs[0].shape[-1]))
     config = PruningConfig(
         ratio=ratio or 0.0,
         ratios=dict(layer_ratios or {}),
@@ -770,6 +854,13 @@ def lower_model(
     from hsitf.lower import lower, to_fully_convolutional
     from hsitf.targets import TARGETS
 
+    _check_model(model)
+    if batch < 1 or tile < 0 or (tile and batch != 1):
+        raise InputError(
+            "batch and tile contradict each other or are out of range",
+            received=f"batch {batch}, tile {tile}",
+            allowed="a batch of 1 or more patches, or one tile",
+        )
     wanted = TARGETS.known(target)
     return to_fully_convolutional(model, tile, wanted) if tile else lower(model, batch, wanted)
 
@@ -810,12 +901,20 @@ def quantize_model(
     from hsitf.quantize.equalization import equalize as equalized
     from hsitf.targets import INTEGER
 
+    _check_model(model, single=True)
+    inputs = _inputs(calibration, model.inputs[0].shape[1:])
+    if Path(path).suffix != VARIANTS["int8"].suffix:
+        raise InputError(
+            "this is no name of an integer file",
+            received=str(path),
+            allowed=f"a path that ends in {VARIANTS['int8'].suffix}",
+        )
     target = replace(INTEGER, square_root_powers=range_estimator is not None)
     with suppressed_output(), replacing(Path(path)) as temporary:
         lowered = lower(model, 1, target)
         if equalize:
-            lowered, _ = equalized(lowered, calibration)
-        VARIANTS["int8"].convert(lowered, Calibration(calibration, range_estimator), temporary)
+            lowered, _ = equalized(lowered, inputs)
+        VARIANTS["int8"].convert(lowered, Calibration(inputs, range_estimator), temporary)
         contents = inspection.tflite(temporary)
         if contents.integer_share < 1:
             floats = [f"{o.count} {o.op} in {o.dtype}" for o in contents.floating]
@@ -858,9 +957,19 @@ def verify_file(
     from hsitf.export.variants import format_of
     from hsitf.verify import compare
 
-    received = runtimes.predict(format_of(Path(path)).runtime(Path(path), threads), patches)
-    expected = runtimes.predict(runtimes.Keras(model), patches)
-    truth = expected.argmax(axis=1) if classes is None else np.asarray(classes)
+    format_ = format_of(Path(path))
+    if not Path(path).exists():
+        raise MissingInputError(f"there is no file {path}", remedy="correct the path")
+    _check_model(model, single=True)
+    _check_threads(threads)
+    inputs = _inputs(patches, model.inputs[0].shape[1:])
+    received = runtimes.predict(format_.runtime(Path(path), threads), inputs)
+    expected = runtimes.predict(runtimes.Keras(model), inputs)
+    truth = (
+        expected.argmax(axis=1)
+        if classes is None
+        else _classes(classes, len(inputs), expected.shape[1])
+    )
     return compare(received, expected, truth)
 
 

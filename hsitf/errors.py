@@ -63,7 +63,7 @@ class MissingDataError(DataError, FileNotFoundError):
     """A companion file that is missing."""
 
 
-class OutputError(HsitfError):
+class OutputError(HsitfError, OSError):
     """A path that cannot be written: no permission or no space."""
 
     status = 4

@@ -232,6 +232,12 @@ def trained_for(
 def _check_numbers(changed: Mapping[str, object]) -> None:
     """Refuses numbers that no recipe has; what is particular to one the recipe checks itself."""
     for name, value in changed.items():
+        if name != "optimizer" and value is not None and not isinstance(value, int | float):
+            raise InputError(
+                f"{name.replace('_', ' ')} is not a number",
+                received=repr(value),
+                allowed="a number",
+            )
         if isinstance(value, int | float) and not 0 <= value < math.inf:
             raise InputError(
                 f"{name.replace('_', ' ')} is out of range",

@@ -207,6 +207,52 @@ def test_a_network_is_built_without_a_scene():
     assert hsitf.build_network("hu", bands=24, classes=4).output_shape == (None, 4)
 
 
+WRONG = PATCHES[..., :5]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, p: hsitf.quantize_model(m, WRONG, p), "do not fit the network"),
+        (lambda m, p: hsitf.quantize_model(m, PATCHES[:0], p), "do not fit the network"),
+        (lambda m, p: hsitf.quantize_model(m, PATCHES * np.nan, p), "hold NaN"),
+        (lambda m, p: hsitf.quantize_model(m, PATCHES, p.with_suffix(".onnx")), "ends in .tflite"),
+        (lambda m, p: hsitf.quantize_model("x", PATCHES, p), "no functional Keras model"),
+        (lambda m, p: hsitf.prune_model("x", 0.5), "no functional Keras model"),
+        (lambda m, p: hsitf.lower_model(m, batch=0), "out of range"),
+        (lambda m, p: hsitf.lower_model(m, tile=8, batch=2), "contradict"),
+        (lambda m, p: hsitf.lower_model(m, target="gpu"), "unknown target"),
+        (lambda m, p: hsitf.prune_model(m, 0.5, samples=(PATCHES, [9] * 64)), "out of range"),
+        (lambda m, p: hsitf.prune_model(m, 0.5, samples=(PATCHES, [0])), "one class a sample"),
+        (lambda m, p: hsitf.verify_file(p, m, PATCHES), "there is no file"),
+        (lambda m, p: hsitf.train_network("hu", np.zeros((2, 2, 2))), "this is no scene"),
+        (lambda m, p: hsitf.train_network("hu", epochs=1.5), "whole number"),
+        (lambda m, p: hsitf.train_network("hu", epochs="3"), "not a number"),
+        (lambda m, p: hsitf.classify_scene("x"), "nothing that classifies"),
+    ],
+)
+def test_wrong_arguments_are_refused(model, tmp_path, call, message):
+    with pytest.raises(InputError, match=message):
+        call(model, tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_numpys_own_floats_are_taken(model, tmp_path):
+    path = hsitf.quantize_model(model, PATCHES.astype(np.float64), tmp_path / "model.tflite")
+    assert hsitf.verify_file(path, model, PATCHES.astype(np.float64)).agreement >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"run": "../../evil"}, "cannot have this name"), ({"threads": 0}, "threads is out of range")],
+)
+def test_a_pruning_is_refused_before_it_begins(run, options, message):
+    before = sorted(run.folder.parent.iterdir())
+    with pytest.raises(InputError, match=message):
+        run.prune(ratio=0.5, **options)
+    assert sorted(run.folder.parent.iterdir()) == before
+
+
 # --- errors --------------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ def test_every_kind_has_a_status_of_its_own():
     [
         (errors.InputError, ValueError, 2),
         (errors.DataError, ValueError, 3),
+        (errors.OutputError, OSError, 4),
         (errors.LoweringError, ValueError, 5),
         (errors.VerificationError, ValueError, 6),
         (errors.MissingInputError, FileNotFoundError, 2),

@@ -168,9 +168,14 @@ def train(
     By default with the paper's optimizer, schedule and batch. Repeated, the same command
     resumes an interrupted run.
     """
+    from hsitf.errors import InputError
     from hsitf.options import RecipeOptions, TrainingOptions, training_plan
     from hsitf.train.devices import select_device, use_backend
 
+    if runs < 1:
+        raise InputError("runs is out of range", received=runs, allowed="1 or more")
+    # Before the plan, since a network's own facts load Keras with its backend.
+    use_backend(backend, device)
     plan = training_plan(
         model,
         scene,
@@ -188,7 +193,6 @@ def train(
         ),
         bands,
     )
-    use_backend(backend, device)
     load_keras()
     select_device(device)
     from hsitf.train.repeat import format_summary, train_repeatedly

@@ -43,10 +43,12 @@ def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.M
         shape = tuple(tensor.shape[1:])
         if None in shape or len(shape) >= MAX_RANK:
             raise LoweringError(
-                f"input {tensor.name!r} cannot be lowered",
+                f"input {tensor._keras_history.operation.name!r} cannot be lowered",
                 received=f"shape {shape}",
                 allowed=f"at most {MAX_RANK - 1} axes of fixed size",
-                remedy="build the network with a fixed patch",
+                remedy="build the network with a fixed patch"
+                if None in shape
+                else "take (rows, cols, bands) as the input and reshape it inside the network",
             )
         inputs.append(keras.Input(batch_shape=(batch, *shape), name=tensor.name))
     outputs = rewrite(model, inputs, target, set())

@@ -37,7 +37,7 @@ from hsitf.records import Epoch, FileStats, ModelStats, PruningRecord, SceneChoi
 from hsitf.runs import Run, load_network
 from hsitf.train.gather import gather_model
 from hsitf.train.loop import FitResult, evaluate, fit, predict, score_predictions
-from hsitf.train.run import save_run
+from hsitf.train.run import check_name, save_run
 
 REQUEST = "order.json"
 STEP = "step.json"
@@ -112,6 +112,10 @@ def prune(
         VerificationError: The accuracy drop is larger than the request allows.
         OutputError: The folder cannot be written.
     """
+    if name is not None:
+        check_name(name)
+    if threads is not None and threads < 1:
+        raise InputError("threads is out of range", received=threads, allowed="1 or more")
     folder = origin.folder.parent / (name or f"{origin.folder.name}-{request.label}")
     work = PruningState(records.SCHEMA, origin.record.sha256, request)
     if (folder / runs.RECORD).is_file():

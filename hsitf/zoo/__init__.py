@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from hsitf.compat import formerly
 from hsitf.errors import InputError, unknown
+from hsitf.log_silencing import load_keras
 
 if TYPE_CHECKING:
     import keras
@@ -66,6 +67,13 @@ class Recipe:
     learning_rate_decay: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("batch_size", "epochs"):
+            if not isinstance(value := getattr(self, name), int):
+                raise InputError(
+                    f"{name.replace('_', ' ')} has to be a whole number",
+                    received=repr(value),
+                    allowed="1 or more",
+                )
         for name in ("learning_rate", "batch_size", "epochs"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(
@@ -130,6 +138,8 @@ def register(name: str, network: Network, build: Build) -> None:
 
 def _source(name: str) -> Any:
     """What holds a network's facts and functions: its module, or what was registered."""
+    # Networks are made of Keras' layers; its messages at the start are not the user's.
+    load_keras()
     return _REGISTERED.get(name) or importlib.import_module(f"{__name__}.{name}")
 
 

@@ -136,6 +136,7 @@ def test_version():
         (["prune", "--model", "cao", "--macs", "0.5", "--schedule", "often"], "schedule"),
         (["train", "--model", "hu", "--learning-rate", "-1"], "out of range"),
         (["train", "--model", "hu", "--bands", "pcaa:3"], "did you mean pca"),
+        (["train", "--model", "hu", "--runs", "0"], "runs is out of range"),
         (["quantize", "--model", "hu", "--bits", "1,2"], "--bits"),
         (["explain", "--model", "hu", "--method", "salience"], "did you mean saliency"),
         (["explain"], "nothing to explain"),
@@ -160,3 +161,24 @@ def test_verbs_stand_in_one_file_each(name):
     forwarder = (ROOT / "hsitf" / name / "__main__.py").read_text()
     assert f'run_verb("{name}")' in forwarder
     assert inspect.getdoc(module)
+
+
+def test_a_backend_is_chosen_before_a_network_loads_keras():
+    """A network's facts load Keras: with another backend it would be too late then."""
+    code = (
+        "import sys; from hsitf.train import devices\n"
+        "def use(backend, device): print('KERAS', 'keras' in sys.modules); raise SystemExit\n"
+        "devices.use_backend = use\n"
+        "from hsitf.__main__ import main\n"
+        "sys.argv = ['hsitf', 'train', '--model', 'hu']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "KERAS False\n"
+
+
+def test_training_says_nothing_but_its_own(shell):
+    done = shell("train", "--model", "hu", "--epochs", "1", *shell.SCENE, "--run", "quiet")
+    assert done.returncode == 0
+    assert "oneDNN" not in done.stderr
+    assert "absl" not in done.stderr
