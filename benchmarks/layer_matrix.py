@@ -125,13 +125,14 @@ def page() -> str:
     parts = [
         "# Supported layers and operations",
         "",
-        "Made by `python benchmarks/layer_matrix.py` from the tables in `hsitf/operators`, "
-        "`hsitf/prune/rules/`,",
-        "`hsitf/lower/rules.py` and `hsitf/lower/tile_rules.py`. What a stage refuses is listed "
-        "below the tables, with the",
-        "reason and the remedy. *per patch*: exact, but computed for each pixel's patch by itself. "
-        "A layer of your own is",
-        "made known with `hsitf.operators.register`.",
+        "Made by `python benchmarks/layer_matrix.py` from the tables in `hsitf/operators`,",
+        "`hsitf/prune/rules/`, `hsitf/lower/rules.py` and `hsitf/lower/tile_rules.py`. What a",
+        "stage refuses is listed below the tables, with the reason and the remedy. *per patch*:",
+        "exact, but computed for each pixel's patch by itself. A layer of your own is made known",
+        "with `hsitf.operators.register`.",
+        "",
+        "Networks are lowered whose inputs have at most three axes, such as (rows, cols, bands);",
+        "what takes more axes inside (3-D convolutions, TimeDistributed) follows a Reshape.",
         "",
         "| | " + " | ".join(HEADINGS.values()) + " |",
         "|---|" + "---|" * len(HEADINGS),

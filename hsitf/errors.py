@@ -2,8 +2,8 @@
 
 Every message has the same four parts: what is wrong, what was received, what is allowed, and what
 to do next. The command line prints it without a traceback and exits with the error's status. For
-callers from Python, each is also one of Python's own exceptions: a ValueError, or a
-FileNotFoundError where something is missing.
+callers from Python, each is also one of Python's own exceptions: a ValueError, a FileNotFoundError
+where something is missing, or an OSError where a file cannot be written.
 """
 
 from __future__ import annotations
