@@ -129,7 +129,7 @@ def load_scene(
     labels: Path_ | None = None,
     variable: str | None = None,
     labels_variable: str | None = None,
-    drop_classes: Sequence[str] = (),
+    drop_classes: str | Sequence[str] = (),
 ) -> LoadedScene:
     """Loads a scene of the catalog, or a cube with its label map.
 
@@ -155,9 +155,14 @@ def load_scene(
         variable,
         labels_variable,
         None,
-        tuple(drop_classes),
+        _names(drop_classes),
     )
     return LoadedScene(choice, load(choice))
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Names, where one may be given by itself: a string is a sequence of letters, too."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _choice(scene: LoadedScene | Path_) -> SceneChoice:
@@ -223,7 +228,7 @@ class TrainedNetwork:
         global_pruning: bool = False,
         round_to: int = 1,
         min_channels: int = 1,
-        ignore: Sequence[str] = (),
+        ignore: str | Sequence[str] = (),
         exact: bool = False,
         schedule: str = "one-shot",
         iterations: int | None = None,
@@ -298,7 +303,7 @@ class TrainedNetwork:
                 global_pruning=global_pruning,
                 round_to=round_to,
                 min_channels=min_channels,
-                ignored=tuple(ignore),
+                ignored=_names(ignore),
                 exact=exact,
             ),
             schedule,
@@ -777,7 +782,7 @@ def prune_model(
     global_pruning: bool = False,
     round_to: int = 1,
     min_channels: int = 1,
-    ignore: Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     exact: bool = False,
 ) -> keras.Model:
     """Removes the least important channels of a functional Keras model, for real.
@@ -825,7 +830,7 @@ def prune_model(
         global_pruning=global_pruning,
         round_to=round_to,
         min_channels=min_channels,
-        ignored=tuple(ignore),
+        ignored=_names(ignore),
         exact=exact,
     )
     if not targets:

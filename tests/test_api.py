@@ -237,6 +237,12 @@ def test_wrong_arguments_are_refused(model, tmp_path, call, message):
     assert not list(tmp_path.iterdir())
 
 
+def test_one_name_may_be_given_by_itself(model):
+    names = [layer.name for layer in model.layers[1:3]]
+    small = hsitf.prune_model(model, 0.5, ignore=names[0])
+    assert [layer.filters for layer in small.layers[1:3]] == [16, 6]
+
+
 def test_numpys_own_floats_are_taken(model, tmp_path):
     path = hsitf.quantize_model(model, PATCHES.astype(np.float64), tmp_path / "model.tflite")
     assert hsitf.verify_file(path, model, PATCHES.astype(np.float64)).agreement >= 0.9
