@@ -6,6 +6,7 @@ the debug key lies beside this file.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import zipfile
@@ -96,6 +97,8 @@ def resources(libraries: Path, work: Path) -> None:
         "link",
         "--warn-manifest-validation",
         "--debug-mode",
+        "--version-name",
+        version(),
         "-I",
         libraries / RESOURCES,
         "--manifest",
@@ -106,6 +109,12 @@ def resources(libraries: Path, work: Path) -> None:
         work / "resources.apk",
         work / "res.zip",
     )
+
+
+def version() -> str:
+    """The version of hsitf: the app of a version reads the bundles of that version."""
+    text = (HERE.parent / "hsitf" / "__init__.py").read_text(encoding="utf-8")
+    return next(re.finditer(r'^__version__ = "(.+)"$', text, re.MULTILINE))[1]
 
 
 def unpacked(libraries: Path, work: Path) -> list[Path]:
