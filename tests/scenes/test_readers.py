@@ -210,7 +210,7 @@ def test_sizes_are_checked_before_reading(tmp_path, monkeypatch):
         file.create_dataset("cube", shape=(100_000, 100_000, 200), dtype="f8", chunks=(9, 9, 9))
     with pytest.raises(DataError, match="too large to be read at once"):
         read_array(tmp_path / "c.h5")
-    monkeypatch.setattr(readers, "MAX_BYTES", 100)
+    monkeypatch.setattr("hsitf.scenes.readers.base.MAX_BYTES", 100)
     np.save(tmp_path / "c.npy", CUBE)
     np.savez(tmp_path / "c.npz", CUBE)
     scipy.io.savemat(tmp_path / "c.mat", {"cube": CUBE})

@@ -1,0 +1,187 @@
+"""An array in a file as every reader returns it, and the checks that readers share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.errors import DataError, HsitfError, InputError, unknown
+
+MAX_BYTES = 16 << 30
+
+
+Shape = tuple[int, ...]
+
+
+_NANOMETERS = {"nm", "nanometer", "nanometers", "nanometre", "nanometres"}
+
+
+_MICROMETERS = {
+    # Both signs for micro are in use.
+    *("um", "µm", "μm", "micron", "microns"),
+    *("micrometer", "micrometers", "micrometre", "micrometres"),
+}
+
+
+_UNSTATED = {"", "none", "unknown"}
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayData:
+    """An array as a file holds it.
+
+    Attributes:
+        values: (rows, cols, bands) or (rows, cols), or whatever rank the file has; boolean,
+            integer or real.
+        files: The files it was read from; ENVI has two.
+        wavelengths: (bands,) float64 band centers in nanometers, None where the file has none.
+    """
+
+    values: NDArray[Any]
+    files: tuple[Path, ...]
+    wavelengths: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayFile:
+    """An array in a file, from which rows can be read.
+
+    Attributes:
+        shape: (rows, cols, bands) or (rows, cols), or whatever rank the file has.
+        dtype: Boolean, integer or real.
+        files: The files it is read from; ENVI has two.
+        kind: Name of the file format, for messages.
+        slice: Reads some rows, from one number up to another.
+        wavelengths: (bands,) float64 band centers in nanometers, None where the file has none.
+        streams: Whether rows are read by themselves, rather than the whole file with the first.
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    files: tuple[Path, ...]
+    kind: str
+    slice: Callable[[int, int], NDArray[Any]] = field(repr=False)
+    wavelengths: NDArray[np.float64] | None = None
+    streams: bool = True
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Rows `start` up to `stop`, in the type of the file.
+
+        Raises:
+            DataError: The file is damaged there.
+        """
+        with parser_errors_reported(self.files[-1], self.kind):
+            return self.slice(start, stop)
+
+
+def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64] | None:
+    """Band centers in nanometers, or None where the unit is not a length.
+
+    Without a stated unit, values that are all below 100 are assumed to be micrometers: no
+    hyperspectral sensor measures wavelengths below 100 nm or above 100 um.
+
+    Args:
+        values: Band centers.
+        unit: Their unit as a header names it.
+    """
+    centers = np.asarray(values, dtype=np.float64)
+    name = (unit or "").strip().lower()
+    if name in _UNSTATED:
+        name = "um" if centers.max(initial=0.0) < 100 else "nm"
+    if name in _MICROMETERS:
+        return centers * 1000
+    return centers if name in _NANOMETERS else None
+
+
+def in_memory(values: NDArray[Any], path: Path, kind: str) -> ArrayFile:
+    """An array of a format that is read at once or not at all."""
+
+    def rows(start: int, stop: int) -> NDArray[Any]:
+        return values if values.ndim == 0 else values[start:stop]
+
+    return ArrayFile(values.shape, values.dtype, (path,), kind, rows, streams=False)
+
+
+def choose(path: Path, shapes: Mapping[str, Shape], variable: str | None) -> str:
+    """The name of the array to read: `variable`, or the only one with more than one long axis."""
+    if variable is not None:
+        if variable in shapes:
+            return variable
+        raise unknown(f"{path.name} variable", variable, shapes)
+    candidates = [name for name, shape in shapes.items() if sum(n > 1 for n in shape) > 1]
+    if len(candidates) == 1:
+        return candidates[0]
+    listed = ", ".join(f"{name} {shapes[name]}" for name in candidates or shapes) or "nothing"
+    if candidates:
+        raise InputError(
+            f"{path} holds several arrays", allowed=listed, remedy="name one of these variables"
+        )
+    raise DataError(
+        f"{path} holds neither a cube nor a map",
+        received=listed,
+        allowed="a numeric array with two or more axes",
+        remedy="give another file",
+    )
+
+
+def check_single(path: Path, variable: str | None) -> None:
+    """Raises where a variable is named in a file without variables."""
+    if variable is not None:
+        raise InputError(
+            f"{path} holds a single array without a name",
+            received=f"variable {variable!r}",
+            remedy="leave the variable out",
+        )
+
+
+def check_fits_memory(path: Path, shape: Shape, item_bytes: int) -> None:
+    """Raises where an array does not fit into memory."""
+    needed = math.prod(shape) * item_bytes
+    if needed > MAX_BYTES:
+        raise DataError(
+            f"{path} holds an array that is too large to be read at once",
+            received=f"shape {shape}, {needed} bytes",
+            allowed=f"{MAX_BYTES} bytes",
+            remedy="cut it into smaller files",
+        )
+
+
+def check_file_size(path: Path, shape: Shape, item_bytes: int, available: int) -> None:
+    """Raises where an array does not fit into the `available` bytes of its file."""
+    needed = math.prod(shape) * item_bytes
+    if needed > available:
+        raise DataError(
+            f"{path} is truncated, or its header is not its own",
+            received=f"{available} bytes of values",
+            allowed=f"{needed} bytes for shape {shape}",
+            remedy="fetch it again",
+        )
+
+
+@contextmanager
+def parser_errors_reported(path: Path, kind: str) -> Iterator[None]:
+    """Turns whatever a parser raises on a damaged file into a `DataError`."""
+    try:
+        yield
+    except HsitfError:
+        raise
+    except MemoryError as error:
+        raise DataError(
+            f"there is not enough memory to read {path}", remedy="cut it into smaller files"
+        ) from error
+    # Parsers meet damaged bytes with errors of any type.
+    except Exception as error:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise DataError(
+            f"{path} cannot be read as {kind}",
+            received=reason,
+            remedy="it may be truncated, damaged or of another format: fetch it again or correct "
+            "its suffix",
+        ) from error
