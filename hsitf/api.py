@@ -130,6 +130,13 @@ def load_scene(
     variable: str | None = None,
     labels_variable: str | None = None,
     drop_classes: str | Sequence[str] = (),
+    nodata: float | None = None,
+    axes: str | None = None,
+    all_bands: bool = False,
+    wavelengths: Path_ | None = None,
+    classes: Path_ | None = None,
+    class_column: str | None = None,
+    align: bool = False,
 ) -> LoadedScene:
     """Loads a scene of the catalog, or a cube with its label map.
 
@@ -141,6 +148,13 @@ def load_scene(
         variable: Variable of the cube in its file.
         labels_variable: Variable of the label map in its file.
         drop_classes: Names of classes to leave unlabelled.
+        nodata: Value that stands for no data in the cube, in place of what its file declares.
+        axes: Order of the cube's axes in its file, such as "rows,bands,cols".
+        all_bands: Whether bands that the file calls bad are kept.
+        wavelengths: Path of a file of band centers, where the cube's has none.
+        classes: Path of a file with number, name and color of each class.
+        class_column: Column of a vector layer or table that holds the class.
+        align: Whether labels on another grid are resampled to the cube's, by nearest neighbor.
 
     Raises:
         InputError: There is no such scene, file or class.
@@ -156,6 +170,13 @@ def load_scene(
         labels_variable,
         None,
         _names(drop_classes),
+        nodata,
+        axes,
+        all_bands,
+        None if wavelengths is None else str(wavelengths),
+        None if classes is None else str(classes),
+        class_column,
+        align,
     )
     return LoadedScene(choice, load(choice))
 
@@ -392,7 +413,7 @@ class TrainedNetwork:
         return (
             f"TrainedNetwork({plan.network!r} on {self.record.scene.name!r}{pruned}: "
             f"OA {self.scores.oa:.2%} on {self.record.split.test:,} test pixels, "
-            f"{plan.split.kind} split, leakage {self.record.split.leakage_patch:.1%}; "
+            f"{self.record.split.summary}; "
             f"{self.record.parameters:,} parameters; {self.folder})"
         )
 
@@ -507,6 +528,95 @@ def train_network(
     )
     with _progress(verbose) as progress:
         return TrainedNetwork(train_run(plan, run, progress), choice)
+
+
+def adopt_network(
+    source: Path_ | Any,
+    scene: LoadedScene | Path_,
+    *,
+    name: str = "",
+    network: str = "",
+    normalize: Any = "band-standard",
+    statistics: str = "training",
+    bands: str | None = None,
+    reverse_bands: bool = False,
+    input_axes: str | Sequence[str] = (),
+    output: str = "",
+    class_order: Sequence[int | str] = (),
+    background: str = "",
+    split: str = "disjoint",
+    train: str | float | None = None,
+    train_map: Path_ | None = None,
+    guard: int | None = None,
+    patch: int | None = None,
+    seed: int = 0,
+    accept_chance: bool = False,
+    run: str | None = None,
+    verbose: bool = False,
+) -> TrainedNetwork:
+    """Makes an ordinary run of a network trained elsewhere, after checking it on its scene.
+
+    Args:
+        source: Path of a file (.keras, .h5, .onnx, or weights as .pth, .pt, .safetensors), a model
+            of Keras 3 or Keras 2 in memory, or a torch.nn.Module.
+        scene: The scene that it was trained for.
+        name: Name of the network; empty for that of the file or model.
+        network: Network of the zoo that weights are of; empty to recognize it by shapes.
+        normalize: "band-standard", "standard", "minmax", "band-minmax" or "none"; the path of a
+            JSON or .npz file; or a fitted transformer of scikit-learn, a pipeline included.
+        statistics: Pixels that a normalization given by name is fitted to: "training" or "scene".
+        bands: Band reduction after it, such as "pca:30".
+        reverse_bands: Whether the network takes the bands in reverse order.
+        input_axes: Axes of each input, such as "rows,cols,bands,1"; empty to recognize them.
+        output: Name of the output to take, of several.
+        class_order: Class of each output, by number from 1 or name, "-" for none; empty for the
+            order of the scene.
+        background: "first", "last" or "none": where an output for background stands.
+        split: "disjoint" (guard band), "random" (leaks) or "fixed".
+        train: Share of the pixels on the training side, or a number of pixels a class.
+        train_map: Label map of the pixels that it was trained on, for a fixed split.
+        guard: Width of the guard band of a disjoint split, in pixels.
+        patch: Side of the patch in pixels, where weights alone do not tell it.
+        seed: Seed of the split.
+        accept_chance: Whether a network is adopted that is no better than chance.
+        run: Name of the run's folder.
+        verbose: Whether progress is printed.
+
+    Raises:
+        InputError: The network does not fit the scene, or holds layers that are not known.
+        DataError: A file is damaged.
+        VerificationError: The network is no better than chance on the scene.
+    """
+    load_keras()
+    from dataclasses import replace
+
+    from hsitf.adopt.inputs import parse_layout
+    from hsitf.adopt.preprocessing_options import PreprocessingOptions
+    from hsitf.adopt.request import AdoptionRequest
+    from hsitf.adopt.run import adopt
+    from hsitf.options import split_options
+
+    choice = _choice(scene)
+    if train_map is not None:
+        choice = replace(choice, train_map=str(train_map))
+    wanted = SplitChoice(split, None if train is None else str(train), guard, patch, seed)
+    request = AdoptionRequest(
+        source=Path(source) if isinstance(source, str) else source,
+        scene=choice,
+        name=name,
+        run=run,
+        network=network,
+        preprocessing=PreprocessingOptions(normalize, statistics, bands or "", reverse_bands),
+        input_axes=tuple(map(parse_layout, _names(input_axes))),
+        class_order=tuple(map(str, class_order)),
+        background=background,
+        output=output,
+        split=split_options(wanted, patch or 1),
+        patch=patch,
+        accept_chance=accept_chance,
+    )
+    with _progress(verbose) as progress:
+        return TrainedNetwork(adopt(request, progress), choice)
 
 
 def load_run(folder: Path_, scene: LoadedScene | Path_ | None = None) -> TrainedNetwork:

@@ -17,6 +17,8 @@ from hsitf.bands import Reducer, TrainingSpectra, fit
 from hsitf.bands.reducer import BLOCK
 from hsitf.errors import DataError
 from hsitf.records import SceneChoice, SceneRecord, SplitRecord
+from hsitf.scenes.labels import LabelOptions
+from hsitf.scenes.metadata import RasterOptions, parse_axes, read_wavelengths
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.readers import read_array
@@ -52,7 +54,7 @@ class SceneData:
         """The same scene in the sensor's units, for networks that prepare bands themselves."""
         count = self.scene.bands
         nothing = Normalizer((0.0,) * count, (1.0,) * count)
-        source = PatchSource.from_cube(self.scene.cube, self.patches.patch)
+        source = PatchSource.from_cube(self.normalizer.fill(self.scene.cube), self.patches.patch)
         return replace(self, normalizer=nothing, patches=source, reducer=None, sensor_units=True)
 
     @property
@@ -78,7 +80,7 @@ class SceneData:
         At most `MOST_UNLABELLED` times as many as there are training pixels, drawn by the split's
         seed.
         """
-        candidates = self.scene.labels == 0
+        candidates = (self.scene.labels == 0) & self.scene.valid
         if self.split.kind != "random":
             candidates &= ~self._near_evaluation()
         pixels = np.flatnonzero(candidates).astype(np.int64)
@@ -144,6 +146,45 @@ def describe_scene(scene: Scene) -> SceneRecord:
         synthetic=scene.synthetic,
         sha256=scene.sources,
         wavelengths=() if scene.wavelengths is None else tuple(scene.wavelengths.tolist()),
+        band_numbers=scene.band_numbers,
+    )
+
+
+def raster_options(choice: SceneChoice) -> RasterOptions:
+    """What a user says about a cube.
+
+    Raises:
+        InputError: The axes name no cube.
+        DataError: The file of wavelengths holds none.
+    """
+    return RasterOptions(
+        choice.nodata,
+        None if choice.axes is None else parse_axes(choice.axes),
+        choice.all_bands,
+        None if choice.wavelengths is None else read_wavelengths(Path(choice.wavelengths)),
+    )
+
+
+def label_options(choice: SceneChoice) -> LabelOptions:
+    """What a user says about a label map."""
+    classes = None if choice.classes is None else Path(choice.classes).expanduser()
+    return LabelOptions(choice.labels_variable, classes, choice.class_column, choice.align)
+
+
+def read_scene(choice: SceneChoice) -> Scene:
+    """Reads the scene that a user named, labelled or not.
+
+    Raises:
+        InputError: See `scenes.load`.
+        DataError: See `scenes.load`.
+    """
+    return scenes.load(
+        choice.source,
+        choice.data_dir,
+        labels=choice.labels,
+        variable=choice.variable,
+        label_options=label_options(choice),
+        raster=raster_options(choice),
     )
 
 
@@ -154,13 +195,7 @@ def load_scene(choice: SceneChoice) -> Scene:
         InputError: See `scenes.load`; or a class to drop does not exist.
         DataError: See `scenes.load`; or no pixel is labelled.
     """
-    scene = scenes.load(
-        choice.source,
-        choice.data_dir,
-        labels=choice.labels,
-        variable=choice.variable,
-        labels_variable=choice.labels_variable,
-    )
+    scene = read_scene(choice)
     if not scene.labels.any():
         raise DataError(
             f"{scene.name} has no labelled pixels",
@@ -203,6 +238,7 @@ def _fit_reducer(scene: Scene, parts: Split, normalizer: Normalizer, bands: str)
     """Fits a band reduction to the training pixels (transductive ones to the whole scene)."""
     spectra = scene.cube.reshape(-1, scene.bands)
     training = training_spectra(scene, parts, normalizer)
+    # A transductive technique returns a component for every pixel, those without data included.
     return fit(bands, training, lambda: normalizer.apply(spectra), scene.wavelengths)
 
 
@@ -236,7 +272,7 @@ def restore(
     if bad := int(normalized.size - np.count_nonzero(np.isfinite(normalized))):
         raise DataError(
             f"{bad} values of {scene.name} are too large to be normalized",
-            received=f"values from {scene.cube.min():g} to {scene.cube.max():g}",
+            received=f"values from {np.nanmin(scene.cube):g} to {np.nanmax(scene.cube):g}",
             allowed="values that stay finite in float32 when divided by their band's deviation",
             remedy="they may be no-data values: mask or fill them before",
         )

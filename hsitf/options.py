@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hsitf import zoo
+from hsitf import runs, zoo
 from hsitf.bands import parse
 from hsitf.errors import InputError, unknown
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.scenes.splits import SplitOptions
-from hsitf.train.run import find_or_train, scheduled_recipe
+from hsitf.train.run import find_or_train, latest_run, open_run, scheduled_recipe
 from hsitf.zoo import Recipe
 
 
@@ -95,18 +95,23 @@ def training_plan(
 ) -> TrainingPlan:
     """The training plan of a user's options.
 
+    Args:
+        network: Its name, or the path of a Python file with a network of the user's own.
+        scene: The scene to train on.
+        split: How it is split.
+        schedule: "full" or "short".
+        changes: What is changed of the network's recipe.
+        training: Options of training besides the recipe.
+        bands: Specification of the band reduction; None for all bands.
+
     Raises:
         InputError: An option has no meaning or is out of range.
     """
     # What can be refused without the network's own facts is, since these load Keras.
-    zoo.known(network)
+    network = zoo.known(network)
     _check_numbers(vars(changes))
     reduction = parse(bands).spec if bands else ""
-    train = _amount(split.train)
-    if not 0 <= split.seed <= LARGEST_SEED:
-        raise InputError(
-            "the seed is out of range", received=split.seed, allowed=f"0 to {LARGEST_SEED}"
-        )
+    split_options(split, split.patch or 1)
     gradient_options = replace(training, class_weights=False, flip_rotate=True)
     if network in zoo.BASELINES and (changes != _AS_PUBLISHED or gradient_options != _AS_EVER):
         raise InputError(
@@ -120,18 +125,33 @@ def training_plan(
     return TrainingPlan(
         network=network,
         scene=scene,
-        split=SplitOptions(
-            kind=split.kind,
-            train=train,
-            patch=patch,
-            guard=split.guard,
-            seed=split.seed,
-        ),
+        split=split_options(split, patch),
         recipe=recipe,
         schedule=schedule if changes.epochs is None else "custom",
         seed=split.seed,
         bands=reduction,
+        network_sha256=zoo.file_sha256(network),
         **vars(training),
+    )
+
+
+def split_options(split: SplitChoice, patch: int) -> SplitOptions:
+    """How to split, as a user chose it.
+
+    Args:
+        split: The choice.
+        patch: Side of the patch in pixels, whatever the choice says.
+
+    Raises:
+        InputError: A value is out of range.
+    """
+    train = _amount(split.train)
+    if not 0 <= split.seed <= LARGEST_SEED:
+        raise InputError(
+            "the seed is out of range", received=split.seed, allowed=f"0 to {LARGEST_SEED}"
+        )
+    return SplitOptions(
+        kind=split.kind, train=train, patch=patch, guard=split.guard, seed=split.seed
     )
 
 
@@ -150,25 +170,37 @@ def named_network(model: str | None, origin: Path | None) -> str:
     """The network that a verb is asked for: by its name, or by the folder of a trained one.
 
     Args:
-        model: A name in the zoo.
+        model: A name in the zoo, or the path of a Python file with a network of the user's own.
         origin: Folder of a run, which knows its network.
 
     Raises:
         InputError: Neither is given, or there is no such network or run.
         DataError: The run's record is damaged.
     """
-    if model is not None:
-        zoo.known(model)
     if origin is not None:
         trained = Run.open(origin).record.plan.network
-        return model or trained
+        # The zoo need not know it: its file may be elsewhere, or it was trained elsewhere.
+        if model is None or model == trained:
+            return trained
+        name = zoo.known(model)
+        # A file may register layers of its own, which its trained networks hold.
+        zoo.facts(name)
+        return name
     if model is None:
         raise InputError(
             "no network is named",
             received="neither --model nor --from",
-            remedy="give --model with a name of the zoo, or --from with the folder of a run",
+            remedy="give --model with a name of the zoo or a file of your own, or --from with the "
+            "folder of a run",
         )
-    return model
+    # A network that was trained elsewhere has runs, although the zoo does not know it.
+    return model if _only_on_disk(model) else zoo.known(model)
+
+
+def _only_on_disk(network: str) -> bool:
+    """Whether a network is known by its finished runs alone."""
+    elsewhere = network not in zoo.names() and network not in zoo.BASELINES
+    return elsewhere and runs.is_finished(network)
 
 
 def check_origin(
@@ -209,24 +241,49 @@ def trained_for(
         bands: Specification of the band reduction, where no run is named.
 
     Raises:
-        InputError: See `find_or_train`.
+        InputError: See `open_run` and `find_or_train`.
     """
     known = replace(scene, source=scene.source or BUILT_IN)
-    run = find_or_train(
-        training_plan(network, known, split, "short", bands=bands), origin, progress
-    )
+    if origin is not None:
+        run = open_run(network, origin)
+    elif _only_on_disk(network):
+        check_origin(Path(), scene, split, bands)
+        run = latest_run(network, scene, progress)
+    else:
+        plan = training_plan(network, known, split, "short", bands=bands)
+        run = find_or_train(plan, progress)
     if scene.source:
         return run, known
     # The run knows its scene; the command may say where the files lie today.
-    then = run.record.plan.scene
-    now = replace(
-        then,
-        data_dir=scene.data_dir or then.data_dir,
-        labels=scene.labels or then.labels,
-        variable=scene.variable or then.variable,
-        labels_variable=scene.labels_variable or then.labels_variable,
-    )
-    return run, now
+    return run, located(run.record.plan.scene, scene)
+
+
+# Options of a scene that say where its files lie, or how they are read.
+_LOCATING = (
+    "data_dir",
+    "labels",
+    "variable",
+    "labels_variable",
+    "nodata",
+    "axes",
+    "all_bands",
+    "wavelengths",
+    "classes",
+    "class_column",
+    "align",
+)
+
+
+def located(then: SceneChoice, now: SceneChoice) -> SceneChoice:
+    """The scene of a run, with what a command says of where its files lie and how they are read.
+
+    Args:
+        then: The scene as the run was trained on it.
+        now: The scene as the command has it, without a source of its own.
+    """
+    given = {name: getattr(now, name) for name in _LOCATING}
+    changed = {name: value for name, value in given.items() if value not in (None, False)}
+    return replace(then, **changed)
 
 
 def _check_numbers(changed: Mapping[str, object]) -> None:

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf import bands, records
+from hsitf import bands, records, zoo
 from hsitf.bands import Reducer
 from hsitf.data import SceneData, check_same_scene, load_scene, load_split, restore
 from hsitf.errors import DataError, InputError, MissingInputError
@@ -81,7 +81,19 @@ class Run:
                 received="another SHA-256" if path.is_file() else "no such file",
                 remedy="train the network again",
             )
-        model = load_network(path)
+        zoo.register_layers(record.plan.network)
+        try:
+            model = load_network(path)
+        except DataError as error:
+            if record.plan.network_sha256 == zoo.file_sha256(record.plan.network):
+                raise
+            raise DataError(
+                error.what,
+                received=error.received,
+                allowed=error.allowed,
+                remedy=f"where {record.plan.network}.py has layers of its own, name it beside "
+                f"--from: --model {record.plan.network}.py",
+            ) from error
         side, bands, classes = record.plan.patch, record.components, record.scene.class_names
         shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
         expected = (None, side, side, bands), (None, len(classes))
@@ -198,6 +210,12 @@ def load_network(path: Path) -> keras.Model:
 def run_folder(scene: str, network: str, run: str, root: Path = MODELS) -> Path:
     """The folder of a run, whether or not it exists."""
     return root / scene / network / run
+
+
+def is_finished(network: str, root: Path = MODELS) -> bool:
+    """Whether there is a finished run of a network, on any scene."""
+    plain = network == Path(network).name and not set(network) & set("*?[")
+    return plain and any(root.glob(f"*/{network}/*/{RECORD}"))
 
 
 def finished_runs(network: str, progress: Progress, root: Path = MODELS) -> list[Run]:

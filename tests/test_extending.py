@@ -142,6 +142,21 @@ FILES = {
         patch = np.random.default_rng(0).normal(size=(1, 5, 5, 8)).astype(np.float32)
         lowered = hsitf.lower_model(model)
         np.testing.assert_allclose(lowered(patch), model(patch), atol=1e-5)
+
+        # Trained elsewhere and saved, a network with it goes the whole way.
+        inputs = keras.Input((24,))
+        x = Doubled(name="twice")(layers.Dense(8, activation="relu")(inputs))
+        model = keras.Model(inputs, layers.Dense(4, activation="softmax")(x))
+        scene = hsitf.load_scene("tiny.npy", labels="labels.npy")
+        labelled = scene.labels > 0
+        spectra = scene.cube[labelled]
+        scaled = (spectra - spectra.mean(axis=0)) / spectra.std(axis=0)
+        model.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
+        model.fit(scaled, scene.labels[labelled] - 1, epochs=15, verbose=0)
+        model.save("own.keras")
+        run = hsitf.adopt_network("own.keras", scene)
+        bundle = run.prune(ratio=0.25, epochs=2, threads=None).export("int8", max_drop=5)
+        assert bundle.record.integer_share == 1 and bundle.record.agreement > 0.95
     """,
 }
 

@@ -37,6 +37,7 @@ ORDER = [
     "operators",
     "cost",
     "train",
+    "adopt",
     "options",
     "band_comparison",
     "targets",

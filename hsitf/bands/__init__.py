@@ -26,7 +26,18 @@ from hsitf.bands.stored import read, save
 from hsitf.bands.technique import ReductionTechnique, TrainingSpectra
 from hsitf.errors import InputError
 
-__all__ = ["TECHNIQUES", "Reducer", "TrainingSpectra", "check", "fit", "parse", "read", "save"]
+__all__ = [
+    "TECHNIQUES",
+    "Reducer",
+    "TrainingSpectra",
+    "check",
+    "count_components",
+    "fit",
+    "learns_from_labels",
+    "parse",
+    "read",
+    "save",
+]
 
 TECHNIQUES: dict[str, ReductionTechnique] = {**EXTRACTIONS, **MANIFOLDS, **ENCODERS, **SELECTIONS}
 
@@ -107,6 +118,28 @@ def check(
     return request.components
 
 
+def count_components(spec: str, bands: int, wavelengths: NDArray[np.float64] | None = None) -> int:
+    """Number of components that a reduction leaves, without fitting it.
+
+    Args:
+        spec: Specification such as "pca:30".
+        bands: Number of bands.
+        wavelengths: (bands,) in nanometers, where known.
+
+    Raises:
+        InputError: It cannot be parsed, or selects bands that are not there.
+    """
+    request = parse(spec)
+    if request.technique in (SELECT, WAVELENGTHS):
+        return len(selected_bands(request, bands, wavelengths))
+    return request.components
+
+
+def learns_from_labels(technique: str) -> bool:
+    """Whether a technique needs the classes of the pixels that it is fitted to."""
+    return technique in SELECTIONS or technique == "lda"
+
+
 def _check(
     request: ReductionRequest, technique: ReductionTechnique, sample: TrainingSpectra
 ) -> None:
@@ -119,8 +152,7 @@ def _check(
             allowed=f"1 to {most}: {technique.limit}" if most > 0 else f"none: {technique.limit}",
             remedy="ask for fewer",
         )
-    learns = request.technique in SELECTIONS or request.technique == "lda"
-    if learns and len(np.unique(sample.classes)) < 2:
+    if learns_from_labels(request.technique) and len(np.unique(sample.classes)) < 2:
         raise InputError(
             f"{request.technique} tells classes apart",
             received="training pixels of one class",

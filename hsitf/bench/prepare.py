@@ -12,12 +12,12 @@ from hsitf.export import bundle
 from hsitf.export.pipeline import export
 from hsitf.export.request import ExportRequest
 from hsitf.export.variants import VARIANTS, Variant, lacks_package, variant
-from hsitf.options import BUILT_IN, SplitChoice, trained_for
+from hsitf.options import BUILT_IN, SplitChoice, named_network, trained_for
 from hsitf.progress import Progress
 from hsitf.quantize.mixed_precision import EXTRA
 from hsitf.records import ExportRecord, SceneChoice
 from hsitf.runs import Run
-from hsitf.zoo import BASELINES, known
+from hsitf.zoo import BASELINES
 
 ALL = "all"
 # Variants of a baseline, which is not a Keras network.
@@ -61,8 +61,7 @@ def prepare_bundles(
             remedy="add --models cao,he",
         )
     wanted, notes = _variants(variants)
-    for name in models:
-        known(name)
+    models = [named_network(name, None) for name in models]
     paths: list[Path] = []
     named = SceneChoice(**{**vars(scene), "source": scene.source or BUILT_IN})
     for name in models:

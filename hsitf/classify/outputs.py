@@ -19,6 +19,7 @@ from hsitf.smoothing import mean_field_smoothing
 if TYPE_CHECKING:
     from hsitf.classify.mapping import MapArrays
     from hsitf.classify.request import MapRequest
+    from hsitf.scenes.raster_source import RasterSource
 
 Labels = NDArray[np.uint8]
 
@@ -49,25 +50,6 @@ class ClassMap:
     def colors(self) -> list[Color]:
         """One color per class, the first (black) for no class."""
         return [(0, 0, 0), *palette(len(self.class_names))]
-
-
-def georeference_of(path: Path) -> dict[str, Any]:
-    """The georeference of a cube, as far as GDAL can read it; empty where it cannot."""
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
-
-    # GDAL opens the data of an ENVI cube, not its header.
-    beside = [path, *(path.with_suffix(suffix) for suffix in ("", ".img", ".dat", ".bsq", ".raw"))]
-    for candidate in beside if path.suffix.lower() == ".hdr" else [path]:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                with rasterio.open(candidate) as file:
-                    if file.crs is not None or not file.transform.is_identity:
-                        return {"crs": file.crs, "transform": file.transform}
-        except (RasterioIOError, OSError):
-            continue
-    return {}
 
 
 def geotiff(class_map: ClassMap, path: Path) -> None:
@@ -225,16 +207,14 @@ def write(class_map: ClassMap, path: Path) -> None:
 
 
 def write_requested(
-    mapped: MapArrays, class_names: tuple[str, ...], source_name: str, request: MapRequest
+    mapped: MapArrays, class_names: tuple[str, ...], source: RasterSource, request: MapRequest
 ) -> ClassMap:
     """Writes the requested files, and returns the map, smoothed if requested."""
     labels, values = mapped.labels, mapped.values
     if request.smooth and values is not None:
         values = mean_field_smoothing(np.asarray(values, np.float32), request.smooth)
         labels = np.where(labels, values.argmax(axis=2) + 1, 0).astype(np.uint8)
-    source = Path(source_name) if source_name else Path()
-    georeference = georeference_of(source) if source.is_file() else {}
-    found = ClassMap(np.array(labels), class_names, georeference)
+    found = ClassMap(np.array(labels), class_names, source.georeference.profile())
     for path in request.out:
         write(found, path)
     if values is not None and request.probabilities is not None:

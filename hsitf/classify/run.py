@@ -18,7 +18,7 @@ from hsitf.classify.source import Classifier, classifier_of_run, open_classifier
 from hsitf.errors import InputError
 from hsitf.log_silencing import suppressed_output
 from hsitf.metrics import Scores, confusion, scores
-from hsitf.options import SplitChoice, trained_for
+from hsitf.options import SplitChoice, located, trained_for
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
@@ -81,7 +81,9 @@ def classify_scene(
     """
     with suppressed_output():
         folder, classifier, run, now = _opened(model, origin, choice, bands, request, progress)
-        site = raster_for(now)
+        site = raster_for(now, classifier.band_numbers)
+    for note in site.notes:
+        progress.say(note)
     if len(classifier.class_names) > MAX_CLASSES:
         raise InputError(
             "maps have a byte for each pixel",
@@ -99,7 +101,7 @@ def classify_scene(
             else None
         )
         mapped = classify(chosen, site, folder_of_parts, progress, request.keeps, work)
-        class_map = outputs.write_requested(mapped, classifier.class_names, choice.source, request)
+        class_map = outputs.write_requested(mapped, classifier.class_names, site, request)
         speed = mapped.speed
         # The map's files are still open in the folder that is removed.
         del mapped
@@ -139,6 +141,8 @@ def _absolute(choice: SceneChoice) -> SceneChoice:
         source=choice.source if named else whole(choice.source) or "",
         data_dir=whole(choice.data_dir),
         labels=whole(choice.labels),
+        wavelengths=whole(choice.wavelengths),
+        classes=whole(choice.classes),
     )
 
 
@@ -147,7 +151,7 @@ def _current_choice(run: Run, choice: SceneChoice) -> SceneChoice:
     if choice.source:
         return choice
     then = run.record.plan.scene
-    return replace(then, data_dir=choice.data_dir or then.data_dir)
+    return located(then, choice)
 
 
 def _evaluated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from hsitf import bands, runs, runtimes
 from hsitf.arrays import Float32Array
 from hsitf.bands import Reducer
+from hsitf.data import label_options, raster_options
 from hsitf.errors import DataError, InputError
 from hsitf.export import bundle
 from hsitf.export.bundle import Bundle
@@ -38,6 +40,8 @@ class Classifier:
         scene: Name of the scene it was trained on.
         sha256: SHA-256 of the network's file.
         wavelengths: Band centers in nanometers; empty where unknown.
+        band_numbers: Indices of its bands in the files of the scene that it was trained on; empty
+            where they are all of these.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Classifier:
     scene: str
     sha256: str
     wavelengths: tuple[float, ...] = ()
+    band_numbers: tuple[int, ...] = ()
 
     def check(self, source: RasterSource) -> None:
         """Refuses a scene that the network does not know.
@@ -97,6 +102,7 @@ def classifier_of_run(run: Run) -> Classifier:
         record.scene.name,
         record.sha256,
         record.scene.wavelengths,
+        record.scene.band_numbers,
     )
 
 
@@ -129,6 +135,7 @@ def classifier_of_bundle(folder: Path, threads: int) -> Classifier:
         record.scene,
         record.sha256,
         record.wavelengths,
+        record.band_numbers,
     )
 
 
@@ -144,14 +151,22 @@ def open_classifier(folder: Path, threads: int) -> tuple[Classifier, Run | None]
     return classifier_of_run(run), run
 
 
-def raster_for(choice: SceneChoice) -> RasterSource:
-    """The scene that a user names, ready to be classified."""
+def raster_for(choice: SceneChoice, band_numbers: Sequence[int] = ()) -> RasterSource:
+    """The scene that a user names, ready to be classified.
+
+    Args:
+        choice: The scene.
+        band_numbers: Indices of the bands that the network was trained on, in the files of its own
+            scene; empty where they were all.
+    """
     site = open_raster(
         choice.source,
         choice.data_dir,
         labels=choice.labels,
         variable=choice.variable,
-        labels_variable=choice.labels_variable,
+        label_options=label_options(choice),
+        raster=raster_options(choice),
+        band_numbers=band_numbers,
     )
     return site.without_classes(choice.drop)
 

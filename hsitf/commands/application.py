@@ -20,6 +20,7 @@ VERBS = (
     "scenes",
     "bands",
     "train",
+    "adopt",
     "prune",
     "quantize",
     "export",

@@ -102,9 +102,9 @@ def classify(
             remedy="give --model cao, or --from with the folder of a run or a bundle",
         )
     if model is not None:
-        from hsitf.zoo import known
+        from hsitf.options import named_network
 
-        known(model)
+        model = named_network(model, None)
     from hsitf.classify.run import classify_scene, format_summary
     from hsitf.classify.source import is_bundle
 

@@ -42,7 +42,7 @@ def draw(
 
     asked = DrawingOptions(model, origin, against, inputs, classes, patch)
     check_options(asked)
-    path = out or Path(f"{origin.name if origin else model}.svg")
+    path = out or Path(f"{origin.name if origin else Path(str(model)).stem}.svg")
     load_keras()
     from hsitf.draw.picture import draw as drawn
     from hsitf.draw.source import open_diagram

@@ -162,7 +162,7 @@ def explain(
     with the first. Without --pixel and --class, every class is explained by its test pixels.
     """
     from hsitf.errors import InputError
-    from hsitf.options import SplitChoice, check_origin, trained_for
+    from hsitf.options import SplitChoice, check_origin, named_network, trained_for
     from hsitf.train.devices import use_backend
 
     if not model and not origin:
@@ -173,9 +173,7 @@ def explain(
         )
     check_origin(origin[0] if origin else None, scene, SplitChoice(), bands)
     if model:
-        from hsitf.zoo import known as known_network
-
-        known_network(model)
+        model = named_network(model, None)
     from hsitf.explain.methods import MethodSettings, known
     from hsitf.explain.request import ExplanationOptions, parse_numbers
     from hsitf.explain.request import parse_pixel as place

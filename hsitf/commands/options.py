@@ -105,68 +105,133 @@ Backend = Annotated[
 ]
 
 
-def new_scene(
-    scene: Annotated[
-        str,
-        typer.Option(
-            "--scene", "-s", help="Scene by name, or the path of a cube.", rich_help_panel=SCENE
-        ),
-    ] = "fields",
+def scene_files(
     data_dir: DataDir = None,
     labels: Labels = None,
     variable: Variable = None,
     labels_variable: LabelsVariable = None,
-    drop_class: DropClass = None,
-    train_map: TrainMap = None,
+    nodata: Annotated[
+        float | None,
+        typer.Option(
+            "--nodata", help="Value that stands for no data in the cube.", rich_help_panel=SCENE
+        ),
+    ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            "--axes",
+            help="Order of the cube's axes in its file, such as rows,bands,cols.",
+            rich_help_panel=SCENE,
+        ),
+    ] = None,
+    all_bands: Annotated[
+        bool,
+        typer.Option(
+            "--all-bands", help="Keep bands that the file calls bad.", rich_help_panel=SCENE
+        ),
+    ] = False,
+    wavelengths: Annotated[
+        str | None,
+        typer.Option(
+            "--wavelengths",
+            help="File of band centers, where the cube's has none.",
+            rich_help_panel=SCENE,
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            "--classes",
+            help="File with number, name and color of each class.",
+            rich_help_panel=SCENE,
+        ),
+    ] = None,
+    class_column: Annotated[
+        str | None,
+        typer.Option(
+            "--class-column",
+            help="Column of a vector layer or table with the class.",
+            rich_help_panel=SCENE,
+        ),
+    ] = None,
+    align: Annotated[
+        bool,
+        typer.Option(
+            "--align",
+            help="Resample labels on another grid to the cube's.",
+            rich_help_panel=SCENE,
+        ),
+    ] = False,
 ) -> SceneChoice:
-    """The scene of a verb that trains."""
+    """Where a scene's files lie and how they are read; the scene itself is not named."""
     from hsitf.records import SceneChoice
 
     return SceneChoice(
-        scene, data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
+        "",
+        data_dir,
+        labels,
+        variable,
+        labels_variable,
+        nodata=nodata,
+        axes=axes,
+        all_bands=all_bands,
+        wavelengths=wavelengths,
+        classes=classes,
+        class_column=class_column,
+        align=align,
     )
 
 
-def run_scene(
-    scene: Annotated[
-        str | None,
-        typer.Option(
-            "--scene",
-            "-s",
-            help="Scene by name, or a path; the trained network's own, or fields.",
-            rich_help_panel=SCENE,
-        ),
-    ] = None,
-    data_dir: DataDir = None,
-    labels: Labels = None,
-    variable: Variable = None,
-    labels_variable: LabelsVariable = None,
-    drop_class: DropClass = None,
-    train_map: TrainMap = None,
-) -> SceneChoice:
-    """The scene of a verb that takes a trained network or trains one; "" for the network's own."""
-    return new_scene(
-        scene or "", data_dir, labels, variable, labels_variable, drop_class, train_map
+def trained_pixels(
+    drop_class: DropClass = None, train_map: TrainMap = None
+) -> tuple[tuple[str, ...], str | None]:
+    """The classes to leave out, and the label map of the training pixels of a fixed split."""
+    return tuple(drop_class or ()), train_map
+
+
+def _scene_group(help_text: str, default: str | None, trains: bool) -> Callable[..., SceneChoice]:
+    """A group of options that names a scene and says how it is read.
+
+    Args:
+        help_text: Help of `--scene`.
+        default: The scene where none is named; None for the network's own.
+        trains: Whether the verb trains or splits.
+    """
+
+    def group(**given: Any) -> SceneChoice:
+        from dataclasses import replace
+
+        source = given.pop("scene") or ""
+        own = {name: given.pop(name) for name in ("drop_class", "train_map") if name in given}
+        drop, train_map = trained_pixels(**own)
+        return replace(scene_files(**given), source=source, drop=drop, train_map=train_map)
+
+    option = typer.Option("--scene", "-s", help=help_text, rich_help_panel=SCENE)
+    scene = inspect.Parameter(
+        "scene",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[str | None, option],
     )
+    members = [scene, *_keyword_only(scene_files)]
+    members += _keyword_only(trained_pixels) if trains else []
+    group.__signature__ = inspect.Signature(members)  # type: ignore[attr-defined]
+    return group
 
 
-def located_scene(
-    scene: Annotated[
-        str | None,
-        typer.Option(
-            "--scene",
-            "-s",
-            help="Scene by name, or a path; else the network's own.",
-            rich_help_panel=SCENE,
-        ),
-    ] = None,
-    data_dir: DataDir = None,
-    labels: Labels = None,
-    variable: Variable = None,
-    labels_variable: LabelsVariable = None,
-) -> SceneChoice:
-    """The scene of a verb that neither trains nor splits; "" for the network's own."""
-    return new_scene(scene or "", data_dir, labels, variable, labels_variable)
+def _keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    parameters = inspect.signature(function).parameters.values()
+    return [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+
+
+# The scene of a verb that trains.
+new_scene = _scene_group("Scene by name, or the path of a cube.", "fields", trains=True)
+# The scene of a verb that takes a trained network or trains one; "" for the network's own.
+run_scene = _scene_group(
+    "Scene by name, or a path; the trained network's own, or fields.", None, trains=True
+)
+# The scene of a verb that neither trains nor splits; "" for the network's own.
+located_scene = _scene_group("Scene by name, or a path; else the network's own.", None, False)
 
 
 def split_choice(

@@ -224,9 +224,10 @@ def prune(
     from hsitf.prune.criteria import get_criterion
     from hsitf.prune.parsing import parse_layer_ratios, parse_targets
     from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest, check_schedule
+    from hsitf.runs import Run
     from hsitf.train.fine_tuning import fine_tuning_recipe
     from hsitf.train.run import check_name, scheduled_recipe
-    from hsitf.zoo import Recipe, check_trainable, network
+    from hsitf.zoo import DEFAULT_RECIPE, Recipe, check_trainable, facts
 
     name = named_network(model, origin)
     check_trainable(name, "pruned")
@@ -271,7 +272,11 @@ def prune(
         ]
 
     # What can be refused is refused before a network is trained for it.
-    requests(scheduled_recipe(network(name), "short"))
+    if origin is not None:
+        requests(Run.open(origin).record.plan.recipe)
+    else:
+        published = facts(name)
+        requests(scheduled_recipe(published, "short") if published else DEFAULT_RECIPE)
     if run is not None:
         check_name(run)
     load_keras()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hsitf.commands import options
 from hsitf.commands.application import application, verb
+from hsitf.commands.options import with_options
 from hsitf.progress import Terminal
+
+if TYPE_CHECKING:
+    from hsitf.records import SceneChoice
 
 app = application("Lists the scenes, describes one, or writes a large synthetic one.")
 
@@ -23,21 +27,19 @@ def list_scenes() -> None:
 
 
 @verb(app)
+@with_options(files=options.scene_files)
 def show(
+    *,
     scene: Annotated[str, typer.Argument(help="Scene by name, or the path of a cube.")],
-    data_dir: options.DataDir = None,
-    labels: options.Labels = None,
-    variable: options.Variable = None,
-    labels_variable: options.LabelsVariable = None,
+    files: SceneChoice,
 ) -> None:
     """Loads a scene and counts its classes."""
-    from hsitf.scenes import load
+    from dataclasses import replace
+
+    from hsitf.data import read_scene
     from hsitf.scenes.describe import format_scene
 
-    loaded = load(
-        scene, data_dir, labels=labels, variable=variable, labels_variable=labels_variable
-    )
-    print(format_scene(loaded))
+    print(format_scene(read_scene(replace(files, source=scene))))
 
 
 @verb(app)

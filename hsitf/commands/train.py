@@ -210,5 +210,5 @@ def train(
     print(
         f"{finished.folder}: OA {record.scores.oa:.2%}, AA {record.scores.aa:.2%}, "
         f"kappa {record.scores.kappa:.4f} on {record.split.test:,} test pixels{synthetic}; "
-        f"leakage {record.split.leakage_patch:.1%}; {record.seconds:.0f} s"
+        f"{record.split.summary}; {record.seconds:.0f} s"
     )

@@ -21,7 +21,7 @@ class DrawingOptions:
     """What to draw.
 
     Attributes:
-        model: Name of a zoo network; None where a run is named.
+        model: Name of a zoo network, or path of a file with one; None where a run is named.
         origin: Folder of a run.
         against: Folder of the run to compare widths with; None: the one that `origin` was pruned
             from, if it exists.
@@ -49,8 +49,7 @@ def check_options(options: DrawingOptions) -> None:
             remedy="give --model cao, or --from with the folder of a run",
         )
     if options.model is not None:
-        known(options.model)
-        if options.model in BASELINES:
+        if known(options.model) in BASELINES:
             raise InputError(
                 f"{options.model} is a baseline, whose layers depend on what it is fitted to",
                 received=f"--model {options.model}",
@@ -86,7 +85,7 @@ def open_diagram(options: DrawingOptions) -> tuple[NetworkDiagram, str]:
                     patch=options.patch,
                 )
             )
-            return found, _title(options.model, found, None)
+            return found, _title(known(options.model), found, None)
         run = Run.open(options.origin or Path())
         found = diagram(run.network())
         before = _before(run, options.against)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hsitf.arrays import Float32Array
 from hsitf.quantize import range_estimation
+
+if TYPE_CHECKING:
+    from hsitf.quantize.learned_ranges import LearnedRanges
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +23,8 @@ class Calibration:
         per_tensor_dense: Whether the weights of a dense layer share one scale instead of having
             one per unit. TensorFlow Lite up to 2.16 computes dense layers of several scales with
             kernels that round differently from today's.
+        learned_ranges: Ranges that quantization-aware training learned, which come before those
+            that are measured; None for measured ones alone.
 
     Raises:
         InputError: There is no such estimator.
@@ -27,6 +33,7 @@ class Calibration:
     patches: Float32Array
     range_estimator: str | None = None
     per_tensor_dense: bool = False
+    learned_ranges: LearnedRanges | None = None
 
     def __post_init__(self) -> None:
         if self.range_estimator is not None:

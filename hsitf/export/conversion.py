@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,15 @@ from hsitf.export.calibration import Calibration
 from hsitf.export.convert import weight_bytes
 from hsitf.export.job import Job
 from hsitf.export.preparation import PreparedModel, Reference, prepare_model
-from hsitf.export.recovery import CORRECTED, EQUALIZED, FloatModel, RecoveryContext, candidates
+from hsitf.export.recovery import (
+    CORRECTED,
+    EQUALIZED,
+    LEARNED,
+    AccuracyDrop,
+    FloatModel,
+    RecoveryContext,
+    candidates,
+)
 from hsitf.export.variants import VARIANTS
 from hsitf.export.verification import VerifiedFile, verify_file
 from hsitf.files import disk_space_required
@@ -96,26 +105,24 @@ def _write_candidates(
         What was applied to the file that lies there now, as records say it.
     """
     lowered = model.lowered[job.target].model
-    calibration = Calibration(model.calibration, job.range_estimator, job.per_tensor_dense)
-    techniques = ("one scale a dense layer",) if calibration.per_tensor_dense else ()
+    learned = model.learned_ranges if job.learned_ranges else None
+    calibration = Calibration(model.calibration, job.range_estimator, job.per_tensor_dense, learned)
+    data, pixels = model.data, model.data.split.validation
+
+    def accuracy_drop(path: Path) -> float:
+        runtime = job.variant.runtime(path, job.threads)
+        return verify.verify(runtime, model.reference.validation_logits, data, pixels).oa_drop
+
     with tempfile.TemporaryDirectory(dir=file.parent) as temporary:
-        folder = Path(temporary)
+        conversion = _Conversion(job, calibration, Path(temporary), accuracy_drop, progress)
         if job.max_drop is None:
-            yield techniques + _write_file(job, lowered, calibration, file, progress, folder)
+            yield _write_file(conversion, lowered, file)
             return
-        data, pixels = model.data, model.data.split.validation
-
-        def accuracy_drop(path: Path) -> float:
-            runtime = job.variant.runtime(path, job.threads)
-            logits = model.reference.validation_logits
-            return verify.verify(runtime, logits, data, pixels).oa_drop
-
-        candidate_folder = folder / "candidates"
+        candidate_folder = conversion.folder / "candidates"
         candidate_folder.mkdir()
         context = RecoveryContext(
             folder=candidate_folder,
-            converter_techniques=techniques,
-            float_models=_float_models(job, lowered, calibration, folder),
+            float_models=_float_models(conversion, lowered),
             calibration=model.calibration,
             range_estimators=[job.range_estimator] if job.range_estimator else list(ESTIMATORS),
             bias_corrections=(True,) if job.correct_bias else (False, True),
@@ -128,57 +135,97 @@ def _write_candidates(
             yield candidate.techniques
 
 
-def _write_file(
-    job: Job,
-    lowered: keras.Model,
-    calibration: Calibration,
-    file: Path,
-    progress: Progress,
-    folder: Path,
-) -> tuple[str, ...]:
+@dataclass(frozen=True, eq=False)
+class _Conversion:
+    """What all files of a job are made with.
+
+    Attributes:
+        job: What to write.
+        calibration: What ranges come from.
+        folder: Folder for files that are not kept.
+        accuracy_drop: Measures the overall accuracy that a file loses on validation pixels,
+            percentage points.
+        progress: Receives progress messages.
+    """
+
+    job: Job
+    calibration: Calibration
+    folder: Path
+    accuracy_drop: AccuracyDrop
+    progress: Progress
+
+    def write(self, network: keras.Model, file: Path) -> tuple[str, ...]:
+        """Writes a lowered network, and returns what was applied to its weights and ranges.
+
+        Of learned and measured ranges, the file has those with which it loses less on validation
+        pixels; learned ones where both lose the same.
+        """
+        calibration, convert = self.calibration, self.job.variant.convert
+        convert(network, calibration, file)
+        techniques = ("one scale a dense layer",) if calibration.per_tensor_dense else ()
+        if calibration.range_estimator is not None:
+            return (*techniques, f"ranges by {calibration.range_estimator}")
+        learned = calibration.learned_ranges
+        if learned is None:
+            return techniques
+        measured = self.folder / f"measured-{file.name}"
+        convert(network, replace(calibration, learned_ranges=None), measured)
+        kept = learned.kept_in(file)
+        if kept and self._loses_no_more(file, measured):
+            count = len(learned.layers)
+            some = "" if len(kept) == count else f" ({len(kept)} of {count})"
+            return (*techniques, f"{LEARNED}{some}")
+        shutil.copyfile(measured, file)
+        return techniques
+
+    def _loses_no_more(self, learned: Path, measured: Path) -> bool:
+        """Whether a file with learned ranges loses no more than one with measured ranges."""
+        with_learned, with_measured = self.accuracy_drop(learned), self.accuracy_drop(measured)
+        chosen = "learned" if with_learned <= with_measured else "measured"
+        self.progress.say(
+            f"{self.job.variant.name} with {LEARNED}: {with_learned:+.2f} points lost in "
+            f"validation; with measured ranges: {with_measured:+.2f}; {chosen} ranges are taken"
+        )
+        return with_learned <= with_measured
+
+
+def _write_file(conversion: _Conversion, lowered: keras.Model, file: Path) -> tuple[str, ...]:
     """Writes a file with exactly the techniques that were asked for, and returns those applied."""
-    name = job.variant.name
-    estimator = calibration.range_estimator
-    techniques = () if estimator is None else (f"ranges by {estimator}",)
+    job, patches = conversion.job, conversion.calibration.patches
+    techniques: tuple[str, ...] = ()
     if job.equalize:
-        lowered, scaled = equalize(lowered, calibration.patches)
+        lowered, scaled = equalize(lowered, patches)
         if scaled:
-            techniques = (EQUALIZED, *techniques)
+            techniques = (EQUALIZED,)
         else:
-            progress.say(f"{name}: no channel can be equalized")
-    job.variant.convert(lowered, calibration, file)
+            conversion.progress.say(f"{job.variant.name}: no channel can be equalized")
+    techniques += conversion.write(lowered, file)
     if job.correct_bias:
-        plain = folder / "float32.tflite"
-        VARIANTS["float32"].convert(lowered, calibration, plain)
-        if correct_biases(plain, file, calibration.patches, file, progress):
+        plain = conversion.folder / "float32.tflite"
+        VARIANTS["float32"].convert(lowered, conversion.calibration, plain)
+        if correct_biases(plain, file, patches, file, conversion.progress):
             techniques = (*techniques, CORRECTED)
         else:
-            progress.say(f"{name}: no bias can be corrected")
+            conversion.progress.say(f"{job.variant.name}: no bias can be corrected")
     return techniques
 
 
-def _float_models(
-    job: Job, lowered: keras.Model, calibration: Calibration, folder: Path
-) -> Iterator[FloatModel]:
+def _float_models(conversion: _Conversion, lowered: keras.Model) -> Iterator[FloatModel]:
     """The lowered network as it is, and with its channels equalized where that changes any."""
-    if not job.equalize:
-        yield _float_model(job, lowered, (), calibration, folder / "float32.tflite")
-    equal, scaled = equalize(lowered, calibration.patches)
-    if scaled or job.equalize:
-        techniques = (EQUALIZED,) if scaled else ()
-        yield _float_model(job, equal, techniques, calibration, folder / "equalized.tflite")
+    if not conversion.job.equalize:
+        yield _float_model(conversion, lowered, (), "float32.tflite")
+    equal, scaled = equalize(lowered, conversion.calibration.patches)
+    if scaled or conversion.job.equalize:
+        yield _float_model(conversion, equal, (EQUALIZED,) if scaled else (), "equalized.tflite")
 
 
 def _float_model(
-    job: Job,
-    network: keras.Model,
-    techniques: tuple[str, ...],
-    calibration: Calibration,
-    path: Path,
+    conversion: _Conversion, network: keras.Model, techniques: tuple[str, ...], name: str
 ) -> FloatModel:
+    path, calibration = conversion.folder / name, conversion.calibration
     VARIANTS["float32"].convert(network, calibration, path)
 
-    def convert(path: Path) -> None:
-        job.variant.convert(network, calibration, path)
+    def convert(file: Path) -> tuple[str, ...]:
+        return conversion.write(network, file)
 
     return FloatModel(techniques, path, None if calibration.range_estimator else convert)

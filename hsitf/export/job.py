@@ -54,6 +54,7 @@ class Job:
         max_drop: Points of overall accuracy that the file may lose on validation pixels, with
             accuracy-recovery techniques applied until it does not lose more; None where nothing
             is tried.
+        learned_ranges: Whether ranges that quantization-aware training learned are used.
         c_source: Whether the file is also written as a C array.
         tflm: Whether the file is also run in TensorFlow Lite Micro.
     """
@@ -72,6 +73,7 @@ class Job:
     equalize: bool
     correct_bias: bool
     max_drop: float | None
+    learned_ranges: bool
     c_source: bool
     tflm: bool
 
@@ -127,6 +129,12 @@ class Job:
             equalize=request.equalize and variant.calibrated,
             correct_bias=request.correct_bias and recovers,
             max_drop=request.max_drop if recovers else None,
+            # Training again moves the weights that ranges were learned with.
+            learned_ranges=recovers
+            and estimator is None
+            and not request.qat
+            and run.record.adopted is not None
+            and bool(run.record.adopted.activation_ranges),
             c_source=request.c_array and tflite,
             tflm=request.tflm and tflite,
         )
@@ -143,4 +151,4 @@ class Job:
 
     def with_qat(self) -> Job:
         """The same job with a network that trains on with quantization simulated first."""
-        return replace(self, recipe=replace(self.recipe, qat=True))
+        return replace(self, recipe=replace(self.recipe, qat=True), learned_ranges=False)

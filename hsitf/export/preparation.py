@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
 from hsitf import runtimes, verify
 from hsitf.arrays import Float32Array
 from hsitf.data import SceneData
@@ -20,6 +23,12 @@ from hsitf.export.job import Job, PreprocessingRecipe
 from hsitf.log_silencing import suppressed_output
 from hsitf.lower.preprocessing import fold_preprocessing
 from hsitf.progress import Progress
+from hsitf.quantize.learned_ranges import (
+    PROBES,
+    LearnedRanges,
+    Probe,
+    observe_learned_ranges,
+)
 from hsitf.quantize.qat import EPOCHS, quantization_aware_train
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
@@ -27,6 +36,9 @@ from hsitf.targets import FLOAT, Target
 
 if TYPE_CHECKING:
     import keras
+
+# A tile holds thousands of patches.
+_TILE_PROBES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +74,8 @@ class PreparedModel:
         float32_bytes: Size of the plain float32 .tflite, the yardstick of all others.
         calibration: (n, ...) float32, class-balanced training patches, or tiles of them.
         techniques: What was done to the network beyond its training, as records say it.
+        learned_ranges: Ranges that its training learned, with what finds them in files; None
+            where no job uses any.
     """
 
     reference: Reference
@@ -71,6 +85,7 @@ class PreparedModel:
     float32_bytes: int
     calibration: Float32Array
     techniques: tuple[str, ...] = ()
+    learned_ranges: LearnedRanges | None = None
 
 
 def load_reference(
@@ -86,7 +101,7 @@ def load_reference(
     with suppressed_output():
         network = run.network()
     test_logits = verify.runtime_logits(runtimes.Keras(network), data, data.split.test, progress)
-    selects = any(job.max_drop is not None for job in jobs)
+    selects = any(job.max_drop is not None or job.learned_ranges for job in jobs)
     selection_pixels = data.split.validation if selects else data.split.validation[:0]
     validation_logits = verify.runtime_logits(
         runtimes.Keras(network), data, selection_pixels, progress
@@ -136,7 +151,50 @@ def prepare_model(reference: Reference, jobs: Sequence[Job], progress: Progress)
             float32_size(lowered[FLOAT].model),
             calibration_tiles(data, tile) if tile else calibration_patches(data, batch),
             techniques,
+            _learned_ranges(reference, data, batch, tile)
+            if any(job.learned_ranges for job in jobs)
+            else None,
         )
+
+
+def _learned_ranges(
+    reference: Reference, data: SceneData, batch: int, tile: int
+) -> LearnedRanges | None:
+    """The ranges of a run that was trained quantization-aware elsewhere.
+
+    Args:
+        reference: The network as it was trained.
+        data: The scene as its files take it.
+        batch: Patches per inference.
+        tile: Side in pixels of the tile that an inference takes; 0 for patches.
+    """
+    adopted = reference.run.record.adopted
+    if adopted is None:
+        return None
+    probes = (
+        _tile_probes(reference.data, data, tile) if tile else _probes(reference.data, data, batch)
+    )
+    return observe_learned_ranges(reference.network, adopted.activation_ranges, probes)
+
+
+def _probes(trained: SceneData, data: SceneData, batch: int) -> list[Probe]:
+    """Batches of calibration patches, as the network and as its files take them."""
+    patches, inputs = (calibration_patches(one, batch)[: PROBES * batch] for one in (trained, data))
+    return [
+        Probe(inputs[at : at + batch], patches[at : at + batch])
+        for at in range(0, len(inputs), batch)
+    ]
+
+
+def _tile_probes(trained: SceneData, data: SceneData, tile: int) -> list[Probe]:
+    """Calibration tiles as a file takes them, and all patches in each."""
+    patch = data.patches.patch
+    whole, inputs = (calibration_tiles(one, tile)[:_TILE_PROBES] for one in (trained, data))
+    windows = sliding_window_view(whole, (patch, patch), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    return [
+        Probe(one[None], np.ascontiguousarray(inside.reshape(tile * tile, patch, patch, -1)))
+        for one, inside in zip(inputs, windows, strict=True)
+    ]
 
 
 def _targets(jobs: Iterable[Job]) -> list[Target]:

@@ -114,6 +114,7 @@ def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
         applied_techniques=model.techniques + item.techniques,
         tflm=item.tflm,
         wavelengths=run.scene.wavelengths,
+        band_numbers=run.scene.band_numbers,
         versions=records.versions(),
         run_folder=str(trained.folder),
         run_sha256=run.sha256,

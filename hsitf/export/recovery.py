@@ -39,9 +39,11 @@ _INT16_OPERATORS = frozenset(
 # Wording in records.
 EQUALIZED = "channels equalized"
 CORRECTED = "biases corrected"
+LEARNED = "ranges learned in quantization-aware training"
 
 AccuracyDrop = Callable[[Path], float]
-Convert = Callable[[Path], None]
+# Writes a file and returns what was applied to it, in words.
+Convert = Callable[[Path], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,6 @@ class RecoveryContext:
 
     Attributes:
         folder: Folder of the candidates.
-        converter_techniques: Techniques that the converter's own files use, in words.
         float_models: The network, then equivalent ones; built when they are needed.
         calibration: Calibration inputs, (n, ...) float32.
         range_estimators: Names of the range estimators to try.
@@ -92,7 +93,6 @@ class RecoveryContext:
     """
 
     folder: Path
-    converter_techniques: tuple[str, ...]
     float_models: Iterable[FloatModel]
     calibration: Float32Array
     range_estimators: Sequence[str]
@@ -136,9 +136,9 @@ def _all_candidates(context: RecoveryContext) -> Iterator[Candidate]:
         if model.convert is None:
             continue
         plain = context.folder / f"plain{number}.tflite"
-        model.convert(plain)
+        techniques = model.convert(plain)
         for correction in context.bias_corrections:
-            yield _evaluated(context, model, plain, context.converter_techniques, correction)
+            yield _evaluated(context, model, plain, techniques, correction)
     ranking = []
     for model in models:
         histograms = collect_statistics(model.file, context.calibration)

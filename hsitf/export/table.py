@@ -27,7 +27,7 @@ def format_bundles(bundles: Sequence[Bundle]) -> str:
     synthetic = ", a synthetic scene" if record.synthetic else ""
     title = (
         f"{record.model} on {record.scene}{synthetic}: {record.test_pixels:,} test pixels, "
-        f"{record.split.kind} split, leakage {record.leakage:.1%}, OA of the trained network "
+        f"{record.split.summary}, OA of the trained network "
         f"{record.oa_keras:.2%}"
     )
     latency = record.latency_ms

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from hsitf import flatbuffer
 from hsitf.arrays import Float32Array
 from hsitf.errors import VerificationError
 from hsitf.export.calibration import Calibration
@@ -114,9 +117,51 @@ def _int8_with_estimator(model: keras.Model, calibration: Calibration, path: Pat
         )
 
 
+def _int8_with_learned_ranges(model: keras.Model, calibration: Calibration, path: Path) -> None:
+    """Full-integer quantization with learned ranges, and measured ones where none were learned.
+
+    The converter measures ranges in a float file before it quantizes that; in between, those that
+    were learned are put in their place.
+    """
+    import tensorflow as tf
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    if calibration.learned_ranges is None:
+        raise ValueError("there are no learned ranges")
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        measured = Path(folder) / "measured.tflite"
+        _converter(_int8_measured)(model, calibration, measured)
+        ranges = calibration.learned_ranges.of_tensors(measured)
+        content = flatbuffer.read(measured)
+    for tensor in content.subgraphs[0].tensors:
+        if found := ranges.get(tensor.name.decode()):
+            # An integer file represents 0 exactly.
+            low, high = min(found[0], 0.0), max(found[1], 0.0)
+            tensor.quantization.min = np.array([low], np.float32)
+            tensor.quantization.max = np.array([high], np.float32)
+    with suppressed_output():
+        quantized = mlir_quantize(
+            flatbuffer.to_bytes(content),
+            input_data_type=tf.int8,
+            output_data_type=tf.int8,
+            disable_per_channel_for_dense_layers=calibration.per_tensor_dense,
+        )
+    path.write_bytes(quantized)
+
+
+def _int8_measured(converter: Any, calibration: Calibration, batch: int) -> None:
+    """The float file from which the converter makes an integer one, with its measured ranges."""
+    _int8(converter, calibration, batch)
+    converter._experimental_calibrate_only = True
+
+
 def _int8_any_ranges(model: keras.Model, calibration: Calibration, path: Path) -> None:
-    convert = _converter(_int8) if calibration.range_estimator is None else _int8_with_estimator
-    convert(model, calibration, path)
+    if calibration.range_estimator is not None:
+        _int8_with_estimator(model, calibration, path)
+    elif calibration.learned_ranges is not None:
+        _int8_with_learned_ranges(model, calibration, path)
+    else:
+        _converter(_int8)(model, calibration, path)
 
 
 def _weight_only(model: keras.Model, calibration: Calibration, path: Path) -> None:

@@ -42,8 +42,7 @@ def draw_sparse(curve: SparseCurve, path: Path) -> None:
     figure = new_figure()
     synthetic = ", a synthetic scene" if curve.synthetic else ""
     figure.suptitle(
-        f"{curve.network} on {curve.scene}{synthetic}: fine-grained pruning\n"
-        f"{curve.split.kind} split, leakage {curve.split.leakage_patch:.1%}"
+        f"{curve.network} on {curve.scene}{synthetic}: fine-grained pruning\n{curve.split.summary}"
     )
     accuracy, size = figure.subplots(1, 2)
     _draw_accuracy(accuracy, curve)

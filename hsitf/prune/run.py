@@ -142,7 +142,7 @@ def prune(
     fitted = FitResult(small, done.history, done.best_epoch, predicted, done.seconds)
     done.plan.save(folder / CHANNELS)
     plan = replace(origin.record.plan, recipe=request.recipe, schedule="custom")
-    run = save_run(fitted, plan, data, folder, pruning)
+    run = save_run(fitted, plan, data, folder, pruning, origin.record)
     _clear(folder)
     return run
 

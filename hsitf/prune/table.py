@@ -32,7 +32,7 @@ def format_pruning(record: RunRecord) -> str:
     title = (
         f"{record.plan.network} on {scene.name}{synthetic}: {pruning.target} by "
         f"{pruning.criterion}, {pruning.schedule}{steps}; {record.split.test:,} test pixels, "
-        f"{record.split.kind} split, leakage {record.split.leakage_patch:.1%}"
+        f"{record.split.summary}"
     )
     threads = "1 thread" if pruning.threads == 1 else f"{pruning.threads} threads"
     notes = [f"Latency of one patch, {threads}: {pruning.processor}."]

@@ -8,6 +8,7 @@ from hsitf.records.environment import command, versions
 from hsitf.records.export import ExportRecord, Latency, OperatorCount, TensorSpec, TflmReport
 from hsitf.records.json import SCHEMA, parse, read, write
 from hsitf.records.run import (
+    AdoptionRecord,
     BandsRecord,
     Epoch,
     FileStats,
@@ -21,6 +22,7 @@ from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
 
 __all__ = [
     "SCHEMA",
+    "AdoptionRecord",
     "BandsRecord",
     "Epoch",
     "ExportRecord",

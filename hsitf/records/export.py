@@ -83,7 +83,8 @@ class ExportRecord:
         scene: Name of the scene.
         synthetic: True where the scene was generated: all numbers are of a synthetic scene.
         split: Training, validation and test pixels.
-        leakage: Share of test pixels whose patch shares a pixel with a training patch.
+        leakage: Share of test pixels whose patch shares a pixel with a training patch; None where
+            the network was trained elsewhere, on pixels that are not known.
         variant: Kind of exported file, such as int8.
         file: File name inside the bundle.
         bytes: Size of the file.
@@ -128,6 +129,8 @@ class ExportRecord:
             own, in words.
         tflm: Result in TensorFlow Lite Micro; None where not requested.
         wavelengths: Wavelengths of the sensor's bands in nanometers; empty where unknown.
+        band_numbers: Indices of these bands in the files of the scene, in the order in which the
+            file takes them; empty where they are all of these.
         parameters: Weights of the network; None in older records.
         macs: Multiply-accumulates of the network for one patch; None in older records.
     """
@@ -137,7 +140,7 @@ class ExportRecord:
     scene: str
     synthetic: bool
     split: SplitRecord
-    leakage: float
+    leakage: float | None
     variant: str
     file: str
     bytes: int
@@ -177,5 +180,6 @@ class ExportRecord:
     applied_techniques: tuple[str, ...] = ()
     tflm: TflmReport | None = None
     wavelengths: tuple[float, ...] = ()
+    band_numbers: tuple[int, ...] = ()
     parameters: int | None = None
     macs: int | None = None

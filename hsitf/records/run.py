@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hsitf.bands.reducer import Reducer
@@ -45,6 +45,8 @@ class TrainingPlan:
             never.
         precision: float32, or a mixed precision of Keras: mixed_float16 or mixed_bfloat16.
         xla: Whether XLA compiles the training step on a backend that does not use it by default.
+        network_sha256: SHA-256 of the file that defines the network, where it is not one of
+            hsitf's own; empty where it is, or where no file is known.
     """
 
     network: str
@@ -61,6 +63,7 @@ class TrainingPlan:
     patience: int = 0
     precision: str = "float32"
     xla: bool = False
+    network_sha256: str = ""
 
     @property
     def patch(self) -> int:
@@ -230,6 +233,36 @@ class PruningRecord:
 
 
 @dataclass(frozen=True)
+class AdoptionRecord:
+    """Where a network that was trained elsewhere comes from, and what it was told to be.
+
+    Attributes:
+        source: Name of its file; "a model in memory" where it had none.
+        source_sha256: SHA-256 of the file; empty where it had none.
+        framework: What wrote it, such as "Keras 2" or "PyTorch".
+        inputs: Axes of each of its inputs, such as "rows, cols, bands, 1".
+        preprocessing: What is computed of a pixel's bands before they enter.
+        class_order: Class of the scene, from 1, of each output of the file; 0 for an output that
+            was removed.
+        remarks: What was changed or assumed, each a clause in the past tense.
+        output_error: Largest difference of an output from what its own framework computes; None
+            where that could not be computed.
+        activation_ranges: Smallest and largest value of layers' outputs, by layer name, as
+            quantization-aware training learned them.
+    """
+
+    source: str
+    source_sha256: str
+    framework: str
+    inputs: tuple[str, ...]
+    preprocessing: str
+    class_order: tuple[int, ...]
+    remarks: tuple[str, ...] = ()
+    output_error: float | None = None
+    activation_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A trained network: the record beside `network.keras`.
 
@@ -256,6 +289,7 @@ class RunRecord:
         predict_us: Inference time per test pixel in batches, in microseconds.
         gpu_memory: Peak memory of the first GPU, in bytes; 0 where no GPU was used.
         backend: Keras backend that trained the network.
+        adopted: Where the network comes from; None where it was trained here.
     """
 
     schema: int
@@ -279,6 +313,7 @@ class RunRecord:
     predict_us: float = 0.0
     gpu_memory: int = 0
     backend: str = "tensorflow"
+    adopted: AdoptionRecord | None = None
 
     @property
     def components(self) -> int:

@@ -16,6 +16,13 @@ class SceneChoice:
         variable: Variable of the cube in its file.
         train_map: Path of the training pixels' label map, for a fixed split.
         drop: Names of classes to leave unlabelled.
+        nodata: Value that stands for no data, in place of what the file declares.
+        axes: Order of the cube's axes, such as "rows,bands,cols"; None as the file has it.
+        all_bands: Whether bands that a bad-band list names are kept.
+        wavelengths: Path of a file with the band centers, where the cube's has none.
+        classes: Path of a file with number, name and color of each class.
+        class_column: Column of a vector layer or table that holds the class.
+        align: Whether labels on another grid are resampled to the cube's.
     """
 
     source: str
@@ -25,6 +32,13 @@ class SceneChoice:
     labels_variable: str | None = None
     train_map: str | None = None
     drop: tuple[str, ...] = ()
+    nodata: float | None = None
+    axes: str | None = None
+    all_bands: bool = False
+    wavelengths: str | None = None
+    classes: str | None = None
+    class_column: str | None = None
+    align: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,8 @@ class SceneRecord:
         synthetic: True where the cube was generated.
         sha256: SHA-256 of each file, by file name.
         wavelengths: Band centers in nanometers; empty where unknown.
+        band_numbers: Indices of the bands in the source, in their order; empty where they are all
+            of the source's.
     """
 
     name: str
@@ -46,6 +62,7 @@ class SceneRecord:
     synthetic: bool
     sha256: dict[str, str]
     wavelengths: tuple[float, ...] = ()
+    band_numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,8 +75,10 @@ class SplitRecord:
         guard: Width of the guard band in pixels.
         train: Number of training pixels; `validation` and `test` likewise.
         left_out: Labelled pixels in no set: those in the guard band, and those not requested.
-        leakage_pixel: Share of test pixels with a training pixel inside their own patch.
-        leakage_patch: Share of test pixels whose patch shares a pixel with a training patch.
+        leakage_pixel: Share of test pixels with a training pixel inside their own patch; None
+            where the network was trained elsewhere, on pixels that are not known.
+        leakage_patch: Share of test pixels whose patch shares a pixel with a training patch; None
+            likewise.
         sha256: SHA-256 of the pixels of the three sets.
     """
 
@@ -70,6 +89,24 @@ class SplitRecord:
     validation: int
     test: int
     left_out: int
-    leakage_pixel: float
-    leakage_patch: float
+    leakage_pixel: float | None
+    leakage_patch: float | None
     sha256: str
+
+    @property
+    def summary(self) -> str:
+        """The kind of split with its leakage, as tables and titles state it."""
+        return split_summary(self.kind, self.leakage_patch)
+
+
+def split_summary(kind: str, leakage: float | None) -> str:
+    """A kind of split with its leakage, as tables and titles state it.
+
+    Args:
+        kind: disjoint, random or fixed.
+        leakage: Share of test pixels whose patch shares a pixel with a training patch; None where
+            the training pixels are not known.
+    """
+    if leakage is None:
+        return f"{kind} split, leakage not known (trained elsewhere)"
+    return f"{kind} split, leakage {leakage:.1%}"

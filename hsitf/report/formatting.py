@@ -9,8 +9,10 @@ from hsitf.metrics import Interval
 UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
-def percent(share: float, digits: int = 2) -> str:
-    """A share in percent."""
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share in percent; "not known" where it is None."""
+    if share is None:
+        return "not known"
     return f"{100 * share:.{digits}f} %"
 
 

@@ -28,9 +28,12 @@ from hsitf.scenes.catalog import (
     LabelEncoding,
     SceneLayout,
 )
+from hsitf.scenes.cube import prepare_cube
 from hsitf.scenes.image_sets import IMAGE_SETS
+from hsitf.scenes.labels import LabelOptions, RasterGrid, label_numbers, read_labels
+from hsitf.scenes.metadata import Color, RasterOptions
 from hsitf.scenes.raster_source import RasterSource
-from hsitf.scenes.readers import READERS, open_array, read_array
+from hsitf.scenes.readers import READERS, check_fits_memory, open_array, read_array
 from hsitf.scenes.scene import Scene
 
 __all__ = ["RasterSource", "Scene", "load", "names", "open_raster"]
@@ -38,10 +41,11 @@ __all__ = ["RasterSource", "Scene", "load", "names", "open_raster"]
 BUILT_IN = "fields"
 """The scene that is generated and needs no files."""
 
-MAX_LABEL = 1000
-"""Largest label; anything above is a no-data value or no label map."""
-
 _log = logging.getLogger(__name__)
+
+
+_OWN_LABELS = LabelOptions()
+_AS_IT_IS = RasterOptions()
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,14 @@ class _LoadOptions:
     data_dir: Path | None
     labels: Path | None
     variable: str | None
-    labels_variable: str | None
+    label_options: LabelOptions
+    raster: RasterOptions
     progress: download.DownloadProgress | None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the user named labels besides the scene's own."""
+        return self.labels is not None or self.label_options.variable is not None
 
 
 def names() -> list[str]:
@@ -66,7 +76,8 @@ def load(
     *,
     labels: str | Path | None = None,
     variable: str | None = None,
-    labels_variable: str | None = None,
+    label_options: LabelOptions = _OWN_LABELS,
+    raster: RasterOptions = _AS_IT_IS,
     progress: download.DownloadProgress | None = None,
 ) -> Scene:
     """Loads a scene.
@@ -85,8 +96,9 @@ def load(
             Without one, all pixels of a cube given by its path are unlabelled, and there are no
             classes.
         variable: Variable of the cube, where it is not the catalog's or there are several.
-        labels_variable: Variable of the label map. Without `labels` it is looked up in the
-            catalog scene's label file, or in the file of the cube.
+        label_options: What the user says of the label map. Without `labels`, a variable of it is
+            looked up in the catalog scene's label file, or in the file of the cube.
+        raster: What the user says of the cube that its file does not.
         progress: Called with the bytes downloaded and the total (None where unknown).
 
     Raises:
@@ -98,7 +110,8 @@ def load(
         None if data_dir is None else Path(data_dir).expanduser(),
         None if labels is None else Path(labels).expanduser(),
         variable,
-        labels_variable,
+        label_options,
+        raster,
         progress,
     )
     name = str(name_or_path)
@@ -118,11 +131,15 @@ def open_raster(
     *,
     labels: str | Path | None = None,
     variable: str | None = None,
-    labels_variable: str | None = None,
+    label_options: LabelOptions = _OWN_LABELS,
+    raster: RasterOptions = _AS_IT_IS,
+    band_numbers: Sequence[int] = (),
 ) -> RasterSource:
     """Opens what is to be classified: a scene by name, in memory, or a cube by path, in its file.
 
-    Args and errors are those of `load`, but for the cube's values, which are not looked at.
+    Args and errors are those of `load`, but for the cube's values, which are not looked at, and:
+        band_numbers: Indices of the bands that a network was trained on, in their order; empty to
+            choose them anew.
     """
     path = _path_of(name_or_path)
     if path is None:
@@ -132,25 +149,26 @@ def open_raster(
                 data_dir,
                 labels=labels,
                 variable=variable,
-                labels_variable=labels_variable,
+                label_options=label_options,
+                raster=raster,
             )
         )
-    site = RasterSource.from_file(path, open_array(path, variable))
-    if not labels and not labels_variable:
-        return site
+    file = open_array(path, variable)
+    # A file of fewer bands has been reduced to them already, or is of another sensor.
+    known = band_numbers if len(band_numbers) and max(band_numbers) < file.shape[-1] else ()
+    cube = prepare_cube(file, raster, known)
+    source = RasterSource.from_cube(path, cube)
+    if not labels and not label_options.variable:
+        return source
     own_path = Path(labels).expanduser() if labels else path
-    truth = read_array(own_path, labels_variable)
-    found = _label_map(own_path, truth.values)
-    if found.shape != site.shape[:2]:
-        raise DataError(
-            f"the labels of {site.name} are of another size than its cube",
-            received=f"labels {found.shape}, cube {site.shape[:2]}",
-            allowed="the same rows and cols",
-            remedy="give the label map that belongs to this cube",
-        )
-    sources = [*open_array(path, variable).files, *truth.files]
+    truth = read_labels(own_path, label_options, RasterGrid(cube.shape[:2], cube.georeference))
+    sources = _digests([*cube.file.files, *truth.files])
     return replace(
-        site, labels=found, class_names=_numbered(found), sources=tuple(_digests(sources).items())
+        source,
+        labels=truth.labels,
+        class_names=truth.class_names,
+        class_colors=truth.class_colors,
+        sources=tuple(sources.items()),
     )
 
 
@@ -168,13 +186,8 @@ def _path_of(name: str) -> Path | None:
     raise unknown("scene", name, names())
 
 
-def _numbered(labels: NDArray[np.int32]) -> tuple[str, ...]:
-    """Default class names of a label map without names."""
-    return tuple(f"class {k}" for k in range(1, int(labels.max()) + 1))
-
-
 def _built_in(request: _LoadOptions) -> Scene:
-    if request.labels or request.variable or request.labels_variable:
+    if request.has_labels or request.variable:
         raise InputError(
             f"the built-in scene {BUILT_IN} is not read from files",
             received="labels or a variable",
@@ -195,7 +208,7 @@ def _cached_fields() -> Scene:
 
 
 def _image_set(name: str, request: _LoadOptions) -> Scene:
-    if request.labels or request.variable or request.labels_variable:
+    if request.has_labels or request.variable:
         raise InputError(
             f"the pictures of {name} have their classes already",
             received="labels or a variable",
@@ -206,22 +219,52 @@ def _image_set(name: str, request: _LoadOptions) -> Scene:
 
 def _from_path(path: Path, request: _LoadOptions) -> Scene:
     """The scene of a cube given by its path, with the label map given beside it or none."""
-    cube = read_array(path, request.variable)
-    sources = list(cube.files)
-    labels = np.zeros(cube.values.shape[:2], np.int32)
-    if request.labels or request.labels_variable:
-        truth = read_array(request.labels or path, request.labels_variable)
-        labels = _label_map(request.labels or path, truth.values)
+    file = open_array(path, request.variable)
+    prepared = prepare_cube(file, request.raster)
+    check_fits_memory(path, file.shape, file.dtype.itemsize)
+    cube = prepared.read(0, prepared.shape[0])
+    sources, notes = list(file.files), list(prepared.notes)
+    labels = np.zeros(prepared.shape[:2], np.int32)
+    names: tuple[str, ...] = ()
+    colors: tuple[Color, ...] = ()
+    if request.has_labels:
+        grid = RasterGrid(prepared.shape[:2], prepared.georeference)
+        truth = read_labels(request.labels or path, request.label_options, grid)
+        labels, names, colors = truth.labels, truth.class_names, truth.class_colors
         sources.extend(truth.files)
+        notes.extend(truth.notes)
+    labels = _on_valid_pixels(cube, labels, notes)
+    whole = np.array_equal(prepared.band_numbers, np.arange(file.shape[2]))
     return Scene(
         name=path.stem,
-        cube=_float32(cube.values),
+        cube=cube,
         labels=labels,
-        class_names=_numbered(labels),
-        wavelengths=cube.wavelengths,
-        rgb_bands=_rgb_bands(cube.values.shape[-1], cube.wavelengths),
+        class_names=names,
+        wavelengths=prepared.wavelengths,
+        rgb_bands=_rgb_bands(prepared.shape[2], prepared.wavelengths),
         sources=_digests(sources),
+        band_numbers=() if whole else tuple(prepared.band_numbers.tolist()),
+        georeference=prepared.georeference,
+        class_colors=colors,
+        notes=tuple(notes),
     )
+
+
+def _on_valid_pixels(
+    cube: NDArray[np.float32], labels: NDArray[np.int32], notes: list[str]
+) -> NDArray[np.int32]:
+    """The labels without those of pixels that have no data; says how many there are."""
+    missing = np.isnan(cube).any(axis=2)
+    count = int(np.count_nonzero(missing))
+    if not count:
+        return labels
+    lost = int(np.count_nonzero(labels[missing]))
+    notes.append(
+        f"{count:,} of {missing.size:,} pixels ({count / missing.size:.0%}) have no data"
+        + (f"; {lost:,} of them were labelled" if lost else "")
+        + "."
+    )
+    return np.where(missing, 0, labels).astype(np.int32)
 
 
 def _digests(paths: Sequence[Path]) -> dict[str, str]:
@@ -249,7 +292,9 @@ def _from_catalog(entry: CatalogEntry, request: _LoadOptions) -> Scene:
         for name, path in paths.items()
     }
     cube = _catalog_cube(entry, layout, paths[layout.cube.name], request.variable)
-    if request.labels is None and request.labels_variable is None:
+    notes: list[str] = []
+    class_colors: tuple[Color, ...] = ()
+    if not request.has_labels:
         labels = _catalog_labels(entry, layout, paths[layout.labels.name])
         class_names = layout.class_names or entry.class_names
         _check_classes(entry, labels, class_names)
@@ -257,14 +302,17 @@ def _from_catalog(entry: CatalogEntry, request: _LoadOptions) -> Scene:
             _log.warning("%s: %s", entry.name, layout.note)
     else:
         file = request.labels or paths[layout.labels.name]
-        truth = read_array(file, request.labels_variable)
-        labels, class_names = _label_map(file, truth.values), entry.class_names
+        truth = read_labels(file, request.label_options, RasterGrid(cube.shape[:2]))
+        labels, class_names, class_colors = truth.labels, entry.class_names, truth.class_colors
+        notes.extend(truth.notes)
         digests |= {path.name: files.sha256(path) for path in truth.files}
     return Scene(
         name=entry.name,
         cube=cube,
-        labels=labels,
+        labels=_on_valid_pixels(cube, labels, notes),
         class_names=class_names,
+        class_colors=class_colors,
+        notes=tuple(notes),
         wavelengths=None if entry.spectrum is None else _wavelengths(entry.spectrum),
         rgb_bands=entry.rgb_bands,
         sources=digests,
@@ -360,7 +408,7 @@ def _catalog_labels(entry: CatalogEntry, layout: SceneLayout, path: Path) -> NDA
         _check_shape(entry, path, values, (len(entry.class_names), entry.rows * entry.cols))
         return _dominant(path, _as_image(values, entry.rows, entry.cols))
     _check_shape(entry, path, values, (entry.rows, entry.cols))
-    labels = _label_map(path, values)
+    labels = label_numbers(path, values)
     return labels if layout.label_values is None else _renumbered(path, labels, layout.label_values)
 
 
@@ -371,10 +419,14 @@ def _as_image(values: NDArray[Any], rows: int, cols: int) -> NDArray[Any]:
 
 
 def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
-    """The same numbers as C-contiguous float32, copied once if at all."""
-    # What is too large becomes infinite, which `Scene` reports.
+    """The same numbers as C-contiguous float32, NaN in all bands where one is no number."""
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(values, dtype=np.float32)
+        cube = np.ascontiguousarray(values, dtype=np.float32)
+    missing = ~np.isfinite(cube).all(axis=-1)
+    if missing.any():
+        cube = cube.copy()
+        cube[missing] = np.nan
+    return cube
 
 
 def _dominant(path: Path, abundances: NDArray[Any]) -> NDArray[np.int32]:
@@ -387,35 +439,6 @@ def _dominant(path: Path, abundances: NDArray[Any]) -> NDArray[np.int32]:
         )
     dominant = abundances.argmax(axis=2) + 1
     return np.where(abundances.max(axis=2) > 0, dominant, 0).astype(np.int32)
-
-
-def _label_map(path: Path, values: NDArray[Any]) -> NDArray[np.int32]:
-    """(rows, cols) of whole numbers 0 to `MAX_LABEL`, however they were stored."""
-    if values.ndim == 3 and values.shape[2] == 1:
-        values = values[:, :, 0]
-    if values.ndim != 2:
-        raise DataError(
-            f"{path} does not hold a label map",
-            received=f"shape {values.shape}",
-            allowed="(rows, cols)",
-            remedy="name the variable that holds the label map",
-        )
-    if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
-        raise DataError(
-            f"{path} does not hold a label map",
-            received="values that are not whole numbers",
-            allowed=f"whole numbers, 0 (unlabelled) to {MAX_LABEL}",
-            remedy="name the variable that holds the label map",
-        )
-    low, high = values.min(), values.max()
-    if low < 0 or high > MAX_LABEL:
-        raise DataError(
-            f"{path} holds values that cannot be labels",
-            received=f"values from {low} to {high}",
-            allowed=f"whole numbers, 0 (unlabelled) to {MAX_LABEL}",
-            remedy="renumber them, with 0 for pixels without a class",
-        )
-    return np.ascontiguousarray(values, dtype=np.int32)
 
 
 def _renumbered(

@@ -43,7 +43,7 @@ def format_scene(scene: Scene) -> str:
         span = f"{scene.wavelengths[0]:.0f} to {scene.wavelengths[-1]:.0f} nm"
     title = (
         f"{scene.name}{' (synthetic)' if scene.synthetic else ''}: {rows} x {cols} pixels, {bands} "
-        f"bands, {span}, values {scene.cube.min():g} to {scene.cube.max():g}"
+        f"bands, {span}, values {np.nanmin(scene.cube):g} to {np.nanmax(scene.cube):g}"
     )
     names = ("unlabelled", *scene.class_names)
     lines = [
@@ -51,5 +51,9 @@ def format_scene(scene: Scene) -> str:
         for label, (name, count) in enumerate(zip(names, counts.tolist(), strict=True))
     ]
     return "\n".join(
-        [title, format_table(("label", "class", "pixels", "share"), lines, text_columns=2)]
+        [
+            title,
+            *scene.notes,
+            format_table(("label", "class", "pixels", "share"), lines, text_columns=2),
+        ]
     )

@@ -51,7 +51,20 @@ class Normalizer:
         )
 
     def apply(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The normalized copy of `cube`, (..., bands) float32."""
+        """The normalized copy of `cube`, (..., bands) float32.
+
+        A pixel without data (NaN in a band) becomes the mean spectrum, which is zero in all bands.
+        """
         normalized = cube - np.asarray(self.offset, np.float32)
         normalized /= np.asarray(self.scale, np.float32)
+        normalized[np.isnan(normalized).any(axis=-1)] = 0
         return normalized
+
+    def fill(self, cube: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cube, (..., bands) float32, with the mean spectrum in pixels without data."""
+        missing = np.isnan(cube).any(axis=-1)
+        if not missing.any():
+            return cube
+        filled: NDArray[np.float32] = cube.copy()
+        filled[missing] = np.asarray(self.offset, np.float32)
+        return filled

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.arrays import Float32Array
-from hsitf.errors import DataError
-from hsitf.scenes.readers import ArrayFile
+from hsitf.scenes.cube import PreparedCube
+from hsitf.scenes.metadata import NOWHERE, Color, Georeference
 from hsitf.scenes.scene import Scene, renumbered
 
 
@@ -35,6 +35,9 @@ class RasterSource:
         synthetic: True where the cube was generated.
         sources: SHA-256 by file name of the files of labels and cube; empty where there are no
             labels to compare with.
+        class_colors: One color per class of the labels, where they bring them; else empty.
+        georeference: Place on Earth.
+        notes: What was left out or put into order, one sentence each.
     """
 
     name: str
@@ -46,6 +49,9 @@ class RasterSource:
     class_names: tuple[str, ...] = ()
     synthetic: bool = False
     sources: tuple[tuple[str, str], ...] = ()
+    class_colors: tuple[Color, ...] = ()
+    georeference: Georeference = NOWHERE
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_scene(cls, scene: Scene) -> RasterSource:
@@ -61,40 +67,38 @@ class RasterSource:
             scene.class_names,
             scene.synthetic,
             tuple(scene.sources.items()),
+            scene.class_colors,
+            scene.georeference,
+            scene.notes,
         )
 
     @classmethod
-    def from_file(cls, path: Path, cube: ArrayFile) -> RasterSource:
-        """A cube in a file, without labels.
-
-        Raises:
-            DataError: It is not a cube.
-        """
-        if len(cube.shape) != 3:
-            raise DataError(
-                f"{path} holds no cube",
-                received=f"shape {cube.shape}",
-                allowed="(rows, cols, bands)",
-                remedy="name the variable that holds the cube",
-            )
-
-        def read(start: int, stop: int) -> Float32Array:
-            # What is too large becomes infinite, and infinite pixels get no class.
-            with np.errstate(over="ignore"):
-                return np.ascontiguousarray(cube.read(start, stop), dtype=np.float32)
-
-        rows, cols, bands = cube.shape
-        return cls(path.stem, (rows, cols, bands), read, _stamp(cube.files), cube.wavelengths)
+    def from_cube(cls, path: Path, cube: PreparedCube) -> RasterSource:
+        """A cube in a file, without labels."""
+        return cls(
+            path.stem,
+            cube.shape,
+            cube.read,
+            _stamp(cube.file.files, cube.band_numbers),
+            cube.wavelengths,
+            georeference=cube.georeference,
+            notes=cube.notes,
+        )
 
     def without_classes(self, names: Collection[str]) -> RasterSource:
         """The site with the classes `names` unlabelled and the others renumbered."""
         if not names or self.labels is None:
             return self
         kept, table = renumbered(self.class_names, names)
-        return replace(self, labels=table[self.labels], class_names=kept)
+        colors = tuple(
+            color
+            for name, color in zip(self.class_names, self.class_colors, strict=False)
+            if name in kept
+        )
+        return replace(self, labels=table[self.labels], class_names=kept, class_colors=colors)
 
 
-def _stamp(paths: tuple[Path, ...]) -> str:
+def _stamp(paths: tuple[Path, ...], bands: NDArray[np.int64]) -> str:
     """Sizes and times of files: hashing gigabytes would take as long as the classification."""
     found = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-    return hashlib.sha256(repr(found).encode()).hexdigest()
+    return hashlib.sha256(repr((found, bands.tolist())).encode()).hexdigest()

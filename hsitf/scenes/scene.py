@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError, unknown
+from hsitf.scenes.metadata import NOWHERE, Color, Georeference
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +19,8 @@ class Scene:
 
     Attributes:
         name: Short name, used in folder names.
-        cube: (rows, cols, bands) float32, in the units of the source (counts or reflectance).
+        cube: (rows, cols, bands) float32, in the units of the source (counts or reflectance); NaN
+            in all bands of a pixel without data.
         labels: (rows, cols) int32, 0 = unlabelled, class k is named `class_names[k - 1]`.
         class_names: One name per class.
         wavelengths: (bands,) float64 band centers in nanometers, or None where unknown.
@@ -26,9 +29,14 @@ class Scene:
         sources: SHA-256 by file name of the files it was read from.
         training: (rows, cols) int32, the published training labels of the scene; None where there
             are none.
+        band_numbers: Indices of the bands in the source, in their order; empty where they are all
+            of the source's.
+        georeference: Place on Earth.
+        class_colors: One color per class, where the labels bring them; else empty.
+        notes: What was left out, renumbered or put into order in reading, one sentence each.
 
     Raises:
-        DataError: The arrays do not form a scene (rank, size, NaN or infinity, labels).
+        DataError: The arrays do not form a scene (rank, size, no valid pixel, labels).
     """
 
     name: str
@@ -40,6 +48,10 @@ class Scene:
     synthetic: bool = False
     sources: dict[str, str] = field(default_factory=dict)
     training: NDArray[np.int32] | None = None
+    band_numbers: tuple[int, ...] = ()
+    georeference: Georeference = NOWHERE
+    class_colors: tuple[Color, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         # Folders are named after it, so it must not lead out of the one they are made in.
@@ -64,12 +76,16 @@ class Scene:
                 allowed="the same rows and cols",
                 remedy="give the label map that belongs to this cube",
             )
-        if bad := int(self.cube.size - np.count_nonzero(np.isfinite(self.cube))):
+        if not self.valid.any():
             raise DataError(
-                f"the cube of {self.name} holds values that are not numbers",
-                received=f"{bad} NaN or infinite values of {self.cube.size}",
-                allowed="finite values",
-                remedy="mask or fill them before",
+                f"no pixel of {self.name} has data in all bands",
+                received="NaN, infinite or no-data values everywhere",
+                remedy="give the value that stands for no data with --nodata, or leave bands out",
+            )
+        if self.labels[~self.valid].any():
+            raise DataError(
+                f"the labels of {self.name} name pixels without data",
+                allowed="0 (unlabelled) there",
             )
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high > len(self.class_names):
@@ -86,6 +102,11 @@ class Scene:
                 allowed="one wavelength a band",
                 remedy="correct the header or leave the wavelengths out",
             )
+
+    @cached_property
+    def valid(self) -> NDArray[np.bool_]:
+        """(rows, cols) bool, true where a pixel has data in all bands."""
+        return np.asarray(np.isfinite(self.cube).all(axis=2))
 
     @property
     def bands(self) -> int:
@@ -106,8 +127,19 @@ class Scene:
         if not names:
             return self
         kept, table = renumbered(self.class_names, names)
+        colors = tuple(
+            color
+            for name, color in zip(self.class_names, self.class_colors, strict=False)
+            if name in kept
+        )
         training = None if self.training is None else table[self.training]
-        return replace(self, labels=table[self.labels], class_names=kept, training=training)
+        return replace(
+            self,
+            labels=table[self.labels],
+            class_names=kept,
+            training=training,
+            class_colors=colors,
+        )
 
 
 def renumbered(

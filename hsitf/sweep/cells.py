@@ -30,11 +30,26 @@ _MAX_LINES = 20
 
 @dataclass(frozen=True)
 class StudyCells:
-    """The cells of a study, those that it cannot have, and the scenes that they are of."""
+    """The cells of a study, those that it cannot have, and the scenes that they are of.
+
+    Attributes:
+        cells: The cells, each once.
+        left_out: The cells that it cannot have.
+        scenes: The scenes, by their names in the study file.
+        network_files: Paths of the files of networks of one's own.
+    """
 
     cells: tuple[StudyCell, ...]
     left_out: tuple[LeftOut, ...]
     scenes: dict[str, SceneRecord]
+    network_files: tuple[str, ...] = ()
+
+    @property
+    def network_sha256(self) -> dict[str, str]:
+        """SHA-256 of the files that define networks which are not hsitf's own, by their names."""
+        names = sorted({cell.settings.network for cell in self.cells})
+        found = {name: zoo.file_sha256(name) for name in names}
+        return {name: digest for name, digest in found.items() if digest}
 
 
 def expand_cells(study: StudyFile, choices: Mapping[str, SceneChoice]) -> StudyCells:
@@ -68,7 +83,8 @@ def expand_cells(study: StudyFile, choices: Mapping[str, SceneChoice]) -> StudyC
     if not possible:
         raise _impossible({reason: [one] for one, reason in reasons.items()})
     left_out = tuple(LeftOut(one, tuple(grids[one]), reasons[one]) for one in grids if reasons[one])
-    return StudyCells(possible, left_out, surroundings.scenes)
+    files = sorted({name for grid in study.grids for name in grid.networks if zoo.is_file(name)})
+    return StudyCells(possible, left_out, surroundings.scenes, tuple(files))
 
 
 def _impossible(refused: Mapping[str, list[CellSettings]]) -> InputError:
@@ -90,7 +106,7 @@ def _settings(grid: ParameterGrid) -> list[CellSettings]:
             scene,
             split,
             grid.train,
-            network,
+            _network_name(network),
             *_named(text),
             pruning.measure,
             pruning.target,
@@ -108,6 +124,11 @@ def _settings(grid: ParameterGrid) -> list[CellSettings]:
     ]
 
 
+def _network_name(network: str) -> str:
+    """Name of a network as the study file names it; one that does not exist is refused later."""
+    return zoo.known(network) if zoo.is_file(network) else network
+
+
 def _named(text: str) -> tuple[str, int]:
     """Technique and components of a reduction; bands named outright have no components."""
     if not text:
@@ -121,9 +142,8 @@ def _epochs(grid: ParameterGrid, network: str) -> int:
     own = grid.epochs_of(network)
     if own and network not in zoo.BASELINES:
         return own
-    if network not in (*zoo.names(), *zoo.BASELINES):
-        return 0
-    return scheduled_recipe(zoo.network(network), grid.schedule).epochs
+    facts = zoo.facts(_network_name(network))
+    return 0 if facts is None else scheduled_recipe(facts, grid.schedule).epochs
 
 
 def training_plan_of(settings: CellSettings, choice: SceneChoice) -> TrainingPlan:

@@ -25,12 +25,14 @@ class SweepContext:
         choices: The scene of each scene name in the settings, with absolute paths.
         scene_names: For each scene name in the settings, the scene's name in folders.
         argv: The command line of the sweep.
+        network_files: Absolute paths of the files of networks of one's own.
     """
 
     folder: Path
     choices: dict[str, SceneChoice]
     scene_names: dict[str, str]
     argv: tuple[str, ...]
+    network_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -60,7 +60,8 @@ class CellSettings:
         scene: A catalog name, or the path of a cube.
         split: disjoint, random or fixed.
         train: Training side of the split, such as "0.65" or "50"; empty for the default.
-        network: Name of a zoo network or a baseline.
+        network: Name of a network or a baseline; of a file with a network of one's own, its name
+            without the suffix.
         bands: Technique of band reduction, such as "pca", or explicit bands, such as
             "select:10,20"; empty where all bands are used.
         components: Number of components of the technique; 0 without a technique.
@@ -178,6 +179,8 @@ class StudyRecord:
         versions: Versions of Python and the packages that matter, when the study was last started.
         processor: Processor of the machine on which it was last started.
         command: The command line of the last start.
+        network_sha256: SHA-256 of the files that define networks which are not hsitf's own, by
+            the names of these networks.
     """
 
     schema: int
@@ -191,6 +194,7 @@ class StudyRecord:
     versions: dict[str, str]
     processor: str
     command: str
+    network_sha256: dict[str, str] = field(default_factory=dict)
 
 
 @formerly(oa_pruned="oa_cut", sparsity="zeros")

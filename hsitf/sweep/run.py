@@ -75,6 +75,7 @@ def sweep(
             {name: _absolute(choice) for name, choice in choices.items()},
             {name: scene.name for name, scene in found.scenes.items()},
             tuple(sys.argv),
+            tuple(map(os.path.abspath, found.network_files)),
         )
         failed = {record.settings.id for record in results.failed} if options.retry else set()
         missing = [
@@ -153,6 +154,7 @@ def _open_study(study: StudyFile, found: StudyCells, study_folder: Path) -> Stud
         records.versions(),
         processor(),
         records.command(),
+        found.network_sha256,
     )
     if (study_folder / STUDY).is_file():
         then = records.read(StudyRecord, study_folder / STUDY)
@@ -168,13 +170,18 @@ def _same(then: StudyRecord, now: StudyRecord, study_folder: Path) -> None:
         for name in now.scenes
         if name in then.scenes and then.scenes[name] != now.scenes[name]
     ]
+    differing += [
+        f"another version of the file of {name}"
+        for name, digest in now.network_sha256.items()
+        if then.network_sha256.get(name, digest) != digest
+    ]
     if then.name != now.name or not set(then.scenes) & set(now.scenes):
         differing = [f"study {now.name} on {', '.join(now.scenes)}"]
     if differing:
         raise InputError(
             f"{study_folder} holds the results of another study",
             received=", ".join(differing),
-            allowed=f"study {then.name} on {', '.join(then.scenes)}, on the same files",
+            allowed=f"study {then.name} on {', '.join(then.scenes)}, of the same files",
             remedy="name another folder with --out, or remove that one",
         )
 

@@ -174,7 +174,7 @@ def fit(
     fresh = network is None
     with _precision_policy(plan.precision if fresh else "float32"):
         network = _build_network(plan, data) if network is None else network
-        weight = None if labelled else zoo.network(plan.network).reconstruction_weight
+        weight = None if labelled else _decoder_weight(plan.network)
         model = _compile(network, plan, data, weight)
     state = _read_checkpoint(checkpoint_file) or Checkpoint([], None, [], 0.0)
     if state.variables is not None:
@@ -235,6 +235,12 @@ def fit(
         seconds=state.seconds,
         predict_us=1e6 * (time.monotonic() - begin) / len(data.split.test),
     )
+
+
+def _decoder_weight(name: str) -> float | None:
+    """Weight of the decoder's loss; None where the network has none, or is not known here."""
+    facts = zoo.facts(name)
+    return None if facts is None else facts.reconstruction_weight
 
 
 def _build_network(plan: TrainingPlan, data: SceneData) -> keras.Model:

@@ -13,8 +13,7 @@ def model_card(record: RunRecord) -> str:
     lines = [
         f"# {plan.network} on {record.scene.name}",
         "",
-        f"{record.paper}.",
-        "",
+        *([f"{record.paper}.", ""] if record.paper else []),
         f"Takes patches of {plan.patch} x {plan.patch} pixels and {record.components} {reduced}, "
         f"normalized band by band (see `record.json`), and returns {len(scores.support)} logits. "
         f"{record.parameters:,} parameters.",
@@ -29,8 +28,8 @@ def model_card(record: RunRecord) -> str:
         f"| overall accuracy | {scores.oa:.2%} |",
         f"| average accuracy | {scores.aa:.2%} |",
         f"| kappa | {scores.kappa:.4f} |",
-        f"| test pixels with a training pixel in their patch | {split.leakage_pixel:.1%} |",
-        f"| test pixels whose patch touches a training patch | {split.leakage_patch:.1%} |",
+        f"| test pixels with a training pixel in their patch | {_share(split.leakage_pixel)} |",
+        f"| test pixels whose patch touches a training patch | {_share(split.leakage_patch)} |",
         "",
         "| class | test pixels | accuracy | F1 |",
         "|---|---|---|---|",
@@ -41,6 +40,10 @@ def model_card(record: RunRecord) -> str:
             record.scene.class_names, scores.support, scores.per_class, scores.f1, strict=True
         )
     ]
+    if record.adopted is not None:
+        lines += _adopted(record)
+        if record.pruning is None:
+            return "\n".join([*lines, *_provenance(record)])
     augmented = (
         ", patches flipped and rotated at random" if plan.flip_rotate and plan.patch > 1 else ""
     )
@@ -56,6 +59,13 @@ def model_card(record: RunRecord) -> str:
         f"{record.peak_memory / 1e9:.2f} GB at the peak.",
         "",
         *_pruned(record),
+        *_provenance(record),
+    ]
+    return "\n".join(lines)
+
+
+def _provenance(record: RunRecord) -> list[str]:
+    return [
         "```",
         record.command,
         "```",
@@ -63,7 +73,32 @@ def model_card(record: RunRecord) -> str:
         "With " + ", ".join(f"{name} {version}" for name, version in record.versions.items()) + ".",
         "",
     ]
-    return "\n".join(lines)
+
+
+def _adopted(record: RunRecord) -> list[str]:
+    """Where a network comes from that was trained elsewhere."""
+    adopted = record.adopted
+    assert adopted is not None
+    known = record.split.leakage_patch is not None
+    return [
+        "",
+        "## Origin",
+        "",
+        f"It was trained elsewhere ({adopted.framework}) and adopted from `{adopted.source}`. "
+        f"Preprocessing: {adopted.preprocessing}. Inputs: {'; '.join(adopted.inputs)}."
+        + (
+            ""
+            if known
+            else " Which pixels it was trained on is not known: it may have seen the test pixels."
+        ),
+        "",
+        *(f"- {remark}" for remark in adopted.remarks),
+        *([""] if adopted.remarks else []),
+    ]
+
+
+def _share(leakage: float | None) -> str:
+    return "not known: it was trained elsewhere" if leakage is None else f"{leakage:.1%}"
 
 
 def _unlabelled(record: RunRecord) -> str:
@@ -76,6 +111,8 @@ def _unlabelled(record: RunRecord) -> str:
 
 
 def _best(record: RunRecord) -> str:
+    if record.best_epoch == 0 and record.pruning is None:
+        return ""
     if record.best_epoch == 0:
         return "No epoch was better on the validation pixels than the pruned network."
     best = record.history[record.best_epoch - 1]

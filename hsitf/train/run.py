@@ -15,7 +15,16 @@ from hsitf.errors import DataError, InputError
 from hsitf.files import replacing, sha256
 from hsitf.measure import peak_memory, reset_peak_memory
 from hsitf.progress import Progress
-from hsitf.records import BandsRecord, PruningRecord, RunRecord, RunStart, SceneChoice, TrainingPlan
+from hsitf.records import (
+    AdoptionRecord,
+    BandsRecord,
+    PruningRecord,
+    RunRecord,
+    RunStart,
+    SceneChoice,
+    SplitRecord,
+    TrainingPlan,
+)
 from hsitf.runs import Run
 from hsitf.train import devices
 from hsitf.train.model_card import model_card
@@ -109,6 +118,8 @@ def save_run(
     data: SceneData,
     folder: Path,
     pruning: PruningRecord | None = None,
+    origin: RunRecord | None = None,
+    adopted: AdoptionRecord | None = None,
 ) -> Run:
     """Writes a finished run: network, pixels, model card and, last, the record that completes it.
 
@@ -118,10 +129,16 @@ def save_run(
         data: The scene that it was trained on.
         folder: Folder of the run.
         pruning: How the network was pruned before; None where it was not.
+        origin: Record of the run that it was made of, whose citation it keeps; None for a new
+            network, which the zoo knows.
+        adopted: Where the network comes from, if it was trained elsewhere.
 
     Raises:
         OutputError: The folder cannot be written.
     """
+    if adopted is None and origin is not None and origin.adopted is not None:
+        # Ranges were learned of the network as it was before.
+        adopted = replace(origin.adopted, activation_ranges={})
     with replacing(folder / runs.NETWORK) as temporary:
         # Keras insists on the suffix.
         saved = temporary.with_suffix(".keras")
@@ -141,14 +158,15 @@ def save_run(
 
     from hsitf.train.loop import score_predictions
 
-    facts = zoo.network(plan.network)
+    facts = zoo.facts(plan.network)
+    with_decoder = facts is not None and facts.reconstruction_weight is not None
     record = RunRecord(
         schema=records.SCHEMA,
         plan=plan,
-        paper=facts.paper,
+        paper=origin.paper if origin else facts.paper if facts else "",
         parameters=fitted.network.count_params(),
         scene=data.scene_record(),
-        split=data.split_record(),
+        split=_split_record(data, adopted),
         normalizer=data.normalizer,
         history=fitted.history,
         best_epoch=fitted.best_epoch,
@@ -163,7 +181,8 @@ def save_run(
         command=records.command(),
         pruning=pruning,
         bands=None if data.reducer is None else BandsRecord.of(data.reducer, folder / runs.BANDS),
-        unlabelled=0 if facts.reconstruction_weight is None else len(data.unlabelled),
+        unlabelled=len(data.unlabelled) if with_decoder and fitted.history else 0,
+        adopted=adopted,
     )
     with replacing(folder / runs.MODEL_CARD) as temporary:
         temporary.write_text(model_card(record), encoding="utf-8")
@@ -173,29 +192,77 @@ def save_run(
     return Run(folder, record)
 
 
-def find_or_train(plan: TrainingPlan, origin: Path | None, progress: Progress) -> Run:
-    """A trained network for the plan: the run named, else the latest that fits, else a new one.
+def _split_record(data: SceneData, adopted: AdoptionRecord | None) -> SplitRecord:
+    """What is known of the split; of a network trained elsewhere only where its pixels are."""
+    record = data.split_record()
+    if adopted is None or record.kind == "fixed":
+        return record
+    return replace(record, leakage_pixel=None, leakage_patch=None)
+
+
+def open_run(network: str, origin: Path) -> Run:
+    """The run in a folder, which has to be of the network that is named beside it.
+
+    Args:
+        network: Name of the network; the zoo need not know it.
+        origin: Folder of the run.
+
+    Raises:
+        InputError: There is no such run, or it is of another network.
+        DataError: Its record is damaged.
+    """
+    run = Run.open(origin)
+    if run.record.plan.network != network:
+        raise InputError(
+            f"{origin} holds another network",
+            received=f"--model {network}",
+            allowed=run.record.plan.network,
+            remedy="name the run of that network or leave --from out",
+        )
+    return run
+
+
+def latest_run(network: str, scene: SceneChoice, progress: Progress) -> Run:
+    """The latest run of a network, pruned ones left aside: for one that cannot be trained here.
+
+    Args:
+        network: Name of the network.
+        scene: The scene that it has to be of; any where its source is empty.
+        progress: Receives a message about the run that was found.
+
+    Raises:
+        InputError: There is none on this scene.
+    """
+    found = [run for run in runs.finished_runs(network, progress) if run.record.pruning is None]
+    fitting = [
+        run
+        for run in found
+        if not scene.source
+        or _comparable_choice(run.record.plan.scene).source == _comparable_choice(scene).source
+    ]
+    if not fitting:
+        raise InputError(
+            f"there is no run of {network} on this scene",
+            received=f"--scene {scene.source}",
+            allowed=", ".join(run.record.plan.scene.source for run in found),
+            remedy="adopt it for this scene with hsitf adopt, or name a run with --from",
+        )
+    progress.say(f"using {fitting[-1].folder}")
+    return fitting[-1]
+
+
+def find_or_train(plan: TrainingPlan, progress: Progress) -> Run:
+    """A trained network for the plan: the latest run that fits, else a new one.
 
     A finished run matches if its network, scene and split are the plan's, whatever its schedule.
 
     Args:
         plan: The plan to match; it is trained where no run matches.
-        origin: Folder of a run.
         progress: Receives a message about the run that was found.
 
     Raises:
-        InputError: The run named is of another network; else as `train`.
+        InputError: As `train`.
     """
-    if origin is not None:
-        run = Run.open(origin)
-        if run.record.plan.network != plan.network:
-            raise InputError(
-                f"{origin} holds another network",
-                received=f"--model {plan.network}",
-                allowed=run.record.plan.network,
-                remedy="name the run of that network or leave --from out",
-            )
-        return run
     fitting = [
         run for run in runs.finished_runs(plan.network, progress) if _matches(run.record, plan)
     ]
@@ -232,6 +299,7 @@ def _matches(record: RunRecord, now: TrainingPlan) -> bool:
     same = (
         _comparable_choice(then.scene) == _comparable_choice(now.scene) and then.split == now.split
     )
+    same = same and then.network_sha256 == now.network_sha256
     return same and then.bands == now.bands and record.pruning is None
 
 
@@ -269,6 +337,14 @@ def _check_same_plan(then: TrainingPlan, now: TrainingPlan, folder: Path) -> Non
         _flatten(asdict(replace(p, scene=_comparable_choice(p.scene)))) for p in (then, now)
     )
     differing = [key for key in new if old[key] != new[key]]
+    if "network_sha256" in differing:
+        raise InputError(
+            f"{folder} was trained with another version of the file that defines {now.network}",
+            received=f"SHA-256 {now.network_sha256[:12]}",
+            allowed=f"SHA-256 {then.network_sha256[:12]}",
+            remedy="train this version under another name with hsitf train --run, name the trained "
+            "one with --from, or remove that folder",
+        )
     if differing:
         raise InputError(
             f"{folder} belongs to another run, which differs in {' and '.join(differing)}",

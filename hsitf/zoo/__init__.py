@@ -6,110 +6,58 @@ those in `hsitf.layers` that Keras lacks. Every network takes patches `(batch, p
 float32, normalized, and returns logits `(batch, classes)`; whether it treats them as a spectrum, an
 image or a volume is up to the network. Adding a file adds a network; no other file has to change.
 
+Networks from outside the package come in beside: by `register`, by the path of a file that is
+written alike, or by the entry points of installed packages (group `hsitf.networks`).
+
 A network whose paper trains it with a decoder states the weight of the decoder's loss in
-`NETWORK.reconstruction`, and its file holds `semi_supervised(network)` beside `build`.
+`NETWORK.reconstruction_weight`, and its file holds `semi_supervised(network)` beside `build`.
 """
 
 from __future__ import annotations
 
 import importlib
-import math
 import pkgutil
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from hsitf.compat import formerly
 from hsitf.errors import InputError, unknown
 from hsitf.log_silencing import load_keras
+from hsitf.zoo import _files, _plugins
+from hsitf.zoo._facts import DEFAULT_RECIPE, Network, Recipe
+from hsitf.zoo._own import OwnNetwork, check_name, check_source
 
 if TYPE_CHECKING:
     import keras
 
     from hsitf.zoo._baselines import BaselineData
+    from hsitf.zoo._own import Build
 
-    Build = Callable[[int, int, int], keras.Model]
+__all__ = [
+    "BASELINES",
+    "DEFAULT_RECIPE",
+    "Network",
+    "Recipe",
+    "build",
+    "check",
+    "check_trainable",
+    "facts",
+    "file_sha256",
+    "fit",
+    "is_file",
+    "known",
+    "names",
+    "network",
+    "register",
+    "register_layers",
+    "semi_supervised",
+]
 
 # Fitted by scikit-learn and written down as networks: see `_baselines`.
 BASELINES = ("nearest", "sgd", "svm", "svm_grid")
 
 
-@formerly(batch_size="batch", weight_decay="l2", learning_rate_decay="decay")
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained, by its paper unless overridden.
-
-    Attributes:
-        optimizer: Name of a Keras optimizer.
-        learning_rate: Initial learning rate; divided by 10 at the milestones or, without
-            milestones, when the validation accuracy has not improved for a quarter of the epochs.
-        batch_size: Patches per training step.
-        epochs: Number of passes over the training pixels.
-        momentum: Momentum of SGD.
-        weight_decay: Weight decay in the sense of the papers, an L2 penalty: `weight_decay * w` is
-            added to the gradient of every trainable weight `w`. It is not the decoupled weight
-            decay of AdamW.
-        milestones: Shares of the epochs, ascending from 0 to 1, after which the learning rate
-            falls.
-        learning_rate_decay: Inverse time decay: the learning rate is also divided by `1 +
-            learning_rate_decay * steps` at the start of each epoch.
-    """
-
-    optimizer: str
-    learning_rate: float
-    batch_size: int = 100
-    epochs: int = 100
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    milestones: tuple[float, ...] = ()
-    learning_rate_decay: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs"):
-            if not isinstance(value := getattr(self, name), int):
-                raise InputError(
-                    f"{name.replace('_', ' ')} has to be a whole number",
-                    received=repr(value),
-                    allowed="1 or more",
-                )
-        for name in ("learning_rate", "batch_size", "epochs"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(
-                    f"{name.replace('_', ' ')} has to be positive", received=getattr(self, name)
-                )
-
-
-@dataclass(frozen=True)
-class Network:
-    """The facts that a paper states about its network.
-
-    Attributes:
-        paper: Citation.
-        patch: Side of the square patch in pixels.
-        recipe: The training recipe of the paper.
-        short_epochs: Epochs of the short schedule, enough for about 95 % of the accuracy of the
-            full one on the built-in scene.
-        min_patch: Smallest patch size that its layers accept; 1 and equal to `patch` for networks
-            on single spectra.
-        max_patch: Largest patch size, where there is one.
-        min_bands: Smallest number of bands that its layers accept, whatever the patch size.
-        reconstruction_weight: Weight of the mean squared reconstruction error relative to the
-            cross-entropy, where the network is trained with a decoder; None where it is not.
-    """
-
-    paper: str
-    patch: int
-    recipe: Recipe
-    short_epochs: int
-    min_patch: int = 1
-    max_patch: int | None = None
-    min_bands: int = 1
-    reconstruction_weight: float | None = None
-
-
-_REGISTERED: dict[str, SimpleNamespace] = {}
+_REGISTERED: dict[str, OwnNetwork] = {}
 
 
 def register(name: str, network: Network, build: Build) -> None:
@@ -125,40 +73,79 @@ def register(name: str, network: Network, build: Build) -> None:
     Raises:
         InputError: The name is taken or cannot name a folder.
     """
-    if name in names() or name in BASELINES:
-        raise InputError(f"there is a network {name!r} already", remedy="choose another name")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise InputError(
-            "a network cannot have this name",
-            received=repr(name),
-            allowed="letters, digits, hyphens and underscores, a letter or digit first",
-        )
-    _REGISTERED[name] = SimpleNamespace(NETWORK=network, build=build)
+    origin, source = f"the network {name!r}", SimpleNamespace(NETWORK=network, build=build)
+    check_name(name, origin, [*names(), *BASELINES])
+    check_source(source, origin)
+    _REGISTERED[name] = OwnNetwork(name, origin, lambda: source)
+
+
+def _shipped() -> tuple[str, ...]:
+    """Names of the networks of this folder, without importing any."""
+    return tuple(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def _find_own(name: str) -> OwnNetwork | None:
+    """The network from outside the package with this name, if there is one."""
+    plugins = _plugins.plugins((*_shipped(), *BASELINES))
+    return _REGISTERED.get(name) or _files.FILES.get(name) or plugins.get(name)
 
 
 def _source(name: str) -> Any:
-    """What holds a network's facts and functions: its module, or what was registered."""
+    """What holds a network's facts and functions: its module, or what is from outside."""
     # Networks are made of Keras' layers; its messages at the start are not the user's.
     load_keras()
-    return _REGISTERED.get(name) or importlib.import_module(f"{__name__}.{name}")
+    own = _find_own(name)
+    return own.source if own else importlib.import_module(f"{__name__}.{name}")
 
 
 def names() -> list[str]:
     """Names of all networks, sorted, without importing any."""
-    shipped = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
-    return sorted([*shipped, *_REGISTERED])
+    plugins = _plugins.plugins((*_shipped(), *BASELINES))
+    return sorted({*_shipped(), *_REGISTERED, *_files.FILES, *plugins})
 
 
 def known(name: str) -> str:
-    """Returns the name if there is such a network, without importing any network.
+    """Returns the name of a network that a user named, without importing any network.
+
+    Args:
+        name: A name, or the path of a Python file with a network of the user's own.
+
+    Returns:
+        The name; of a file, its name without the suffix.
 
     Raises:
-        InputError: There is no such network; the nearest names are offered.
+        InputError: There is no such network, and the nearest names are offered; or the file cannot
+            be one of a network.
     """
     every = [*names(), *BASELINES]
+    if is_file(name):
+        return _files.add_file(name, every)
     if name not in every:
         raise unknown("network", name, every)
     return name
+
+
+def register_layers(name: str) -> None:
+    """Loads a network from outside, so that layers of its own are known when a file holds them.
+
+    One that cannot be loaded here is passed over: its trained networks need it only for such
+    layers, and what loads them then names the one that is missing.
+    """
+    own = _find_own(name)
+    if own:
+        with suppress(InputError):
+            _ = own.source
+
+
+def is_file(name: str) -> bool:
+    """Whether a user named a network by the path of a Python file, whether or not it exists."""
+    return name.endswith(_files.SUFFIX)
+
+
+def file_sha256(name: str) -> str:
+    """SHA-256 of the file that defines a network from outside; "" where hsitf has it itself."""
+    own = _find_own(name)
+    return own.sha256 if own else ""
 
 
 def check_trainable(name: str, verb: str) -> None:
@@ -181,11 +168,21 @@ def network(name: str) -> Network:
     Raises:
         InputError: There is no such network; the nearest names are offered.
     """
-    if known(name) in BASELINES:
+    name = known(name)
+    if name in BASELINES:
         found: Network = importlib.import_module(f"{__name__}._baselines").NETWORKS[name]
     else:
         found = _source(name).NETWORK
     return found
+
+
+def facts(name: str) -> Network | None:
+    """Returns the facts of the network `name`; None where there is no such network here.
+
+    A finished run can be of a network that this process does not know: one whose file or package
+    is elsewhere, or one that was trained elsewhere. Its own record and file then say all there is.
+    """
+    return network(name) if name in [*names(), *BASELINES] else None
 
 
 def fit(name: str, data: BaselineData) -> keras.Model:
@@ -229,20 +226,26 @@ def build(name: str, *, bands: int, classes: int, patch: int | None = None) -> k
     """Builds the network `name` with fresh weights.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`, or the path of a Python file with a network of one's own.
         bands: Number of input bands.
         classes: Number of output logits.
         patch: Side of the patch in pixels; the paper's where None.
 
     Returns:
-        A functional model `(batch, patch, patch, bands)` -> `(batch, classes)` named `name`.
+        A functional model `(batch, patch, patch, bands)` -> `(batch, classes)`.
 
     Raises:
-        InputError: Unknown name, or a geometry that the network's layers do not accept.
+        InputError: Unknown name, a geometry that the network's layers do not accept, or a network
+            of one's own that returns no such model.
     """
+    name = known(name)
     check_trainable(name, "built before it is fitted")
     side = network(name).patch if patch is None else patch
     check(name, bands=bands, classes=classes, patch=side)
+    own = _find_own(name)
+    if own:
+        load_keras()
+        return own.build(bands, classes, side)
     model: keras.Model = _source(name).build(bands, classes, side)
     return model
 

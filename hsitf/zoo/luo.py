@@ -23,12 +23,21 @@ NETWORK = Network(
 _FILTERS = 90
 
 
-def build(bands: int, classes: int, patch: int) -> keras.Model:
-    """`(3, 3, bands)` -> logits; 200 bands make an image of 20 rows and 90 columns."""
+def build(bands: int, classes: int, patch: int, transposed: bool = True) -> keras.Model:
+    """`(3, 3, bands)` -> logits; 200 bands make an image of 20 rows and 90 columns.
+
+    Args:
+        bands: Number of input bands.
+        classes: Number of logits.
+        patch: Side of the patch in pixels, 3.
+        transposed: Whether a column of the image is a filter, and a row a position along the
+            spectrum. Otherwise what each filter finds follows the filter before it, cut into rows
+            of 90, as PyTorch toolboxes reshape it.
+    """
     inputs = keras.Input((patch, patch, bands), name="patch")
     x = layers.Reshape((patch, patch, bands, 1), name="volume")(inputs)
     conv1 = layers.Conv3D(_FILTERS, (3, 3, 24), (1, 1, 9), activation="relu", name="conv1")
-    x = _image(conv1(x))
+    x = _image(conv1(x), transposed)
     x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(1024, activation="relu", name="dense")(x)
@@ -36,6 +45,9 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     return keras.Model(inputs, x, name="luo")
 
 
-def _image(x: KerasTensor) -> KerasTensor:
-    """`(1, 1, rows, filters)` as an image of one channel, a column for each filter."""
-    return layers.Reshape((x.shape[3], _FILTERS, 1), name="image")(x)
+def _image(x: KerasTensor, transposed: bool) -> KerasTensor:
+    """`(1, 1, rows, filters)` as an image of one channel with a column for each filter."""
+    rows = x.shape[3]
+    if not transposed:
+        x = layers.Permute((1, 2, 4, 3), name="filters_first")(x)
+    return layers.Reshape((rows, _FILTERS, 1), name="image")(x)

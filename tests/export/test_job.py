@@ -14,10 +14,12 @@ from hsitf.export.variants import VARIANTS
 FOLDABLE = SimpleNamespace(foldable=True)
 
 
-def job(variant: str, reducer: object = None, **options: object) -> Job:
+def job(variant: str, reducer: object = None, adopted: object = None, **options: object) -> Job:
     """The job of one variant, of a request for that one alone."""
     record = SimpleNamespace(
-        plan=SimpleNamespace(network="cao"), scene=SimpleNamespace(name="fields")
+        plan=SimpleNamespace(network="cao"),
+        scene=SimpleNamespace(name="fields"),
+        adopted=adopted,
     )
     run = SimpleNamespace(record=record, label="cao-pruned")
     kind = VARIANTS[variant]
@@ -70,7 +72,7 @@ def test_ranges_are_chosen_only_where_they_can_be():
     both = ExportRequest((VARIANTS["int8"], VARIANTS["float32"]), calibration="kl")
     run = SimpleNamespace(
         record=SimpleNamespace(
-            plan=SimpleNamespace(network="cao"), scene=SimpleNamespace(name="s")
+            plan=SimpleNamespace(network="cao"), scene=SimpleNamespace(name="s"), adopted=None
         ),
         label="cao",
     )
@@ -109,9 +111,20 @@ def test_extras_are_for_tflite_alone():
     both = ExportRequest((VARIANTS["int8"], VARIANTS["onnx"]), c_array=True, tflm=True)
     run = SimpleNamespace(
         record=SimpleNamespace(
-            plan=SimpleNamespace(network="cao"), scene=SimpleNamespace(name="s")
+            plan=SimpleNamespace(network="cao"), scene=SimpleNamespace(name="s"), adopted=None
         ),
         label="cao",
     )
     assert not Job.of(both, VARIANTS["onnx"], run, None).c_source
     assert not Job.of(both, VARIANTS["onnx"], run, None).tflm
+
+
+def test_learned_ranges_are_used_where_nothing_else_is_asked_for():
+    adopted = SimpleNamespace(activation_ranges={"conv1": (0.0, 6.0)})
+    assert job("int8", adopted=adopted).learned_ranges
+    assert not job("int8").learned_ranges
+    assert not job("int8", adopted=SimpleNamespace(activation_ranges={})).learned_ranges
+    assert not job("int8", adopted=adopted, calibration="min-max").learned_ranges
+    assert not job("int8", adopted=adopted, qat=True).learned_ranges
+    assert not job("int8", adopted=adopted, max_drop=1.0).with_qat().learned_ranges
+    assert not job("float32", adopted=adopted).learned_ranges

@@ -60,10 +60,11 @@ def context(
 ):
     def convert(path):
         VARIANTS["int8"].convert(network, Calibration(PATCHES), path)
+        return ()
 
     models = [FloatModel((), source, convert), *[FloatModel((EQUALIZED,), source, convert)] * twice]
     return RecoveryContext(
-        folder, (), models, PATCHES, estimators, corrections, accuracy_drop, 0.5, Silent()
+        folder, models, PATCHES, estimators, corrections, accuracy_drop, 0.5, Silent()
     )
 
 
@@ -151,7 +152,9 @@ def test_the_first_shortfall_is_reported(monkeypatch, tmp_path):
     monkeypatch.setattr(conversion, "convert", refused)
     monkeypatch.setattr(conversion, "prepare_model", lambda *given: None)
     kind = variant("int8")
-    record = SimpleNamespace(plan=SimpleNamespace(network="hu"), scene=SimpleNamespace(name="s"))
+    record = SimpleNamespace(
+        plan=SimpleNamespace(network="hu"), scene=SimpleNamespace(name="s"), adopted=None
+    )
     run = SimpleNamespace(record=record, label="hu")
     job = Job.of(ExportRequest((kind,), max_drop=0.5), kind, run, None)
     with pytest.raises(VerificationError, match="of the network"):
@@ -168,7 +171,6 @@ def test_a_network_that_no_recipe_quantizes_is_rejected(tmp_path):
     (tmp_path / "tries").mkdir()
     wanted = RecoveryContext(
         tmp_path / "tries",
-        (),
         [FloatModel((), path, None)],
         patches,
         ("mse",),

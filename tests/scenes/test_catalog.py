@@ -14,6 +14,7 @@ from hsitf.scenes.catalog import (
     LabelEncoding,
     SceneLayout,
 )
+from hsitf.scenes.labels import LabelOptions
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no ../shared/data with real scenes")
@@ -178,7 +179,7 @@ def test_changes_are_labelled_and_said_to_be_changes(catalog, tmp_path, caplog):
     assert scene.class_names == ("Unchanged", "Changed")
     np.testing.assert_array_equal(scene.labels, LABELS % 2 + 1)
     assert "map of changes" in caplog.text
-    own = scenes.load("China", tmp_path, variable="T2", labels_variable="Map")
+    own = scenes.load("China", tmp_path, variable="T2", label_options=LabelOptions("Map"))
     assert own.classes == 6
     np.testing.assert_array_equal(own.labels, LABELS)
     np.testing.assert_array_equal(own.cube, CUBE + 1)
@@ -211,7 +212,7 @@ def test_files_that_contradict_the_catalog_are_refused(catalog, folder, changes,
 def test_labels_of_another_size_are_refused(catalog, folder):
     catalog(toy())
     np.save(folder / "own.npy", LABELS[:2])
-    with pytest.raises(DataError, match="another size than its cube"):
+    with pytest.raises(DataError, match="another size than the cube"):
         scenes.load("Toy", folder, labels=folder / "own.npy")
 
 
@@ -284,7 +285,7 @@ def test_a_path_with_labels(folder):
     scene = scenes.load(folder / "toy.mat", labels=folder / "toy_gt.mat")
     assert scene.class_names == ("class 1", "class 2")
     scipy.io.savemat(folder / "both.mat", {"cube": CUBE, "gt": LABELS.astype(float)})
-    both = scenes.load(folder / "both.mat", variable="cube", labels_variable="gt")
+    both = scenes.load(folder / "both.mat", variable="cube", label_options=LabelOptions("gt"))
     np.testing.assert_array_equal(both.labels, LABELS)
     assert list(both.sources) == ["both.mat"]
 
@@ -297,9 +298,9 @@ def test_a_float32_cube_is_not_copied():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.zeros((3, 4), np.float32), "wrong rank"),
-        (np.full((3, 4, 5), np.nan), "not numbers"),
-        (np.full((3, 4, 5), 1e300), "60 NaN or infinite values"),
+        (np.zeros((3, 4), np.float32), "holds no cube"),
+        (np.full((3, 4, 5), np.nan), "no band of .* has data"),
+        (np.full((3, 4, 5), 1e300), "no pixel of bad has data"),
     ],
 )
 def test_bad_cubes_are_refused(tmp_path, values, message):

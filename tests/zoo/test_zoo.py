@@ -264,7 +264,8 @@ from hsitf.runs import NETWORK, Run
 
 folder = Path(sys.argv[1])
 scene = Facts(shape=(1, 1, 7), class_names=("a", "b", "c"))
-record = Facts(sha256=sha256(folder / NETWORK), plan=Facts(patch=5), scene=scene)
+plan = Facts(patch=5, network="lee")
+record = Facts(sha256=sha256(folder / NETWORK), plan=plan, scene=scene, components=7)
 assert Run(folder, record).network().name == "lee"
 """
 

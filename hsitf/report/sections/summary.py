@@ -127,13 +127,19 @@ def is_changed(settings: CellSettings) -> bool:
 
 
 def _trust(data: ReportData) -> str:
-    leaks = {run.record.split.kind: run.record.split.leakage_patch for run in data.runs}
+    splits = [run.record.split for run in data.runs]
+    leaks = {one.kind: one.leakage_patch for one in splits if one.leakage_patch is not None}
     leaking = [kind for kind, share in leaks.items() if share > 0]
     sentence = ""
     if data.scene_record.synthetic:
         sentence = (
             "This scene is generated: its numbers say that the chain works, and how one setting "
             "compares with another, nothing of a real scene. "
+        )
+    if any(one.leakage_patch is None for one in splits):
+        sentence += (
+            "Networks that were trained elsewhere may have learned from the test pixels: which "
+            "pixels they were trained on is not known. "
         )
     if leaking:
         others = "The others have" if len(leaks) > len(leaking) else "A disjoint split has"
@@ -142,6 +148,8 @@ def _trust(data: ReportData) -> str:
             f"{percent(max(leaks.values()), 1)} of the test pixels share pixels with training "
             f"patches: these accuracies are too good. {others} none of that."
         )
+    if not leaks:
+        return sentence
     return sentence + (
         "Training and test patches share no pixel. Normalization, reduction of bands and ranges "
         "of quantization were fitted to training pixels alone."

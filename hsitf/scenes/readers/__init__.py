@@ -25,7 +25,15 @@ from hsitf.scenes.readers.hdf5 import open_hdf5
 from hsitf.scenes.readers.matlab import open_mat
 from hsitf.scenes.readers.numpy_file import open_npy, open_npz
 
-__all__ = ["READERS", "ArrayData", "ArrayFile", "nanometers", "open_array", "read_array"]
+__all__ = [
+    "READERS",
+    "ArrayData",
+    "ArrayFile",
+    "check_fits_memory",
+    "nanometers",
+    "open_array",
+    "read_array",
+]
 
 
 READERS: Mapping[str, Callable[[Path, str | None], ArrayFile]] = {
@@ -101,4 +109,4 @@ def read_array(path: Path, variable: str | None = None) -> ArrayData:
     """
     stored = open_array(path, variable)
     check_fits_memory(stored.files[-1], stored.shape, stored.dtype.itemsize)
-    return ArrayData(stored.read(0, stored.shape[0]), stored.files, stored.wavelengths)
+    return ArrayData(stored.read(0, stored.shape[0]), stored.files, stored.metadata)

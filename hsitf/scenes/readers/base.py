@@ -13,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, HsitfError, InputError, unknown
+from hsitf.scenes.metadata import RasterMetadata
 
 MAX_BYTES = 16 << 30
 
 
 Shape = tuple[int, ...]
+
+# A file that says nothing of its numbers.
+PLAIN = RasterMetadata()
 
 
 _NANOMETERS = {"nm", "nanometer", "nanometers", "nanometre", "nanometres"}
@@ -41,12 +45,17 @@ class ArrayData:
         values: (rows, cols, bands) or (rows, cols), or whatever rank the file has; boolean,
             integer or real.
         files: The files it was read from; ENVI has two.
-        wavelengths: (bands,) float64 band centers in nanometers, None where the file has none.
+        metadata: What the file says of them.
     """
 
     values: NDArray[Any]
     files: tuple[Path, ...]
-    wavelengths: NDArray[np.float64] | None = None
+    metadata: RasterMetadata = PLAIN
+
+    @property
+    def wavelengths(self) -> NDArray[np.float64] | None:
+        """(bands,) float64 band centers in nanometers, None where the file has none."""
+        return self.metadata.wavelengths
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +68,7 @@ class ArrayFile:
         files: The files it is read from; ENVI has two.
         kind: Name of the file format, for messages.
         slice: Reads some rows, from one number up to another.
-        wavelengths: (bands,) float64 band centers in nanometers, None where the file has none.
+        metadata: What the file says of its numbers.
         streams: Whether rows are read by themselves, rather than the whole file with the first.
     """
 
@@ -68,8 +77,13 @@ class ArrayFile:
     files: tuple[Path, ...]
     kind: str
     slice: Callable[[int, int], NDArray[Any]] = field(repr=False)
-    wavelengths: NDArray[np.float64] | None = None
+    metadata: RasterMetadata = PLAIN
     streams: bool = True
+
+    @property
+    def wavelengths(self) -> NDArray[np.float64] | None:
+        """(bands,) float64 band centers in nanometers, None where the file has none."""
+        return self.metadata.wavelengths
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Rows `start` up to `stop`, in the type of the file.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.scenes.metadata import RasterMetadata
 from hsitf.scenes.readers.base import (
     ArrayFile,
     Shape,
@@ -42,7 +43,7 @@ def open_hdf5(path: Path, variable: str | None) -> ArrayFile:
         return np.asarray(values if band is None else np.moveaxis(values, band, -1))
 
     order = [*shape] if band is None else [*shape[:band], *shape[band + 1 :], shape[band]]
-    return ArrayFile(tuple(order), dtype, (path,), kind, rows, wavelengths)
+    return ArrayFile(tuple(order), dtype, (path,), kind, rows, RasterMetadata(wavelengths))
 
 
 def _band_axis(
