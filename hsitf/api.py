@@ -720,6 +720,7 @@ class SceneMap:
         labelled_scores: Accuracy on all labelled pixels; None where the scene has none of the
             network's classes.
         georeference: Georeference of the input, as rasterio takes it; empty where it has none.
+        class_colors: One color per class, where the labels have them; else empty.
     """
 
     labels: NDArray[np.uint8]
@@ -727,6 +728,7 @@ class SceneMap:
     test_scores: Scores | None
     labelled_scores: Scores | None
     georeference: Mapping[str, Any]
+    class_colors: tuple[tuple[int, int, int], ...] = ()
 
     def save(self, path: Path_, overwrite: bool = False) -> Path:
         """Writes the map in the format of the path's suffix.
@@ -745,7 +747,10 @@ class SceneMap:
         target = Path(path)
         outputs.check([target], overwrite)
         outputs.write(
-            outputs.ClassMap(self.labels, self.class_names, dict(self.georeference)), target
+            outputs.ClassMap(
+                self.labels, self.class_names, dict(self.georeference), self.class_colors
+            ),
+            target,
         )
         return target
 
@@ -809,6 +814,7 @@ def classify_scene(
         result.test,
         result.labelled,
         result.class_map.georeference,
+        result.class_map.class_colors,
     )
 
 

@@ -147,6 +147,7 @@ def describe_scene(scene: Scene) -> SceneRecord:
         sha256=scene.sources,
         wavelengths=() if scene.wavelengths is None else tuple(scene.wavelengths.tolist()),
         band_numbers=scene.band_numbers,
+        class_colors=scene.class_colors,
     )
 
 
@@ -351,7 +352,11 @@ def load_split(path: Path, record: SplitRecord) -> Split:
 
 def read_train_map(path: str | None) -> NDArray[np.integer] | None:
     """Reads the label map of training pixels of a fixed split, None where there is none."""
-    return None if path is None else np.asarray(read_array(Path(path)).values)
+    if path is None:
+        return None
+    found = read_array(Path(path))
+    missing = np.isin(found.values, found.metadata.nodata)
+    return np.asarray(np.where(missing, 0, found.values))
 
 
 def check_same_scene(found: Scene, expected: SceneRecord) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +21,25 @@ from hsitf.smoothing import mean_field_smoothing
 if TYPE_CHECKING:
     from hsitf.classify.mapping import MapArrays
     from hsitf.classify.request import MapRequest
+    from hsitf.classify.source import Classifier
     from hsitf.scenes.raster_source import RasterSource
 
 Labels = NDArray[np.uint8]
 
 # Pixels of no class.
 NODATA = 0
+NO_CLASS = "no class"
+# What GDAL adds to the name of a file for the metadata beside it.
+AUXILIARY = ".aux.xml"
+# Columns of a raster attribute table: name, type (0 whole, 2 text) and usage as GDAL numbers them.
+_ATTRIBUTES = (
+    ("Value", 0, 5),
+    ("Count", 0, 1),
+    ("Class", 2, 2),
+    ("Red", 0, 6),
+    ("Green", 0, 7),
+    ("Blue", 0, 8),
+)
 # uint8 with 0 for no class.
 MAX_CLASSES = 255
 # Pixels of a picture's longer side; larger maps are thinned out for it.
@@ -38,18 +53,21 @@ class ClassMap:
     Attributes:
         labels: (rows, cols) uint8, 0 for no class.
         class_names: Names of the classes from 1.
-        georeference: Coordinate reference system and transform of the input, as GDAL reads them;
-            empty where it has none.
+        georeference: Coordinate reference system, transform, control points or coefficients of the
+            input, as rasterio takes them; empty where it has none.
+        class_colors: One color per class, as the labels that were learned from have them; empty
+            for colors of our own.
     """
 
     labels: Labels
     class_names: tuple[str, ...]
     georeference: dict[str, Any]
+    class_colors: tuple[Color, ...] = ()
 
     @property
     def colors(self) -> list[Color]:
         """One color per class, the first (black) for no class."""
-        return [(0, 0, 0), *palette(len(self.class_names))]
+        return [(0, 0, 0), *(self.class_colors or palette(len(self.class_names)))]
 
 
 def geotiff(class_map: ClassMap, path: Path) -> None:
@@ -71,7 +89,10 @@ def geotiff(class_map: ClassMap, path: Path) -> None:
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as file:
             file.write(class_map.labels, 1)
-            file.write_colormap(1, {n: (*color, 255) for n, color in enumerate(class_map.colors)})
+            # No class is transparent.
+            file.write_colormap(
+                1, {n: (*color, 255 if n else 0) for n, color in enumerate(class_map.colors)}
+            )
             file.update_tags(
                 1, **{f"class_{n}": name for n, name in enumerate(class_map.class_names, 1)}
             )
@@ -124,9 +145,48 @@ def envi(class_map: ClassMap, path: Path) -> None:
         force=True,
         ext=".img",
         interleave="bsq",
-        class_names=["no class", *class_map.class_names],
+        class_names=[NO_CLASS, *class_map.class_names],
         class_colors=class_map.colors,
+        metadata=_envi_place(class_map.georeference),
     )
+
+
+def _envi_place(georeference: Mapping[str, Any]) -> dict[str, object]:
+    """The fields of an ENVI header for a place on Earth; none where a header cannot hold it."""
+    transform, crs = georeference.get("transform"), georeference.get("crs")
+    if transform is None or georeference.get("gcps"):
+        return {}
+    width, height = math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
+    sheared = abs(transform.a * transform.b + transform.d * transform.e) > 1e-9 * width * height
+    if sheared:
+        return {}
+    zone = _utm_zone(crs)
+    fields: list[object] = [
+        *(
+            ["UTM"]
+            if zone
+            else ["Geographic Lat/Lon" if crs and crs.is_geographic else "Arbitrary"]
+        ),
+        *(1, 1, repr(transform.c), repr(transform.f), repr(width), repr(height)),
+        *(zone or ()),
+        *(["WGS-84"] if zone or (crs and crs.to_epsg() == 4326) else []),
+        "units=Degrees" if crs and crs.is_geographic else "units=Meters",
+    ]
+    if angle := math.degrees(math.atan2(transform.d, transform.a)):
+        fields.append(f"rotation={angle!r}")
+    found: dict[str, object] = {"map info": fields}
+    if crs:
+        # As one text: in lists, commas are replaced.
+        found["coordinate system string"] = "{" + crs.to_wkt(version="WKT1_ESRI") + "}"
+    return found
+
+
+def _utm_zone(crs: Any) -> tuple[int, str] | None:
+    """Zone and hemisphere of UTM on WGS 84; None for another system."""
+    code = crs.to_epsg() if crs else None
+    if code is None or not (32601 <= code <= 32660 or 32701 <= code <= 32760):
+        return None
+    return code % 100, "North" if code < 32700 else "South"
 
 
 def picture(class_map: ClassMap, path: Path) -> None:
@@ -204,17 +264,49 @@ def write(class_map: ClassMap, path: Path) -> None:
             return
     with replacing(path) as temporary:
         FORMATS[suffix](class_map, temporary)
+    if FORMATS[suffix] is geotiff:
+        with replacing(path.with_name(path.name + AUXILIARY)) as temporary:
+            temporary.write_text(auxiliary(class_map), encoding="utf-8")
+
+
+def auxiliary(class_map: ClassMap) -> str:
+    """GDAL's metadata beside a GeoTIFF: category names and a table of attributes.
+
+    GeoTIFF has no place for the names of classes; GDAL keeps them in a file beside it, which QGIS
+    and other programs show.
+    """
+    names = [NO_CLASS, *class_map.class_names]
+    counts = np.bincount(class_map.labels.ravel(), minlength=len(names)).tolist()
+    root = ElementTree.Element("PAMDataset")
+    band = ElementTree.SubElement(root, "PAMRasterBand", band="1")
+    categories = ElementTree.SubElement(band, "CategoryNames")
+    for name in names:
+        ElementTree.SubElement(categories, "Category").text = name
+    table = ElementTree.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
+    for index, (title, kind, usage) in enumerate(_ATTRIBUTES):
+        field = ElementTree.SubElement(table, "FieldDefn", index=str(index))
+        for tag, text in (("Name", title), ("Type", str(kind)), ("Usage", str(usage))):
+            ElementTree.SubElement(field, tag).text = text
+    for number, (name, color) in enumerate(zip(names, class_map.colors, strict=True)):
+        row = ElementTree.SubElement(table, "Row", index=str(number))
+        for value in (number, counts[number], name, *color):
+            ElementTree.SubElement(row, "F").text = str(value)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def write_requested(
-    mapped: MapArrays, class_names: tuple[str, ...], source: RasterSource, request: MapRequest
+    mapped: MapArrays, classifier: Classifier, source: RasterSource, request: MapRequest
 ) -> ClassMap:
     """Writes the requested files, and returns the map, smoothed if requested."""
+    colors = classifier.class_colors
     labels, values = mapped.labels, mapped.values
     if request.smooth and values is not None:
         values = mean_field_smoothing(np.asarray(values, np.float32), request.smooth)
         labels = np.where(labels, values.argmax(axis=2) + 1, 0).astype(np.uint8)
-    found = ClassMap(np.array(labels), class_names, source.georeference.profile())
+    found = ClassMap(
+        np.array(labels), classifier.class_names, source.georeference.profile(), colors
+    )
     for path in request.out:
         write(found, path)
     if values is not None and request.probabilities is not None:

@@ -101,7 +101,7 @@ def classify_scene(
             else None
         )
         mapped = classify(chosen, site, folder_of_parts, progress, request.keeps, work)
-        class_map = outputs.write_requested(mapped, classifier.class_names, site, request)
+        class_map = outputs.write_requested(mapped, classifier, site, request)
         speed = mapped.speed
         # The map's files are still open in the folder that is removed.
         del mapped

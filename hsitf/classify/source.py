@@ -22,6 +22,7 @@ from hsitf.records import RunRecord, SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Runtime
 from hsitf.scenes import RasterSource, open_raster
+from hsitf.scenes.metadata import Color
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
 
@@ -42,6 +43,7 @@ class Classifier:
         wavelengths: Band centers in nanometers; empty where unknown.
         band_numbers: Indices of its bands in the files of the scene that it was trained on; empty
             where they are all of these.
+        class_colors: One color per class, as the labels have them; empty where they have none.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Classifier:
     sha256: str
     wavelengths: tuple[float, ...] = ()
     band_numbers: tuple[int, ...] = ()
+    class_colors: tuple[Color, ...] = ()
 
     def check(self, source: RasterSource) -> None:
         """Refuses a scene that the network does not know.
@@ -103,6 +106,7 @@ def classifier_of_run(run: Run) -> Classifier:
         record.sha256,
         record.scene.wavelengths,
         record.scene.band_numbers,
+        record.scene.class_colors,
     )
 
 
@@ -136,6 +140,7 @@ def classifier_of_bundle(folder: Path, threads: int) -> Classifier:
         record.sha256,
         record.wavelengths,
         record.band_numbers,
+        record.class_colors,
     )
 
 

@@ -39,12 +39,22 @@ ANDROID = "Android"
 
 Model = Annotated[
     str,
-    typer.Option("--model", "-m", help="Network, by its name in the zoo.", rich_help_panel=NETWORK),
+    typer.Option(
+        "--model",
+        "-m",
+        help="Network: its name in the zoo, or NET.py of your own.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 # Where a trained network can be named in its place.
 OptionalModel = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="Network, by its name in the zoo.", rich_help_panel=NETWORK),
+    typer.Option(
+        "--model",
+        "-m",
+        help="Network: its name in the zoo, or NET.py of your own.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 FromRun = Annotated[
     Path | None,

@@ -115,6 +115,7 @@ def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
         tflm=item.tflm,
         wavelengths=run.scene.wavelengths,
         band_numbers=run.scene.band_numbers,
+        class_colors=run.scene.class_colors,
         versions=records.versions(),
         run_folder=str(trained.folder),
         run_sha256=run.sha256,

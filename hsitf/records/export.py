@@ -131,6 +131,7 @@ class ExportRecord:
         wavelengths: Wavelengths of the sensor's bands in nanometers; empty where unknown.
         band_numbers: Indices of these bands in the files of the scene, in the order in which the
             file takes them; empty where they are all of these.
+        class_colors: One color per class, where the labels have them; else empty.
         parameters: Weights of the network; None in older records.
         macs: Multiply-accumulates of the network for one patch; None in older records.
     """
@@ -181,5 +182,6 @@ class ExportRecord:
     tflm: TflmReport | None = None
     wavelengths: tuple[float, ...] = ()
     band_numbers: tuple[int, ...] = ()
+    class_colors: tuple[tuple[int, int, int], ...] = ()
     parameters: int | None = None
     macs: int | None = None

@@ -54,6 +54,7 @@ class SceneRecord:
         wavelengths: Band centers in nanometers; empty where unknown.
         band_numbers: Indices of the bands in the source, in their order; empty where they are all
             of the source's.
+        class_colors: One color per class, where the labels bring them; else empty.
     """
 
     name: str
@@ -63,6 +64,7 @@ class SceneRecord:
     sha256: dict[str, str]
     wavelengths: tuple[float, ...] = ()
     band_numbers: tuple[int, ...] = ()
+    class_colors: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)

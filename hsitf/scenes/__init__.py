@@ -153,7 +153,7 @@ def open_raster(
                 raster=raster,
             )
         )
-    file = open_array(path, variable)
+    file = open_array(path, variable, raster.axes)
     # A file of fewer bands has been reduced to them already, or is of another sensor.
     known = band_numbers if len(band_numbers) and max(band_numbers) < file.shape[-1] else ()
     cube = prepare_cube(file, raster, known)
@@ -219,7 +219,7 @@ def _image_set(name: str, request: _LoadOptions) -> Scene:
 
 def _from_path(path: Path, request: _LoadOptions) -> Scene:
     """The scene of a cube given by its path, with the label map given beside it or none."""
-    file = open_array(path, request.variable)
+    file = open_array(path, request.variable, request.raster.axes)
     prepared = prepare_cube(file, request.raster)
     check_fits_memory(path, file.shape, file.dtype.itemsize)
     cube = prepared.read(0, prepared.shape[0])

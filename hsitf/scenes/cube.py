@@ -131,7 +131,8 @@ def prepare_cube(
     empty = _empty_bands(file, nodata) & kept
     if empty.any():
         kept &= ~empty
-        notes.append(f"Left out {_listed(empty)}, which hold no data.")
+        holds = "holds" if np.count_nonzero(empty) == 1 else "hold"
+        notes.append(f"Left out {_listed(empty)}, which {holds} no data.")
     if not kept.any():
         raise DataError(
             f"no band of {path} has data",

@@ -313,7 +313,7 @@ def test_bad_cubes_are_refused(tmp_path, values, message):
     ("values", "message"),
     [
         (np.full((3, 4), 0.5), "not whole numbers"),
-        (np.full((3, 4), np.nan), "not whole numbers"),
+        (np.full((3, 4), np.nan), "holds no label"),
         (np.full((3, 4), 65535, np.uint16), "values from 65535 to 65535"),
         (np.full((3, 4), -1), "values from -1 to -1"),
         (np.zeros((3, 4, 3), np.uint8), r"received: shape \(3, 4, 3\)"),

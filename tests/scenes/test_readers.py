@@ -191,7 +191,7 @@ def test_pickles_and_objects_are_refused(tmp_path):
         with pytest.raises(DataError, match="pickled objects"):
             read_array(tmp_path / name)
     scipy.io.savemat(tmp_path / "o.mat", {"cells": objects})
-    with pytest.raises(DataError, match="neither a cube nor a map"):
+    with pytest.raises(DataError, match=r"neither a cube nor a map|cells \(cell\)"):
         read_array(tmp_path / "o.mat")
 
 
@@ -228,3 +228,120 @@ def test_missing_and_unknown_files(tmp_path):
     (tmp_path / "c.xyz").write_text("")
     with pytest.raises(InputError, match=r"received: \.xyz; allowed: \.mat"):
         read_array(tmp_path / "c.xyz")
+
+
+def test_values_without_data_are_handed_on(tmp_path):
+    """By every format that declares them: GDAL, ENVI, attributes of HDF5, vectors included."""
+    with rasterio.open(
+        tmp_path / "c.tif",
+        "w",
+        driver="GTiff",
+        height=3,
+        width=4,
+        count=5,
+        dtype="int16",
+        nodata=-9,
+    ) as file:
+        file.write(np.moveaxis(CUBE.astype(np.int16), 2, 0))
+        file.update_tags(1, wavelength="0.5")
+    assert readers.open_array(tmp_path / "c.tif").metadata.nodata == (-9.0,)
+    header = write_envi(tmp_path)
+    header.write_text(header.read_text() + "\ndata ignore value = -9999\nbbl = {1,1,0,1,1}\n")
+    found = readers.open_array(header).metadata
+    assert found.nodata == (-9999.0,)
+    assert found.good_bands.tolist() == [True, True, False, True, True]
+    with h5py.File(tmp_path / "c.nc", "w") as file:
+        file["cube"] = CUBE
+        file["cube"].attrs["_FillValue"] = np.array([-9999.0], np.float32)
+        file["cube"].attrs["missing_value"] = [-1.0, -2.0]
+    assert readers.open_array(tmp_path / "c.nc").metadata.nodata == (-9999.0, -2.0, -1.0)
+
+
+def test_axes_that_the_user_names(tmp_path):
+    with h5py.File(tmp_path / "c.he5", "w") as file:
+        file["swath/data/cube"] = CUBE.transpose(0, 2, 1)
+        file["swath/other/cube"] = CUBE[:2]
+    named = readers.open_array(tmp_path / "c.he5", "data/cube", ("rows", "bands", "cols"))
+    np.testing.assert_array_equal(named.read(0, 3), CUBE)
+    np.testing.assert_array_equal(named.read(1, 2), CUBE[1:2])
+    with pytest.raises(InputError, match="unknown c.he5 variable 'cube'"):
+        readers.open_array(tmp_path / "c.he5", "cube")
+    np.save(tmp_path / "c.npy", CUBE.transpose(2, 0, 1))
+    found = readers.open_array(tmp_path / "c.npy", None, ("bands", "rows", "cols"))
+    np.testing.assert_array_equal(found.read(0, 3), CUBE)
+
+
+def test_a_product_whose_bands_stand_between_rows_and_cols_is_not_misread(tmp_path):
+    with h5py.File(tmp_path / "p.he5", "w") as file:
+        file["HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields/VNIR_Cube"] = CUBE.transpose(0, 2, 1)
+    with pytest.raises(DataError, match="PRISMA.*--axes rows,bands,cols"):
+        readers.open_array(tmp_path / "p.he5")
+    found = readers.open_array(tmp_path / "p.he5", "VNIR_Cube", ("rows", "bands", "cols"))
+    np.testing.assert_array_equal(found.read(0, 3), CUBE)
+
+
+def test_netcdf_classic(tmp_path):
+    from scipy.io import netcdf_file
+
+    with netcdf_file(tmp_path / "c.nc", "w") as file:
+        for name, size in (("band", 5), ("row", 3), ("col", 4)):
+            file.createDimension(name, size)
+        file.createVariable("cube", "f4", ("band", "row", "col"))[:] = CUBE.transpose(2, 0, 1)
+        file.variables["cube"]._FillValue = -9999.0
+        file.createVariable("wavelength", "f4", ("band",))[:] = [400, 500, 600, 700, 800]
+    found = readers.open_array(tmp_path / "c.nc")
+    np.testing.assert_array_equal(found.read(0, 3), CUBE)
+    assert found.wavelengths.tolist() == [400, 500, 600, 700, 800]
+    assert found.metadata.nodata == (-9999.0,)
+
+
+ENVI = "ENVI\nsamples = 4\nlines = 3\nbands = 5\ndata type = 4\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ENVI + "interleave = bsq\nfile type = ENVI Spectral Library\n", "spectral library"),
+        (ENVI + "interleave = bsq\nfile compression = 1\n", "compressed.*gzip -d"),
+        (ENVI + "interleave = bxq\n", "unknown interleave"),
+        (ENVI + "interleave = bsq\nbyte order = 2\n", "unknown byte order"),
+        (ENVI.replace("type = 4", "type = 6") + "interleave = bsq\n", "complex"),
+        (ENVI + "interleave = bsq\nwavelength = {1, 2, 3}\n", "3 values, 5 bands"),
+        (ENVI + "interleave = bsq\nbands = 6\n", "two things of 'bands'"),
+        (ENVI.replace("samples = 4\n", "") + "interleave = bsq\n", "does not say its samples"),
+        ("no header", "no ENVI header"),
+    ],
+)
+def test_headers_that_cannot_be_read_are_refused(tmp_path, text, message):
+    (tmp_path / "c.hdr").write_text(text)
+    (tmp_path / "c.img").write_bytes(np.zeros(60, "<f4").tobytes())
+    with pytest.raises(DataError, match=message):
+        readers.open_array(tmp_path / "c.hdr")
+
+
+def test_headers_as_programs_write_them(tmp_path):
+    """Capital letters, Latin-1, no byte order; a header of its own wins over a neighbor's."""
+    text = ENVI + "Interleave = BIL\ndescription = {27 \xb0C}\n"
+    (tmp_path / "c.hdr").write_bytes(text.encode("latin-1"))
+    CUBE.astype("<f4").transpose(0, 2, 1).tofile(tmp_path / "c.BIL")
+    np.testing.assert_array_equal(readers.open_array(tmp_path / "c.hdr").read(0, 3), CUBE)
+    (tmp_path / "c.img").write_bytes(np.full(60, 7, "<f4").tobytes())
+    (tmp_path / "c.img.hdr").write_text(ENVI + "interleave = bsq\n")
+    assert (readers.open_array(tmp_path / "c.img").read(0, 3) == 7).all()
+    np.testing.assert_array_equal(readers.open_array(tmp_path / "c.hdr").read(0, 3), CUBE)
+
+
+def test_wavelengths_where_gdal_keeps_them(tmp_path):
+    for name, imagery in (("imagery", True), ("described", False)):
+        with rasterio.open(
+            tmp_path / f"{name}.tif", "w", driver="GTiff", height=3, width=4, count=5, dtype="f4"
+        ) as file:
+            file.write(np.moveaxis(CUBE.astype(np.float32), 2, 0))
+            for band in range(1, 6):
+                if imagery:
+                    center = {"CENTRAL_WAVELENGTH_UM": str(0.4 + band / 10)}
+                    file.update_tags(band, ns="IMAGERY", **center)
+                else:
+                    file.set_band_description(band, f"band {band} ({400 + 100 * band} Nanometers)")
+        found = readers.open_array(tmp_path / f"{name}.tif").wavelengths
+        np.testing.assert_allclose(found, [500, 600, 700, 800, 900])

@@ -9,20 +9,25 @@ unpickled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from hsitf.errors import DataError, InputError, MissingInputError
+from hsitf.scenes.metadata import AXES
 from hsitf.scenes.readers.base import (
     ArrayData,
     ArrayFile,
     check_fits_memory,
+    in_memory,
     nanometers,
 )
 from hsitf.scenes.readers.envi import open_envi
 from hsitf.scenes.readers.geotiff import open_geotiff
 from hsitf.scenes.readers.hdf5 import open_hdf5
 from hsitf.scenes.readers.matlab import open_mat
+from hsitf.scenes.readers.netcdf3 import is_netcdf3, open_netcdf3
 from hsitf.scenes.readers.numpy_file import open_npy, open_npz
 
 __all__ = [
@@ -36,7 +41,9 @@ __all__ = [
 ]
 
 
-READERS: Mapping[str, Callable[[Path, str | None], ArrayFile]] = {
+Reader = Callable[[Path, str | None], ArrayFile]
+
+READERS: Mapping[str, Reader] = {
     ".mat": open_mat,
     ".hdr": open_envi,
     ".img": open_envi,
@@ -57,13 +64,17 @@ READERS: Mapping[str, Callable[[Path, str | None], ArrayFile]] = {
 }
 
 
-def open_array(path: Path, variable: str | None = None) -> ArrayFile:
+def open_array(
+    path: Path, variable: str | None = None, axes: Sequence[str] | None = None
+) -> ArrayFile:
     """Opens one array of a file; the suffix determines the format (see `READERS`).
 
     Args:
         path: The file; of an ENVI pair either the header or the data.
         variable: Name of the array in a file that can hold several. May be left out where only
-            one of them has two or more axes longer than 1.
+            one of them has two or more axes longer than 1. The last part of a full name is
+            enough where no other ends in it.
+        axes: Order of the cube's axes in the file (rows, cols and bands), where it is another.
 
     Raises:
         InputError: No such file or variable, an unknown suffix, or an ambiguous variable.
@@ -84,7 +95,7 @@ def open_array(path: Path, variable: str | None = None) -> ArrayFile:
             allowed=", ".join(READERS),
             remedy="convert it to one of these, or rename it if it is one of them",
         )
-    stored = reader(path, variable)
+    stored = _opened(path, variable, reader, axes)
     if stored.dtype.kind not in "biuf":
         raise DataError(
             f"{path} does not hold real numbers",
@@ -99,6 +110,30 @@ def open_array(path: Path, variable: str | None = None) -> ArrayFile:
             remedy="give another file or variable",
         )
     return stored
+
+
+def _opened(
+    path: Path, variable: str | None, reader: Reader, axes: Sequence[str] | None
+) -> ArrayFile:
+    """The array with its axes in the order of rows, cols and bands."""
+    if reader is open_hdf5:
+        if is_netcdf3(path):
+            return open_netcdf3(path, variable, axes)
+        return open_hdf5(path, variable, axes)
+    stored = reader(path, variable)
+    if axes is None or list(axes) == list(AXES):
+        return stored
+    if len(stored.shape) != 3 or stored.metadata.wavelengths is not None:
+        raise InputError(
+            f"the axes of {path} cannot be named otherwise",
+            received=f"shape {stored.shape}, axes {', '.join(axes)}",
+            allowed="a cube whose file does not say itself which axis counts bands",
+            remedy="leave --axes out",
+        )
+    check_fits_memory(path, stored.shape, stored.dtype.itemsize)
+    values = stored.read(0, stored.shape[0])
+    order = [list(axes).index(name) for name in AXES]
+    return in_memory(np.ascontiguousarray(values.transpose(order)), path, stored.kind)
 
 
 def read_array(path: Path, variable: str | None = None) -> ArrayData:

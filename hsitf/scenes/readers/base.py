@@ -114,13 +114,15 @@ def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64]
     return centers if name in _NANOMETERS else None
 
 
-def in_memory(values: NDArray[Any], path: Path, kind: str) -> ArrayFile:
+def in_memory(
+    values: NDArray[Any], path: Path, kind: str, metadata: RasterMetadata = PLAIN
+) -> ArrayFile:
     """An array of a format that is read at once or not at all."""
 
     def rows(start: int, stop: int) -> NDArray[Any]:
         return values if values.ndim == 0 else values[start:stop]
 
-    return ArrayFile(values.shape, values.dtype, (path,), kind, rows, streams=False)
+    return ArrayFile(values.shape, values.dtype, (path,), kind, rows, metadata, streams=False)
 
 
 def choose(path: Path, shapes: Mapping[str, Shape], variable: str | None) -> str:
@@ -128,6 +130,10 @@ def choose(path: Path, shapes: Mapping[str, Shape], variable: str | None) -> str
     if variable is not None:
         if variable in shapes:
             return variable
+        # The last part of a long name is enough where no other ends in it.
+        ending = [name for name in shapes if name.endswith(f"/{variable}")]
+        if len(ending) == 1:
+            return ending[0]
         raise unknown(f"{path.name} variable", variable, shapes)
     candidates = [name for name, shape in shapes.items() if sum(n > 1 for n in shape) > 1]
     if len(candidates) == 1:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.scenes.metadata import RasterMetadata
+from hsitf.errors import DataError, InputError
+from hsitf.scenes.metadata import AXES, RasterMetadata
 from hsitf.scenes.readers.base import (
     ArrayFile,
     Shape,
@@ -18,12 +19,23 @@ from hsitf.scenes.readers.base import (
     parser_errors_reported,
 )
 
+# Attributes of a dataset that name values without data, numbers or vectors of them.
+_NODATA = ("_FillValue", "missing_value", "Data_Ignore_Value", "FillValue")
+_CENTERS = ("wavelength", "wavelengths", "band_center", "band_centers", "central_wavelength")
+_WIDTHS = ("fwhm", "band_width", "bandwidth")
+_GOOD = ("good_wavelengths", "good_bands", "bbl")
 
-def open_hdf5(path: Path, variable: str | None) -> ArrayFile:
+
+def open_hdf5(path: Path, variable: str | None, axes: Sequence[str] | None = None) -> ArrayFile:
     """HDF5 and NetCDF-4, axes as stored, but the band axis last where the file identifies it.
 
-    The band axis is identified by a one-dimensional dataset named `wavelength` or `wavelengths`
-    whose length equals that of exactly one axis of the array.
+    The band axis is identified by a one-dimensional dataset of band centers (`wavelength`,
+    `wavelengths`, `band_center`) whose length equals that of exactly one axis of the array.
+
+    Args:
+        path: The file.
+        variable: Full name of the array, or a last part of it that no other has.
+        axes: Order of the cube's axes, where the user gave it: rows, cols and bands.
     """
     import h5py
 
@@ -32,35 +44,130 @@ def open_hdf5(path: Path, variable: str | None) -> ArrayFile:
         datasets = numeric_datasets(file)
         name = choose(path, {key: item.shape for key, item in datasets.items()}, variable)
         shape, dtype = datasets[name].shape, datasets[name].dtype
-        band, wavelengths = _band_axis(datasets, shape)
+        centers, unit = _centers(datasets, shape)
+        order = _order(path, shape, centers, axes)
+        bands = shape[order[2]] if order is not None else 0
+        metadata = RasterMetadata(
+            wavelengths=centers_in_nanometers(centers, unit, bands),
+            fwhm=_beside(datasets, _WIDTHS, bands, unit),
+            good_bands=_good(datasets, bands),
+            nodata=nodata_of(datasets[name].attrs),
+            scale=_factor(datasets[name].attrs, "scale_factor", 1.0),
+            offset=_factor(datasets[name].attrs, "add_offset", 0.0),
+        )
 
     def rows(start: int, stop: int) -> NDArray[Any]:
-        # The first axis that is not the bands' counts rows.
         chosen = [slice(None)] * len(shape)
-        chosen[1 if band == 0 else 0] = slice(start, stop)
+        chosen[0 if order is None else order[0]] = slice(start, stop)
         with h5py.File(path, "r") as file:
             values = file[name][tuple(chosen)]
-        return np.asarray(values if band is None else np.moveaxis(values, band, -1))
+        return np.asarray(values if order is None else values.transpose(order))
 
-    order = [*shape] if band is None else [*shape[:band], *shape[band + 1 :], shape[band]]
-    return ArrayFile(tuple(order), dtype, (path,), kind, rows, RasterMetadata(wavelengths))
+    stored = shape if order is None else tuple(shape[axis] for axis in order)
+    return ArrayFile(stored, dtype, (path,), kind, rows, metadata)
 
 
-def _band_axis(
+def _order(
+    path: Path,
+    shape: Shape,
+    centers: NDArray[np.float64] | None,
+    axes: Sequence[str] | None,
+) -> tuple[int, int, int] | None:
+    """Which axes of the file count rows, cols and bands; None for an array that is no cube.
+
+    Raises:
+        InputError: Axes are given for an array that is no cube.
+        DataError: The file itself says that its axes are in an order that no network takes.
+    """
+    if axes is not None:
+        if len(shape) != 3:
+            raise InputError(
+                f"{path} holds no cube whose axes could be named",
+                received=f"shape {shape}",
+                allowed="three axes",
+                remedy="leave --axes out, or name another variable",
+            )
+        rows, cols, bands = (list(axes).index(name) for name in AXES)
+        return rows, cols, bands
+    if len(shape) != 3:
+        return None
+    if centers is None:
+        if "PRS_L" in str(_names(path)):
+            raise DataError(
+                f"{path} is a product of PRISMA, whose cubes have bands between rows and cols",
+                received=f"shape {shape}",
+                allowed="axes (rows, cols, bands)",
+                remedy="name the order of its axes with --axes rows,bands,cols",
+            )
+        return 0, 1, 2
+    band = shape.index(len(centers))
+    first, second = (axis for axis in range(3) if axis != band)
+    return first, second, band
+
+
+def _names(path: Path) -> list[str]:
+    import h5py
+
+    found: list[str] = []
+    with h5py.File(path, "r") as file:
+        file.visit(found.append)
+    return found
+
+
+def _centers(
     datasets: Mapping[str, Any], shape: Shape
-) -> tuple[int | None, NDArray[np.float64] | None]:
-    """The band axis of a cube and its wavelengths, as far as the file identifies them."""
-    scales = [
-        item
-        for key, item in datasets.items()
-        if key.rpartition("/")[2].lower() in ("wavelength", "wavelengths") and item.ndim == 1
-    ]
+) -> tuple[NDArray[np.float64] | None, str | None]:
+    """Band centers that fit exactly one axis of a cube, and their unit."""
+    scales = [item for key, item in datasets.items() if _is(key, _CENTERS) and item.ndim == 1]
     if len(scales) != 1 or len(shape) != 3 or shape.count(len(scales[0])) != 1:
         return None, None
     unit = scales[0].attrs.get("units")
     unit = unit.decode() if isinstance(unit, bytes) else unit
-    found = nanometers(scales[0][()], None if unit is None else str(unit))
-    return shape.index(len(scales[0])), found
+    return np.asarray(scales[0][()], np.float64), None if unit is None else str(unit)
+
+
+def centers_in_nanometers(
+    centers: NDArray[np.float64] | None, unit: str | None, bands: int
+) -> NDArray[np.float64] | None:
+    """Band centers in nanometers, where there is one for each band."""
+    if centers is None or len(centers) != bands:
+        return None
+    return nanometers(centers.tolist(), unit)
+
+
+def _beside(
+    datasets: Mapping[str, Any], names: Sequence[str], bands: int, unit: str | None
+) -> NDArray[np.float64] | None:
+    found = [item for key, item in datasets.items() if _is(key, names) and item.shape == (bands,)]
+    if len(found) != 1 or not bands:
+        return None
+    widths = np.asarray(found[0][()], np.float64)
+    # Widths have the unit of the centers, whose magnitude tells it where it is not stated.
+    return nanometers(widths.tolist(), unit) if unit else widths
+
+
+def _good(datasets: Mapping[str, Any], bands: int) -> NDArray[np.bool_] | None:
+    found = [item for key, item in datasets.items() if _is(key, _GOOD) and item.shape == (bands,)]
+    return np.asarray(found[0][()]) > 0 if len(found) == 1 and bands else None
+
+
+def _is(key: str, names: Sequence[str]) -> bool:
+    return key.rpartition("/")[2].lower() in names
+
+
+def nodata_of(attributes: Mapping[str, Any]) -> tuple[float, ...]:
+    """Values that stand for no data by the attributes of a dataset."""
+    found = [
+        np.asarray(attributes[name], np.float64).ravel()
+        for name in _NODATA
+        if name in attributes and np.asarray(attributes[name]).dtype.kind in "biuf"
+    ]
+    return tuple(np.unique(np.concatenate(found)).tolist()) if found else ()
+
+
+def _factor(attributes: Mapping[str, Any], name: str, default: float) -> float:
+    value = np.asarray(attributes.get(name, default))
+    return float(value.ravel()[0]) if value.size == 1 and value.dtype.kind in "biuf" else default
 
 
 def numeric_datasets(file: Any) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.errors import DataError
 from hsitf.scenes.readers.base import (
     ArrayFile,
     check_fits_memory,
@@ -41,6 +43,7 @@ def _open_mat5(path: Path, variable: str | None) -> ArrayFile:
         listing = scipy.io.whosmat(path, appendmat=False)
     found = {name: (shape, kind) for name, shape, kind in listing if kind in _MATLAB_BYTES}
     shapes = {name: tuple(int(n) for n in shape) for name, (shape, _) in found.items()}
+    _check_named(path, {name: kind for name, _, kind in listing}, variable)
     name = choose(path, shapes, variable)
     check_fits_memory(path, shapes[name], _MATLAB_BYTES[found[name][1]])
     with parser_errors_reported(path, "a MATLAB file"):
@@ -56,6 +59,7 @@ def _open_mat73(path: Path, variable: str | None) -> ArrayFile:
         datasets = numeric_datasets(file)
         # MATLAB counts the first axis fastest, HDF5 the last: the same bytes, axes reversed.
         shapes = {name: item.shape[::-1] for name, item in datasets.items()}
+        _check_named(path, _classes(file), variable)
         name = choose(path, shapes, variable)
         dtype = datasets[name].dtype
 
@@ -64,3 +68,42 @@ def _open_mat73(path: Path, variable: str | None) -> ArrayFile:
             return np.asarray(file[name][..., start:stop].T)
 
     return ArrayFile(shapes[name], dtype, (path,), kind, rows)
+
+
+def _classes(file: Any) -> dict[str, str]:
+    """MATLAB's class of each variable of a file of version 7.3."""
+    found = {}
+    for name, item in file.items():
+        if name.startswith("#"):
+            continue
+        kind = item.attrs.get("MATLAB_class", b"")
+        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+        found[name] = "sparse" if "MATLAB_sparse" in item.attrs else kind
+    return found
+
+
+def _check_named(path: Path, kinds: Mapping[str, str], variable: str | None) -> None:
+    """Refuses a variable, or a file, of a class that is no array, by the name of the class.
+
+    Raises:
+        DataError: It is sparse, a struct, a cell or an object.
+    """
+    others = {name: kind for name, kind in kinds.items() if kind not in _MATLAB_BYTES and kind}
+    # A field of a struct is asked for as data.gt.
+    asked = "" if variable is None else variable.partition(".")[0]
+    named = {asked: others[asked]} if asked in others else {}
+    if not named and variable is None and len(others) == len(kinds):
+        named = dict(others)
+    if not named:
+        return
+    listed = ", ".join(f"{name} ({kind})" for name, kind in sorted(named.items()))
+    numeric = sorted(set(kinds) - set(others))
+    sparse = "sparse" in named.values()
+    raise DataError(
+        f"{path} holds no plain array there",
+        received=listed,
+        allowed=", ".join(numeric) if numeric else "numeric arrays",
+        remedy="save it as a full array in MATLAB: "
+        + ("x = full(x)" if sparse else "x = s.field")
+        + "; save(..., 'x')",
+    )
