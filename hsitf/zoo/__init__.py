@@ -210,7 +210,8 @@ def check(name: str, *, bands: int, classes: int, patch: int) -> None:
         raise InputError(
             f"{name} cannot run with this patch",
             received=f"{patch} x {patch} pixels",
-            allowed=f"a side of {facts.min_patch}{high}; the paper's is {facts.patch}",
+            allowed=f"a side of {facts.min_patch}{high}; "
+            f"{'the paper' if facts.paper else 'its author'}'s is {facts.patch}",
             remedy="give another --patch or leave it out",
         )
     if classes < 2:

@@ -243,7 +243,6 @@ def test_values_without_data_are_handed_on(tmp_path):
         nodata=-9,
     ) as file:
         file.write(np.moveaxis(CUBE.astype(np.int16), 2, 0))
-        file.update_tags(1, wavelength="0.5")
     assert readers.open_array(tmp_path / "c.tif").metadata.nodata == (-9.0,)
     header = write_envi(tmp_path)
     header.write_text(header.read_text() + "\ndata ignore value = -9999\nbbl = {1,1,0,1,1}\n")
@@ -264,7 +263,7 @@ def test_axes_that_the_user_names(tmp_path):
     named = readers.open_array(tmp_path / "c.he5", "data/cube", ("rows", "bands", "cols"))
     np.testing.assert_array_equal(named.read(0, 3), CUBE)
     np.testing.assert_array_equal(named.read(1, 2), CUBE[1:2])
-    with pytest.raises(InputError, match="unknown c.he5 variable 'cube'"):
+    with pytest.raises(InputError, match=r"unknown c\.he5 variable 'cube'"):
         readers.open_array(tmp_path / "c.he5", "cube")
     np.save(tmp_path / "c.npy", CUBE.transpose(2, 0, 1))
     found = readers.open_array(tmp_path / "c.npy", None, ("bands", "rows", "cols"))
@@ -274,7 +273,7 @@ def test_axes_that_the_user_names(tmp_path):
 def test_a_product_whose_bands_stand_between_rows_and_cols_is_not_misread(tmp_path):
     with h5py.File(tmp_path / "p.he5", "w") as file:
         file["HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields/VNIR_Cube"] = CUBE.transpose(0, 2, 1)
-    with pytest.raises(DataError, match="PRISMA.*--axes rows,bands,cols"):
+    with pytest.raises(DataError, match=r"PRISMA.*--axes rows,bands,cols"):
         readers.open_array(tmp_path / "p.he5")
     found = readers.open_array(tmp_path / "p.he5", "VNIR_Cube", ("rows", "bands", "cols"))
     np.testing.assert_array_equal(found.read(0, 3), CUBE)
@@ -334,7 +333,13 @@ def test_headers_as_programs_write_them(tmp_path):
 def test_wavelengths_where_gdal_keeps_them(tmp_path):
     for name, imagery in (("imagery", True), ("described", False)):
         with rasterio.open(
-            tmp_path / f"{name}.tif", "w", driver="GTiff", height=3, width=4, count=5, dtype="f4"
+            tmp_path / f"{name}.tif",
+            "w",
+            driver="GTiff",
+            height=3,
+            width=4,
+            count=5,
+            dtype="float32",
         ) as file:
             file.write(np.moveaxis(CUBE.astype(np.float32), 2, 0))
             for band in range(1, 6):

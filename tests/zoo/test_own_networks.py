@@ -16,6 +16,8 @@ from hsitf import records, zoo
 from hsitf.errors import InputError
 from hsitf.options import SplitChoice, named_network, training_plan
 from hsitf.records import RunRecord, SceneChoice
+from hsitf.sweep.cells import expand_cells, training_plan_of
+from hsitf.sweep.study import parse
 from hsitf.zoo import _files
 
 NET = """
@@ -363,3 +365,33 @@ def test_networks_that_hsitf_does_not_know_are_named(folder):
 def test_a_batch_passes_a_network_of_ones_own(folder):
     model = zoo.build(write(folder, NET), bands=7, classes=4)
     assert model(np.zeros((2, 3, 3, 7), np.float32)).shape == (2, 4)
+
+
+STUDY = """
+title = "A network of one's own"
+[[grid]]
+name = "both"
+network = ["net.py", "hu"]
+epochs = 3
+"""
+
+
+def test_studies_take_files(folder):
+    path = write(folder, NET)
+    study = parse("own", STUDY)
+    found = expand_cells(study, {"fields": SceneChoice("fields")})
+    assert [cell.settings.network for cell in found.cells] == ["net", "hu"]
+    assert found.network_files == (path,)
+    assert found.network_sha256 == {"net": hashlib.sha256(NET.encode()).hexdigest()}
+    # A worker is told the paths, and knows the network by its name.
+    _files.FILES.clear()
+    assert zoo.facts("net") is None
+    zoo.known(found.network_files[0])
+    plan = training_plan_of(found.cells[0].settings, SceneChoice("fields"))
+    assert plan.network_sha256 == found.network_sha256["net"]
+
+
+def test_patches_that_a_network_cannot_have_are_refused(folder):
+    path = write(folder, NET.replace("patch=3", "patch=5, min_patch=3"))
+    with pytest.raises(InputError, match="a side of 3 or more; its author's is 5"):
+        zoo.build(path, bands=7, classes=4, patch=2)
