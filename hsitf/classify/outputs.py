@@ -200,7 +200,9 @@ def picture(class_map: ClassMap, path: Path) -> None:
     wide = 6.4 * min(3.0, max(0.5, cols / rows))
     figure = Figure(figsize=(wide + 3.2, 6.8), dpi=150, layout="constrained")
     axes = figure.subplots()
-    image = np.asarray(class_map.colors, np.uint8)[labels]
+    # Pixels without a class show the paper.
+    opaque = [(*color, 255 if n else 0) for n, color in enumerate(class_map.colors)]
+    image = np.asarray(opaque, np.uint8)[labels]
     axes.imshow(image, interpolation="nearest")
     axes.set_axis_off()
     present = [n for n in np.unique(labels).tolist() if n]

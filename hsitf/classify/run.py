@@ -219,9 +219,7 @@ def format_summary(found: ClassifiedScene) -> str:
                 f"kappa {found_scores.kappa:.4f}"
             )
     if found.nodata_pixels:
-        lines.append(
-            f"{found.nodata_pixels:,} pixels without a class: a band is not a number there."
-        )
+        lines.append(f"{found.nodata_pixels:,} pixels without a class: they have no data.")
     if found.test is not None:
         lines.append("All labelled pixels include the training pixels of the network.")
     if found.matrix is not None:

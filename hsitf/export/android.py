@@ -31,6 +31,7 @@ from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 from hsitf.scenes.patches import PatchSource
+from hsitf.scenes.rgb import rgb_picture
 from hsitf.scenes.scene import Scene
 
 FORMAT = 1
@@ -173,7 +174,7 @@ def _files(
     data: SceneData, bundles: Sequence[Bundle], progress: Progress
 ) -> Iterator[tuple[str, bytes]]:
     """Names and contents of an archive, the manifest last."""
-    scene, counts = data.scene, Counts.of(data.scene.cube)
+    scene, counts = data.scene, Counts.of(data.normalizer.fill(data.scene.cube))
     if not counts.exact:
         progress.say(f"{scene.name} is rounded to 16 bits for the device")
     sums, forms = {}, []
@@ -253,13 +254,10 @@ def _class_map(bundle: Bundle, counts: Counts, patch: int, progress: Progress) -
 
 
 def preview(scene: Scene) -> bytes:
-    """PNG of the scene's red, green and blue bands, each between its 2nd and 98th percentile."""
+    """PNG of the scene's red, green and blue bands."""
     from PIL import Image
 
-    bands = scene.cube[:, :, list(scene.rgb_bands)]
-    low, high = np.percentile(bands, (2, 98), axis=(0, 1))
-    stretched = (bands - low) / np.maximum(high - low, 1e-30)
-    image = Image.fromarray(np.rint(255 * np.clip(stretched, 0, 1)).astype(np.uint8))
+    image = Image.fromarray(rgb_picture(scene))
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()

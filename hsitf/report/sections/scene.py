@@ -10,6 +10,7 @@ from hsitf.report import drawing
 from hsitf.report.data import ReportData
 from hsitf.report.document import Block, Chart, Gallery, Prose, ReportImage, ReportTable, Section
 from hsitf.report.formatting import label, number, percent
+from hsitf.scenes.rgb import rgb_picture
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import Split
 
@@ -40,7 +41,7 @@ def section(data: ReportData) -> Section | None:
         ReportImage(
             "rgb",
             "Bands " + ", ".join(str(b + 1) for b in scene.rgb_bands) + " as a picture.",
-            thinned(picture(scene)),
+            thinned(rgb_picture(scene)),
         ),
         ReportImage(
             "ground-truth",
@@ -70,14 +71,6 @@ def section(data: ReportData) -> Section | None:
         Gallery(charts),
     )
     return Section("scene", "Scene", blocks)
-
-
-def picture(scene: Scene) -> NDArray[np.uint8]:
-    """(rows, cols, 3) of three bands, each stretched between its 2nd and 98th percentile."""
-    bands = scene.cube[:, :, list(scene.rgb_bands)].astype(np.float32)
-    low, high = np.percentile(bands, (2, 98), axis=(0, 1))
-    scaled = (bands - low) / np.maximum(high - low, 1e-12)
-    return np.asarray(255 * np.clip(scaled, 0, 1), np.uint8)
 
 
 def colored(labels: NDArray[np.integer], classes: int) -> NDArray[np.uint8]:
@@ -136,7 +129,7 @@ def _spectra(scene: Scene) -> Chart:
 
 def _correlation(scene: Scene) -> Chart:
     figure, axes = drawing.canvas()
-    flat = scene.cube.reshape(-1, scene.bands)
+    flat = scene.cube[scene.valid]
     spectra = flat[:: -(-len(flat) // SPECTRA)].astype(np.float64)
     # A band that never changes correlates with nothing.
     spread = spectra.std(axis=0)
