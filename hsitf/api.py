@@ -111,6 +111,7 @@ class LoadedScene:
         return (
             f"LoadedScene({self.name!r}{synthetic}: {rows} x {cols} pixels, {bands} bands, "
             f"{len(self.class_names)} classes, {labelled:,} labelled pixels)"
+            + "".join(f"\n{note}" for note in self.scene.notes)
         )
 
     def _repr_html_(self) -> str:

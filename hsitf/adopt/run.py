@@ -63,6 +63,8 @@ def adopt(request: AdoptionRequest, progress: Progress, root: Path = runs.MODELS
     if request.run is not None:
         check_name(request.run)
     scene = load_scene(request.scene)
+    for note in scene.notes:
+        progress.say(note)
     source = read_network(request, scene)
     name = network_name(request, source)
     network = rebuild(source, request, scene, name)

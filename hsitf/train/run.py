@@ -79,6 +79,8 @@ def train(
         check_name(name)
     reset_peak_memory()
     scene = load_scene(plan.scene)
+    for note in scene.notes:
+        progress.say(note)
     folder = runs.run_folder(scene.name, plan.network, name or default_run_name(plan), root)
     if (folder / runs.RECORD).is_file():
         run = Run.open(folder)
