@@ -183,8 +183,8 @@ class LiteRT:
                 received=str(error).splitlines()[0],
                 remedy="export it again",
             ) from error
-        (source,) = self._interpreter.get_input_details()
-        (sink,) = self._interpreter.get_output_details()
+        details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        source, sink = _single(path, *details)
         self._source, self._sink = source["index"], sink["index"]
         nodes = self._interpreter._get_ops_details()
         self.delegates = sum(node["op_name"] == "DELEGATE" for node in nodes)
@@ -235,11 +235,11 @@ class OnnxRuntime:
                 received=str(error).splitlines()[0],
                 remedy="export it again",
             ) from error
-        (source,), (sink,) = self._session.get_inputs(), self._session.get_outputs()
+        source, sink = _single(path, self._session.get_inputs(), self._session.get_outputs())
         self.engine = "ONNX Runtime (CPU)"
         self.threads = threads
-        self.input = _plain(source.name, tuple(source.shape))
-        self.output = _plain(sink.name, tuple(sink.shape))
+        self.input = _onnx_tensor(path, source.name, source.shape)
+        self.output = _onnx_tensor(path, sink.name, sink.shape)
         self.batch = self.input.shape[0]
 
     def infer(self, stored: StoredArray) -> StoredArray:
@@ -283,7 +283,7 @@ class OpenVino:
                 f"OpenVINO cannot run {path}", received=reason, remedy="choose another engine"
             ) from error
         self._request = compiled.create_infer_request()
-        (source,), (sink,) = model.inputs, model.outputs
+        source, sink = _single(path, model.inputs, model.outputs)
         self.engine = "OpenVINO (CPU)"
         self.threads = threads
         self.input, self.output = _openvino_tensor(source), _openvino_tensor(sink)
@@ -349,8 +349,41 @@ class SavedModel:
         return lambda: self._serve(**feed)[self._result]
 
 
+def _single(path: Path, inputs: Sequence[Any], outputs: Sequence[Any]) -> tuple[Any, Any]:
+    """The only input and the only output of a file.
+
+    Raises:
+        DataError: There are several.
+    """
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise DataError(
+            f"{path} has several inputs or outputs",
+            received=f"{len(inputs)} inputs, {len(outputs)} outputs",
+            allowed="one of each: patches and logits",
+            remedy="export the network with the output that names classes alone",
+        )
+    return inputs[0], outputs[0]
+
+
 def _plain(name: str, shape: tuple[int, ...]) -> TensorSpec:
     return TensorSpec(name, tuple(int(size) for size in shape), "float32")
+
+
+def _onnx_tensor(path: Path, name: str, shape: Sequence[int | str | None]) -> TensorSpec:
+    """A float32 tensor; an open batch is one patch.
+
+    Raises:
+        DataError: Another axis than the first has no fixed size.
+    """
+    if any(not isinstance(size, int) for size in shape[1:]):
+        raise DataError(
+            f"the tensor {name!r} of {path} has no fixed size",
+            received=", ".join(map(str, shape)),
+            allowed="a fixed size of every axis but the first, the batch",
+            remedy="export it with fixed shapes",
+        )
+    sizes = [size if isinstance(size, int) else 1 for size in shape]
+    return TensorSpec(name, tuple(sizes), "float32")
 
 
 def _openvino_tensor(port: Any) -> TensorSpec:
