@@ -44,6 +44,10 @@ CHANCE_KAPPA = 0.1
 # A reading explains a low accuracy if it is better by so much overall accuracy, and far from
 # chance itself: of many readings of a network that has learned little, one is always better.
 EXPLAINING_GAIN = 0.1
+# Stands among the changes of a reading whose order of classes was estimated.
+ESTIMATED = "(estimated)"
+# An estimated order has to be better than a natural one by so much.
+ESTIMATE_HANDICAP = 0.02
 EXPLAINING_KAPPA = 0.5
 
 
@@ -89,10 +93,16 @@ class Trial:
     def advice(self) -> str:
         """The options to give for it, and those to leave out, as an imperative."""
         left_out = [one.removeprefix("without ") for one in self.changes if "without " in one]
-        wanted = [one for one in self.changes if "without " not in one]
+        wanted = [one for one in self.changes if "without " not in one and one != ESTIMATED]
         parts = [f"give {' '.join(wanted)}"] if wanted else []
         parts += [f"leave out {' and '.join(left_out)}"] if left_out else []
-        return " and ".join(parts)
+        doubt = (
+            f" (the order is an estimate from {self.pixels} pixels, uncertain for rare classes: "
+            "check it against the code that trained the network)"
+            if ESTIMATED in self.changes
+            else ""
+        )
+        return " and ".join(parts) + doubt
 
     def __str__(self) -> str:
         """Its accuracy in words."""
@@ -155,6 +165,9 @@ def diagnose(
 
     def evaluate(reading: Reading, count: int) -> list[Trial]:
         prepared = prepare_preprocessing(reading.preprocessing, scene, split)
+        if prepared.components != int(reading.network.input_shape[-1]):
+            # Another normalization alone does not reduce bands as the network needs them.
+            return []
         outputs = _outputs(reading.network, prepared.apply(patches[:count]))
         return list(_trials(reading, outputs, truth[:count], order, scene.classes))
 
@@ -177,8 +190,13 @@ def diagnose(
         finally:
             progress.advance(1)
     # Of equally good ones, the one with the fewest changes.
-    best = max(trials, key=lambda one: (round(one.oa, 2), -len(one.changes)), default=None)
+    best = max(trials, key=_merit, default=None)
     return Diagnosis(first, best, 1 + len(readings))
+
+
+def _merit(trial: Trial) -> tuple[float, int]:
+    handicap = ESTIMATE_HANDICAP if ESTIMATED in trial.changes else 0.0
+    return round(trial.oa - handicap, 2), -len(trial.changes)
 
 
 def _outputs(network: keras.Model, patches: Float32Array) -> Float32Array:
@@ -198,11 +216,15 @@ def _trials(
 ) -> Iterator[Trial]:
     """The trial of a reading with classes in the order that was given, and in the best one."""
     yield _trial(reading, outputs, truth, order, classes, reading.changes)
+    # Orders that people have come before an estimate from few pixels of rare classes.
+    natural = _natural_orders(outputs.shape[1], classes)
+    for other, option in natural.items():
+        if other != order:
+            yield _trial(reading, outputs, truth, other, classes, (*reading.changes, option))
     best = _best_order(outputs, truth, order, classes)
-    if best != order:
-        natural = [one for one in best if one] == list(range(1, classes + 1))
-        option = "without --class-order" if natural else f"--class-order {','.join(map(str, best))}"
-        changes = (*reading.changes, option)
+    if best != order and best not in natural:
+        named = ",".join(str(one) if one else "-" for one in best)
+        changes = (*reading.changes, f"--class-order {named}", ESTIMATED)
         yield _trial(reading, outputs, truth, best, classes, changes)
 
 
@@ -217,6 +239,22 @@ def _trial(
     source = [order.index(one) for one in range(1, classes + 1)]
     found = scores(confusion(truth, outputs[:, source].argmax(axis=1), classes))
     return Trial(reading, order, found.oa, found.kappa, len(truth), changes)
+
+
+def _natural_orders(outputs: int, classes: int) -> dict[tuple[int, ...], str]:
+    """Orders of classes that published code has, each with the option that names it."""
+    forward = tuple(range(1, classes + 1))
+    if outputs == classes + 1:
+        return {(0, *forward): "--background first", (*forward, 0): "--background last"}
+    if outputs != classes:
+        return {}
+    others = {
+        "the last one as 0": (classes, *forward[:-1]),
+        "from 0, the first one last": (*forward[1:], 1),
+        "reversed": forward[::-1],
+    }
+    named = {order: f"--class-order {','.join(map(str, order))}" for order in others.values()}
+    return {forward: "without --class-order", **named}
 
 
 def _best_order(
@@ -259,10 +297,12 @@ def _other_preprocessing(
     named = isinstance(given.normalize, str) and given.normalize in NORMALIZATIONS
     kinds = [
         (name, statistics)
-        for name in (NORMALIZATIONS if named else [given.normalize])
-        for statistics in (STATISTICS if named else [given.statistics])
+        for name in NORMALIZATIONS
+        for statistics in STATISTICS
         if name != "none" or given.bands or statistics == given.statistics
     ]
+    if not named:
+        kinds.insert(0, (given.normalize, given.statistics))
     for (name, statistics), reverse in itertools.product(
         kinds, (False,) if given.bands else (False, True)
     ):

@@ -57,8 +57,16 @@ def format_of_file(path: Path) -> SourceFormat:
     if not path.exists():
         raise MissingInputError("there is no such file of a network", received=path)
     for one in FORMATS.values():
-        if path.suffix.lower() in one.suffixes:
+        if path.suffix in one.suffixes:
             return one
+        if path.suffix.lower() in one.suffixes:
+            # Keras and others tell files by their suffix, letter by letter.
+            raise InputError(
+                f"{path} has its suffix in capitals",
+                received=path.suffix,
+                allowed=path.suffix.lower(),
+                remedy="rename the file",
+            )
     hints = {
         ".tflite": "adopt the network that it was converted from: its arithmetic is fixed already",
         ".pkl": "save the weights alone: a pickle can run any code when it is opened",

@@ -82,6 +82,12 @@ def read_network(request: AdoptionRequest, scene: Scene) -> SourceNetwork:
         source = format_of_file(request.source).read(request.source, context)
     else:
         source = _in_memory(request.source, context)
+    if request.network and not source.network:
+        raise InputError(
+            "the file holds a network of its own, not weights of one of the zoo",
+            received=f"--model {request.network}",
+            remedy="leave --model out, and name the network with --name",
+        )
     model = check_walkable(source.model)
     for operation in operations(model):
         if find(operation) is None:

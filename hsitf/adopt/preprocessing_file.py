@@ -64,6 +64,12 @@ def from_file(path: Path, sample: Float32Array) -> Preprocessing:
             received=str(error).splitlines()[0] if str(error) else type(error).__name__,
             allowed="a JSON object or .npz archive of numbers: " + ", ".join(KEYS),
         ) from error
+    if not content:
+        raise DataError(
+            f"{path} holds no preprocessing",
+            allowed=", ".join(KEYS),
+            remedy="give --normalize none where bands enter as they are",
+        )
     if odd := sorted(set(content) - set(KEYS)):
         raise DataError(
             f"{path} holds what is no part of preprocessing",

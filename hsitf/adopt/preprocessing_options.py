@@ -56,6 +56,12 @@ class PreprocessingOptions:
                 "unknown statistics", received=self.statistics, allowed=" or ".join(STATISTICS)
             )
         named = isinstance(self.normalize, str) and self.normalize in NORMALIZATIONS
+        if self.statistics != "training" and not named:
+            raise InputError(
+                "a file or transformer of preprocessing is fitted already",
+                received=f"statistics over the {self.statistics}, too",
+                remedy="leave the statistics out, or give the name of a normalization",
+            )
         if self.bands and not named:
             raise InputError(
                 "a file or transformer of preprocessing holds its band reduction itself",

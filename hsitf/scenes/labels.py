@@ -15,6 +15,9 @@ from hsitf.scenes.class_list import ClassEntry, read_classes
 from hsitf.scenes.metadata import NOWHERE, Color, Georeference, RasterMetadata
 from hsitf.scenes.readers import ArrayData, read_array
 
+# What rasters without a declaration use for no data.
+_USUAL_NODATA = {255}
+
 MAX_LABEL = 1000
 """Largest label; anything above is a no-data value or no label map."""
 
@@ -134,8 +137,16 @@ def _on_grid(
             remedy="resample the labels to the cube's pixels with --align, or give those of this "
             "cube",
         )
+    aligned = _resampled(values, truth.metadata, grid)
+    if not np.isin(aligned, (0, *truth.metadata.nodata), invert=True).any():
+        raise InputError(
+            f"{path} does not overlap the cube",
+            received=f"labels {values.shape} at {_place(there)}",
+            allowed=f"{grid.shape} at {_place(here)}",
+            remedy="give the labels of this place",
+        )
     notes.append(f"Resampled {path.name} to the cube's pixels by nearest neighbor.")
-    return _resampled(values, truth.metadata, grid)
+    return aligned
 
 
 def _same_place(here: Georeference, there: Georeference) -> bool:
@@ -214,8 +225,23 @@ def _known_numbers(
         cleaned = np.where(missing, 0, values + 1)
         listed = {number + 1: entry for number, entry in listed.items()}
     numbers = label_numbers(path, cleaned)
-    if listed:
-        numbers = np.where(np.isin(numbers, list(listed)), numbers, 0).astype(np.int32)
+    present = set(np.unique(numbers).tolist()) - {0}
+    if not listed and not declared and present & _USUAL_NODATA and len(present) > 1:
+        raise DataError(
+            f"{path} can be read in two ways",
+            received=f"{max(present)}, which often stands for no data and is not declared",
+            allowed="no data, or a class",
+            remedy="list the numbers that are classes in a file and give it with --classes",
+        )
+    if not listed:
+        return numbers
+    if present and not present & set(listed):
+        raise DataError(
+            f"no label of {path} is in the file of classes",
+            received=f"labels {', '.join(map(str, sorted(present)))}",
+            allowed=", ".join(map(str, sorted(listed))),
+            remedy="list the numbers of the label map",
+        )
     return numbers
 
 
@@ -232,6 +258,11 @@ def _numbered_map(
     classes = sorted(number + shift for number in listed) if listed else present
     table = np.zeros(max([*classes, 0]) + 1, np.int32)
     table[classes] = np.arange(1, len(classes) + 1)
+    if strange := [number for number in present if listed and number not in classes]:
+        count = int(np.count_nonzero(np.isin(numbers, strange)))
+        shown = ", ".join(str(number - shift) for number in strange)
+        notes.append(f"Labels {shown} are not in the file of classes: {count:,} pixels unlabelled.")
+        numbers = np.where(np.isin(numbers, strange), 0, numbers)
     originals = [number - shift for number in classes]
     gapped = classes != list(range(1, len(classes) + 1)) or shift
     if gapped and classes:

@@ -8,6 +8,7 @@ divides the scene into regions that no patch crosses.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -394,6 +395,17 @@ def _fixed(
     for name, map_ in zip(("training", "test"), given, strict=False):
         _check_map(name, map_, labels)
     train = (train_map > 0) & (labels > 0)
+    if not train.any():
+        raise DataError(
+            "the training map marks no labelled pixel",
+            received=f"{np.count_nonzero(train_map)} pixels marked",
+            allowed="numbers above 0 where the network was, or is to be, trained",
+        )
+    if test_map is None and train.sum() == np.count_nonzero(labels):
+        raise DataError(
+            "the training map marks every labelled pixel: none is left to test on",
+            remedy="leave some pixels out of the map, or use --split disjoint",
+        )
     test = (labels > 0) & (train_map == 0 if test_map is None else test_map > 0)
     if both := np.count_nonzero(train & test):
         raise DataError(
@@ -418,8 +430,14 @@ def _check_map(name: str, given: NDArray[np.integer], labels: NDArray[np.integer
             allowed="the same rows and cols",
             remedy="give the map that belongs to this scene",
         )
-    for c in np.unique(given[given > 0]):
-        there = labels[(given == c) & (labels > 0)]
+    numbers = np.unique(given[given > 0])
+    shared = [(c, labels[(given == c) & (labels > 0)]) for c in numbers.tolist()]
+    usual = [int(np.bincount(there).argmax()) for _, there in shared if there.size]
+    # A mask of one number says which pixels, not which classes; numbers with gaps (11, 21, 41) are
+    # the same classes in the same order.
+    if len(numbers) <= 1 or all(a < b for a, b in itertools.pairwise(usual)):
+        return
+    for c, there in shared:
         if np.count_nonzero(there != c) > there.size / 2:
             raise DataError(
                 f"the {name} map numbers the classes differently than the labels",

@@ -52,7 +52,7 @@ def scheduled_recipe(facts: Network, schedule: str) -> Recipe:
 
 def default_run_name(plan: TrainingPlan) -> str:
     """Default name of a run: the options that distinguish runs of a network most often."""
-    reduced = re.sub(r"[^a-z0-9.-]+", "-", plan.bands)
+    reduced = re.sub(r"[^a-z0-9.-]+", "-", plan.bands.lower())
     return "-".join(filter(None, [plan.split.kind, plan.schedule, reduced, f"seed{plan.seed}"]))
 
 

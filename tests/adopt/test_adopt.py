@@ -211,6 +211,9 @@ def test_two_inputs_and_a_class_for_background(scene):
     assert "output 1 of 5 was removed: it is no class of tiny" in run.record.adopted.remarks
     assert run.model.output_shape == (None, 4)
     assert run.scores.oa > 0.8
+    with pytest.raises(VerificationError, match="no better than chance") as caught:
+        hsitf.adopt_network(model, scene, statistics="scene", background="last", run="last")
+    assert "give --background first" in caught.value.remedy
     thinned = run.prune(macs=0.7, epochs=1, threads=None)
     assert thinned.export("int8", max_drop=20).record.bytes < 40_000
 

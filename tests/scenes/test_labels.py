@@ -190,3 +190,28 @@ def test_two_classes_of_one_name(tmp_path):
     (tmp_path / "c.csv").write_text("1,a\n2,a\n3,b\n")
     with pytest.raises(DataError, match="share a name"):
         read(tmp_path / "l.npy", classes=tmp_path / "c.csv")
+
+
+def test_an_undeclared_255_has_two_readings(tmp_path):
+    values = np.where(TRUTH == 0, 255, TRUTH)
+    np.save(tmp_path / "l.npy", values)
+    with pytest.raises(DataError, match=r"read in two ways.*255.*--classes"):
+        read(tmp_path / "l.npy")
+    (tmp_path / "c.csv").write_text("1,a\n2,b\n3,c\n")
+    found = read(tmp_path / "l.npy", classes=tmp_path / "c.csv")
+    np.testing.assert_array_equal(found.labels, TRUTH)
+    assert found.notes == ("Labels 255 are not in the file of classes: 1 pixels unlabelled.",)
+
+
+def test_a_file_of_other_classes(tmp_path):
+    np.save(tmp_path / "l.npy", TRUTH)
+    (tmp_path / "c.csv").write_text("11,a\n21,b\n")
+    with pytest.raises(DataError, match=r"no label of .* is in the file of classes"):
+        read(tmp_path / "l.npy", classes=tmp_path / "c.csv")
+
+
+def test_labels_that_do_not_overlap(tmp_path):
+    path = tiff(tmp_path / "l.tif", TRUTH, crs=UTM, transform=HERE)
+    far = Georeference(UTM.to_wkt(), (30, 0, 700000, 0, -30, 4500000))
+    with pytest.raises(InputError, match="does not overlap the cube"):
+        read(path, RasterGrid((2, 3), far), align=True)

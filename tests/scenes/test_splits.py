@@ -252,3 +252,19 @@ def test_indian_pines_disjoint_keeps_most_pixels():
     result = split(labels, SplitOptions(patch=5))
     assert leakage(result, 5).patch == 0
     assert result.unused < 0.25 * np.count_nonzero(labels)
+
+
+def test_a_mask_says_which_pixels_are_trained_on():
+    """And numbers with gaps, in the order of the classes, are the same classes."""
+    labels = np.repeat([[1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]], 6, axis=0)
+    mask = np.zeros_like(labels)
+    mask[:3] = 1
+    options = SplitOptions(kind="fixed", validation=0)
+    by_mask = split(labels, options, train_map=mask)
+    by_numbers = split(labels, options, train_map=np.where(mask, labels * 10 + 1, 0))
+    np.testing.assert_array_equal(by_mask.train, np.flatnonzero(mask))
+    np.testing.assert_array_equal(by_numbers.train, by_mask.train)
+    with pytest.raises(DataError, match="marks no labelled pixel"):
+        split(labels, options, train_map=np.zeros_like(labels))
+    with pytest.raises(DataError, match="marks every labelled pixel"):
+        split(labels, options, train_map=labels)
