@@ -16,6 +16,8 @@ import pytest
 import scipy.io
 from conftest import ROOT, Shell
 
+from hsitf.scenes import load
+
 # Loading Keras takes seconds. The commands below that are refused before they compute anything
 # run in children of one process that has loaded it once.
 NURSERY = """
@@ -277,27 +279,29 @@ def saved(folder, name, array):
 @pytest.mark.parametrize("shape", [(40,), (40, 40), (2, 40, 40, 3)])
 def test_cube_of_the_wrong_rank(refused, folder, shape):
     name = saved(folder, "cube.npy", np.ones(shape, np.float32))
-    done = refused(("scenes", "show", name), 3, "wrong rank", "allowed: (rows, cols, bands)")
+    done = refused(("scenes", "show", name), 3, "holds no cube", "allowed: (rows, cols, bands)")
     assert f"received: shape {shape}" in done.stderr
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_cube_with_values_that_are_not_numbers(refused, folder, tiny, value):
+def test_values_that_are_not_numbers_are_no_data(folder, tiny, value):
+    """What is valid is trained on; the pixel is counted."""
     cube = tiny.cube.copy()
     cube[3, 4, 5] = value
     name = saved(folder, "cube.npy", cube)
-    words = ["not numbers", "received: 1 NaN or infinite values", "allowed: finite", "mask or fill"]
-    refused(("train", "-m", "hu", "-s", name, "--labels", "labels.npy"), 3, *words)
+    scene = load(folder / name, labels=folder / "labels.npy")
+    assert scene.notes[0].startswith("1 of 1,600 pixels (0.1%) have no data")
+    assert np.count_nonzero(scene.valid) == 1599
 
 
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (np.ones((40, 39)), ["another size than its cube", "labels (40, 39), cube (40, 40)"]),
+        (np.ones((40, 39)), ["another size than the cube", "labels (40, 39), cube (40, 40)"]),
         (np.full((40, 40), 0.5), ["not hold a label map", "not whole numbers"]),
         (np.full((40, 40), -1), ["cannot be labels", "from -1 to -1", "renumber"]),
         (np.full((40, 40), 99999), ["cannot be labels", "from 99999"]),
-        (np.full((40, 40), np.nan), ["not hold a label map", "not whole numbers"]),
+        (np.full((40, 40), np.nan), ["holds no label", "NaN or no-data"]),
         (np.zeros((40, 40)), ["no labelled pixels", "--labels"]),
         (np.ones((40, 40, 3)), ["not hold a label map", "allowed: (rows, cols)"]),
     ],

@@ -260,7 +260,7 @@ def _on_valid_pixels(
         return labels
     lost = int(np.count_nonzero(labels[missing]))
     notes.append(
-        f"{count:,} of {missing.size:,} pixels ({count / missing.size:.0%}) have no data"
+        f"{count:,} of {missing.size:,} pixels ({count / missing.size:.1%}) have no data"
         + (f"; {lost:,} of them were labelled" if lost else "")
         + "."
     )

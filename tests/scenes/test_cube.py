@@ -40,7 +40,7 @@ def test_pixels_without_data_are_nan_in_all_bands(tmp_path):
     assert np.argwhere(missing).tolist() == [[0, 0], [1, 2], [2, 3]]
     assert np.array_equal(~missing, scene.valid)
     np.testing.assert_array_equal(scene.cube[scene.valid], CUBE[scene.valid])
-    assert scene.notes == ("3 of 12 pixels (25%) have no data.",)
+    assert scene.notes == ("3 of 12 pixels (25.0%) have no data.",)
     # What is classified from disk is the same.
     np.testing.assert_array_equal(open_raster(str(path)).read(0, 3), scene.cube)
 

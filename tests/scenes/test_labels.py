@@ -153,7 +153,7 @@ def test_labels_on_pixels_without_data_are_left_out(tmp_path):
     scene = load(tmp_path / "c.npy", labels=tmp_path / "l.npy")
     np.testing.assert_array_equal(scene.labels, [[0, 0, 2], [3, 1, 2]])
     assert np.isnan(scene.cube[0, 1]).all()
-    assert scene.notes == ("1 of 6 pixels (17%) have no data; 1 of them were labelled.",)
+    assert scene.notes == ("1 of 6 pixels (16.7%) have no data; 1 of them were labelled.",)
 
 
 def test_a_file_of_classes(tmp_path):
