@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 import hsitf
-from hsitf.adopt import tfmot_file
+from hsitf.adopt.tfmot import file as tfmot_file
 from hsitf.arrays import Float32Array
 from hsitf.data import SceneData
 from hsitf.export.calibration import Calibration

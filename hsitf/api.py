@@ -592,7 +592,7 @@ def adopt_network(
     from dataclasses import replace
 
     from hsitf.adopt.inputs import parse_layout
-    from hsitf.adopt.preprocessing_options import PreprocessingOptions
+    from hsitf.adopt.preprocessing.options import PreprocessingOptions
     from hsitf.adopt.request import AdoptionRequest
     from hsitf.adopt.run import adopt
     from hsitf.options import split_options

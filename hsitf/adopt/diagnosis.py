@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.adopt.preprocessing import NORMALIZATIONS
-from hsitf.adopt.preprocessing_options import (
+from hsitf.adopt.preprocessing.options import (
     STATISTICS,
     PreprocessingOptions,
     prepare_preprocessing,

@@ -15,7 +15,7 @@ from hsitf.adopt.formats import format_of_file
 from hsitf.adopt.inputs import InputLayout, input_layouts
 from hsitf.adopt.keras_file import row_missing
 from hsitf.adopt.outputs import class_order, select_outputs
-from hsitf.adopt.preprocessing_options import count_components
+from hsitf.adopt.preprocessing.options import count_components
 from hsitf.adopt.request import AdoptionRequest
 from hsitf.adopt.source import ReadingContext, SourceNetwork
 from hsitf.arrays import Float32Array

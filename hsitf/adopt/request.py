@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hsitf.adopt.preprocessing_options import PreprocessingOptions
+from hsitf.adopt.preprocessing.options import PreprocessingOptions
 from hsitf.records import SceneChoice
 from hsitf.scenes.splits import SplitOptions
 

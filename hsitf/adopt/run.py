@@ -13,7 +13,7 @@ from hsitf.adopt.diagnosis import Diagnosis, Reading, diagnose
 from hsitf.adopt.inputs import other_layouts
 from hsitf.adopt.network import RebuiltNetwork, compare, network_name, read_network, rebuild
 from hsitf.adopt.preprocessing import Preprocessing
-from hsitf.adopt.preprocessing_options import prepare_preprocessing
+from hsitf.adopt.preprocessing.options import prepare_preprocessing
 from hsitf.adopt.ranges import renamed_ranges
 from hsitf.adopt.remarks import at_chance, doubts, remarks_on
 from hsitf.adopt.request import AdoptionRequest

@@ -131,7 +131,7 @@ def adopt(
     """
     from hsitf.adopt.formats import format_of_file
     from hsitf.adopt.inputs import parse_layout
-    from hsitf.adopt.preprocessing_options import PreprocessingOptions
+    from hsitf.adopt.preprocessing.options import PreprocessingOptions
     from hsitf.adopt.request import AdoptionRequest
     from hsitf.bands import parse
     from hsitf.options import split_options

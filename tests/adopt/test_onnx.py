@@ -27,7 +27,8 @@ from onnx_graphs import (
 )
 
 from hsitf import zoo
-from hsitf.adopt import onnx_file, onnx_nodes
+from hsitf.adopt.onnx import file as onnx_file
+from hsitf.adopt.onnx import nodes as onnx_nodes
 from hsitf.adopt.onnx import read
 from hsitf.adopt.source import SourceNetwork
 from hsitf.errors import DataError, InputError
@@ -427,7 +428,7 @@ def test_constants_that_would_fill_the_memory(tmp_path):
 
 def test_a_wrong_conversion_never_goes_on(tmp_path, monkeypatch):
     rows = {**onnx_nodes.NODES, "Relu": onnx_nodes.NODES["LeakyRelu"]}
-    monkeypatch.setattr("hsitf.adopt.onnx_network.NODES", rows)
+    monkeypatch.setattr("hsitf.adopt.onnx.network.NODES", rows)
     graph = Graph([node("Relu", "x")], ("n", 6))
     assert "computes something else" in refused(graph.model(), tmp_path, DataError)
 

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto
 from onnx_graphs import Graph, adopted, assert_equal, kinds, node, number, positive, weight
 
-from hsitf.adopt.onnx_nodes import NODES
+from hsitf.adopt.onnx.nodes import NODES
 
 
 def one(kind: str, inputs: str, shape: tuple[Any, ...], opset: int = 17, **given: Any) -> Graph:

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
 
-from hsitf.adopt.preprocessing_options import (
+from hsitf.adopt.preprocessing.options import (
     PreprocessingOptions,
     count_components,
     prepare_preprocessing,

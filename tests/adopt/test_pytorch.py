@@ -16,12 +16,12 @@ from networks import GEOMETRY, randomized
 
 from hsitf import zoo
 from hsitf.adopt import pytorch
-from hsitf.adopt.checkpoint_axes import feature_order, keras_weights, weighted_layers
-from hsitf.adopt.checkpoint_layers import CheckpointLayer, layers_of
-from hsitf.adopt.checkpoint_match import match, without_weights
-from hsitf.adopt.checkpoint_pickle import requested_names
-from hsitf.adopt.checkpoint_safetensors import read_safetensors
-from hsitf.adopt.checkpoint_search import find_network
+from hsitf.adopt.pytorch.axes import feature_order, keras_weights, weighted_layers
+from hsitf.adopt.pytorch.layers import CheckpointLayer, layers_of
+from hsitf.adopt.pytorch.match import match, without_weights
+from hsitf.adopt.pytorch.pickled import requested_names
+from hsitf.adopt.pytorch.safetensors_file import read_safetensors
+from hsitf.adopt.pytorch.search import find_network
 from hsitf.adopt.source import ReadingContext
 from hsitf.errors import DataError, InputError
 
@@ -362,7 +362,7 @@ def test_a_baseline_has_no_checkpoint():
 
 
 def test_a_network_that_cannot_be_built_does_not_match():
-    from hsitf.adopt.checkpoint_match import Geometry
+    from hsitf.adopt.pytorch.match import Geometry
 
     assert match("chen", Geometry(10, 5, 27), ()) is None
 
@@ -535,7 +535,7 @@ def test_an_archive_of_something_else_is_refused(tmp_path):
 
 
 def test_an_archive_that_unpacks_to_gigabytes_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("hsitf.adopt.checkpoint_pickle.MAX_BYTES", 1000)
+    monkeypatch.setattr("hsitf.adopt.pytorch.pickled.MAX_BYTES", 1000)
     path = tmp_path / "a.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as stream:
         stream.writestr("a/data.pkl", b".")

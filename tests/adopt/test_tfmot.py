@@ -14,9 +14,10 @@ import pytest
 
 import hsitf
 from hsitf import flatbuffer
-from hsitf.adopt import tfmot, tfmot_file
+from hsitf.adopt import tfmot
 from hsitf.adopt.keras_file import read as read_keras_file
 from hsitf.adopt.source import ReadingContext
+from hsitf.adopt.tfmot import file as tfmot_file
 from hsitf.data import prepare
 from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.runtimes import LiteRT, predict

@@ -13,7 +13,7 @@ import numpy as np
 from keras import KerasTensor, layers
 from numpy.typing import NDArray
 
-from hsitf.adopt.onnx_axes import (
+from hsitf.adopt.onnx.axes import (
     AxisTensor,
     blocks,
     order_behind,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, layers, ops
 
-from hsitf.adopt.onnx_axes import AxisTensor
-from hsitf.adopt.onnx_node import OnnxNode
-from hsitf.adopt.onnx_windows import WindowAxis, sliding_window, zero_padded
+from hsitf.adopt.onnx.axes import AxisTensor
+from hsitf.adopt.onnx.node import OnnxNode
+from hsitf.adopt.onnx.windows import WindowAxis, sliding_window, zero_padded
 from hsitf.arrays import Float32Array
 
 _MAXIMA = (layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D)

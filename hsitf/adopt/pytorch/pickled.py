@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hsitf.adopt.checkpoint_safetensors import MAX_BYTES, check_size
+from hsitf.adopt.pytorch.safetensors_file import MAX_BYTES, check_size
 from hsitf.arrays import Float32Array
 from hsitf.errors import DataError, InputError
 

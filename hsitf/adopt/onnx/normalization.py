@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from hsitf.adopt.onnx_axes import AxisTensor, graph_order, without
-from hsitf.adopt.onnx_node import OnnxNode
-from hsitf.adopt.onnx_pooling import global_average_pooling, global_max_pooling
+from hsitf.adopt.onnx.axes import AxisTensor, graph_order, without
+from hsitf.adopt.onnx.node import OnnxNode
+from hsitf.adopt.onnx.pooling import global_average_pooling, global_max_pooling
 from hsitf.layers import LocalResponseNormalization
 
 # From this opset on, group normalization has a scale for each channel; before, for each group.

@@ -10,14 +10,14 @@ from typing import Any
 import keras
 
 from hsitf import zoo
-from hsitf.adopt.checkpoint_axes import (
+from hsitf.adopt.pytorch.axes import (
     expected_shape,
     feature_order,
     fits,
     keras_weights,
     weighted_layers,
 )
-from hsitf.adopt.checkpoint_layers import MEAN, CheckpointLayer
+from hsitf.adopt.pytorch.layers import MEAN, CheckpointLayer
 from hsitf.errors import InputError
 
 # Networks that PyTorch toolboxes lay out otherwise than the zoo, and how; weights do not tell.

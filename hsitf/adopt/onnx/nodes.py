@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 
 from keras import layers, ops
 
-from hsitf.adopt import (
-    onnx_convolution,
-    onnx_dense,
-    onnx_elementwise,
-    onnx_merging,
-    onnx_moving,
-    onnx_normalization,
-    onnx_pooling,
-)
-from hsitf.adopt.onnx_node import OnnxNode, Operand
+from hsitf.adopt.onnx import convolution as onnx_convolution
+from hsitf.adopt.onnx import dense as onnx_dense
+from hsitf.adopt.onnx import elementwise as onnx_elementwise
+from hsitf.adopt.onnx import merging as onnx_merging
+from hsitf.adopt.onnx import moving as onnx_moving
+from hsitf.adopt.onnx import normalization as onnx_normalization
+from hsitf.adopt.onnx import pooling as onnx_pooling
+from hsitf.adopt.onnx.node import OnnxNode, Operand
 from hsitf.registry import Registry
 
 # Converts a node, whose inputs are converted already.

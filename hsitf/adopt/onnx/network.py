@@ -10,11 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from hsitf.adopt.onnx_axes import AxisTensor, graph_order
-from hsitf.adopt.onnx_file import OnnxFile, graph_inputs, sizes_of, title
-from hsitf.adopt.onnx_folding import fold
-from hsitf.adopt.onnx_node import MAX_ELEMENTS, LayerNames, OnnxNode, Operand
-from hsitf.adopt.onnx_nodes import NODES, REMEDIES
+from hsitf.adopt.onnx.axes import AxisTensor, graph_order
+from hsitf.adopt.onnx.file import OnnxFile, graph_inputs, sizes_of, title
+from hsitf.adopt.onnx.folding import fold
+from hsitf.adopt.onnx.node import MAX_ELEMENTS, LayerNames, OnnxNode, Operand
+from hsitf.adopt.onnx.nodes import NODES, REMEDIES
 from hsitf.errors import HsitfError, InputError
 
 # Stands for the number of samples where a file leaves it open: a prime that no other axis has, so

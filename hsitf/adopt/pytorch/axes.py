@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from hsitf.adopt.checkpoint_layers import BIAS, MEAN, RECURRENT, VARIANCE, WEIGHT, CheckpointLayer
+from hsitf.adopt.pytorch.layers import BIAS, MEAN, RECURRENT, VARIANCE, WEIGHT, CheckpointLayer
 from hsitf.arrays import Float32Array
 
 # Axes of a kernel as PyTorch has them, by its spatial rank in Keras, where volumes are

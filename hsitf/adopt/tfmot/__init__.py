@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from hsitf.adopt import tfmot_config, tfmot_file
 from hsitf.adopt.keras_file import check_config, read_config
 from hsitf.adopt.source import ReadingContext, SourceNetwork
-from hsitf.adopt.tfmot_ranges import learned_ranges
+from hsitf.adopt.tfmot import config as tfmot_config
+from hsitf.adopt.tfmot import file as tfmot_file
+from hsitf.adopt.tfmot.ranges import learned_ranges
 from hsitf.arrays import Float32Array
 from hsitf.errors import DataError, InputError, VerificationError
 from hsitf.log_silencing import load_keras, suppressed_output

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from keras import layers
 
-from hsitf.adopt.onnx_axes import AxisTensor, graph_order, last
-from hsitf.adopt.onnx_node import Constant, OnnxNode, in_tensor_order
+from hsitf.adopt.onnx.axes import AxisTensor, graph_order, last
+from hsitf.adopt.onnx.node import Constant, OnnxNode, in_tensor_order
 from hsitf.arrays import Float32Array
 
 # Layers whose bias may stand in a node of its own.

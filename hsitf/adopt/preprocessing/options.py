@@ -17,8 +17,8 @@ from hsitf.adopt.preprocessing import (
     selection,
     standardized_projection,
 )
-from hsitf.adopt.preprocessing_file import SUFFIXES, from_file
-from hsitf.adopt.preprocessing_transformer import from_transformer
+from hsitf.adopt.preprocessing.file import SUFFIXES, from_file
+from hsitf.adopt.preprocessing.transformer import from_transformer
 from hsitf.arrays import Float32Array
 from hsitf.errors import InputError, MissingInputError
 from hsitf.scenes.normalize import Normalizer

@@ -8,8 +8,8 @@ from typing import Any
 
 from keras import KerasTensor, layers
 
-from hsitf.adopt.onnx_axes import AxisTensor
-from hsitf.adopt.onnx_node import OnnxNode
+from hsitf.adopt.onnx.axes import AxisTensor
+from hsitf.adopt.onnx.node import OnnxNode
 
 _ZEROS = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.ZeroPadding3D)
 

@@ -1,7 +1,7 @@
 """Networks as ONNX files: exported from PyTorch, from TensorFlow by tf2onnx, and by others.
 
-The graph is rebuilt of Keras' own layers, node by node (`onnx_nodes`), with channels last inside
-(`onnx_axes`); inputs and outputs keep the axes that the file has. Before it is returned, the
+The graph is rebuilt of Keras' own layers, node by node (`nodes`), with channels last inside
+(`axes`); inputs and outputs keep the axes that the file has. Before it is returned, the
 network is compared with ONNX Runtime on random inputs: a wrong conversion never goes on.
 """
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsitf.adopt import onnx_file
-from hsitf.adopt.onnx_file import OnnxFile, graph_inputs, sizes_of
+from hsitf.adopt.onnx import file as onnx_file
+from hsitf.adopt.onnx.file import OnnxFile, graph_inputs, sizes_of
 from hsitf.adopt.source import ReadingContext, ReferenceOutputs, SourceNetwork
 from hsitf.arrays import Float32Array
 from hsitf.errors import DataError
@@ -40,7 +40,7 @@ def read(path: Path, context: ReadingContext) -> SourceNetwork:
     """
     file = onnx_file.load(path, context.classes)
     load_keras()
-    from hsitf.adopt.onnx_network import build
+    from hsitf.adopt.onnx.network import build
 
     model = build(file)
     reference = _reference(file)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from hsitf import zoo
-from hsitf.adopt.checkpoint_axes import expected_shape
-from hsitf.adopt.checkpoint_layers import CheckpointLayer
-from hsitf.adopt.checkpoint_match import Geometry, LayerMatch, has_decoder, match
+from hsitf.adopt.pytorch.axes import expected_shape
+from hsitf.adopt.pytorch.layers import CheckpointLayer
+from hsitf.adopt.pytorch.match import Geometry, LayerMatch, has_decoder, match
 from hsitf.adopt.source import ReadingContext
 from hsitf.errors import InputError
 

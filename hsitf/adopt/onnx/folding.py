@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.adopt.onnx_file import title
+from hsitf.adopt.onnx.file import title
 from hsitf.errors import InputError
 
 # 256 MB of 32-bit numbers; a weight that is computed is far smaller.

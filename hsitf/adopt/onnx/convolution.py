@@ -6,9 +6,9 @@ from typing import Any
 
 from keras import KerasTensor, layers
 
-from hsitf.adopt.onnx_axes import AxisTensor
-from hsitf.adopt.onnx_node import OnnxNode
-from hsitf.adopt.onnx_windows import every_stride, sliding_window, zero_padded
+from hsitf.adopt.onnx.axes import AxisTensor
+from hsitf.adopt.onnx.node import OnnxNode
+from hsitf.adopt.onnx.windows import every_stride, sliding_window, zero_padded
 
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 _DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from hsitf.adopt.onnx_axes import AxisTensor, sliding_order
-from hsitf.adopt.onnx_dense import with_bias
-from hsitf.adopt.onnx_node import SAMPLES_FIRST, Constant, OnnxNode, in_tensor_order
+from hsitf.adopt.onnx.axes import AxisTensor, sliding_order
+from hsitf.adopt.onnx.dense import with_bias
+from hsitf.adopt.onnx.node import SAMPLES_FIRST, Constant, OnnxNode, in_tensor_order
 from hsitf.arrays import Float32Array
 
 # Numbers that a layer may carry in its configuration.

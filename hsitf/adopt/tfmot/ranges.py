@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hsitf.adopt.tfmot_config import QUANTIZATION, QUANTIZE_LAYER
+from hsitf.adopt.tfmot.config import QUANTIZATION, QUANTIZE_LAYER
 
 # Their layer's logits are quantized in front of them; at the end of a network they are left out.
 _SQUASHING = ("softmax", "sigmoid")

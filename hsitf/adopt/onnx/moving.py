@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from hsitf.adopt.onnx_axes import AxisTensor, sliding_order, without
-from hsitf.adopt.onnx_node import SAMPLES_FIRST, Constant, OnnxNode
+from hsitf.adopt.onnx.axes import AxisTensor, sliding_order, without
+from hsitf.adopt.onnx.node import SAMPLES_FIRST, Constant, OnnxNode
 
 _ZEROS = {3: layers.ZeroPadding1D, 4: layers.ZeroPadding2D, 5: layers.ZeroPadding3D}
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from hsitf.adopt.keras_file import HDF5_SUFFIXES
-from hsitf.adopt.tfmot_config import without_build_records
+from hsitf.adopt.tfmot.config import without_build_records
 from hsitf.errors import DataError, InputError
 from hsitf.log_silencing import suppressed_output
 

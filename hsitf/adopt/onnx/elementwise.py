@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from hsitf.adopt.onnx_axes import AxisTensor, last
-from hsitf.adopt.onnx_node import OnnxNode, in_tensor_order
+from hsitf.adopt.onnx.axes import AxisTensor, last
+from hsitf.adopt.onnx.node import OnnxNode, in_tensor_order
 
 Convert = Callable[[OnnxNode], AxisTensor]
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from hsitf import zoo
-from hsitf.adopt.checkpoint_layers import CheckpointLayer, layers_of
-from hsitf.adopt.checkpoint_match import TOOLBOX_ORDER, LayerMatch, filled
-from hsitf.adopt.checkpoint_search import find_network
+from hsitf.adopt.pytorch.layers import CheckpointLayer, layers_of
+from hsitf.adopt.pytorch.match import TOOLBOX_ORDER, LayerMatch, filled
+from hsitf.adopt.pytorch.search import find_network
 from hsitf.adopt.source import ReadingContext, SourceNetwork
 from hsitf.arrays import Float32Array
 from hsitf.errors import DataError, InputError
@@ -37,11 +37,11 @@ def read(path: Path, context: ReadingContext) -> SourceNetwork:
             a package is missing.
         DataError: It is damaged.
     """
-    from hsitf.adopt.checkpoint_safetensors import SUFFIX, read_safetensors
+    from hsitf.adopt.pytorch.safetensors_file import SUFFIX, read_safetensors
 
     ordered = path.suffix.lower() != SUFFIX
     if ordered:
-        from hsitf.adopt.checkpoint_pickle import read_pickle
+        from hsitf.adopt.pytorch.pickled import read_pickle
 
         arrays = read_pickle(path)
     else:
@@ -74,8 +74,8 @@ def from_module(module: Any, context: ReadingContext) -> SourceNetwork:
         InputError: It is of no network of the zoo for this scene, or computes something else than
             the network whose layers it has.
     """
-    from hsitf.adopt.checkpoint_pickle import arrays_of
-    from hsitf.adopt.pytorch_module import agreeing
+    from hsitf.adopt.pytorch.module import agreeing
+    from hsitf.adopt.pytorch.pickled import arrays_of
 
     load_keras()
     found = find_network(_layers(arrays_of(module.state_dict()), True), context)
