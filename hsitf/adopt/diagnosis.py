@@ -44,11 +44,11 @@ CHANCE_KAPPA = 0.1
 # A reading explains a low accuracy if it is better by so much overall accuracy, and far from
 # chance itself: of many readings of a network that has learned little, one is always better.
 EXPLAINING_GAIN = 0.1
-# Stands among the changes of a reading whose order of classes was estimated.
+EXPLAINING_KAPPA = 0.5
+# Marks a reading, among its changes, whose order of classes was estimated.
 ESTIMATED = "(estimated)"
 # An estimated order has to be better than a natural one by so much.
 ESTIMATE_HANDICAP = 0.02
-EXPLAINING_KAPPA = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +79,7 @@ class Trial:
         oa: Overall accuracy on the pixels that were tried.
         kappa: Cohen's kappa.
         pixels: Number of pixels that were tried.
+        part: Part of the split that they are of, "validation" or "training".
         changes: Options that would be given for it.
     """
 
@@ -87,6 +88,7 @@ class Trial:
     oa: float
     kappa: float
     pixels: int
+    part: str
     changes: tuple[str, ...]
 
     @property
@@ -97,8 +99,8 @@ class Trial:
         parts = [f"give {' '.join(wanted)}"] if wanted else []
         parts += [f"leave out {' and '.join(left_out)}"] if left_out else []
         doubt = (
-            f" (the order is an estimate from {self.pixels} pixels, uncertain for rare classes: "
-            "check it against the code that trained the network)"
+            f" (the order is an estimate from {self.basis}, uncertain for rare classes: check it "
+            "against the code that trained the network)"
             if ESTIMATED in self.changes
             else ""
         )
@@ -108,20 +110,28 @@ class Trial:
         """Its accuracy in words."""
         return f"OA {self.oa:.1%}, kappa {self.kappa:.2f}"
 
+    @property
+    def basis(self) -> str:
+        """The pixels that it was tried on, in words."""
+        return f"{self.pixels} {self.part} pixels"
+
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
     """The accuracy of a network as it was described, and the best other reading.
 
     Attributes:
-        given: The reading that was given.
+        given: The reading that was given, on all pixels that were drawn.
         best: The most accurate other reading; None where none was tried.
         tried: Number of readings that were tried.
+        compared: The reading that was given on the pixels of the other ones, which are fewer
+            where a network is slow.
     """
 
     given: Trial
     best: Trial | None
     tried: int
+    compared: Trial
 
     @property
     def at_chance(self) -> bool:
@@ -134,7 +144,7 @@ class Diagnosis:
         best = self.best
         if best is None or best.kappa < EXPLAINING_KAPPA:
             return None
-        return best if best.oa >= self.given.oa + EXPLAINING_GAIN else None
+        return best if best.oa >= self.compared.oa + EXPLAINING_GAIN else None
 
 
 def diagnose(
@@ -157,7 +167,9 @@ def diagnose(
             none. The test pixels judge once, later.
         progress: Receives progress messages.
     """
-    pixels = split.validation if len(split.validation) else split.train
+    part, pixels = ("validation", split.validation)
+    if not len(pixels):
+        part, pixels = ("training", split.train)
     drawn = np.random.default_rng(0).permutation(pixels)[:MAX_PIXELS]
     side = int(given.network.input_shape[1])
     patches = PatchSource.from_cube(scene.cube, side).extract(drawn)
@@ -169,18 +181,19 @@ def diagnose(
             # Another normalization alone does not reduce bands as the network needs them.
             return []
         outputs = _outputs(reading.network, prepared.apply(patches[:count]))
-        return list(_trials(reading, outputs, truth[:count], order, scene.classes))
+        basis = _Basis(truth[:count], part, scene.classes)
+        return list(_trials(reading, outputs, basis, order))
 
     begin = time.monotonic()
     first, *assigned = evaluate(given, len(drawn))
     seconds = time.monotonic() - begin
     if first.kappa >= DOUBTFUL_KAPPA:
-        return Diagnosis(first, None, 1)
+        return Diagnosis(first, None, 1, first)
     readings = list(_other_readings(given, other_networks))
     share = SECONDS / max(len(readings), 1) / max(seconds, 1e-3)
     count = min(len(drawn), max(MIN_PIXELS, int(share * len(drawn))))
     progress.start("trying other readings of the network", len(readings))
-    trials = list(assigned)
+    compared, *trials = [first, *assigned] if count == len(drawn) else evaluate(given, count)
     for reading in readings:
         try:
             trials += evaluate(reading, count)
@@ -191,7 +204,7 @@ def diagnose(
             progress.advance(1)
     # Of equally good ones, the one with the fewest changes.
     best = max(trials, key=_merit, default=None)
-    return Diagnosis(first, best, 1 + len(readings))
+    return Diagnosis(first, best, 1 + len(readings), compared)
 
 
 def _merit(trial: Trial) -> tuple[float, int]:
@@ -207,54 +220,60 @@ def _outputs(network: keras.Model, patches: Float32Array) -> Float32Array:
     return np.concatenate(batches)
 
 
+@dataclass(frozen=True, eq=False)
+class _Basis:
+    """What readings are tried on: (n,) classes from 0 of the pixels, their part, all classes."""
+
+    truth: NDArray[np.integer]
+    part: str
+    classes: int
+
+
 def _trials(
-    reading: Reading,
-    outputs: Float32Array,
-    truth: NDArray[np.integer],
-    order: tuple[int, ...],
-    classes: int,
+    reading: Reading, outputs: Float32Array, basis: _Basis, order: tuple[int, ...]
 ) -> Iterator[Trial]:
     """The trial of a reading with classes in the order that was given, and in the best one."""
-    yield _trial(reading, outputs, truth, order, classes, reading.changes)
+    yield _trial(reading, outputs, basis, order, reading.changes)
     # Orders that people have come before an estimate from few pixels of rare classes.
-    natural = _natural_orders(outputs.shape[1], classes)
-    for other, option in natural.items():
+    natural = _natural_orders(outputs.shape[1], basis.classes)
+    for other, options in natural.items():
         if other != order:
-            yield _trial(reading, outputs, truth, other, classes, (*reading.changes, option))
-    best = _best_order(outputs, truth, order, classes)
+            # An order that no code has by itself was given by its option.
+            given = () if order in natural else ("without --class-order",)
+            changes = (*reading.changes, *dict.fromkeys((*given, *options)))
+            yield _trial(reading, outputs, basis, other, changes)
+    best = _best_order(outputs, basis.truth, order, basis.classes)
     if best != order and best not in natural:
         named = ",".join(str(one) if one else "-" for one in best)
         changes = (*reading.changes, f"--class-order {named}", ESTIMATED)
-        yield _trial(reading, outputs, truth, best, classes, changes)
+        yield _trial(reading, outputs, basis, best, changes)
 
 
 def _trial(
     reading: Reading,
     outputs: Float32Array,
-    truth: NDArray[np.integer],
+    basis: _Basis,
     order: tuple[int, ...],
-    classes: int,
     changes: tuple[str, ...],
 ) -> Trial:
-    source = [order.index(one) for one in range(1, classes + 1)]
-    found = scores(confusion(truth, outputs[:, source].argmax(axis=1), classes))
-    return Trial(reading, order, found.oa, found.kappa, len(truth), changes)
+    source = [order.index(one) for one in range(1, basis.classes + 1)]
+    predicted = outputs[:, source].argmax(axis=1)
+    found = scores(confusion(basis.truth, predicted, basis.classes))
+    return Trial(reading, order, found.oa, found.kappa, len(predicted), basis.part, changes)
 
 
-def _natural_orders(outputs: int, classes: int) -> dict[tuple[int, ...], str]:
-    """Orders of classes that published code has, each with the option that names it."""
+def _natural_orders(outputs: int, classes: int) -> dict[tuple[int, ...], tuple[str, ...]]:
+    """Orders of classes that published code has, each with the options that name it."""
     forward = tuple(range(1, classes + 1))
     if outputs == classes + 1:
-        return {(0, *forward): "--background first", (*forward, 0): "--background last"}
+        return {(0, *forward): ("--background first",), (*forward, 0): ("--background last",)}
     if outputs != classes:
         return {}
-    others = {
-        "the last one as 0": (classes, *forward[:-1]),
-        "from 0, the first one last": (*forward[1:], 1),
-        "reversed": forward[::-1],
-    }
-    named = {order: f"--class-order {','.join(map(str, order))}" for order in others.values()}
-    return {forward: "without --class-order", **named}
+    # The last class counted as 0, the first one counted last, and all of them reversed.
+    others = [(classes, *forward[:-1]), (*forward[1:], 1), forward[::-1]]
+    named = {order: f"--class-order {','.join(map(str, order))}" for order in others}
+    named[forward] = "without --class-order"
+    return {order: (option,) for order, option in named.items()}
 
 
 def _best_order(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hsitf.adopt.keras_config import configured_objects
 from hsitf.adopt.source import ReadingContext, SourceNetwork
 from hsitf.errors import DataError, InputError
 from hsitf.log_silencing import load_keras, suppressed_output
@@ -20,6 +20,8 @@ from hsitf.log_silencing import load_keras, suppressed_output
 MAX_CONFIG_BYTES = 64 * 2**20
 # A network that edge devices could run is far smaller.
 MAX_BYTES = 4 * 2**30
+# How a network was trained.
+_NEVER_BUILT = ("compile_config",)
 HDF5_SUFFIXES = (".h5", ".hdf5")
 
 # What configurations hold beside layers; none of it runs code of the file.
@@ -165,7 +167,7 @@ def check_config(config: dict[str, Any]) -> None:
     Raises:
         InputError: A layer runs code of the file, or its type is not known.
     """
-    for node in _objects(config):
+    for node in configured_objects(config, _NEVER_BUILT):
         kind, name = str(node["class_name"]), _name(node)
         if kind in _REFUSED:
             reason, remedy = _REFUSED[kind]
@@ -255,17 +257,3 @@ def _name(node: dict[str, Any]) -> str:
     config = node.get("config")
     inner = config.get("name") if isinstance(config, dict) else None
     return str(node.get("name") or inner or node["class_name"])
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a configuration that Keras would build, outermost first."""
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get("class_name"), str):
-                yield one
-            # How it was trained is never built.
-            stack += [item for key, item in one.items() if key != "compile_config"]
-        elif isinstance(one, list | tuple):
-            stack += one

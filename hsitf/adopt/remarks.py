@@ -13,7 +13,7 @@ def at_chance(found: Diagnosis) -> VerificationError:
     cause = found.explanation
     return VerificationError(
         "the network is no better than chance on this scene, so it was not adopted",
-        received=f"{found.given} on {found.given.pixels} validation pixels",
+        received=f"{found.given} on {found.given.basis}",
         remedy=(
             f"{in_words(found)} gives {cause}: {cause.advice}"
             if cause is not None
@@ -51,6 +51,8 @@ def _numbering(order: tuple[int, ...]) -> str:
         return "another numbering of classes (the last one as 0)"
     if kept == [*range(2, classes + 1), 1]:
         return "another numbering of classes (from 0, the first one last)"
+    if len(kept) > 2 and kept == [*range(classes, 0, -1)]:
+        return "another numbering of classes (reversed)"
     return "another order of classes"
 
 
@@ -76,6 +78,6 @@ def doubts(found: Diagnosis) -> list[str]:
     if cause is None:
         return []
     return [
-        f"{in_words(found)} would give {cause} on {cause.pixels} validation pixels, as described "
-        f"it has {found.given}: to take it so, {cause.advice}"
+        f"{in_words(found)} would give {cause} on {cause.basis}, as described it has "
+        f"{found.compared}: to take it so, {cause.advice}"
     ]

@@ -29,6 +29,7 @@ class AdoptionRequest:
             accept one in front where there is one output more than classes.
         output: Name of the output to take, of several; empty for the one that fits.
         split: How the labelled pixels are split; its patch is that of the network.
+        patch: Side of the patch, where an input leaves it open; None to take that of the input.
         accept_chance: Whether a network is adopted that is no better than chance.
     """
 

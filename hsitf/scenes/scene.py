@@ -109,6 +109,11 @@ class Scene:
         return np.asarray(np.isfinite(self.cube).all(axis=2))
 
     @property
+    def valid_spectra(self) -> NDArray[np.float32]:
+        """(pixels, bands) float32, spectra of the pixels that have data, row by row."""
+        return self.cube[self.valid]
+
+    @property
     def bands(self) -> int:
         """Number of spectral bands."""
         return int(self.cube.shape[2])

@@ -85,6 +85,7 @@ class OwnNetwork:
             model = self.source.build(bands, classes, patch)
         except HsitfError:
             raise
+        # The function is the user's own, and may raise anything.
         except Exception as error:
             raise InputError(
                 f"{where(self.origin, error, self.file)}: {geometry} failed",

@@ -161,6 +161,14 @@ def test_classes_numbered_from_the_last_one(trained, scene):
     assert run.scores.oa > 0.8
 
 
+def test_classes_numbered_backwards(trained, scene):
+    twin = renumbered(trained, [4, 3, 2, 1])
+    with pytest.raises(VerificationError, match=r"reversed\) gives") as caught:
+        hsitf.adopt_network(twin, scene, statistics="scene", run="backwards")
+    assert "--class-order 4,3,2,1" in caught.value.remedy
+    assert "validation pixels" in caught.value.received
+
+
 def test_bands_in_front_and_reversed(scene):
     pixels, classes = labelled(scene)
     patches = patches_of(normalized(scene)[..., ::-1], pixels)

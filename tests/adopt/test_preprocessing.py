@@ -203,3 +203,20 @@ def test_reductions_that_need_labels_are_not_fitted_to_a_scene(tiny, parts):
     options = PreprocessingOptions(statistics="scene", bands="lda:2")
     with pytest.raises(InputError, match="learns from labels"):
         prepare_preprocessing(options, tiny, parts)
+
+
+def test_pixels_without_data_are_in_no_statistics(tiny, parts):
+    from dataclasses import replace
+
+    cube = tiny.cube.copy()
+    cube[:2] = np.nan
+    labels = tiny.labels.copy()
+    labels[:2] = 0
+    scene = replace(tiny, cube=cube, labels=labels)
+    spectra = cube[2:].reshape(-1, tiny.bands).astype(np.float64)
+    found = prepare_preprocessing(PreprocessingOptions(statistics="scene"), scene, parts)
+    np.testing.assert_allclose(found.normalizer.offset, spectra.mean(axis=0), rtol=1e-6)
+    reduced = PreprocessingOptions(statistics="scene", bands="pca:3")
+    assert np.isfinite(prepare_preprocessing(reduced, scene, parts).apply(cube[2:])).all()
+    scaler = StandardScaler().fit(spectra)
+    assert count_components(PreprocessingOptions(scaler), scene) == tiny.bands

@@ -112,6 +112,7 @@ def _runtime_errors(path: Path) -> Iterator[None]:
     """Reports what ONNX Runtime raises, which has no common base below Exception."""
     try:
         yield
+    # Its errors have no base of their own.
     except Exception as error:
         raise DataError(
             f"{path} cannot be run by ONNX Runtime",

@@ -102,7 +102,7 @@ def count_components(options: PreprocessingOptions, scene: Scene) -> int:
         if not options.bands:
             return scene.bands
         return reductions.count_components(options.bands, scene.bands, scene.wavelengths)
-    spectra = scene.cube.reshape(-1, scene.bands)
+    spectra = scene.valid_spectra
     some = spectra[:: max(1, len(spectra) // 1000)]
     return _given(given, some).components
 
@@ -122,8 +122,9 @@ def prepare_preprocessing(
         InputError: It does not fit the scene's bands, or is not affine.
         DataError: Its file is damaged.
     """
+    training = options.statistics == "training"
     spectra = scene.cube.reshape(-1, scene.bands)
-    sample = spectra[split.train] if options.statistics == "training" else spectra
+    sample = spectra[split.train] if training else scene.valid_spectra
     if options.reverse_bands:
         # Numbers that are given, or fitted, are in the order of the network.
         sample = sample[:, ::-1]
@@ -147,7 +148,6 @@ def _by_name(
     described = name if name == "none" else f"{name} over {over}"
     if not options.bands:
         return Preprocessing(normalizer, None, described)
-    spectra = scene.cube.reshape(-1, scene.bands)
     labels = scene.labels.ravel()[split.train].astype(np.int32) - 1
     training = options.statistics == "training"
     technique = reductions.parse(options.bands).technique
@@ -170,7 +170,7 @@ def _by_name(
             labels if training else np.empty(0, np.int32),
             split.seed,
         ),
-        lambda: normalizer.apply(spectra),
+        lambda: normalizer.apply(scene.valid_spectra),
         scene.wavelengths,
     )
     described = f"{described}, then {options.bands} over {over}"

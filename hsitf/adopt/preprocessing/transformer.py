@@ -43,6 +43,7 @@ def from_transformer(transformer: Any, sample: Float32Array) -> Preprocessing:
     try:
         origin = np.asarray(transformer.transform(center[None]), np.float64)
         moved = np.asarray(transformer.transform(center + np.diag(step)), np.float64)
+    # A transformer is anybody's code, and may raise anything.
     except Exception as error:
         raise InputError(
             f"{name} cannot transform spectra of this scene",

@@ -243,6 +243,7 @@ def _to_keras_3(stripped: Any) -> Any:
         stripped.save(path, include_optimizer=False)
         try:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
+        # Keras raises errors of any type on layers that it cannot build.
         except Exception as error:
             first = str(error).strip().splitlines()
             raise DataError(

@@ -6,9 +6,9 @@ inside is taken out, and what named the wrapper then names the layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+from hsitf.adopt.keras_config import configured_objects
 from hsitf.errors import InputError
 
 PRUNING = ("PruneLowMagnitude",)
@@ -47,12 +47,14 @@ def needs_tf_keras(config: dict[str, Any]) -> bool:
     """
     if str(config.get("module", "")).partition(".")[0] == "tf_keras":
         return True
-    return any(_kind(one) in (*_WRAPPERS, QUANTIZE_LAYER) for one in _objects(config))
+    return any(
+        _kind(one) in (*_WRAPPERS, QUANTIZE_LAYER) for one in configured_objects(config, _BUILT)
+    )
 
 
 def count(config: dict[str, Any], kinds: tuple[str, ...]) -> int:
     """Number of objects of these types in a configuration."""
-    return sum(_kind(one) in kinds for one in _objects(config))
+    return sum(_kind(one) in kinds for one in configured_objects(config, _BUILT))
 
 
 def check_settings(config: dict[str, Any]) -> None:
@@ -62,7 +64,7 @@ def check_settings(config: dict[str, Any]) -> None:
         InputError: A setting is a class of the file's author, or the network was annotated for
             quantization and not quantized.
     """
-    for one in _objects(config):
+    for one in configured_objects(config, _BUILT):
         kind = _kind(one)
         if kind == ANNOTATION:
             raise InputError(
@@ -75,7 +77,7 @@ def check_settings(config: dict[str, Any]) -> None:
         if kind not in (*_WRAPPERS, QUANTIZE_LAYER) or not isinstance(inside, dict):
             continue
         settings = {key: value for key, value in inside.items() if key != "layer"}
-        for setting in _objects(settings):
+        for setting in configured_objects(settings, _BUILT):
             name = _kind(setting)
             module = str(setting.get("module") or _PACKAGE)
             if name not in _SETTINGS or module.partition(".")[0] != _PACKAGE:
@@ -193,16 +195,3 @@ def _first_reference(nodes: Any, node: int) -> list[Any]:
 
 def _kind(value: dict[str, Any]) -> str:
     return str(value.get("class_name", ""))
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object of a configuration, those inside others too."""
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get("class_name"), str):
-                yield one
-            stack += [item for key, item in one.items() if key not in _BUILT]
-        elif isinstance(one, list | tuple):
-            stack += one
