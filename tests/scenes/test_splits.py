@@ -268,3 +268,23 @@ def test_a_mask_says_which_pixels_are_trained_on():
         split(labels, options, train_map=np.zeros_like(labels))
     with pytest.raises(DataError, match="marks every labelled pixel"):
         split(labels, options, train_map=labels)
+
+
+def mixed_neighbors(parts):
+    """Share of neighboring pairs of pixels in sets that lie in different ones."""
+    zones = parts.zones()
+    pairs = [(zones[1:], zones[:-1]), (zones[:, 1:], zones[:, :-1])]
+    both = sum(int(((a > 0) & (b > 0)).sum()) for a, b in pairs)
+    return sum(int(((a > 0) & (b > 0) & (a != b)).sum()) for a, b in pairs) / both
+
+
+def test_regions_are_coherent_without_a_guard():
+    """A spectral network needs no guard, and yet no test pixel lies among training pixels."""
+    labels = np.repeat(np.repeat([[1, 2, 1], [3, 1, 2], [2, 3, 3]], 20, axis=0), 20, axis=1)
+    parts = split(labels, SplitOptions(patch=1))
+    assert parts.guard == 0
+    assert sum(map(len, parts.sets)) == labels.size
+    # Three regions on 60 x 60 pixels share borders of a few hundred of 7,080 pairs.
+    assert mixed_neighbors(parts) < 0.05
+    per_class = [np.bincount(labels.flat[pixels], minlength=4)[1:] for pixels in parts.sets]
+    assert (np.array(per_class) > 0).all()

@@ -1,0 +1,87 @@
+"""How a user wants labelled pixels split, checked when constructed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hsitf.errors import InputError, unknown
+
+KINDS = ("disjoint", "random", "fixed")
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How to split, checked when constructed.
+
+    Attributes:
+        kind: "disjoint" (separate regions with a guard band), "random" (stratified by class),
+            or "fixed" (the training pixels are given as a label map).
+        train: The training side, validation included: a share of the labelled pixels, or for
+            "random" also a number of pixels a class. None: 0.65 disjoint, 0.8 random.
+        validation: Share of the training side used for validation, 0 for none.
+        patch: Rows and cols of the patches, in pixels.
+        guard: Disjoint only: pixels of different sets are further apart than this, in the larger
+            of rows and cols. None: `patch - 1`, the least at which no two patches from different
+            sets share a pixel.
+        seed: Seed of every draw.
+
+    Raises:
+        InputError: A value is out of range, or does not belong to this kind of split.
+    """
+
+    kind: str = "disjoint"
+    train: float | int | None = None
+    validation: float = 0.2
+    patch: int = 1
+    guard: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown("split", self.kind, KINDS)
+        if self.patch < 1:
+            raise InputError("a patch has to hold a pixel", received=self.patch, allowed=">= 1")
+        if not 0 <= self.validation < 1:
+            raise InputError(
+                "the validation share is out of range",
+                received=self.validation,
+                allowed="0 to below 1, a share of the training side",
+            )
+        self._check_train()
+        self._check_guard()
+
+    def _check_train(self) -> None:
+        if self.train is None:
+            return
+        if self.kind == "fixed":
+            raise InputError(
+                "a fixed split takes its training pixels from a label map",
+                received=f"train={self.train}",
+                remedy="leave the training share out",
+            )
+        per_class = isinstance(self.train, int)
+        if per_class and self.kind == "disjoint":
+            raise InputError(
+                "a disjoint split cannot promise a number of pixels a class",
+                received=f"train={self.train}",
+                allowed="a share between 0 and 1",
+                remedy="give a share or use --split random",
+            )
+        if not (self.train >= 1 if per_class else 0 < self.train < 1):
+            raise InputError(
+                "the training side is out of range",
+                received=self.train,
+                allowed="a share between 0 and 1, or a whole number of pixels a class",
+            )
+
+    def _check_guard(self) -> None:
+        if self.guard is None:
+            return
+        if self.kind != "disjoint":
+            raise InputError(
+                f"a {self.kind} split has no guard band",
+                received=f"guard={self.guard}",
+                remedy="leave the guard out or use --split disjoint",
+            )
+        if self.guard < 0:
+            raise InputError("the guard is out of range", received=self.guard, allowed=">= 0")

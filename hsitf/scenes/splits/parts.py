@@ -1,0 +1,92 @@
+"""The sets of a split, and how much of the test set training has seen."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Three sets of pixels that do not intersect.
+
+    Pixels are sorted flat indices (row * cols + col) into the label map.
+
+    Attributes:
+        kind: "disjoint", "random" or "fixed".
+        train: (pixels,) int64 flat indices.
+        validation: (pixels,) int64, from the training side; empty where none was requested.
+        test: (pixels,) int64 flat indices.
+        guard: Pixels of different sets are further apart than this; 0 for random and fixed.
+        seed: Seed of the random draws.
+        shape: (rows, cols) of the label map.
+        unused: Labelled pixels in none of the sets: those of the guard band, or for a fixed
+            split those that only one of the maps labels.
+        unvalidated: Classes without a validation pixel although one was requested: too small for
+            three regions. Every class has training and test pixels.
+    """
+
+    kind: str
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+    guard: int
+    seed: int
+    shape: tuple[int, int]
+    unused: int = 0
+    unvalidated: tuple[int, ...] = ()
+
+    @property
+    def sets(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Training, validation and test pixels."""
+        return self.train, self.validation, self.test
+
+    def digest(self) -> str:
+        """SHA-256 of the pixels of its sets, to know the split by."""
+        sizes = np.array([*self.shape, *map(len, self.sets)], np.int64)
+        parts = [sizes, *self.sets]
+        return hashlib.sha256(b"".join(np.asarray(p, "<i8").tobytes() for p in parts)).hexdigest()
+
+    def zones(self) -> NDArray[np.uint8]:
+        """The split as a (rows, cols) uint8 map: 0 unused, 1 train, 2 validation, 3 test."""
+        zones = np.zeros(self.shape, np.uint8)
+        for zone, pixels in enumerate(self.sets, start=1):
+            zones.flat[pixels] = zone
+        return zones
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """The share of the test set that was seen in training.
+
+    Attributes:
+        pixel: Share of test pixels with a training pixel inside their own patch, 0 to 1.
+        patch: Share of test pixels whose patch shares a pixel with a training patch, 0 to 1.
+    """
+
+    pixel: float
+    patch: float
+
+
+def leakage(split: Split, patch: int) -> Leakage:
+    """The exact shares of the test pixels that training has seen, for patches of a given size.
+
+    A patch holds rows r - patch // 2 to r - patch // 2 + patch - 1 around its pixel's row r, and so
+    for columns. Two patches share a pixel where their centers are less than `patch` rows and cols
+    apart. Pixels of a mirrored border are already inside the patch.
+
+    Args:
+        split: The split to measure.
+        patch: Rows and cols of a patch.
+    """
+    from scipy.ndimage import maximum_filter
+
+    train = split.zones() == 1
+    inside = maximum_filter(train, size=patch, mode="constant", cval=False)
+    touching = maximum_filter(train, size=2 * patch - 1, mode="constant", cval=False)
+    return Leakage(
+        pixel=float(inside.flat[split.test].mean()), patch=float(touching.flat[split.test].mean())
+    )
