@@ -138,6 +138,7 @@ def load_scene(
     classes: Path_ | None = None,
     class_column: str | None = None,
     align: bool = False,
+    keep_all: bool = False,
 ) -> LoadedScene:
     """Loads a scene of the catalog, or a cube with its label map.
 
@@ -156,6 +157,8 @@ def load_scene(
         classes: Path of a file with number, name and color of each class.
         class_column: Column of a vector layer or table that holds the class.
         align: Whether labels on another grid are resampled to the cube's, by nearest neighbor.
+        keep_all: Whether training refuses classes that are too small for a disjoint split; else
+            they are left out.
 
     Raises:
         InputError: There is no such scene, file or class.
@@ -178,6 +181,7 @@ def load_scene(
         None if classes is None else str(classes),
         class_column,
         align,
+        keep_all,
     )
     return LoadedScene(choice, load(choice))
 
@@ -718,8 +722,8 @@ class SceneMap:
         labels: (rows, cols) uint8, classes from 1; 0 where a pixel has no spectrum.
         class_names: One name a class.
         test_scores: Accuracy on the network's own test pixels; None on other scenes.
-        labelled_scores: Accuracy on all labelled pixels; None where the scene has none of the
-            network's classes.
+        labelled_scores: Accuracy on the labelled pixels of another scene; None on the network's
+            own, and where the labels have none of its classes.
         georeference: Georeference of the input, as rasterio takes it; empty where it has none.
         class_colors: One color per class, where the labels have them; else empty.
     """
@@ -777,6 +781,7 @@ def classify_scene(
     smooth: float = 0.0,
     engine: str | None = None,
     threads: int = 2,
+    strict_bands: bool = False,
     verbose: bool = False,
 ) -> SceneMap:
     """Classifies every pixel of a scene, strip by strip.
@@ -788,6 +793,8 @@ def classify_scene(
         engine: "keras", "litert", "litert-tiles", "onnx" or "onnx-tiles"; None for the fastest,
             by a short trial.
         threads: Threads of the engine.
+        strict_bands: Whether bands of another sensor are refused; else they are resampled by
+            wavelength.
         verbose: Whether progress is printed.
 
     Raises:
@@ -806,7 +813,9 @@ def classify_scene(
     given = None if scene is None else _choice(scene)
     if given is None and isinstance(network, TrainedNetwork):
         given = network.choice
-    request = MapRequest((), smooth=smooth, engine=engine, threads=threads)
+    request = MapRequest(
+        (), smooth=smooth, engine=engine, threads=threads, strict_bands=strict_bands
+    )
     with _progress(verbose) as progress:
         result = classify(None, network.folder, given or SceneChoice(""), None, request, progress)
     return SceneMap(

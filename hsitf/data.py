@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +17,15 @@ from hsitf import scenes
 from hsitf.bands import Reducer, TrainingSpectra, fit
 from hsitf.bands.reducer import BLOCK
 from hsitf.errors import DataError
-from hsitf.records import SceneChoice, SceneRecord, SplitRecord
+from hsitf.records import ImageRecord, SceneChoice, SceneRecord, SplitRecord
+from hsitf.scenes.image_list import SETS, find_image_list, read_image_list
 from hsitf.scenes.labels import LabelOptions
 from hsitf.scenes.metadata import RasterOptions, parse_axes, read_wavelengths
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.readers import read_array
 from hsitf.scenes.scene import Scene
-from hsitf.scenes.splits import Split, SplitOptions, leakage, split
+from hsitf.scenes.splits import SmallClassesError, Split, SplitOptions, leakage, split
 
 # Unlabelled pixels for each training pixel, at most. A batch of the papers' 100 then holds nine
 # labelled ones on average, and one in 14,000 holds none; the time of an epoch stays bounded.
@@ -54,7 +56,8 @@ class SceneData:
         """The same scene in the sensor's units, for networks that prepare bands themselves."""
         count = self.scene.bands
         nothing = Normalizer((0.0,) * count, (1.0,) * count)
-        source = PatchSource.from_cube(self.normalizer.fill(self.scene.cube), self.patches.patch)
+        cube, images = self.normalizer.fill(self.scene.cube), self.scene.images
+        source = PatchSource.from_cube(cube, self.patches.patch, images)
         return replace(self, normalizer=nothing, patches=source, reducer=None, sensor_units=True)
 
     @property
@@ -89,14 +92,16 @@ class SceneData:
 
     def _near_evaluation(self) -> NDArray[np.bool_]:
         """(rows, cols) where a training pixel would be too near to validation and test pixels."""
-        from scipy.ndimage import maximum_filter
-
         # Zones 2 and 3 are validation and test. Patches share a pixel where their centers are
         # less than `patch` rows and cols apart.
         distance = max(self.patches.patch - 1, self.split.guard)
-        judging = self.split.zones() > 1
-        near = maximum_filter(judging, size=2 * distance + 1, mode="constant", cval=False)
-        return np.asarray(near)
+        zones = self.split.zones()
+        near = self.split.near(zones > 1, 2 * distance + 1)
+        if self.split.kind == "images":
+            # Nothing of an image that does not train is used.
+            for image in self.scene.images:
+                near[image.block] |= not (zones[image.block] == 1).any()
+        return near
 
     def calibration_pixels(self, count: int) -> NDArray[np.int64]:
         """Training pixels to calibrate on, flat indices, about `count`.
@@ -116,8 +121,18 @@ class SceneData:
         return generator.permutation(chosen)
 
     def scene_record(self) -> SceneRecord:
-        """What to write down of the scene."""
-        return describe_scene(self.scene)
+        """What to write down of the scene, with the set of each image."""
+        record = describe_scene(self.scene)
+        if self.split.kind != "images":
+            return record
+        zones = self.split.zones()
+        # The set of most of its pixels: those that validate may be drawn from images that train.
+        found = [
+            np.bincount(zones[one.block].ravel(), minlength=4)[1:] for one in self.scene.images
+        ]
+        sets = [SETS[int(count.argmax())] if count.any() else "" for count in found]
+        known = [replace(one, set=name) for one, name in zip(record.images, sets, strict=True)]
+        return replace(record, images=tuple(known))
 
     def split_record(self) -> SplitRecord:
         """What to write down of the split, leakage measured."""
@@ -148,7 +163,22 @@ def describe_scene(scene: Scene) -> SceneRecord:
         wavelengths=() if scene.wavelengths is None else tuple(scene.wavelengths.tolist()),
         band_numbers=scene.band_numbers,
         class_colors=scene.class_colors,
+        left_out=scene.left_out,
+        source_bands=scene.source_bands,
+        product=scene.product,
+        scale=_stated(scene.scale, 1.0),
+        offset=_stated(scene.offset, 0.0),
+        fwhm=() if scene.fwhm is None else tuple(scene.fwhm.tolist()),
+        images=tuple(
+            ImageRecord(image.name, image.rows, image.cols, image.set) for image in scene.images
+        ),
     )
+
+
+def _stated(values: float | NDArray[np.float64], default: float) -> tuple[float, ...]:
+    """A factor or offset as records hold it: empty where no file stated another one."""
+    stated = np.atleast_1d(np.asarray(values, np.float64))
+    return () if (stated == default).all() else tuple(stated.tolist())
 
 
 def raster_options(choice: SceneChoice) -> RasterOptions:
@@ -170,6 +200,34 @@ def label_options(choice: SceneChoice) -> LabelOptions:
     """What a user says about a label map."""
     classes = None if choice.classes is None else Path(choice.classes).expanduser()
     return LabelOptions(choice.labels_variable, classes, choice.class_column, choice.align)
+
+
+def image_choices(choice: SceneChoice) -> dict[str, SceneChoice]:
+    """Each image of a scene of several as a scene of its own, by its name; else nothing.
+
+    Raises:
+        InputError: The file that lists the images is damaged.
+    """
+    named = choice.source.lower() in {name.lower() for name in scenes.names()}
+    path = None if named else find_image_list(Path(choice.source).expanduser())
+    if path is None:
+        return {}
+    listed = read_image_list(path)
+    classes = choice.classes or (None if listed.classes is None else str(listed.classes))
+    return {
+        image.name: replace(
+            choice,
+            source=str(image.cube),
+            labels=None if image.labels is None else str(image.labels),
+            variable=image.variable or choice.variable,
+            labels_variable=image.labels_variable,
+            class_column=image.class_column or choice.class_column,
+            nodata=choice.nodata if image.nodata is None else image.nodata,
+            axes=image.axes or choice.axes,
+            classes=classes,
+        )
+        for image in listed.images
+    }
 
 
 def read_scene(choice: SceneChoice) -> Scene:
@@ -206,11 +264,27 @@ def load_scene(choice: SceneChoice) -> Scene:
     return scene.without_classes(choice.drop)
 
 
+def reload_scene(choice: SceneChoice, then: SceneRecord) -> Scene:
+    """Reads the scene that a network was trained on, without the classes that it left out.
+
+    Raises:
+        InputError: See `scenes.load`.
+        DataError: See `scenes.load`; or it is another scene.
+    """
+    scene = load_scene(choice)
+    present = [name for name in then.left_out if name in scene.class_names]
+    scene = scene.leaving_out(present) if len(present) == len(then.left_out) else scene
+    check_same_scene(scene, then)
+    return scene
+
+
 def prepare(
     scene: Scene,
     options: SplitOptions,
     train_map: NDArray[np.integer] | None = None,
     bands: str = "",
+    *,
+    keep_all: bool = False,
 ) -> SceneData:
     """Splits a scene and prepares patches of size `options.patch`.
 
@@ -220,19 +294,49 @@ def prepare(
         train_map: Label map of the training pixels of a fixed split.
         bands: Specification of the band reduction, such as "pca:30"; empty where all bands are
             used.
+        keep_all: Whether classes that are too small for a disjoint split are refused, rather than
+            left out of the scene.
 
     Raises:
         InputError: The patch does not fit into the scene, or see `splits.split`, `bands.fit`.
         DataError: See `splits.split`.
     """
     # The cheap complaint about the patch comes before the search for a split.
-    PatchSource.check_size(scene.cube.shape, options.patch)
-    if options.kind == "fixed" and train_map is None:
-        train_map = scene.training
-    parts = split(scene.labels, options, class_names=scene.class_names, train_map=train_map)
+    PatchSource.check_size(scene.cube.shape, options.patch, scene.images)
+    scene, parts = split_scene(scene, options, train_map, keep_all=keep_all)
     normalizer = Normalizer.fit(scene.cube, parts.train)
     reducer = _fit_reducer(scene, parts, normalizer, bands) if bands else None
     return restore(scene, parts, normalizer, options.patch, reducer)
+
+
+def split_scene(
+    scene: Scene,
+    options: SplitOptions,
+    train_map: NDArray[np.integer] | None = None,
+    *,
+    keep_all: bool = False,
+) -> tuple[Scene, Split]:
+    """The scene without the classes that are too small for its split, and the split.
+
+    Args and errors are those of `prepare`.
+    """
+    if options.kind == "fixed" and train_map is None:
+        train_map = scene.training
+    while True:
+        names = scene.class_names
+        try:
+            return scene, split(
+                scene.labels,
+                options,
+                class_names=names,
+                train_map=train_map,
+                images=scene.images,
+            )
+        except SmallClassesError as error:
+            # Two classes have to be left.
+            if keep_all or options.kind != "disjoint" or len(names) < len(error.classes) + 2:
+                raise
+            scene = scene.leaving_out([names[number - 1] for number in error.classes])
 
 
 def _fit_reducer(scene: Scene, parts: Split, normalizer: Normalizer, bands: str) -> Reducer:
@@ -277,7 +381,8 @@ def restore(
             allowed="values that stay finite in float32 when divided by their band's deviation",
             remedy="they may be no-data values: mask or fill them before",
         )
-    return SceneData(scene, parts, normalizer, PatchSource.from_cube(normalized, patch), reducer)
+    patches = PatchSource.from_cube(normalized, patch, scene.images)
+    return SceneData(scene, parts, normalizer, patches, reducer)
 
 
 def preprocess(
@@ -311,6 +416,7 @@ def save_split(parts: Split, stream: BinaryIO) -> None:
         validation=parts.validation,
         test=parts.test,
         shape=np.array(parts.shape),
+        image_rows=np.array(parts.image_rows, np.int64),
     )
 
 
@@ -324,6 +430,9 @@ def load_split(path: Path, record: SplitRecord) -> Split:
         with np.load(path, allow_pickle=False) as file:
             rows, cols = (int(size) for size in file["shape"])
             sets = [np.asarray(file[name], np.int64) for name in ("train", "validation", "test")]
+            images = file["image_rows"].tolist() if "image_rows" in file else []
+            if images and (images[0] != 0 or images != sorted(set(images)) or images[-1] >= rows):
+                raise ValueError("images that do not lie one below the other")
     except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path} does not hold the pixels of a split",
@@ -340,6 +449,7 @@ def load_split(path: Path, record: SplitRecord) -> Split:
         record.seed,
         (rows, cols),
         unused=record.left_out,
+        image_rows=tuple(images),
     )
     if found.digest() != record.sha256:
         raise DataError(
@@ -365,9 +475,13 @@ def check_same_scene(found: Scene, expected: SceneRecord) -> None:
     Raises:
         DataError: Its files, shape or classes differ.
     """
-    now = (found.cube.shape, found.class_names, found.sources)
-    then = (expected.shape, expected.class_names, expected.sha256)
-    for what, received, allowed in zip(("shape", "classes", "files"), now, then, strict=True):
+    images = [(image.name, image.rows, image.cols) for image in found.images]
+    known = [(image.name, image.rows, image.cols) for image in expected.images]
+    now = (found.cube.shape, found.class_names, images, _digests(found.sources, images))
+    then = (expected.shape, expected.class_names, known, _digests(expected.sha256, known))
+    for what, received, allowed in zip(
+        ("shape", "classes", "images", "files"), now, then, strict=True
+    ):
         if received != allowed:
             raise DataError(
                 f"{found.name} is not the scene that the network was trained on: other {what}",
@@ -375,3 +489,13 @@ def check_same_scene(found: Scene, expected: SceneRecord) -> None:
                 allowed=allowed,
                 remedy="give the original files with --data-dir, or train again",
             )
+
+
+def _digests(sources: Mapping[str, str], images: Sequence[tuple[str, int, int]]) -> list[list[str]]:
+    """What the files of each image are known by: they keep their content under other names."""
+    if not images:
+        return [sorted(sources.values())]
+    return [
+        sorted(digest for file, digest in sources.items() if file.startswith(f"{name}/"))
+        for name, _, _ in images
+    ]

@@ -70,7 +70,7 @@ class SplitChoice:
     """How a user wants the scene split.
 
     Attributes:
-        kind: disjoint, random or fixed.
+        kind: disjoint, random, fixed or images.
         train: A share such as "0.65" or a number of pixels a class such as "50".
         guard: Width of the guard band in pixels.
         patch: Side of the patch in pixels; the network's own where None.
@@ -211,13 +211,20 @@ def check_origin(
     Raises:
         InputError: A run is named together with how to split or train.
     """
-    decided = [split != SplitChoice(), scene.train_map, scene.drop, bands]
-    if origin is not None and any(decided):
+    if origin is not None:
+        _check_decided(scene, split, bands, "--from with", "--from, or ")
+
+
+def _check_decided(
+    scene: SceneChoice, split: SplitChoice, bands: str | None, received: str, other: str = ""
+) -> None:
+    decided = [split != SplitChoice(), scene.train_map, scene.drop, scene.keep_all, bands]
+    if any(decided):
         raise InputError(
             "a trained network has its split, patch, seed, classes and bands already",
-            received="--from with options that decide on these",
-            remedy="leave out --from, or --split, --train, --train-map, --guard, --patch, --seed, "
-            "--drop-class and --bands",
+            received=f"{received} options that decide on these",
+            remedy=f"leave out {other}--split, --train, --train-map, --guard, --patch, --seed, "
+            "--drop-class, --keep-all and --bands",
         )
 
 
@@ -247,43 +254,12 @@ def trained_for(
     if origin is not None:
         run = open_run(network, origin)
     elif _only_on_disk(network):
-        check_origin(Path(), scene, split, bands)
+        _check_decided(scene, split, bands, f"{network}, which was trained elsewhere, with")
         run = latest_run(network, scene, progress)
     else:
         plan = training_plan(network, known, split, "short", bands=bands)
         run = find_or_train(plan, progress)
-    if scene.source:
-        return run, known
-    # The run knows its scene; the command may say where the files lie today.
-    return run, located(run.record.plan.scene, scene)
-
-
-# Options of a scene that say where its files lie, or how they are read.
-_LOCATING = (
-    "data_dir",
-    "labels",
-    "variable",
-    "labels_variable",
-    "nodata",
-    "axes",
-    "all_bands",
-    "wavelengths",
-    "classes",
-    "class_column",
-    "align",
-)
-
-
-def located(then: SceneChoice, now: SceneChoice) -> SceneChoice:
-    """The scene of a run, with what a command says of where its files lie and how they are read.
-
-    Args:
-        then: The scene as the run was trained on it.
-        now: The scene as the command has it, without a source of its own.
-    """
-    given = {name: getattr(now, name) for name in _LOCATING}
-    changed = {name: value for name, value in given.items() if value not in (None, False)}
-    return replace(then, **changed)
+    return run, run.scene_choice(scene)
 
 
 def _check_numbers(changed: Mapping[str, object]) -> None:

@@ -8,7 +8,7 @@ instead, from which it resumes.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from zipfile import BadZipFile
@@ -16,11 +16,12 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf import bands, records, zoo
+from hsitf import bands, records, scenes, zoo
 from hsitf.bands import Reducer
-from hsitf.data import SceneData, check_same_scene, load_scene, load_split, restore
+from hsitf.data import SceneData, load_split, reload_scene, restore
 from hsitf.errors import DataError, InputError, MissingInputError
 from hsitf.files import sha256
+from hsitf.locations import is_same_scene, is_same_source, locate
 from hsitf.progress import Progress
 from hsitf.records import RunRecord, SceneChoice
 from hsitf.scenes.splits import Split
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import keras
 
 MODELS = Path("models")
+# A scene that a command says nothing of.
+_UNNAMED = SceneChoice("")
 NETWORK = "network.keras"
 RECORD = "record.json"
 SPLIT = "split.npz"
@@ -112,18 +115,41 @@ class Run:
         network = self.record.plan.network
         return network if self.record.pruning is None else f"{network}-{self.folder.name}"
 
+    def scene_choice(self, now: SceneChoice = _UNNAMED) -> SceneChoice:
+        """The scene of the run, with its files where they lie today.
+
+        Args:
+            now: What a command says of it: another path of the same cube, the folder of its files,
+                or nothing.
+
+        Raises:
+            InputError: A file is not found.
+        """
+        # Commands run in the folder that holds the folder of trained networks.
+        above = self.folder.resolve().parents
+        home = above[3] if len(above) > 3 else None
+        return locate(self.record.plan.scene, self.record.scene, now, home)
+
+    def is_of(self, scene: SceneChoice) -> bool:
+        """Whether a command names the run's scene, with all that it says of reading it."""
+        return is_same_scene(scene, self.record.plan.scene, self.record.scene)
+
+    def is_of_source(self, scene: SceneChoice) -> bool:
+        """Whether a command names the run's cube, whatever it says of labels and reading."""
+        return is_same_source(scene, self.record.plan.scene, self.record.scene)
+
     def data(self, choice: SceneChoice | None = None) -> SceneData:
         """The scene with the run's split and normalization.
 
         Args:
-            choice: Where the scene is now, if not at the path of the record.
+            choice: The scene at its current location; None to look for its files (see
+                `scene_choice`).
 
         Raises:
             InputError: The scene cannot be found.
             DataError: It is not the one of the run's record.
         """
-        scene = load_scene(choice or self.record.plan.scene)
-        check_same_scene(scene, self.record.scene)
+        scene = reload_scene(choice or self.scene_choice(), self.record.scene)
         return restore(
             scene, self.split(), self.record.normalizer, self.record.plan.patch, self.reducer()
         )
@@ -232,3 +258,32 @@ def finished_runs(network: str, progress: Progress, root: Path = MODELS) -> list
             progress.say(f"passing over {path.parent}: {error}")
     found.sort(key=lambda item: (item[0].record.plan.schedule == "full", item[1]))
     return [run for run, _ in found]
+
+
+def named_scene(choice: SceneChoice, root: Path = MODELS) -> SceneChoice:
+    """A scene that a command names as runs print it, such as `cube` for a file `cube.hdr`.
+
+    Args:
+        choice: The scene as the command names it.
+        root: Folder of all trained networks.
+
+    Returns:
+        The scene of the latest run of that name; the choice itself where it is a name that is
+        known without runs, or a path, or where there is no such run.
+
+    Raises:
+        InputError: A file of that scene is not found.
+    """
+    name = choice.source
+    plain = name == Path(name).name and not name.startswith(".") and not set(name) & set("*?[")
+    if not name or not plain or Path(name).exists() or name.lower() in _known_scenes():
+        return choice
+    found = [(path.stat().st_mtime, path) for path in root.glob(f"{name}/*/*/{RECORD}")]
+    if not found:
+        return choice
+    run = Run.open(max(found)[1].parent)
+    return replace(run.scene_choice(choice), drop=choice.drop, keep_all=choice.keep_all)
+
+
+def _known_scenes() -> set[str]:
+    return {one.lower() for one in scenes.names()}

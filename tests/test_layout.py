@@ -32,6 +32,7 @@ ORDER = [
     "bands",
     "records",
     "data",
+    "locations",
     "runs",
     "graph",
     "operators",

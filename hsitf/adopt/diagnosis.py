@@ -172,7 +172,7 @@ def diagnose(
         part, pixels = ("training", split.train)
     drawn = np.random.default_rng(0).permutation(pixels)[:MAX_PIXELS]
     side = int(given.network.input_shape[1])
-    patches = PatchSource.from_cube(scene.cube, side).extract(drawn)
+    patches = PatchSource.from_cube(scene.cube, side, scene.images).extract(drawn)
     truth = scene.labels.ravel()[drawn] - 1
 
     def evaluate(reading: Reading, count: int) -> list[Trial]:

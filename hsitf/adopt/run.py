@@ -109,11 +109,17 @@ def _recipe(network: str) -> Recipe:
 
 
 def _split(scene: Scene, options: SplitOptions, request: AdoptionRequest) -> Split:
-    PatchSource.check_size(scene.cube.shape, options.patch)
+    PatchSource.check_size(scene.cube.shape, options.patch, scene.images)
     train_map = read_train_map(request.scene.train_map)
     if options.kind == "fixed" and train_map is None:
         train_map = scene.training
-    return split(scene.labels, options, class_names=scene.class_names, train_map=train_map)
+    return split(
+        scene.labels,
+        options,
+        class_names=scene.class_names,
+        train_map=train_map,
+        images=scene.images,
+    )
 
 
 def _check_free(folder: Path, request: AdoptionRequest) -> None:
@@ -131,7 +137,8 @@ def _some_patches(
 ) -> Float32Array:
     """Training patches to compare outputs on."""
     pixels = parts.train[:: max(1, len(parts.train) // COMPARED)][:COMPARED]
-    return preprocessing.apply(PatchSource.from_cube(scene.cube, network.patch).extract(pixels))
+    source = PatchSource.from_cube(scene.cube, network.patch, scene.images)
+    return preprocessing.apply(source.extract(pixels))
 
 
 def _diagnose(

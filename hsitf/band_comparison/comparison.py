@@ -93,7 +93,9 @@ def compare(request: ComparisonRequest, name: str, progress: Progress) -> tuple[
             bands, or the record is of another split, schedule or number of runs.
     """
     scene = load_scene(request.scene)
-    data = prepare(scene, request.timing_split, read_train_map(request.scene.train_map))
+    train_map = read_train_map(request.scene.train_map)
+    keep_all = request.scene.keep_all
+    data = prepare(scene, request.timing_split, train_map, keep_all=keep_all)
     _check(request, data)
     path = runs.run_folder(scene.name, "bands", name).with_suffix(".json")
     found = Comparison(

@@ -18,18 +18,21 @@ def format_comparison(comparison: Comparison, specs: Sequence[str], models: Sequ
         f"{comparison.scene}{synthetic}: {comparison.bands} bands, {comparison.pixels:,} pixels, "
         f"reductions fitted to {comparison.training_pixels:,} training pixels"
     )
-    head = ("bands", "fit s", "transform s", "memory MB", "in the file", *models)
+    head = (
+        *("reduction", "fit, s", "transform, s", "memory, MB", "in the file"),
+        *(f"OA of {model}, %" for model in models),
+    )
     rows = [_row(one, comparison, models) for one in comparison.reductions if one.spec in specs]
     rows.sort(key=lambda row: specs.index(row[0]))
     if models:
         accuracies = [_accuracy(comparison.cell(model, "")) for model in models]
-        rows.insert(0, (ALL_BANDS, "", "", "", "", *accuracies))
+        rows.insert(0, (ALL_BANDS, "-", "-", "-", "-", *accuracies))
     remarks = [
         f"{one.spec}: {one.remark}"
         for one in comparison.reductions
         if one.spec in specs and one.remark
     ]
-    note = ["OA in %, with the half-width of its 95 % interval where there are several runs."]
+    note = ["OA on test pixels, with the half-width of its 95 % interval of several runs."]
     return "\n".join([title, format_table(head, rows), *(note if models else []), *remarks])
 
 

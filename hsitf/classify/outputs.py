@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.classify.map_grid import MapGrid, map_grid
+from hsitf.classify.probability_files import write_probabilities
 from hsitf.errors import InputError
 from hsitf.figures import Color, palette
 from hsitf.files import os_errors_reported, replacing
@@ -96,42 +98,6 @@ def geotiff(class_map: ClassMap, path: Path) -> None:
             file.update_tags(
                 1, **{f"class_{n}": name for n, name in enumerate(class_map.class_names, 1)}
             )
-
-
-def probability_tiff(values: NDArray[np.floating], class_map: ClassMap, path: Path) -> None:
-    """float32 GeoTIFF with a band for each class (or one of confidence), halves rounded once."""
-    import rasterio
-
-    layers = values[:, :, None] if values.ndim == 2 else values
-    rows, cols, count = layers.shape
-    profile = {
-        "driver": "GTiff",
-        "dtype": "float32",
-        "count": count,
-        "height": rows,
-        "width": cols,
-        "compress": "deflate",
-        **class_map.georeference,
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **profile) as file:
-            for band in range(count):
-                file.write(layers[:, :, band].astype(np.float32), band + 1)
-                if count == len(class_map.class_names):
-                    file.set_band_description(band + 1, class_map.class_names[band])
-
-
-def write_probabilities(values: NDArray[np.floating], class_map: ClassMap, path: Path) -> None:
-    """Writes probabilities or confidence; see `probability_tiff`.
-
-    Raises:
-        OutputError: They cannot be written.
-    """
-    with os_errors_reported(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        probability_tiff(values, class_map, temporary)
 
 
 def envi(class_map: ClassMap, path: Path) -> None:
@@ -309,10 +275,19 @@ def write_requested(
     found = ClassMap(
         np.array(labels), classifier.class_names, source.georeference.profile(), colors
     )
+    grid = map_grid(source.georeference)
+    placed = found if grid is None else _on_grid(found, grid)
     for path in request.out:
-        write(found, path)
+        # Pictures have no place, and show the scene as the sensor saw it.
+        write(found if path.suffix.lower() == ".png" else placed, path)
     if values is not None and request.probabilities is not None:
-        write_probabilities(values, found, request.probabilities)
+        write_probabilities(values, found, request.probabilities, grid)
     if values is not None and request.confidence is not None:
-        write_probabilities(values.max(axis=2), found, request.confidence)
+        write_probabilities(values.max(axis=2), found, request.confidence, grid)
     return found
+
+
+def _on_grid(class_map: ClassMap, grid: MapGrid) -> ClassMap:
+    """The map on a map grid, without a class where no pixel lies."""
+    labels = grid.gather(class_map.labels, NODATA)
+    return replace(class_map, labels=labels, georeference=grid.profile)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hsitf.errors import InputError
@@ -20,6 +20,8 @@ class MapRequest:
         threads: Threads of the engine.
         engine: Name in `engines.ENGINES`; None for the fastest in a short trial.
         dask: Address of a scheduler whose workers compute; None to compute in this process.
+        overwrite: Whether files that exist are replaced.
+        strict_bands: Whether a scene of other bands is refused, rather than resampled.
     """
 
     out: tuple[Path, ...]
@@ -29,6 +31,8 @@ class MapRequest:
     threads: int = 2
     engine: str | None = None
     dask: str | None = None
+    overwrite: bool = False
+    strict_bands: bool = False
 
     def __post_init__(self) -> None:
         if self.threads < 1:
@@ -52,3 +56,17 @@ class MapRequest:
     def files(self) -> tuple[Path, ...]:
         """Everything that will be written."""
         return (*self.out, *(p for p in (self.probabilities, self.confidence) if p is not None))
+
+
+def image_request(request: MapRequest, name: str) -> MapRequest:
+    """The same request for one image of a scene: its name is added to those of the files."""
+
+    def named(path: Path) -> Path:
+        return path.with_name(f"{path.stem}-{name}{path.suffix}")
+
+    return replace(
+        request,
+        out=tuple(named(path) for path in request.out),
+        probabilities=request.probabilities and named(request.probabilities),
+        confidence=request.confidence and named(request.confidence),
+    )

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hsitf.classify import outputs
 from hsitf.classify.cluster import StripJob, compute_remotely
 from hsitf.classify.engines import engine
+from hsitf.classify.evaluation import MapEvaluation, evaluate, format_confusion
+from hsitf.classify.map_grid import map_grid
 from hsitf.classify.mapping import classify, parts_folder, remove_state
 from hsitf.classify.outputs import MAX_CLASSES, ClassMap
-from hsitf.classify.request import MapRequest
-from hsitf.classify.source import Classifier, classifier_of_run, open_classifier, raster_for
+from hsitf.classify.request import MapRequest, image_request
+from hsitf.classify.sensor import open_site
+from hsitf.classify.source import (
+    Classifier,
+    classifier_of_run,
+    open_classifier,
+    run_of,
+)
+from hsitf.data import image_choices
 from hsitf.errors import InputError
 from hsitf.log_silencing import suppressed_output
-from hsitf.metrics import Scores, confusion, scores
-from hsitf.options import SplitChoice, located, trained_for
+from hsitf.metrics import Scores, scores
+from hsitf.options import SplitChoice, trained_for
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 from hsitf.scenes import RasterSource, names
 from hsitf.tables import format_table
+from hsitf.train.collapse import collapse_remark
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +48,8 @@ class ClassifiedScene:
         speed: Pixels per second; 0 where an interrupted map was complete already.
         nodata_pixels: Number of pixels without a class, because a band was NaN.
         counts: (classes,) number of pixels of each class.
-        test: Scores on the network's own test pixels; None on other scenes.
-        labelled: Scores on all labelled pixels, training pixels included on the network's scene;
-            None without labels of the network's classes.
-        matrix: (classes, classes) int64 confusion matrix of those pixels, rows are truth.
+        evaluation: How it agrees with the labels; None where the scene has none.
+        remark: What to try where the network has collapsed; empty where it has not.
     """
 
     classifier: Classifier
@@ -51,9 +59,20 @@ class ClassifiedScene:
     speed: float
     nodata_pixels: int
     counts: tuple[int, ...]
-    test: Scores | None
-    labelled: Scores | None
-    matrix: NDArray[np.int64] | None
+    evaluation: MapEvaluation | None
+    remark: str
+
+    @property
+    def test(self) -> Scores | None:
+        """Scores on the network's own test pixels; None on other scenes."""
+        found = self.evaluation
+        return found.scores if found is not None and found.own_test_pixels else None
+
+    @property
+    def labelled(self) -> Scores | None:
+        """Scores on labelled pixels of another scene; None without labels of its classes."""
+        found = self.evaluation
+        return found.scores if found is not None and not found.own_test_pixels else None
 
 
 def classify_scene(
@@ -80,8 +99,58 @@ def classify_scene(
         OutputError: The files cannot be written.
     """
     with suppressed_output():
-        folder, classifier, run, now = _opened(model, origin, choice, bands, request, progress)
-        site = raster_for(now, classifier.band_numbers)
+        opened = _opened(model, origin, choice, bands, request, progress)
+    return _classified(opened, origin, request, progress)
+
+
+def classify_images(
+    model: str | None,
+    origin: Path | None,
+    choice: SceneChoice,
+    bands: str | None,
+    request: MapRequest,
+    progress: Progress,
+) -> tuple[ClassifiedScene, ...]:
+    """Classifies a scene as `classify_scene` does, or each image of a scene of several.
+
+    The maps of images have the names of the files that are requested and of the image:
+    `maps.tif` becomes `maps-NAME.tif`.
+
+    Returns:
+        The scene, or its images in their order.
+
+    Raises:
+        InputError: As `classify_scene`; or a file exists that is not to be replaced.
+        DataError: As `classify_scene`.
+        OutputError: As `classify_scene`.
+    """
+    with suppressed_output():
+        opened = _opened(model, origin, choice, bands, request, progress)
+        images = image_choices(opened[-1])
+    if not images:
+        return (_classified(opened, origin, request, progress),)
+    requests = [image_request(request, name) for name in images]
+    for one in requests:
+        outputs.check(one.files, request.overwrite)
+    found = []
+    for (name, now), one in zip(images.items(), requests, strict=True):
+        progress.say(f"image {name}")
+        found.append(_classified((*opened[:-1], now), origin, one, progress, name))
+    return tuple(found)
+
+
+def _classified(
+    opened: tuple[Path, Classifier, Run | None, SceneChoice],
+    origin: Path | None,
+    request: MapRequest,
+    progress: Progress,
+    image: str = "",
+) -> ClassifiedScene:
+    """Classifies a scene, or an image of one, with what was opened for it."""
+    folder, classifier, run, now = opened
+    with suppressed_output():
+        site = open_site(now, classifier, request.strict_bands)
+    site = replace(site, name=image) if image else site
     for note in site.notes:
         progress.say(note)
     if len(classifier.class_names) > MAX_CLASSES:
@@ -106,7 +175,8 @@ def classify_scene(
         # The map's files are still open in the folder that is removed.
         del mapped
         remove_state(folder_of_parts)
-    return _evaluated(chosen, run, site, class_map, request, speed)
+    trained = run if run is not None or origin is None else run_of(origin)
+    return _evaluated(chosen, trained, site, class_map, request, speed)
 
 
 def _opened(
@@ -122,10 +192,11 @@ def _opened(
         found, now = trained_for(str(model), choice, SplitChoice(), None, progress, bands)
         return found.folder.resolve(), classifier_of_run(found), found, now
     classifier, run = open_classifier(origin, request.threads)
-    if run is None:
+    trained = run_of(origin)
+    if trained is None:
         now = replace(choice, source=choice.source or classifier.scene)
     else:
-        now = _current_choice(run, choice)
+        now = _current_choice(trained, choice)
     return origin.resolve(), classifier, run, now
 
 
@@ -148,10 +219,7 @@ def _absolute(choice: SceneChoice) -> SceneChoice:
 
 def _current_choice(run: Run, choice: SceneChoice) -> SceneChoice:
     """The scene that is named, or that of the run at the location that the command gives."""
-    if choice.source:
-        return choice
-    then = run.record.plan.scene
-    return located(then, choice)
+    return run.scene_choice(choice) if run.is_of_source(choice) else choice
 
 
 def _evaluated(
@@ -163,19 +231,11 @@ def _evaluated(
     speed: float,
 ) -> ClassifiedScene:
     classes = len(classifier.class_names)
-    called = class_map.labels.ravel()
-    test = labelled = matrix = None
-    if source.labels is not None and source.class_names == classifier.class_names:
-        truth = source.labels.ravel()
-        # A pixel without a class is not evaluated: it has no valid spectrum.
-        known = np.flatnonzero(truth * (called > 0))
-        matrix = confusion(truth[known] - 1, called[known].astype(np.int64) - 1, classes)
-        labelled = scores(matrix)
-        if run is not None and run.record.scene.sha256 == dict(source.sources):
-            test_pixels = np.intersect1d(run.split().test, known)
-            named = called[test_pixels].astype(np.int64) - 1
-            test = scores(confusion(truth[test_pixels] - 1, named, classes))
-    blank, *counts = np.bincount(called, minlength=classes + 1).tolist()
+    dropped: tuple[str, ...] = ()
+    if run is not None:
+        dropped = (*run.record.plan.scene.drop, *run.record.scene.left_out)
+    found = evaluate(source, class_map.labels, classifier.class_names, run, dropped)
+    blank, *counts = np.bincount(class_map.labels.ravel(), minlength=classes + 1).tolist()
     return ClassifiedScene(
         classifier,
         source,
@@ -184,10 +244,23 @@ def _evaluated(
         speed,
         blank,
         tuple(counts),
-        test,
-        labelled,
-        matrix,
+        found,
+        "" if run is None else collapse_remark(run.record),
     )
+
+
+def format_images(found: Sequence[ClassifiedScene]) -> str:
+    """The maps of a scene's images, and the accuracy on the test pixels of all of them."""
+    summaries = [format_summary(one) for one in found]
+    tested = {one.source.name: one.test for one in found if one.test is not None}
+    if len(found) > 1 and tested:
+        total = scores(np.sum([np.asarray(one.matrix) for one in tested.values()], axis=0))
+        parts = ", ".join(f"{name} {one.oa:.2%}" for name, one in tested.items())
+        summaries.append(
+            f"{sum(total.support):,} test pixels of {len(tested)} of {len(found)} images: OA "
+            f"{total.oa:.2%}, AA {total.aa:.2%}, kappa {total.kappa:.4f} (OA {parts})"
+        )
+    return "\n\n".join(summaries)
 
 
 def format_summary(found: ClassifiedScene) -> str:
@@ -199,30 +272,29 @@ def format_summary(found: ClassifiedScene) -> str:
         + (f"{found.speed:,.0f} pixels/s" if found.speed else "complete already")
         + f", {found.classifier.runtime.engine}"
     )
+    names = found.classifier.class_names
     head = ["class", "pixels", "share"]
     cells = [
         [name, f"{count:,}", f"{count / (rows * cols):.1%}"]
-        for name, count in zip(found.classifier.class_names, found.counts, strict=True)
+        for name, count in zip(names, found.counts, strict=True)
     ]
-    if found.labelled is not None:
-        head.append("labelled, right")
-        for row, right in zip(cells, found.labelled.per_class, strict=True):
-            row.append(f"{right:.2%}")
+    held = found.evaluation
+    scored = None if held is None else held.scores
+    if scored is not None:
+        head += ["evaluated", "accuracy"]
+        for row, count, right in zip(cells, scored.support, scored.per_class, strict=True):
+            row += [f"{count:,}", f"{right:.2%}" if count else "-"]
     lines = [title, format_table(head, cells)]
-    for what, found_scores in (
-        ("test pixels", found.test),
-        ("all labelled pixels", found.labelled),
-    ):
-        if found_scores is not None:
-            lines.append(
-                f"{what}: OA {found_scores.oa:.2%}, AA {found_scores.aa:.2%}, "
-                f"kappa {found_scores.kappa:.4f}"
-            )
     if found.nodata_pixels:
         lines.append(f"{found.nodata_pixels:,} pixels without a class: they have no data.")
-    if found.test is not None:
-        lines.append("All labelled pixels include the training pixels of the network.")
-    if found.matrix is not None:
-        lines.append("Confusion, rows are truth:")
-        lines += [" ".join(f"{count:6d}" for count in row) for row in found.matrix.tolist()]
+    if held is not None:
+        lines += held.notes
+    if held is not None and scored is not None:
+        lines.append(
+            f"{held.pixels}: OA {scored.oa:.2%}, AA {scored.aa:.2%}, kappa {scored.kappa:.4f}"
+        )
+        lines.append(format_confusion(scored.matrix, names, held.pixels))
+    lines += [found.remark] if found.remark else []
+    grid = map_grid(found.source.georeference)
+    lines += [grid.note] if grid is not None and found.files else []
     return "\n".join([*lines, *(f"Wrote {path}." for path in found.files)])

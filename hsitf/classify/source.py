@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hsitf import bands, runs, runtimes
 from hsitf.arrays import Float32Array
 from hsitf.bands import Reducer
-from hsitf.data import label_options, raster_options
 from hsitf.errors import DataError, InputError
 from hsitf.export import bundle
 from hsitf.export.bundle import Bundle
 from hsitf.export.variants import variant
 from hsitf.files import sha256
-from hsitf.records import RunRecord, SceneChoice
+from hsitf.records import RunRecord
 from hsitf.runs import Run
 from hsitf.runtimes import Runtime
-from hsitf.scenes import RasterSource, open_raster
+from hsitf.scenes import RasterSource
 from hsitf.scenes.metadata import Color
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
@@ -44,6 +41,11 @@ class Classifier:
         band_numbers: Indices of its bands in the files of the scene that it was trained on; empty
             where they are all of these.
         class_colors: One color per class, as the labels have them; empty where they have none.
+        source_bands: Number of bands in those files; 0 where the network takes all of them.
+        fwhm: Full widths at half maximum of the bands in nanometers; empty where unknown.
+        scale: Factor from the numbers of that scene to physical units, one or one per band; empty
+            where its files state none.
+        offset: What is added after it, likewise.
     """
 
     name: str
@@ -57,6 +59,10 @@ class Classifier:
     wavelengths: tuple[float, ...] = ()
     band_numbers: tuple[int, ...] = ()
     class_colors: tuple[Color, ...] = ()
+    source_bands: int = 0
+    fwhm: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
 
     def check(self, source: RasterSource) -> None:
         """Refuses a scene that the network does not know.
@@ -64,32 +70,39 @@ class Classifier:
         Raises:
             InputError: The scene has other bands, or is smaller than a patch.
         """
-        expected = len(self.normalizer.offset)
-        if source.shape[2] != expected:
-            raise InputError(
-                f"{self.name} was trained on other bands",
-                received=f"{source.shape[2]} bands in {source.name}",
-                allowed=f"{expected}, as {self.scene} has them",
-                remedy="give a cube of the same sensor, or train a network on this one",
-            )
-        if self.wavelengths and source.wavelengths is not None:
-            self._check_wavelengths(source.name, source.wavelengths)
+        if source.shape[2] != len(self.normalizer.offset):
+            raise self.other_bands(source)
         PatchSource.check_size(source.shape, self.patch)
 
-    def _check_wavelengths(self, name: str, received: NDArray[np.float64]) -> None:
-        known = np.asarray(self.wavelengths)
-        # A band that is off by more than half the distance to its neighbors is another band.
-        apart = float(np.abs(np.diff(known)).min()) if len(known) > 1 else np.inf
-        (other,) = np.nonzero(np.abs(received - known) > apart / 2)
-        if len(other):
-            first = int(other[0])
-            raise InputError(
+    def other_bands(self, source: RasterSource) -> InputError:
+        """The error for a scene of other bands than the network's, which is not resampled."""
+        expected = len(self.normalizer.offset)
+        known = self.wavelengths and source.wavelengths is not None
+        if source.shape[2] == expected and known:
+            assert source.wavelengths is not None
+            centers = np.asarray(self.wavelengths)
+            apart = np.abs(source.wavelengths - centers)
+            worst = int(apart.argmax())
+            return InputError(
                 f"{self.name} was trained on other wavelengths",
-                received=f"{len(other)} of {len(known)} bands, the first of them band {first} of "
-                f"{name} at {received[first]:g} nm",
-                allowed=f"{known[first]:g} nm there, as {self.scene} has it",
-                remedy="give a cube of the same sensor, or train a network on this one",
+                received=f"bands up to {apart[worst]:.1f} nm from the network's, band {worst + 1} "
+                f"of {source.name} at {source.wavelengths[worst]:g} nm",
+                allowed=f"{centers[worst]:g} nm there, as {self.scene} has it",
+                remedy="leave out --strict-bands to have them resampled by wavelength, or train a "
+                "network on this one",
             )
+        remedy = (
+            "leave out --strict-bands to have them resampled by wavelength"
+            if known
+            else "give the wavelengths of both, with --wavelengths where files have none, to have "
+            "bands resampled"
+        )
+        return InputError(
+            f"{self.name} was trained on other bands",
+            received=f"{source.shape[2]} bands in {source.name}",
+            allowed=f"{expected}, as {self.scene} has them",
+            remedy=f"{remedy}; or train a network on this scene",
+        )
 
 
 def classifier_of_run(run: Run) -> Classifier:
@@ -107,6 +120,10 @@ def classifier_of_run(run: Run) -> Classifier:
         record.scene.wavelengths,
         record.scene.band_numbers,
         record.scene.class_colors,
+        record.scene.source_bands,
+        record.scene.fwhm,
+        record.scene.scale,
+        record.scene.offset,
     )
 
 
@@ -141,6 +158,10 @@ def classifier_of_bundle(folder: Path, threads: int) -> Classifier:
         record.wavelengths,
         record.band_numbers,
         record.class_colors,
+        record.source_bands,
+        record.fwhm,
+        record.scale,
+        record.offset,
     )
 
 
@@ -156,29 +177,21 @@ def open_classifier(folder: Path, threads: int) -> tuple[Classifier, Run | None]
     return classifier_of_run(run), run
 
 
-def raster_for(choice: SceneChoice, band_numbers: Sequence[int] = ()) -> RasterSource:
-    """The scene that a user names, ready to be classified.
-
-    Args:
-        choice: The scene.
-        band_numbers: Indices of the bands that the network was trained on, in the files of its own
-            scene; empty where they were all.
-    """
-    site = open_raster(
-        choice.source,
-        choice.data_dir,
-        labels=choice.labels,
-        variable=choice.variable,
-        label_options=label_options(choice),
-        raster=raster_options(choice),
-        band_numbers=band_numbers,
-    )
-    return site.without_classes(choice.drop)
-
-
 def is_bundle(folder: Path) -> bool:
     """Whether a folder is an exported bundle rather than a run."""
     return (folder / bundle.RECORD).is_file() and not (folder / runs.NETWORK).is_file()
+
+
+def run_of(folder: Path) -> Run | None:
+    """The run of a folder, or the one that a bundle was exported from where it exists."""
+    if not is_bundle(folder):
+        return Run.open(folder)
+    record = Bundle.open(folder).record
+    run_path = Path(record.run_folder)
+    if not (run_path / runs.RECORD).is_file():
+        return None
+    run = Run.open(run_path)
+    return run if run.record.sha256 == record.run_sha256 else None
 
 
 def probabilities(logits: Float32Array) -> Float32Array:

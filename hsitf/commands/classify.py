@@ -76,6 +76,14 @@ def classify(
             rich_help_panel=options.INFERENCE,
         ),
     ] = None,
+    strict_bands: Annotated[
+        bool,
+        typer.Option(
+            "--strict-bands",
+            help="Refuse another sensor's bands; else they are resampled by wavelength.",
+            rich_help_panel=options.INFERENCE,
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files.", rich_help_panel=options.OUTPUT)
     ] = False,
@@ -84,12 +92,22 @@ def classify(
 
     With --model the latest trained network of that scene (or one trained now, with a short
     schedule); with --from any run or exported file. Repeated, the same command resumes an
-    interrupted map.
+    interrupted map. A scene of several images gets a map of each, maps-IMAGE.tif.
     """
     from hsitf.classify.outputs import check
     from hsitf.classify.request import MapRequest
 
-    request = MapRequest(tuple(out), smooth, probabilities, confidence, threads, engine, dask)
+    request = MapRequest(
+        tuple(out),
+        smooth,
+        probabilities,
+        confidence,
+        threads,
+        engine,
+        dask,
+        overwrite,
+        strict_bands,
+    )
     check(request.files, overwrite)
     from hsitf.errors import InputError
     from hsitf.options import SplitChoice, check_origin
@@ -105,7 +123,7 @@ def classify(
         from hsitf.options import named_network
 
         model = named_network(model, None)
-    from hsitf.classify.run import classify_scene, format_summary
+    from hsitf.classify.run import classify_images, format_images
     from hsitf.classify.source import is_bundle
 
     # An exported file takes its own engine alone, and a tenth of the memory.
@@ -113,5 +131,5 @@ def classify(
         load_keras()
 
     with Terminal() as progress:
-        found = classify_scene(model, origin, scene, bands, request, progress)
-    print(format_summary(found))
+        found = classify_images(model, origin, scene, bands, request, progress)
+    print(format_images(found))

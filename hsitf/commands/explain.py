@@ -92,7 +92,7 @@ def explain(
         str | None,
         typer.Option(
             "--show",
-            help="Bands or components to draw; else 0,10,..,90.",
+            help="Bands or components to draw, from 0 as in --bands select; else ten.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
@@ -205,4 +205,4 @@ def explain(
             run, scene = trained_for(model, scene, SplitChoice(), None, progress, bands)
             folders = [run.folder]
         done, written = explained(folders, scene, wanted, progress, model)
-    print(format_summary(done.record, written))
+    print(format_summary(done.record, written, done.scene.wavelengths))

@@ -91,6 +91,14 @@ DropClass = Annotated[
     list[str] | None,
     typer.Option("--drop-class", help="Class to leave out; repeatable.", rich_help_panel=SCENE),
 ]
+KeepAll = Annotated[
+    bool,
+    typer.Option(
+        "--keep-all",
+        help="Refuse classes too small for a disjoint split; else they are left out.",
+        rich_help_panel=SCENE,
+    ),
+]
 TrainMap = Annotated[
     str | None,
     typer.Option(
@@ -193,10 +201,10 @@ def scene_files(
 
 
 def trained_pixels(
-    drop_class: DropClass = None, train_map: TrainMap = None
-) -> tuple[tuple[str, ...], str | None]:
-    """The classes to leave out, and the label map of the training pixels of a fixed split."""
-    return tuple(drop_class or ()), train_map
+    drop_class: DropClass = None, keep_all: KeepAll = False, train_map: TrainMap = None
+) -> tuple[tuple[str, ...], bool, str | None]:
+    """The classes to leave out, whether others may be, and the map of training pixels."""
+    return tuple(drop_class or ()), keep_all, train_map
 
 
 def _scene_group(help_text: str, default: str | None, trains: bool) -> Callable[..., SceneChoice]:
@@ -212,9 +220,20 @@ def _scene_group(help_text: str, default: str | None, trains: bool) -> Callable[
         from dataclasses import replace
 
         source = given.pop("scene") or ""
-        own = {name: given.pop(name) for name in ("drop_class", "train_map") if name in given}
-        drop, train_map = trained_pixels(**own)
-        return replace(scene_files(**given), source=source, drop=drop, train_map=train_map)
+        own = {
+            name: given.pop(name)
+            for name in inspect.signature(trained_pixels).parameters
+            if name in given
+        }
+        drop, keep_all, train_map = trained_pixels(**own)
+        choice = replace(
+            scene_files(**given), source=source, drop=drop, keep_all=keep_all, train_map=train_map
+        )
+        if not _may_be_printed(source):
+            return choice
+        from hsitf.runs import named_scene
+
+        return named_scene(choice)
 
     option = typer.Option("--scene", "-s", help=help_text, rich_help_panel=SCENE)
     scene = inspect.Parameter(
@@ -227,6 +246,11 @@ def _scene_group(help_text: str, default: str | None, trains: bool) -> Callable[
     members += _keyword_only(trained_pixels) if trains else []
     group.__signature__ = inspect.Signature(members)  # type: ignore[attr-defined]
     return group
+
+
+def _may_be_printed(source: str) -> bool:
+    """Whether a scene may be named as runs print it: no path, and there are runs of the name."""
+    return bool(source) and source == Path(source).name and (Path("models") / source).is_dir()
 
 
 def _keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -248,7 +272,9 @@ def split_choice(
     split: Annotated[
         str,
         typer.Option(
-            "--split", help="disjoint (guard band), random (leaks) or fixed.", rich_help_panel=SPLIT
+            "--split",
+            help="disjoint (guard band), random (leaks), fixed or images.",
+            rich_help_panel=SPLIT,
         ),
     ] = "disjoint",
     train_share: Annotated[

@@ -13,9 +13,12 @@ from hsitf.commands.options import with_options
 from hsitf.progress import Terminal
 
 if TYPE_CHECKING:
+    from hsitf.options import SplitChoice
     from hsitf.records import SceneChoice
+    from hsitf.scenes.scene import Scene
+    from hsitf.scenes.splits import Split
 
-app = application("Lists the scenes, describes one, or writes a large synthetic one.")
+app = application("Lists the scenes, describes or draws one, or writes a large synthetic one.")
 
 
 @app.command("list")
@@ -27,19 +30,78 @@ def list_scenes() -> None:
 
 
 @verb(app)
-@with_options(files=options.scene_files)
+@with_options(files=options.scene_files, pixels=options.trained_pixels, split=options.split_choice)
 def show(
     *,
     scene: Annotated[str, typer.Argument(help="Scene by name, or the path of a cube.")],
     files: SceneChoice,
+    pixels: tuple[tuple[str, ...], bool, str | None],
+    split: SplitChoice,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Picture to write: .png, .svg or .pdf.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace it.", rich_help_panel=options.OUTPUT)
+    ] = False,
 ) -> None:
-    """Loads a scene and counts its classes."""
+    """Loads a scene, counts its classes, and draws it: look before training.
+
+    The picture shows the scene in RGB, its ground truth, the split of the labelled pixels, the
+    spectra of the classes with their spread, and the counts. The split is that of `train` with
+    the same options; without --patch, that of single pixels.
+    """
     from dataclasses import replace
 
     from hsitf.data import read_scene
     from hsitf.scenes.describe import format_scene
 
-    print(format_scene(read_scene(replace(files, source=scene))))
+    if out is not None:
+        _check_picture(out, overwrite)
+    drop, keep_all, train_map = pixels
+    found = read_scene(replace(files, source=scene)).without_classes(drop)
+    parts = _split(found, split, train_map, keep_all) if out is not None else None
+    print(format_scene(found, parts))
+    if out is not None:
+        from hsitf.scenes.picture import draw_scene
+
+        draw_scene(found, parts, out)
+        print(f"Wrote {out}.")
+
+
+def _check_picture(out: Path, overwrite: bool) -> None:
+    """Refuses a picture that cannot be written, before the scene is read."""
+    from hsitf.errors import InputError
+    from hsitf.figures import figure_format
+
+    figure_format(out)
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists already", remedy="name another file or --overwrite")
+
+
+def _split(scene: Scene, split: SplitChoice, train_map: str | None, keep_all: bool) -> Split | None:
+    """The split that the options ask for; None without labels, or where it is not possible."""
+    from hsitf.data import read_train_map, split_scene
+    from hsitf.errors import DataError
+    from hsitf.options import split_options
+
+    if not scene.labels.any():
+        return None
+    wanted = split_options(split, split.patch or 1)
+    try:
+        kept, parts = split_scene(scene, wanted, read_train_map(train_map), keep_all=keep_all)
+    except DataError as error:
+        # What a look is for: the rest of the scene shows why.
+        print(f"No split is shown: {error}")
+        return None
+    for note in kept.notes[len(scene.notes) :]:
+        print(note)
+    return parts
 
 
 @verb(app)

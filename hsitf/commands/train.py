@@ -195,6 +195,7 @@ def train(
     )
     load_keras()
     select_device(device)
+    from hsitf.train.collapse import collapse_remark
     from hsitf.train.repeat import format_summary, train_repeatedly
     from hsitf.train.run import train as run_plan
 
@@ -207,8 +208,12 @@ def train(
         finished = run_plan(plan, run, progress)
     record = finished.record
     synthetic = " (synthetic scene)" if record.scene.synthetic else ""
+    guarded = record.split.kind == "disjoint"
+    guard = f", guard of {record.split.guard} pixels" if guarded else ""
     print(
         f"{finished.folder}: OA {record.scores.oa:.2%}, AA {record.scores.aa:.2%}, "
         f"kappa {record.scores.kappa:.4f} on {record.split.test:,} test pixels{synthetic}; "
-        f"{record.split.summary}; {record.seconds:.0f} s"
+        f"{record.split.summary}{guard}; {record.seconds:.0f} s"
     )
+    if remark := collapse_remark(record):
+        print(remark)

@@ -11,15 +11,32 @@ import numpy as np
 from hsitf.arrays import Float32Array
 from hsitf.explain import importance
 from hsitf.explain.explanation import Explanation, SourceExplanation
-from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, VERMILION, new_figure, save, style_axes
+from hsitf.explain.outputs import ExplainedOutput
+from hsitf.figures import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    VERMILION,
+    SpectralAxis,
+    class_palette,
+    new_figure,
+    plain_text,
+    rgb_floats,
+    save,
+    style_axes,
+)
+from hsitf.scenes.spectra import physical, value_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from hsitf.records import BandsRecord
+
 COLORS = (BLUE, VERMILION, GREEN, ORANGE, "#CC79A7", "#56B4E9")
 STYLES = ("-", "--", "-.", ":")
-# The literature shows bands 0, 10, .., 90.
-COLUMNS, TICK_SPACING = 10, 10
+# Maps in a row.
+COLUMNS = 10
 _MOST_ACROSS = 3
 
 
@@ -48,11 +65,9 @@ def draw(explanation: Explanation, stem: Path, suffix: str) -> list[Path]:
 
 
 def columns(chosen: Sequence[int], inputs: int) -> list[int]:
-    """Which bands or components are drawn: those chosen, or 0, 10, .., 90, or ten evenly spread."""
+    """Indices of the bands or components that are drawn: those chosen, or ten evenly spread."""
     if chosen:
         return list(chosen)
-    if inputs > TICK_SPACING * (COLUMNS - 1):
-        return list(range(0, TICK_SPACING * COLUMNS, TICK_SPACING))
     spread = np.linspace(0, inputs - 1, COLUMNS).round().astype(int)
     return [int(index) for index in np.unique(spread)]
 
@@ -60,10 +75,15 @@ def columns(chosen: Sequence[int], inputs: int) -> list[int]:
 def rows(explanation: Explanation) -> list[tuple[str, Float32Array]]:
     """Rows of maps, each with its title: networks where there are several, else subjects.
 
-    Of several networks and several subjects, the mean over the subjects.
+    Of several networks and several subjects, the mean over the subjects. Networks that take other
+    inputs than the first (bands, or components of another reduction) have maps of other columns,
+    and are left out.
     """
     if len(explanation.explained) > 1:
-        return [(_title(one), one.magnitude.mean(axis=0)) for one in explanation.explained]
+        return [
+            (_title(explanation, one), one.magnitude.mean(axis=0))
+            for one in _with_same_inputs(explanation)
+        ]
     maps = explanation.explained[0].magnitude
     return [(one.name, found) for one, found in zip(explanation.outputs, maps, strict=True)]
 
@@ -82,16 +102,22 @@ def draw_maps(explanation: Explanation, path: Path) -> None:
             image = axes.imshow(found[..., band], cmap="magma", vmin=0, vmax=most)
             axes.set_xticks([])
             axes.set_yticks([])
-        line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize="small")
-    for axes, band in zip(parts[0], bands, strict=True):
-        axes.set_title(str(band), fontsize="small")
-    figure.colorbar(image, ax=parts.ravel().tolist(), fraction=0.03, pad=0.01)
+        line[0].set_ylabel(
+            plain_text(title), rotation=0, ha="right", va="center", fontsize="small", labelpad=10
+        )
+    for axes, title in zip(parts[0], column_titles(explanation, bands), strict=True):
+        axes.set_title(title, fontsize="small")
+    if len(explanation.explained) == 1:
+        for axes, one in zip(parts[:, 0], explanation.outputs, strict=True):
+            _mark_class(axes, explanation, one)
+    scale = figure.colorbar(image, ax=parts.ravel().tolist(), fraction=0.03, pad=0.01)
+    scale.set_label("mean absolute attribution", fontsize="small")
     figure.suptitle(f"{_headline(explanation)}\n{_axis(explanation)}", fontsize="medium")
     save(figure, path)
 
 
 def draw_bands(explanation: Explanation, path: Path) -> None:
-    """Draws the importance of bands over wavelength, with the mean reflectance of the pixels."""
+    """Draws the importance of bands over wavelength, with the mean spectrum of the pixels."""
     count = len(explanation.outputs)
     across = min(count, _MOST_ACROSS)
     down = -(-count // across)
@@ -109,18 +135,13 @@ def draw_bands(explanation: Explanation, path: Path) -> None:
 
 def _draw_subject(axes: Axes, explanation: Explanation, number: int) -> None:
     scene, subject = explanation.scene, explanation.outputs[number]
-    known = scene.wavelengths is not None
-    positions = np.asarray(scene.wavelengths if known else np.arange(scene.bands))
+    axis = SpectralAxis.of(scene.wavelengths, scene.bands)
     behind = axes.twinx()
-    behind.fill_between(
-        positions,
-        importance.mean_reflectance(scene.cube, subject.pixels),
-        color=GRAY,
-        alpha=0.15,
-        linewidth=0,
-    )
-    behind.set_ylim(bottom=0)
-    behind.set_ylabel("mean spectrum", color=GRAY, fontsize="small")
+    color = class_color(explanation, subject)
+    spectrum = physical(scene, importance.mean_reflectance(scene.cube, subject.pixels))
+    axis.fill(behind, np.zeros(scene.bands), spectrum, color=color or GRAY, alpha=0.25)
+    behind.set_ylim(bottom=min(0.0, float(spectrum.min())))
+    behind.set_ylabel(f"mean, {value_label(scene)}", color=GRAY, fontsize="small")
     behind.tick_params(labelsize="small", colors=GRAY)
     behind.spines["top"].set_visible(False)
     # Curves are drawn in front of the spectrum.
@@ -129,25 +150,79 @@ def _draw_subject(axes: Axes, explanation: Explanation, number: int) -> None:
     for index, one in enumerate(explanation.explained):
         if one.bands is not None:
             shares = 100 * one.bands[number] / (one.bands[number].sum() or 1)
-            axes.plot(
-                positions,
+            axis.plot(
+                axes,
                 shares,
                 color=COLORS[index % len(COLORS)],
                 linestyle=STYLES[index % 4],
                 linewidth=1.2,
-                label=_title(one),
+                label=plain_text(_title(explanation, one)),
             )
     axes.plot([], [], color=GRAY, alpha=0.3, linewidth=6, label="mean spectrum of the pixels")
-    axes.set_title(subject.name, fontsize="small")
-    axes.set_xlabel("wavelength (nm)" if known else "band", fontsize="small")
+    axes.set_title(plain_text(subject.name), fontsize="small")
+    axes.set_xlabel(axis.label, fontsize="small")
     axes.set_ylabel("importance (% of all)", fontsize="small")
     axes.set_ylim(bottom=0)
     axes.tick_params(labelsize="small")
     style_axes(axes)
 
 
-def _title(one: SourceExplanation) -> str:
-    return f"{one.source.label}, OA {one.source.oa:.1%}"
+def class_color(
+    explanation: Explanation, subject: ExplainedOutput
+) -> tuple[float, float, float] | None:
+    """The color of the class that is explained; None for a filter of a hidden layer."""
+    scene = explanation.scene
+    of_class = len(subject.pixels) or subject.name in scene.class_names
+    if not of_class:
+        return None
+    return rgb_floats(class_palette(scene.classes, scene.class_colors)[subject.output])
+
+
+def _mark_class(axes: Axes, explanation: Explanation, subject: ExplainedOutput) -> None:
+    """A bar in the color of a class beside its first map."""
+    from matplotlib.patches import Rectangle
+
+    color = class_color(explanation, subject)
+    if color is not None:
+        bar = Rectangle(
+            (-0.1, 0), 0.06, 1, transform=axes.transAxes, color=color, clip_on=False, linewidth=0
+        )
+        axes.add_patch(bar)
+
+
+def column_titles(explanation: Explanation, inputs: Sequence[int]) -> list[str]:
+    """Titles of the columns of maps: wavelengths, or numbers from 1.
+
+    Args:
+        explanation: The explanation.
+        inputs: Indices of bands, or of components, from 0.
+    """
+    first, wavelengths = explanation.explained[0].source, explanation.scene.wavelengths
+    bands: Sequence[int] = inputs
+    if first.reduction:
+        selected = () if first.run is None else _selected(first.run.record.bands)
+        if not selected:
+            return [str(number + 1) for number in inputs]
+        bands = [selected[number] for number in inputs]
+    if wavelengths is None:
+        return [str(band + 1) for band in bands]
+    return [f"{wavelengths[band]:.0f} nm" for band in bands]
+
+
+def _selected(reduction: BandsRecord | None) -> tuple[int, ...]:
+    return () if reduction is None else reduction.selected
+
+
+def _with_same_inputs(explanation: Explanation) -> list[SourceExplanation]:
+    first = explanation.explained[0].source.reduction
+    return [one for one in explanation.explained if one.source.reduction == first]
+
+
+def _title(explanation: Explanation, one: SourceExplanation) -> str:
+    """What a network is called: by its inputs, too, where they differ."""
+    several = len({other.source.reduction for other in explanation.explained}) > 1
+    inputs = f", {one.source.reduction or 'all bands'}" if several else ""
+    return f"{one.source.label}{inputs}, OA {one.source.oa:.1%}"
 
 
 def _headline(explanation: Explanation) -> str:
@@ -163,10 +238,14 @@ def _headline(explanation: Explanation) -> str:
 
 def _axis(explanation: Explanation) -> str:
     """What the columns are, and what a mean is over."""
-    what = "component" if explanation.explained[0].source.reduction else "band"
+    (title,) = column_titles(explanation, [0])
+    reduced = explanation.explained[0].source.reduction
+    what = "bands" if "nm" in title else "components" if reduced else "band numbers"
     subjects = explanation.outputs
     if len(explanation.explained) > 1 and len(subjects) > 1:
         over = f"; mean over {len(subjects)} {'classes' if len(subjects[0].pixels) else 'filters'}"
     else:
         over = f"; {subjects[0].name}" if len(explanation.explained) > 1 else ""
-    return f"columns: {what}{over}"
+    left_out = len(explanation.explained) - len(_with_same_inputs(explanation))
+    others = "; networks of other inputs are not shown" if left_out else ""
+    return f"columns: {what}{over}{others}"

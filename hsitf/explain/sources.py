@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hsitf import records, runs, runtimes
+from hsitf import records, runtimes
 from hsitf.arrays import Float32Array
 from hsitf.bands import Reducer
-from hsitf.classify.source import classifier_of_bundle, is_bundle
-from hsitf.data import check_same_scene, load_scene, preprocess
+from hsitf.classify.source import classifier_of_bundle, is_bundle, run_of
+from hsitf.data import check_same_scene, load_scene, preprocess, reload_scene
 from hsitf.errors import DataError, InputError
 from hsitf.explain.view import NetworkView, ProjectedView
 from hsitf.export.bundle import Bundle
@@ -77,27 +77,12 @@ def expand_folders(folders: list[Path]) -> list[Path]:
 
 def scene_choice_of(folder: Path, choice: SceneChoice) -> SceneChoice:
     """The scene that is named, or that of a run or bundle at its current location."""
-    if choice.source:
-        return choice
     run = run_of(folder)
     if run is not None:
-        then = run.record.plan.scene
-    else:
-        then = SceneChoice(Bundle.open(folder).record.scene)
-    given = {name: value for name, value in vars(choice).items() if value}
-    return replace(then, **given)
-
-
-def run_of(folder: Path) -> Run | None:
-    """The run of a folder, or the one that a bundle was exported from where it exists."""
-    if not is_bundle(folder):
-        return Run.open(folder)
-    record = Bundle.open(folder).record
-    run_path = Path(record.run_folder)
-    if not (run_path / runs.RECORD).is_file():
-        return None
-    run = Run.open(run_path)
-    return run if run.record.sha256 == record.run_sha256 else None
+        return run.scene_choice(choice)
+    if choice.source:
+        return choice
+    return replace(choice, source=Bundle.open(folder).record.scene)
 
 
 def open_source(folder: Path, scene: Scene, threads: int = 2) -> ExplainedSource:
@@ -112,7 +97,9 @@ def open_source(folder: Path, scene: Scene, threads: int = 2) -> ExplainedSource
 
 def load_scene_of(folder: Path, choice: SceneChoice) -> Scene:
     """Reads the scene of what is explained first."""
-    return load_scene(scene_choice_of(folder, choice))
+    run = run_of(folder)
+    found = scene_choice_of(folder, choice)
+    return load_scene(found) if run is None else reload_scene(found, run.record.scene)
 
 
 def _of_run(folder: Path, scene: Scene) -> ExplainedSource:
@@ -121,7 +108,10 @@ def _of_run(folder: Path, scene: Scene) -> ExplainedSource:
     check_same_scene(scene, record.scene)
     network, reducer, side = run.network(), run.reducer(), record.plan.patch
     own = _network_view(
-        network, PatchSource.from_cube(preprocess(scene.cube, record.normalizer, reducer), side)
+        network,
+        PatchSource.from_cube(
+            preprocess(scene.cube, record.normalizer, reducer), side, scene.images
+        ),
     )
     bands: NetworkView | None = own
     if reducer is not None:
@@ -130,7 +120,7 @@ def _of_run(folder: Path, scene: Scene) -> ExplainedSource:
             # From normalized bands: what normalizes them stays outside.
             count = reducer.bands
             whole = fold_preprocessing(network, Normalizer((0.0,) * count, (1.0,) * count), reducer)
-            patches = PatchSource.from_cube(record.normalizer.apply(scene.cube), side)
+            patches = PatchSource.from_cube(record.normalizer.apply(scene.cube), side, scene.images)
             bands = _network_view(whole, patches)
     label = "trained" if record.pruning is None else record.pruning.target
     return ExplainedSource(
@@ -199,7 +189,7 @@ def _file_views(
     side: int,
     step: float,
 ) -> tuple[NetworkView, NetworkView | None]:
-    patches = PatchSource.from_cube(preprocess(scene.cube, normalizer, reducer), side)
+    patches = PatchSource.from_cube(preprocess(scene.cube, normalizer, reducer), side, scene.images)
     own = NetworkView(patches, lambda x: predict(runtime, x), difference_step=step)
     if reducer is None:
         return own, own
@@ -210,7 +200,7 @@ def _file_views(
         reduced = reducer.apply(x.reshape(-1, x.shape[-1]))
         return own.logits(reduced.reshape(*x.shape[:-1], -1))
 
-    whole = PatchSource.from_cube(normalizer.apply(scene.cube), side)
+    whole = PatchSource.from_cube(normalizer.apply(scene.cube), side, scene.images)
     return own, NetworkView(
         whole, answers, difference_step=step, projection=ProjectedView(reducer.affine, own)
     )
@@ -230,7 +220,9 @@ def _folded_view(
     normalizer = run.record.normalizer
     scale = np.asarray(normalizer.scale, np.float32)
     offset = np.asarray(normalizer.offset, np.float32)
-    patches = PatchSource.from_cube(normalizer.apply(scene.cube), run.record.plan.patch)
+    patches = PatchSource.from_cube(
+        normalizer.apply(scene.cube), run.record.plan.patch, scene.images
+    )
     return NetworkView(
         patches, lambda x: predict(runtime, x * scale + offset), difference_step=step
     )

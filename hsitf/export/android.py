@@ -25,7 +25,7 @@ from hsitf.errors import InputError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle
 from hsitf.export.request import ExportRequest
 from hsitf.export.variants import variant
-from hsitf.figures import palette
+from hsitf.figures import class_palette
 from hsitf.files import replacing
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
@@ -148,10 +148,16 @@ def check_android(run: Run, request: ExportRequest) -> None:
     """Checks that the demo can run the files, before anything is exported.
 
     Raises:
-        InputError: Bands are reduced outside of the file, or there are more classes than a byte
-            can count.
+        InputError: Bands are reduced outside of the file, there are more classes than a byte can
+            count, or the scene is of several images.
     """
     reducer, classes = run.reducer(), len(run.record.scene.class_names)
+    if images := run.record.scene.images:
+        raise InputError(
+            "the Android demo shows a scene of one image",
+            received=f"{run.record.scene.name}, {len(images)} images",
+            remedy="leave --android out",
+        )
     if reducer is not None and not all(
         request.folds_preprocessing(v, reducer) for v in request.variants
     ):
@@ -195,6 +201,7 @@ def _files(
     ):
         sums[name] = sha256(content).hexdigest()
         yield name, content
+    colors = class_palette(scene.classes, scene.class_colors)
     manifest = {
         "format": FORMAT,
         "scene": scene.name,
@@ -205,7 +212,7 @@ def _files(
         "exact": counts.exact,
         "classes": [
             {"name": name, "color": "#{:02x}{:02x}{:02x}".format(*color)}
-            for name, color in zip(scene.class_names, palette(scene.classes), strict=True)
+            for name, color in zip(scene.class_names, colors, strict=True)
         ],
         "cube": CUBE,
         "truth": TRUTH,
@@ -257,7 +264,7 @@ def preview(scene: Scene) -> bytes:
     """PNG of the scene's red, green and blue bands."""
     from PIL import Image
 
-    image = Image.fromarray(rgb_picture(scene))
+    image = Image.fromarray(rgb_picture(scene)).convert("RGB")
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()

@@ -40,7 +40,7 @@ def export(
     """
     reducer = run.reducer()
     jobs = [Job.of(request, variant, run, reducer) for variant in request.variants]
-    reference = load_reference(run, jobs, choice or run.record.plan.scene, progress)
+    reference = load_reference(run, jobs, choice or run.scene_choice(), progress)
     models = prepare_models(reference, jobs, progress)
     refused: list[VerificationError] = []
     verified: list[VerifiedFile] = []

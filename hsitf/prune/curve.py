@@ -177,11 +177,11 @@ def format_curve(curve: PruningCurve) -> str:
         curve.measure,
         "parameters",
         "MACs",
-        *variants,
+        *(f"{variant} bytes" for variant in variants),
         *(f"{variant} ms" for variant in variants),
         "OA pruned",
-        "OA",
-        "change",
+        "OA fine-tuned",
+        "change, points",
     )
     rows = [_row("before", curve.before, curve.before, curve.before)]
     rows += [_row(f"{p.target:g}", p.thinned, p.after, curve.before) for p in curve.points]

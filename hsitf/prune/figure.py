@@ -74,7 +74,7 @@ def draw_curve(curve: PruningCurve, path: Path) -> None:
         100 * curve.before.oa, color=GRAY, linestyle="--", label=f"trained, {curve.before.oa:.1%}"
     )
     lines = {
-        "cut": ([point.thinned.oa for point in curve.points], ORANGE, "s"),
+        "pruned": ([point.thinned.oa for point in curve.points], ORANGE, "s"),
         f"fine-tuned, {curve.epochs} epochs": ([p.after.oa for p in curve.points], BLUE, "o"),
     }
     for label, (values, color, marker) in lines.items():

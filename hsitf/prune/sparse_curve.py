@@ -112,12 +112,12 @@ def format_sparse_curve(curve: SparseCurve) -> str:
         "alpha",
         "zeros",
         "not zero",
-        "deflated",
-        "left without dead",
-        "its bytes",
+        "deflated bytes",
+        "weights without dead channels",
+        "their bytes",
         "OA pruned",
         "OA",
-        "change",
+        "change, points",
     )
     dense = curve.dense
     rows = [

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from hsitf.records import ModelStats, RunRecord
 from hsitf.tables import format_table
 
-_HEAD = ("", "before", "cut", "fine-tuned", "ratio")
+_HEAD = ("measure", "before", "pruned", "fine-tuned", "change")
 
 Stages = tuple[ModelStats, ModelStats, ModelStats]
 
 
 def format_pruning(record: RunRecord) -> str:
-    """What pruning did to a network, line by line; accuracies differ by percentage points.
+    """What pruning did to a network, line by line.
+
+    Costs change by a share of what they were, accuracies by percentage points.
 
     Args:
         record: Record of a pruned network.
@@ -41,11 +43,12 @@ def format_pruning(record: RunRecord) -> str:
 
 
 def _cost_rows(stages: Stages) -> Iterator[tuple[str, ...]]:
-    """Counts, sizes and times of every file in the record, with what is left of them."""
+    """Counts, sizes and times of every file in the record, with their change in percent."""
     variants = tuple(stages[0].files)
 
     def row(title: str, spell: str, values: Sequence[float]) -> tuple[str, ...]:
-        return (title, *(format(one, spell) for one in values), f"{values[2] / values[0]:.3f}")
+        change = f"{values[2] / values[0] - 1:+.1%}"
+        return (title, *(format(one, spell) for one in values), change)
 
     yield row("parameters", ",", [one.parameters for one in stages])
     yield row("not zero", ",", [one.nonzero for one in stages])
@@ -59,7 +62,9 @@ def _cost_rows(stages: Stages) -> Iterator[tuple[str, ...]]:
 
 def _accuracy_rows(stages: Stages) -> Iterator[tuple[str, ...]]:
     """Accuracies, with the change in percentage points; of kappa in its own unit."""
-    for title, spell, unit in (("OA", ".2%", 100), ("AA", ".2%", 100), ("kappa", ".4f", 1)):
+    for title in ("OA", "AA"):
         values = [getattr(one, title.lower()) for one in stages]
-        change = f"{(values[2] - values[0]) * unit:+.2f}"
-        yield (title, *(format(one, spell) for one in values), change)
+        change = f"{100 * (values[2] - values[0]):+.2f} points"
+        yield (title, *(f"{one:.2%}" for one in values), change)
+    kappas = [one.kappa for one in stages]
+    yield ("kappa", *(f"{one:.4f}" for one in kappas), f"{kappas[2] - kappas[0]:+.4f}")

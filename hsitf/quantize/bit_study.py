@@ -53,7 +53,7 @@ def run_bit_study(
         InputError: The scene cannot be found, or all calibration patches are of one class.
         OutputError: The record cannot be written.
     """
-    data = run.data(choice or run.record.plan.scene)
+    data = run.data(choice)
     with suppressed_output():
         simulator = build_simulator(run, data, request)
         pixels = evaluation_pixels(data.split.test, request.max_samples)

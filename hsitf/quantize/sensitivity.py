@@ -45,7 +45,7 @@ def measure_sensitivity(
     Raises:
         InputError: As `bit_study.run_bit_study`.
     """
-    data = run.data(choice or run.record.plan.scene)
+    data = run.data(choice)
     with suppressed_output():
         simulator = build_simulator(run, data, request)
         pixels = evaluation_pixels(data.split.test, request.max_samples)

@@ -18,7 +18,7 @@ def format_bit_study(study: BitStudy) -> str:
         "agreement",
         "saturated",
         "in layer",
-        "acc needed",
+        "accumulator bits",
         "weights",
         "/ float32",
     )
@@ -88,16 +88,16 @@ def format_sensitivity(report: SensitivityReport) -> str:
         "layer",
         "weights",
         "weights from",
-        "to",
+        "weights to",
         "output from",
-        "to",
+        "output to",
         "step",
         "its dB",
         "alone dB",
-        "alone OA",
+        "alone OA change",
         "clipped",
         "saturated",
-        "acc needed",
+        "accumulator bits",
     )
     rows = [
         (

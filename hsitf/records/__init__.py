@@ -18,7 +18,7 @@ from hsitf.records.run import (
     RunStart,
     TrainingPlan,
 )
-from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
+from hsitf.records.scene import ImageRecord, SceneChoice, SceneRecord, SplitRecord
 
 __all__ = [
     "SCHEMA",
@@ -27,6 +27,7 @@ __all__ = [
     "Epoch",
     "ExportRecord",
     "FileStats",
+    "ImageRecord",
     "Latency",
     "ModelStats",
     "OperatorCount",

@@ -132,6 +132,11 @@ class ExportRecord:
         band_numbers: Indices of these bands in the files of the scene, in the order in which the
             file takes them; empty where they are all of these.
         class_colors: One color per class, where the labels have them; else empty.
+        source_bands: Number of bands in those files; 0 where the file takes all of them.
+        fwhm: Full widths at half maximum of the sensor's bands in nanometers; empty where unknown.
+        scale: Factor from the sensor's numbers to physical units, one for all bands or one per
+            band; empty where the scene's files name none.
+        offset: What is added after it, likewise.
         parameters: Weights of the network; None in older records.
         macs: Multiply-accumulates of the network for one patch; None in older records.
     """
@@ -183,5 +188,9 @@ class ExportRecord:
     wavelengths: tuple[float, ...] = ()
     band_numbers: tuple[int, ...] = ()
     class_colors: tuple[tuple[int, int, int], ...] = ()
+    source_bands: int = 0
+    fwhm: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
     parameters: int | None = None
     macs: int | None = None

@@ -16,6 +16,8 @@ class SceneChoice:
         variable: Variable of the cube in its file.
         train_map: Path of the training pixels' label map, for a fixed split.
         drop: Names of classes to leave unlabelled.
+        keep_all: Whether classes that are too small for a disjoint split are refused rather than
+            left out.
         nodata: Value that stands for no data, in place of what the file declares.
         axes: Order of the cube's axes, such as "rows,bands,cols"; None as the file has it.
         all_bands: Whether bands that a bad-band list names are kept.
@@ -39,6 +41,25 @@ class SceneChoice:
     classes: str | None = None
     class_column: str | None = None
     align: bool = False
+    keep_all: bool = False
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image of a scene of several.
+
+    Attributes:
+        name: Name within the scene.
+        rows: Its rows; images lie one below the other, in their order.
+        cols: Its columns.
+        set: "train", "validation" or "test", as the user assigned it or it was drawn; empty where
+            the image has no labels, or the scene is not split by image.
+    """
+
+    name: str
+    rows: int
+    cols: int
+    set: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,14 @@ class SceneRecord:
         band_numbers: Indices of the bands in the source, in their order; empty where they are all
             of the source's.
         class_colors: One color per class, where the labels bring them; else empty.
+        left_out: Names of classes that were left out because they are too small for the split.
+        product: Name of the sensor's product that was recognized; empty for a plain file.
+        scale: Factor from the numbers of the cube to physical units, one for all bands or one per
+            band; empty where the files name none.
+        offset: What is added after it, likewise.
+        fwhm: Full widths at half maximum in nanometers; empty where unknown.
+        source_bands: Number of bands in the source's files; 0 where all of them are used.
+        images: The images of a scene of several; empty where it is one.
     """
 
     name: str
@@ -65,6 +94,13 @@ class SceneRecord:
     wavelengths: tuple[float, ...] = ()
     band_numbers: tuple[int, ...] = ()
     class_colors: tuple[tuple[int, int, int], ...] = ()
+    left_out: tuple[str, ...] = ()
+    product: str = ""
+    scale: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
+    fwhm: tuple[float, ...] = ()
+    source_bands: int = 0
+    images: tuple[ImageRecord, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +108,7 @@ class SplitRecord:
     """Which pixels were used for training and evaluation, and how far apart they are.
 
     Attributes:
-        kind: disjoint, random or fixed.
+        kind: disjoint, random, fixed or images.
         seed: Seed of the random split.
         guard: Width of the guard band in pixels.
         train: Number of training pixels; `validation` and `test` likewise.
@@ -105,7 +141,7 @@ def split_summary(kind: str, leakage: float | None) -> str:
     """A kind of split with its leakage, as tables and titles state it.
 
     Args:
-        kind: disjoint, random or fixed.
+        kind: disjoint, random, fixed or images.
         leakage: Share of test pixels whose patch shares a pixel with a training patch; None where
             the training pixels are not known.
     """

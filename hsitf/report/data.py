@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from hsitf import records, runs
 from hsitf.band_comparison.comparison import Comparison
 from hsitf.bench.measurement import BenchResult, BenchRow
-from hsitf.classify.outputs import MAX_CLASSES
-from hsitf.data import check_same_scene, load_scene
+from hsitf.data import reload_scene
 from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.explain.record import ExplanationRecord
 from hsitf.export.bundle import EXPORT, Bundle
@@ -23,7 +22,7 @@ from hsitf.export.bundle import RECORD as BUNDLE_RECORD
 from hsitf.prune.record import PruningCurve, SparseCurve
 from hsitf.quantize.record import BitStudy as BitStudy
 from hsitf.quantize.record import SensitivityReport
-from hsitf.records import SceneRecord
+from hsitf.records import SceneChoice, SceneRecord
 from hsitf.runs import Run
 from hsitf.scenes.readers import read_array
 from hsitf.scenes.scene import Scene
@@ -288,10 +287,9 @@ def _inside(folder: Path, relative: str) -> Path:
 
 def _scene(run: Run, options: ReportOptions) -> tuple[Scene | None, str]:
     """The scene that a run was trained on; else the reason why it is not available."""
-    choice = run.record.plan.scene
     try:
-        scene = load_scene(replace(choice, data_dir=options.data_dir or choice.data_dir))
-        check_same_scene(scene, run.record.scene)
+        choice = run.scene_choice(SceneChoice("", options.data_dir))
+        scene = reload_scene(choice, run.record.scene)
     except HsitfError as error:
         return None, str(error)
     return scene, ""
@@ -319,11 +317,12 @@ def _map(path: Path, described: SceneRecord) -> NDArray[np.integer]:
     found = np.squeeze(read_array(path).values)
     rows, cols, _ = described.shape
     is_map = np.issubdtype(found.dtype, np.integer) and found.shape == (rows, cols)
-    if not is_map or not 0 <= found.min() <= found.max() <= MAX_CLASSES:
+    classes = len(described.class_names)
+    if not is_map or not 0 <= found.min() <= found.max() <= classes:
         raise DataError(
             f"{path} is no map of {described.name}",
-            received=f"{found.dtype} of shape {found.shape}",
-            allowed=f"whole numbers of shape ({rows}, {cols}), 0 for no class",
+            received=f"{found.dtype} of shape {found.shape}, {found.min():g} to {found.max():g}",
+            allowed=f"whole numbers of shape ({rows}, {cols}), 0 for no class to {classes}",
             remedy="make it with python -m hsitf.classify",
         )
     return found

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.figures import Color
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class ReportTable:
         rows: Rows of cells, as many per row as there are column names.
         text_columns: Number of leading text columns; the others are numbers.
         collapsed: Whether the page shows it only on demand.
+        colors: One color per row, such as that of its class; empty for none.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ReportTable:
     rows: tuple[tuple[str, ...], ...]
     text_columns: int = 1
     collapsed: bool = False
+    colors: tuple[Color, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ class ReportImage:
     Attributes:
         name: Name of its file, without suffix.
         caption: What it shows.
-        pixels: (rows, cols, 3) uint8.
+        pixels: (rows, cols, 3) uint8, or (rows, cols, 4) with opacity.
         legend: Colors with their names.
     """
 
@@ -114,12 +116,14 @@ class Confusion:
         caption: The network of the matrix.
         names: Names of the classes.
         counts: Numbers of pixels; rows are truth.
+        colors: One color per class; empty for none.
     """
 
     name: str
     caption: str
     names: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
+    colors: tuple[Color, ...] = ()
 
 
 @dataclass(frozen=True)

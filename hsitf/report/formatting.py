@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+from hsitf.figures import Color, class_palette
 from hsitf.metrics import Interval
+from hsitf.records import SceneRecord
 
 UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
@@ -45,6 +47,6 @@ def mean(found: Interval, digits: int = 2) -> str:
     return f"{100 * found.mean:.{digits}f}{half}"
 
 
-def label(text: str) -> str:
-    """A name for a chart, where a dollar would begin a formula."""
-    return text.replace("$", r"\$")
+def class_colors(scene: SceneRecord) -> tuple[Color, ...]:
+    """One color per class of a scene: those of its labels, else the project's own."""
+    return tuple(class_palette(len(scene.class_names), scene.class_colors))

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from hsitf.figures import Color
 from hsitf.files import replacing
 from hsitf.report import drawing
 from hsitf.report.document import (
@@ -90,8 +91,16 @@ def _shown(block: Block, folder: Path) -> dict[str, Any]:
         _csv(folder / TABLES / f"{block.name}.csv", [block.head, *block.rows])
     if isinstance(block, Confusion):
         rows = [(name, *row) for name, row in zip(block.names, block.counts, strict=True)]
-        _csv(folder / TABLES / f"{block.name}.csv", [("", *block.names), *rows])
-    return {"kind": kind} | vars(block)
+        _csv(folder / TABLES / f"{block.name}.csv", [("truth", *block.names), *rows])
+    shown = {"kind": kind} | vars(block)
+    if isinstance(block, ReportTable | Confusion):
+        shown["colors"] = [_css(color) for color in block.colors]
+    return shown
+
+
+def _css(color: Color) -> str:
+    red, green, blue = color
+    return f"rgb({red} {green} {blue})"
 
 
 def _chart(chart: Chart, folder: Path) -> dict[str, Any]:
@@ -114,7 +123,7 @@ def _image(image: ReportImage, folder: Path) -> dict[str, Any]:
     with replacing(folder / f"{image.name}.png") as temporary:
         temporary.write_bytes(pixels)
     source = "data:image/png;base64," + base64.b64encode(pixels).decode()
-    legend = [(f"rgb({red} {green} {blue})", name) for (red, green, blue), name in image.legend]
+    legend = [(_css(color), name) for color, name in image.legend]
     return {"svg": "", "source": source, "caption": image.caption, "legend": legend}
 
 

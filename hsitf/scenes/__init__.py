@@ -29,12 +29,22 @@ from hsitf.scenes.catalog import (
     SceneLayout,
 )
 from hsitf.scenes.cube import prepare_cube
+from hsitf.scenes.image_list import (
+    SUFFIX,
+    ImageList,
+    find_image_list,
+    image_label_options,
+    image_named,
+    image_raster_options,
+    read_image_list,
+)
 from hsitf.scenes.image_sets import IMAGE_SETS
-from hsitf.scenes.labels import LabelOptions, RasterGrid, label_numbers, read_labels
+from hsitf.scenes.labels import LabelMap, LabelOptions, RasterGrid, label_numbers, read_labels
 from hsitf.scenes.metadata import Color, RasterOptions
 from hsitf.scenes.raster_source import RasterSource
 from hsitf.scenes.readers import READERS, check_fits_memory, open_array, read_array
 from hsitf.scenes.scene import Scene
+from hsitf.scenes.stacking import stack_images
 
 __all__ = ["RasterSource", "Scene", "load", "names", "open_raster"]
 
@@ -134,12 +144,15 @@ def open_raster(
     label_options: LabelOptions = _OWN_LABELS,
     raster: RasterOptions = _AS_IT_IS,
     band_numbers: Sequence[int] = (),
+    source_bands: int = 0,
 ) -> RasterSource:
     """Opens what is to be classified: a scene by name, in memory, or a cube by path, in its file.
 
     Args and errors are those of `load`, but for the cube's values, which are not looked at, and:
         band_numbers: Indices of the bands that a network was trained on, in their order; empty to
             choose them anew.
+        source_bands: Number of bands of the files that these count in. In a file of another
+            number they mean nothing: its bands are chosen anew.
     """
     path = _path_of(name_or_path)
     if path is None:
@@ -153,9 +166,12 @@ def open_raster(
                 raster=raster,
             )
         )
+    if find_image_list(path) is not None:
+        raise InputError(
+            f"{path} lists several images", remedy="classify them one by one, by their own paths"
+        )
     file = open_array(path, variable, raster.axes)
-    # A file of fewer bands has been reduced to them already, or is of another sensor.
-    known = band_numbers if len(band_numbers) and max(band_numbers) < file.shape[-1] else ()
+    known = band_numbers if file.shape[-1] == source_bands else ()
     cube = prepare_cube(file, raster, known)
     source = RasterSource.from_cube(path, cube)
     if not labels and not label_options.variable:
@@ -181,7 +197,8 @@ def _path_of(name: str) -> Path | None:
     if name.lower() in {known.lower() for known in names()}:
         return None
     path = Path(name).expanduser()
-    if path.exists() or path.suffix.lower() in READERS or len(path.parts) > 1:
+    known = path.suffix.lower() in (*READERS, SUFFIX)
+    if path.exists() or known or len(path.parts) > 1:
         return path
     raise unknown("scene", name, names())
 
@@ -219,6 +236,9 @@ def _image_set(name: str, request: _LoadOptions) -> Scene:
 
 def _from_path(path: Path, request: _LoadOptions) -> Scene:
     """The scene of a cube given by its path, with the label map given beside it or none."""
+    listed = find_image_list(path)
+    if listed is not None:
+        return _of_several(read_image_list(listed), request)
     file = open_array(path, request.variable, request.raster.axes)
     prepared = prepare_cube(file, request.raster)
     check_fits_memory(path, file.shape, file.dtype.itemsize)
@@ -244,10 +264,39 @@ def _from_path(path: Path, request: _LoadOptions) -> Scene:
         rgb_bands=_rgb_bands(prepared.shape[2], prepared.wavelengths),
         sources=_digests(sources),
         band_numbers=() if whole else tuple(prepared.band_numbers.tolist()),
+        source_bands=0 if whole else file.shape[2],
         georeference=prepared.georeference,
         class_colors=colors,
         notes=tuple(notes),
+        product=prepared.product,
+        scale=prepared.scale,
+        offset=prepared.offset,
+        fwhm=prepared.fwhm,
     )
+
+
+def _of_several(listed: ImageList, request: _LoadOptions) -> Scene:
+    """The scene of several images that a file lists."""
+    if request.has_labels:
+        raise InputError(
+            f"{listed.path} names the labels of its images",
+            received="--labels or --labels-variable",
+            remedy="leave them out",
+        )
+    found = []
+    for image in listed.images:
+        own = replace(
+            request,
+            labels=image.labels,
+            variable=image.variable or request.variable,
+            label_options=image_label_options(listed, image, request.label_options),
+            raster=image_raster_options(image, request.raster),
+        )
+        with image_named(image.name):
+            if find_image_list(image.cube) is not None:
+                raise InputError(f"{image.cube} is a list of images itself", allowed="a cube")
+            found.append(_from_path(image.cube, own))
+    return stack_images(listed, found)
 
 
 def _on_valid_pixels(
@@ -303,7 +352,8 @@ def _from_catalog(entry: CatalogEntry, request: _LoadOptions) -> Scene:
     else:
         file = request.labels or paths[layout.labels.name]
         truth = read_labels(file, request.label_options, RasterGrid(cube.shape[:2]))
-        labels, class_names, class_colors = truth.labels, entry.class_names, truth.class_colors
+        truth = _in_catalog_numbers(entry, truth)
+        labels, class_names, class_colors = truth.labels, truth.class_names, truth.class_colors
         notes.extend(truth.notes)
         digests |= {path.name: files.sha256(path) for path in truth.files}
     return Scene(
@@ -316,6 +366,22 @@ def _from_catalog(entry: CatalogEntry, request: _LoadOptions) -> Scene:
         wavelengths=None if entry.spectrum is None else _wavelengths(entry.spectrum),
         rgb_bands=entry.rgb_bands,
         sources=digests,
+    )
+
+
+def _in_catalog_numbers(entry: CatalogEntry, truth: LabelMap) -> LabelMap:
+    """The user's labels of a catalog scene: its classes by number where they bring no names."""
+    known = len(entry.class_names)
+    if truth.has_names or not truth.numbers or max(truth.numbers) > known:
+        return truth
+    table = np.array([0, *truth.numbers], np.int32)
+    return replace(
+        truth,
+        labels=table[truth.labels],
+        class_names=entry.class_names,
+        class_colors=truth.class_colors if len(truth.numbers) == known else (),
+        # Numbers with gaps stay as they are.
+        notes=tuple(note for note in truth.notes if not note.startswith("Labels ")),
     )
 
 

@@ -17,11 +17,16 @@ from hsitf.arrays import Float32Array
 from hsitf.errors import DataError, InputError
 from hsitf.scenes.metadata import Georeference, RasterMetadata, RasterOptions
 from hsitf.scenes.readers import ArrayFile
+from hsitf.scenes.readers.base import BlockRows
 
 # Rows, spread over the scene, that tell whether a band has data.
 SAMPLED_ROWS = 64
+# Blocks of rows, where a file stores many rows together.
+SAMPLED_BLOCKS = 8
 # A band without data in so many of the pixels that have data in another one is no band.
 EMPTY_SHARE = 0.99
+# A band whose values the product flags in more of them is left out, rather than the pixels.
+FLAGGED_SHARE = 0.1
 # Bands that a note lists by number.
 MAX_LISTED = 12
 
@@ -34,7 +39,7 @@ class PreparedCube:
         file: The array in its file.
         band_numbers: Indices of its bands in the file, in their order.
         nodata: Values that stand for no data.
-        notes: What was left out or put into order, one sentence each.
+        notes: What was recognized, left out or put into order, one sentence each.
     """
 
     file: ArrayFile
@@ -66,21 +71,47 @@ class PreparedCube:
         return None if found is None else found[self.band_numbers]
 
     @property
+    def scale(self) -> float | NDArray[np.float64]:
+        """Factor from stored numbers to physical units, one for all bands or (bands,)."""
+        return self._chosen(self.metadata.scale)
+
+    @property
+    def offset(self) -> float | NDArray[np.float64]:
+        """What is added after the factor, one for all bands or (bands,)."""
+        return self._chosen(self.metadata.offset)
+
+    @property
+    def product(self) -> str:
+        """Name of the sensor's product; empty for a plain file."""
+        return self.metadata.product
+
+    @property
     def georeference(self) -> Georeference:
         """Place on Earth."""
         return self.metadata.georeference
 
+    def _chosen(self, values: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
+        if not isinstance(values, np.ndarray):
+            return values
+        chosen = values[self.band_numbers]
+        return float(chosen[0]) if len(chosen) and (chosen == chosen[0]).all() else chosen
+
     def read(self, start: int, stop: int) -> Float32Array:
         """Rows `start` up to `stop`: (n, cols, bands) float32, NaN in pixels without data."""
-        values = self.file.read(start, stop)[:, :, self.band_numbers]
+        values = self.file.read(start, stop)
+        missing = _background(values, self.metadata.background)
+        if len(self.band_numbers) < values.shape[2] or (np.diff(self.band_numbers) != 1).any():
+            values = values[:, :, self.band_numbers]
         # What is too large becomes infinite, and infinite pixels have no data either.
         with np.errstate(over="ignore"):
             cube = np.ascontiguousarray(values, dtype=np.float32)
-        missing = _missing(values, self.nodata).any(axis=2)
+        missing |= _missing(values, self.nodata).any(axis=2)
         if self.metadata.valid is not None:
-            missing |= ~self.metadata.valid(start, stop)
+            valid = self.metadata.valid(start, stop)
+            missing |= ~(valid if valid.ndim == 2 else valid[:, :, self.band_numbers].all(axis=2))
         if missing.any():
-            cube = cube.copy() if cube.base is not None or not cube.flags.writeable else cube
+            shared = np.may_share_memory(cube, values) or not cube.flags.writeable
+            cube = cube.copy() if shared else cube
             cube[missing] = np.nan
         return cube
 
@@ -110,29 +141,20 @@ def prepare_cube(
     if options.wavelengths is not None:
         file = _with_wavelengths(file, options.wavelengths)
     nodata = file.metadata.nodata if options.nodata is None else (options.nodata,)
-    count = file.shape[2]
+    if options.nodata is not None:
+        file = replace(file, metadata=replace(file.metadata, background=None))
+    notes = [f"Read as {file.metadata.product}."] if file.metadata.product else []
+    notes += file.metadata.notes
     if len(band_numbers):
-        if max(band_numbers) >= count:
+        if max(band_numbers) >= file.shape[2]:
             raise InputError(
                 f"{path} has fewer bands than the network was trained on",
-                received=f"{count} bands",
+                received=f"{file.shape[2]} bands",
                 allowed=f"{max(band_numbers) + 1} or more",
             )
-        return PreparedCube(file, np.asarray(band_numbers, np.int64), nodata, ())
-    kept = np.ones(count, bool)
-    notes = []
-    good = file.metadata.good_bands
-    if good is not None and not good.all():
-        if options.all_bands:
-            notes.append(f"Kept {np.count_nonzero(~good)} bands that the file calls bad.")
-        else:
-            kept &= good
-            notes.append(f"Left out {_listed(~good)}, which the file calls bad.")
-    empty = _empty_bands(file, nodata) & kept
-    if empty.any():
-        kept &= ~empty
-        holds = "holds" if np.count_nonzero(empty) == 1 else "hold"
-        notes.append(f"Left out {_listed(empty)}, which {holds} no data.")
+        numbers = np.asarray(band_numbers, np.int64)
+        return PreparedCube(file, numbers, nodata, tuple(notes))
+    kept = _kept_bands(file, nodata, options.all_bands, notes)
     if not kept.any():
         raise DataError(
             f"no band of {path} has data",
@@ -148,6 +170,40 @@ def prepare_cube(
     return PreparedCube(file, order, nodata, tuple(notes))
 
 
+def _kept_bands(
+    file: ArrayFile, nodata: Sequence[float], all_bands: bool, notes: list[str]
+) -> NDArray[np.bool_]:
+    """(bands,) bool, the bands that networks take; notes why others are left out."""
+    kept = np.ones(file.shape[2], bool)
+    centers, good = file.metadata.wavelengths, file.metadata.good_bands
+    # What has no wavelength was not measured: --all-bands does not bring it about.
+    absent = np.zeros(len(kept), bool) if centers is None else ~(centers > 0)
+    if absent.any():
+        kept &= ~absent
+        notes.append(f"Left out {_listed(absent)}, for which the file has no wavelength.")
+    if good is not None and (bad := kept & ~good).any():
+        if all_bands:
+            notes.append(f"Kept {np.count_nonzero(bad)} bands that the file calls bad.")
+        else:
+            kept &= good
+            notes.append(f"Left out {_listed(bad)}, which the file calls bad.")
+    missing, flagged = _shares(file, nodata)
+    empty = (missing >= EMPTY_SHARE) & kept
+    if empty.any():
+        kept &= ~empty
+        holds = "holds" if np.count_nonzero(empty) == 1 else "hold"
+        notes.append(f"Left out {_listed(empty)}, which {holds} no data.")
+    faulty = (flagged > FLAGGED_SHARE) & kept
+    if faulty.any():
+        where = f"in more than {FLAGGED_SHARE:.0%} of the pixels"
+        if all_bands:
+            notes.append(f"Kept {_listed(faulty)}, which the product flags {where}.")
+        else:
+            kept &= ~faulty
+            notes.append(f"Left out {_listed(faulty)}, which the product flags {where}.")
+    return kept
+
+
 def _with_wavelengths(file: ArrayFile, wavelengths: Sequence[float]) -> ArrayFile:
     if len(wavelengths) != file.shape[2]:
         raise InputError(
@@ -157,6 +213,13 @@ def _with_wavelengths(file: ArrayFile, wavelengths: Sequence[float]) -> ArrayFil
         )
     centers = np.asarray(wavelengths, np.float64)
     return replace(file, metadata=replace(file.metadata, wavelengths=centers))
+
+
+def _background(values: NDArray[np.generic], background: float | None) -> NDArray[np.bool_]:
+    """(rows, cols) bool, where every band has the value of the background."""
+    if background is None:
+        return np.zeros(values.shape[:2], bool)
+    return np.asarray((values == background).all(axis=2))
 
 
 def _missing(values: NDArray[np.generic], nodata: Sequence[float]) -> NDArray[np.bool_]:
@@ -173,21 +236,55 @@ def _missing(values: NDArray[np.generic], nodata: Sequence[float]) -> NDArray[np
     return found
 
 
-def _empty_bands(file: ArrayFile, nodata: Sequence[float]) -> NDArray[np.bool_]:
-    """(bands,) bool, true where nearly all pixels that have data elsewhere have none."""
-    rows = file.shape[0]
-    sampled = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLED_ROWS)).round().astype(int))
-    missing, present = np.zeros(file.shape[2], np.int64), 0
-    if not file.streams:
-        whole = _missing(file.read(0, rows), nodata)
-    for row in sampled.tolist():
-        here = whole[row] if not file.streams else _missing(file.read(row, row + 1), nodata)[0]
-        inside = ~here.all(axis=1)
-        missing += here[inside].sum(axis=0)
+def _shares(
+    file: ArrayFile, nodata: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the sampled pixels that have data in some band, those that a band lacks or flags.
+
+    Returns:
+        (bands,) share without data, and (bands,) share flagged by the product besides; without any
+        such pixel, 1 and 0.
+    """
+    rows, bands = file.shape[0], file.shape[2]
+    missing, flagged, present = np.zeros(bands, np.int64), np.zeros(bands, np.int64), 0
+    whole = None if file.streams else file.read(0, rows)
+    for start, stop in _sampled(file):
+        values = file.read(start, stop) if whole is None else whole[start:stop]
+        lacking = _missing(values, nodata)
+        inside = ~lacking.all(axis=2) & ~_background(values, file.metadata.background)
+        if file.metadata.valid is not None:
+            valid = file.metadata.valid(start, stop)
+            if valid.ndim == 2:
+                inside &= valid
+            else:
+                flagged += np.count_nonzero(~valid[inside] & ~lacking[inside], axis=0)
+        missing += np.count_nonzero(lacking[inside], axis=0)
         present += int(np.count_nonzero(inside))
     if present == 0:
-        return np.ones(file.shape[2], bool)
-    return np.asarray(missing >= EMPTY_SHARE * present)
+        return np.ones(bands), np.zeros(bands)
+    return missing / present, flagged / present
+
+
+def _sampled(file: ArrayFile) -> list[tuple[int, int]]:
+    """Spans of rows, spread over the scene, of which few blocks have to be read."""
+    rows, step = file.shape[0], max(file.block_rows, 1)
+    if step == 1:
+        single = np.unique(np.linspace(0, rows - 1, min(rows, SAMPLED_ROWS)).round().astype(int))
+        return [(row, row + 1) for row in single.tolist()]
+    blocks = -(-rows // step)
+    chosen = np.unique(np.linspace(0, blocks - 1, min(blocks, SAMPLED_BLOCKS)).round().astype(int))
+    each = SAMPLED_ROWS // len(chosen)
+    spans = []
+    for block in chosen.tolist():
+        first, last = block * step, min((block + 1) * step, rows)
+        if isinstance(file.slice, BlockRows):
+            # The block is kept: its rows cost nothing after the first.
+            spread = np.unique(np.linspace(first, last - 1, min(each, last - first)).astype(int))
+            spans += [(row, row + 1) for row in spread.tolist()]
+        else:
+            start = max(first, (first + last - each) // 2)
+            spans.append((start, min(start + each, last)))
+    return spans
 
 
 def _listed(chosen: NDArray[np.bool_]) -> str:
@@ -197,8 +294,3 @@ def _listed(chosen: NDArray[np.bool_]) -> str:
     parts = [f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs]
     shown = ", ".join(parts[:MAX_LISTED]) + (", ..." if len(parts) > MAX_LISTED else "")
     return f"band {shown}" if len(numbers) == 1 else f"{len(numbers)} bands ({shown})"
-
-
-def count_missing(cube: Float32Array) -> int:
-    """Number of pixels without data."""
-    return int(np.count_nonzero(np.isnan(cube[..., 0])))

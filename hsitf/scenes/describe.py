@@ -7,7 +7,11 @@ import numpy as np
 from hsitf.scenes import BUILT_IN
 from hsitf.scenes.catalog import CATALOG
 from hsitf.scenes.scene import Scene
+from hsitf.scenes.splits import Split
 from hsitf.tables import format_table
+
+# The sets of a split, in its order.
+SETS = ("training", "validation", "test")
 
 
 def format_catalog() -> str:
@@ -34,26 +38,34 @@ def format_catalog() -> str:
     return format_table(head, rows, text_columns=3)
 
 
-def format_scene(scene: Scene) -> str:
-    """A scene's size, range and wavelengths, and its labelled pixels by class."""
+def format_scene(scene: Scene, split: Split | None = None) -> str:
+    """A scene's size, range and wavelengths, and its labelled pixels by class, and by set.
+
+    Args:
+        scene: The scene, labelled or not.
+        split: Its split into training, validation and test pixels; None to leave it out.
+    """
     rows, cols, bands = scene.cube.shape
-    counts = np.bincount(scene.labels.ravel(), minlength=scene.classes + 1)
     span = "wavelengths unknown"
     if scene.wavelengths is not None:
-        span = f"{scene.wavelengths[0]:.0f} to {scene.wavelengths[-1]:.0f} nm"
+        span = f"{scene.wavelengths.min():.0f} to {scene.wavelengths.max():.0f} nm"
     title = (
         f"{scene.name}{' (synthetic)' if scene.synthetic else ''}: {rows} x {cols} pixels, {bands} "
         f"bands, {span}, values {np.nanmin(scene.cube):g} to {np.nanmax(scene.cube):g}"
     )
+    flat = scene.labels.ravel()
+    groups = [flat, *(flat[pixels] for pixels in (split.sets if split else ()))]
+    every, *sets = (np.bincount(one, minlength=scene.classes + 1).tolist() for one in groups)
     names = ("unlabelled", *scene.class_names)
     lines = [
-        (str(label), name, f"{count:,}", f"{count / (rows * cols):.1%}")
-        for label, (name, count) in enumerate(zip(names, counts.tolist(), strict=True))
+        (
+            str(label),
+            name,
+            f"{count:,}",
+            f"{count / (rows * cols):.1%}",
+            *(f"{one[label]:,}" for one in sets),
+        )
+        for label, (name, count) in enumerate(zip(names, every, strict=True))
     ]
-    return "\n".join(
-        [
-            title,
-            *scene.notes,
-            format_table(("label", "class", "pixels", "share"), lines, text_columns=2),
-        ]
-    )
+    head = ("label", "class", "pixels", "share", *(SETS if split else ()))
+    return "\n".join([title, *scene.notes, format_table(head, lines, text_columns=2)])

@@ -17,8 +17,26 @@ from hsitf.errors import DataError, InputError, MissingInputError
 AXES = ("rows", "cols", "bands")
 
 Color = tuple[int, int, int]
-# Rows `start` up to `stop` -> (rows, cols) bool, true where a pixel has data.
+# Rows `start` up to `stop` -> bool, true where there is data: (rows, cols) for pixels, or
+# (rows, cols, bands) where a product flags each value.
 ValidRows = Callable[[int, int], NDArray[np.bool_]]
+LookupRows = Callable[[int, int], NDArray[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class LookupTable:
+    """A geometry lookup table: which pixel of a raster lies in each cell of a map grid.
+
+    Attributes:
+        shape: (rows, cols) of the map grid.
+        transform: Affine transform of the map grid, as in `Georeference`.
+        read: Reads rows of the grid, (n, cols, 2) int64: row and col of the pixel in the raster,
+            both -1 where there is none.
+    """
+
+    shape: tuple[int, int]
+    transform: tuple[float, float, float, float, float, float]
+    read: LookupRows = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,31 +50,32 @@ class Georeference:
             where there is none.
         gcps: Ground control points (row, col, x, y, z).
         rpcs: Rational polynomial coefficients, as GDAL's RPC metadata names them.
-        lookup: (rows, cols, 2) int64, for each cell of a map grid the row and col of its pixel in
-            the raster, -1 where there is none (a geometry lookup table); `transform` is then that
-            of the grid.
+        lookup: Geometry lookup table onto a map grid in the same system; None where there is none.
     """
 
     crs: str = ""
     transform: tuple[float, float, float, float, float, float] | None = None
     gcps: tuple[tuple[float, float, float, float, float], ...] = ()
     rpcs: Mapping[str, str] | None = None
-    lookup: NDArray[np.int64] | None = None
+    lookup: LookupTable | None = None
 
     def __bool__(self) -> bool:
         """Whether anything is known."""
-        return bool(self.crs or self.transform or self.gcps or self.rpcs)
+        return bool(self.crs or self.transform or self.gcps or self.rpcs or self.lookup)
 
     def profile(self) -> dict[str, Any]:
-        """Arguments of `rasterio.open` for a raster of the same pixels that is written."""
+        """Arguments of `rasterio.open` for a raster of the same pixels that is written.
+
+        With a lookup table the system is that of the map grid, whose pixels are others.
+        """
         import rasterio
         from rasterio.control import GroundControlPoint
         from rasterio.rpc import RPC
 
         found: dict[str, Any] = {}
-        if self.crs and not self.gcps:
+        if self.crs and not self.gcps and self.lookup is None:
             found["crs"] = rasterio.crs.CRS.from_wkt(self.crs)
-        if self.transform is not None and self.lookup is None:
+        if self.transform is not None:
             found["transform"] = rasterio.Affine(*self.transform)
         if self.gcps:
             found["gcps"] = [
@@ -65,6 +84,16 @@ class Georeference:
             found["crs"] = rasterio.crs.CRS.from_wkt(self.crs) if self.crs else None
         if self.rpcs:
             found["rpcs"] = RPC.from_gdal(dict(self.rpcs))
+        return found
+
+    def grid_profile(self) -> dict[str, Any]:
+        """Arguments of `rasterio.open` for a raster on the lookup table's map grid."""
+        import rasterio
+
+        assert self.lookup is not None
+        found: dict[str, Any] = {"transform": rasterio.Affine(*self.lookup.transform)}
+        if self.crs:
+            found["crs"] = rasterio.crs.CRS.from_wkt(self.crs)
         return found
 
 
@@ -80,19 +109,24 @@ class RasterMetadata:
         fwhm: (bands,) float64 full widths at half maximum in nanometers; None where unknown.
         good_bands: (bands,) bool, false for those that a bad-band list names; None without one.
         nodata: Values that stand for no data, in the units of the file.
-        valid: Reads a mask of the format's own; None where it has none.
+        background: Value that stands for no data where every band of a pixel has it; None where
+            there is none. Alone, it may be a measured value.
+        valid: Reads a mask of the format's own, or the quality flags of a product; None where it
+            has none.
         scale: Factor from stored numbers to physical units, one for all bands or (bands,).
         offset: What is added after it, likewise.
         georeference: Place on Earth.
         class_names: Names by number of a map of classes.
         class_colors: Colors by number of a map of classes.
         product: Name of the sensor's product that was recognized; empty for a plain file.
+        notes: What a user has to know of how the file was read, one sentence each.
     """
 
     wavelengths: NDArray[np.float64] | None = None
     fwhm: NDArray[np.float64] | None = None
     good_bands: NDArray[np.bool_] | None = None
     nodata: tuple[float, ...] = ()
+    background: float | None = None
     valid: ValidRows | None = None
     scale: float | NDArray[np.float64] = 1.0
     offset: float | NDArray[np.float64] = 0.0
@@ -100,6 +134,7 @@ class RasterMetadata:
     class_names: Mapping[int, str] = field(default_factory=dict)
     class_colors: Mapping[int, Color] = field(default_factory=dict)
     product: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

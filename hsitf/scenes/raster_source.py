@@ -6,8 +6,8 @@ Unlike a `Scene` it need not fit into memory, and may hold values that are not n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hsitf.arrays import Float32Array
 from hsitf.scenes.cube import PreparedCube
 from hsitf.scenes.metadata import NOWHERE, Color, Georeference
-from hsitf.scenes.scene import Scene, renumbered
+from hsitf.scenes.scene import Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,9 @@ class RasterSource:
         class_colors: One color per class of the labels, where they bring them; else empty.
         georeference: Place on Earth.
         notes: What was left out or put into order, one sentence each.
+        fwhm: (bands,) full widths at half maximum in nanometers; None where unknown.
+        scale: Factor from its numbers to physical units, one for all bands or (bands,).
+        offset: What is added after it, likewise.
     """
 
     name: str
@@ -52,6 +55,9 @@ class RasterSource:
     class_colors: tuple[Color, ...] = ()
     georeference: Georeference = NOWHERE
     notes: tuple[str, ...] = ()
+    fwhm: NDArray[np.float64] | None = None
+    scale: float | NDArray[np.float64] = 1.0
+    offset: float | NDArray[np.float64] = 0.0
 
     @classmethod
     def from_scene(cls, scene: Scene) -> RasterSource:
@@ -70,6 +76,9 @@ class RasterSource:
             scene.class_colors,
             scene.georeference,
             scene.notes,
+            scene.fwhm,
+            scene.scale,
+            scene.offset,
         )
 
     @classmethod
@@ -83,19 +92,10 @@ class RasterSource:
             cube.wavelengths,
             georeference=cube.georeference,
             notes=cube.notes,
+            fwhm=cube.fwhm,
+            scale=cube.scale,
+            offset=cube.offset,
         )
-
-    def without_classes(self, names: Collection[str]) -> RasterSource:
-        """The site with the classes `names` unlabelled and the others renumbered."""
-        if not names or self.labels is None:
-            return self
-        kept, table = renumbered(self.class_names, names)
-        colors = tuple(
-            color
-            for name, color in zip(self.class_names, self.class_colors, strict=False)
-            if name in kept
-        )
-        return replace(self, labels=table[self.labels], class_names=kept, class_colors=colors)
 
 
 def _stamp(paths: tuple[Path, ...], bands: NDArray[np.int64]) -> str:

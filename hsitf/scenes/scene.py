@@ -14,6 +14,32 @@ from hsitf.scenes.metadata import NOWHERE, Color, Georeference
 
 
 @dataclass(frozen=True, eq=False)
+class SceneImage:
+    """One image of a scene of several, which are stacked along the rows of its cube.
+
+    Attributes:
+        name: Name within the scene.
+        first_row: Its first row in the cube.
+        rows: Its rows.
+        cols: Its columns; the cube's further columns are empty there.
+        set: "train", "validation" or "test", as the user assigned it; empty where it is not.
+        georeference: Place on Earth.
+    """
+
+    name: str
+    first_row: int
+    rows: int
+    cols: int
+    set: str = ""
+    georeference: Georeference = NOWHERE
+
+    @property
+    def block(self) -> tuple[slice, slice]:
+        """Its rows and columns in the cube."""
+        return slice(self.first_row, self.first_row + self.rows), slice(0, self.cols)
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A hyperspectral image with its ground truth, checked when constructed.
 
@@ -34,6 +60,15 @@ class Scene:
         georeference: Place on Earth.
         class_colors: One color per class, where the labels bring them; else empty.
         notes: What was left out, renumbered or put into order in reading, one sentence each.
+        left_out: Names of classes that were left out because they are too small for the split.
+        source_bands: Number of bands in the source; 0 where all of them are used.
+        images: The images that the cube is made of, from top to bottom; empty where it is one. No
+            patch crosses from one to the next.
+        product: Name of the sensor's product that was recognized; empty for a plain file.
+        scale: Factor from the cube's numbers to physical units (reflectance or radiance), one for
+            all bands or (bands,); 1 where the files name none.
+        offset: What is added after it, likewise; 0 where the files name none.
+        fwhm: (bands,) float64 full widths at half maximum in nanometers, or None where unknown.
 
     Raises:
         DataError: The arrays do not form a scene (rank, size, no valid pixel, labels).
@@ -52,6 +87,13 @@ class Scene:
     georeference: Georeference = NOWHERE
     class_colors: tuple[Color, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    source_bands: int = 0
+    images: tuple[SceneImage, ...] = ()
+    product: str = ""
+    scale: float | NDArray[np.float64] = 1.0
+    offset: float | NDArray[np.float64] = 0.0
+    fwhm: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         # Folders are named after it, so it must not lead out of the one they are made in.
@@ -122,6 +164,27 @@ class Scene:
     def classes(self) -> int:
         """Number of classes, unlabelled not counted."""
         return len(self.class_names)
+
+    def leaving_out(self, names: Collection[str]) -> Scene:
+        """The scene without classes that are too small for its split, which it says.
+
+        Raises:
+            InputError: As `without_classes`.
+        """
+        if not names:
+            return self
+        counts = np.bincount(self.labels.ravel(), minlength=self.classes + 1)
+        listed = ", ".join(
+            f"{name} ({counts[number]} pixels)"
+            for number, name in enumerate(self.class_names, start=1)
+            if name in names
+        )
+        note = f"Left out {listed}: too small for separate training and test regions."
+        return replace(
+            self.without_classes(names),
+            left_out=(*self.left_out, *names),
+            notes=(*self.notes, note),
+        )
 
     def without_classes(self, names: Collection[str]) -> Scene:
         """The scene with the classes `names` unlabelled and the others renumbered.

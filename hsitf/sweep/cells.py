@@ -64,11 +64,12 @@ def expand_cells(study: StudyFile, choices: Mapping[str, SceneChoice]) -> StudyC
         DataError: A scene cannot be read.
     """
     surroundings = _FeasibilityCheck(choices)
+    guard = _common_guard(study)
     grids: dict[CellSettings, list[str]] = {}
     reasons: dict[CellSettings, str] = {}
     refused: dict[str, list[CellSettings]] = {}
     for grid in study.grids:
-        for settings in _settings(grid):
+        for settings in _settings(grid, guard):
             grids.setdefault(settings, [])
             grids[settings] += [grid.name] if grid.name not in grids[settings] else []
             if len(grids) > MAX_CELLS:
@@ -100,7 +101,22 @@ def _impossible(refused: Mapping[str, list[CellSettings]]) -> InputError:
     )
 
 
-def _settings(grid: ParameterGrid) -> list[CellSettings]:
+def _common_guard(study: StudyFile) -> int:
+    """The guard at which all networks of a study can be judged on the same pixels."""
+    disjoint = [grid for grid in study.grids if "disjoint" in grid.splits]
+    return max([_own_guard(name) for grid in disjoint for name in grid.networks], default=0)
+
+
+def _own_guard(network: str) -> int:
+    """The guard of a network's own patch; 0 for an unknown network, which is refused later."""
+    name = _network_name(network)
+    facts = None if name in zoo.BASELINES else zoo.facts(name)
+    return 0 if facts is None else facts.patch - 1
+
+
+def _settings(grid: ParameterGrid, guard: int) -> list[CellSettings]:
+    """The settings of a grid's cells; its disjoint splits have the guard, if it says no other."""
+    chosen = guard if grid.guard is None else grid.guard
     return [
         CellSettings(
             scene,
@@ -119,6 +135,8 @@ def _settings(grid: ParameterGrid) -> list[CellSettings]:
             epochs := _epochs(grid, network),
             (grid.fine_tuning_epochs_of(network) or epochs) if pruning.measure else 0,
             grid.max_samples if bits else 0,
+            # What a network has seen is never judged, whatever the study says.
+            max(chosen, _own_guard(network)) if split == "disjoint" else None,
         )
         for scene, split, network, text, pruning, (bits, kind), seed in grid.combinations()
     ]
@@ -152,7 +170,7 @@ def training_plan_of(settings: CellSettings, choice: SceneChoice) -> TrainingPla
     Raises:
         InputError: A setting has no meaning or is out of range.
     """
-    split = SplitChoice(settings.split, settings.train or None, seed=settings.seed)
+    split = SplitChoice(settings.split, settings.train or None, settings.guard, seed=settings.seed)
     published = scheduled_recipe(zoo.network(settings.network), settings.schedule).epochs
     other = settings.epochs != published
     changes = RecipeOptions(epochs=settings.epochs) if other else RecipeOptions()
@@ -226,7 +244,12 @@ class _FeasibilityCheck:
         options = replace(asked.split, seed=0)
         key = (asked.scene.source, options)
         if key not in self._samples:
-            data = prepare(scene, options, read_train_map(asked.scene.train_map))
+            data = prepare(
+                scene,
+                options,
+                read_train_map(asked.scene.train_map),
+                keep_all=asked.scene.keep_all,
+            )
             self._samples[key] = training_spectra(scene, data.split, data.normalizer)
         return self._samples[key]
 

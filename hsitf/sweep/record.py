@@ -82,6 +82,8 @@ class CellSettings:
         fine_tuning_epochs: Epochs of fine-tuning after pruning; 0 for no pruning.
         max_samples: Number of test pixels on which simulated bits are evaluated, at most; 0 for all
             of them.
+        guard: Pixels between the sets of a disjoint split; None for that of the network's own
+            patch.
     """
 
     scene: str
@@ -101,6 +103,7 @@ class CellSettings:
     epochs: int
     fine_tuning_epochs: int
     max_samples: int
+    guard: int | None = None
 
     def __post_init__(self) -> None:
         # Records of schema 1 call the measure of unstructured pruning "zeros".
@@ -113,6 +116,8 @@ class CellSettings:
         content = asdict(self) | {"measure": self.measure.replace("sparsity", "zeros")}
         content["most"] = content.pop("max_samples")
         content["tuning_epochs"] = content.pop("fine_tuning_epochs")
+        if self.guard is None:
+            del content["guard"]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -74,6 +74,8 @@ class ParameterGrid:
         epochs: Epochs by network; the key "" holds the default of all others.
         fine_tuning_epochs: The same of fine-tuning.
         leave_out_impossible: Whether impossible cells are left out rather than refused.
+        guard: Pixels between the sets of a disjoint split, at least; None for the largest patch
+            of the study, so that all its networks are judged on the same pixels.
     """
 
     name: str
@@ -91,6 +93,7 @@ class ParameterGrid:
     fine_tuning_epochs: Mapping[str, int]
     max_samples: int
     leave_out_impossible: bool
+    guard: int | None = None
 
     def epochs_of(self, network: str) -> int:
         """Epochs of a network's training; 0 for those of the schedule."""
@@ -240,6 +243,7 @@ _KEYS = {
     "fine_tuning_epochs",
     "max_samples",
     "impossible",
+    "guard",
 }
 # A grid with one of these keys inherits none of the others from [common].
 _EXCLUSIVE = {*MEASURES, "layers"}
@@ -311,7 +315,16 @@ class _GridReader:
             fine_tuning_epochs=tuning,
             max_samples=max_samples,
             leave_out_impossible=impossible == _LEAVE_OUT,
+            guard=self._guard(),
         )
+
+    def _guard(self) -> int | None:
+        if "guard" not in self._table:
+            return None
+        guard = self._one("guard", int, 0)
+        if guard < 0:
+            self._fault(f"guard is {guard}; allowed: 0 or more pixels")
+        return int(guard)
 
     def _fault(self, text: str) -> None:
         self._faults.append(f"{self._where}: {text}")

@@ -15,6 +15,8 @@ from hsitf.sweep.record import MEANS, RESULTS, SPREADSHEET, StudyResults, settin
 EXTRA = "pip install '.[spreadsheet]' in hsitf's folder"
 
 Row = Sequence[object]
+# Values whose column is called otherwise, since a setting has their name.
+_COLUMN_NAMES = {"bands": "inputs"}
 # Columns of results.csv between the settings and the values, and behind them.
 _STATE = ("grids", "status", "message")
 _REST = ("seconds", "cpu_seconds", "created", "trained", "run", "bits_record", "bundle", "cell")
@@ -51,7 +53,7 @@ def write(results: StudyResults, spreadsheet: bool) -> list[Path]:
 def rows(results: StudyResults) -> list[Row]:
     """The head and one row a finished or failed cell."""
     grids = {cell.settings.id: " ".join(cell.grids) for cell in results.study.cells}
-    found: list[Row] = [[*setting_names(), *_STATE, *value_names(), *_REST]]
+    found: list[Row] = [[*setting_names(), *_STATE, *_value_columns(), *_REST]]
     for record in results.records:
         values = {} if record.values is None else asdict(record.values)
         paths = record.paths
@@ -82,7 +84,7 @@ def mean_rows(results: StudyResults) -> list[Row]:
     which is empty where there is a single seed.
     """
     settings = [name for name in setting_names() if name != "seed"]
-    columns = [column for name in value_names() for column in (name, f"{name}_half_width")]
+    columns = [column for name in _value_columns() for column in (name, f"{name}_half_width")]
     found: list[Row] = [[*settings, "grids", "seeds", *columns]]
     for mean in results.means:
         own = asdict(mean.settings)
@@ -94,6 +96,11 @@ def mean_rows(results: StudyResults) -> list[Row]:
             cells.append(None if one is None or math.isnan(one.half_width) else one.half_width)
         found.append(cells)
     return found
+
+
+def _value_columns() -> list[str]:
+    """Names of the columns of values, each unlike those of the settings."""
+    return [_COLUMN_NAMES.get(name, name) for name in value_names()]
 
 
 def check_spreadsheet() -> None:

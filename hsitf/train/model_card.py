@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from hsitf.records import RunRecord
+from hsitf.train.collapse import collapse_remark
 
 
 def model_card(record: RunRecord) -> str:
     """A run's record as a page of Markdown."""
     plan, split, scores = record.plan, record.split, record.scores
-    reduced = f"components ({plan.bands} of the bands)" if plan.bands else "bands"
     synthetic = " This scene is synthetic: the numbers do not apply to real scenes."
     lines = [
         f"# {plan.network} on {record.scene.name}",
         "",
         *([f"{record.paper}.", ""] if record.paper else []),
-        f"Takes patches of {plan.patch} x {plan.patch} pixels and {record.components} {reduced}, "
-        f"normalized band by band (see `record.json`), and returns {len(scores.support)} logits. "
-        f"{record.parameters:,} parameters.",
+        f"Takes patches of {plan.patch} x {plan.patch} pixels and {_inputs(record)} (see "
+        f"`record.json`), and returns {len(scores.support)} logits. {record.parameters:,} "
+        "parameters.",
         "",
         "## Accuracy",
         "",
@@ -40,6 +40,8 @@ def model_card(record: RunRecord) -> str:
             record.scene.class_names, scores.support, scores.per_class, scores.f1, strict=True
         )
     ]
+    if remark := collapse_remark(record):
+        lines += ["", remark]
     if record.adopted is not None:
         lines += _adopted(record)
         if record.pruning is None:
@@ -62,6 +64,19 @@ def model_card(record: RunRecord) -> str:
         *_provenance(record),
     ]
     return "\n".join(lines)
+
+
+def _inputs(record: RunRecord) -> str:
+    """What enters of a pixel, and what was computed of its bands before."""
+    count, bands = record.components, record.plan.bands
+    if record.adopted is None:
+        inputs = f"{count} components ({bands} of the bands)" if bands else f"{count} bands"
+        return f"{inputs}, normalized band by band"
+    preprocessing = record.adopted.preprocessing
+    if preprocessing == "none":
+        return f"{count} bands as the scene has them, without preprocessing"
+    inputs = f"{count} components" if bands else f"{count} bands"
+    return f"{inputs}, preprocessed as it was adopted: {preprocessing}"
 
 
 def _provenance(record: RunRecord) -> list[str]:

@@ -22,10 +22,12 @@ from hsitf.records import (
     RunRecord,
     RunStart,
     SceneChoice,
+    SceneRecord,
     SplitRecord,
     TrainingPlan,
 )
 from hsitf.runs import Run
+from hsitf.scenes.scene import Scene
 from hsitf.train import devices
 from hsitf.train.model_card import model_card
 from hsitf.zoo import Network, Recipe
@@ -84,14 +86,18 @@ def train(
     folder = runs.run_folder(scene.name, plan.network, name or default_run_name(plan), root)
     if (folder / runs.RECORD).is_file():
         run = Run.open(folder)
-        _check_same_plan(run.record.plan, plan, folder)
-        check_same_scene(scene, run.record.scene)
+        _check_same_plan(run.record.plan, plan, folder, run.record.scene, scene)
+        check_same_scene(scene.leaving_out(run.record.scene.left_out), run.record.scene)
         progress.say(f"{folder} is trained already")
         return run
     # Whatever can be refused is refused before the first file is written.
     if not plan.bands:
         zoo.check(plan.network, bands=scene.bands, classes=scene.classes, patch=plan.patch)
-    data = prepare(scene, plan.split, read_train_map(plan.scene.train_map), plan.bands)
+    train_map = read_train_map(plan.scene.train_map)
+    data = prepare(scene, plan.split, train_map, plan.bands, keep_all=plan.scene.keep_all)
+    for note in data.scene.notes[len(scene.notes) :]:
+        progress.say(note)
+    scene = data.scene
     zoo.check(plan.network, bands=data.bands, classes=scene.classes, patch=plan.patch)
     if plan.network in zoo.BASELINES:
         from hsitf.train import baseline
@@ -104,7 +110,7 @@ def train(
     now = RunStart(records.SCHEMA, plan, data.scene_record(), data.split_record())
     if (folder / runs.PLAN).is_file():
         then = records.read(RunStart, folder / runs.PLAN)
-        _check_same_plan(then.plan, plan, folder)
+        _check_same_plan(then.plan, plan, folder, then.scene, scene)
         if (folder / runs.CHECKPOINT).is_file():
             # Files may have changed: a network must not be evaluated on its training pixels.
             check_same_scene(scene, then.scene)
@@ -236,12 +242,7 @@ def latest_run(network: str, scene: SceneChoice, progress: Progress) -> Run:
         InputError: There is none on this scene.
     """
     found = [run for run in runs.finished_runs(network, progress) if run.record.pruning is None]
-    fitting = [
-        run
-        for run in found
-        if not scene.source
-        or _comparable_choice(run.record.plan.scene).source == _comparable_choice(scene).source
-    ]
+    fitting = [run for run in found if run.is_of_source(scene)]
     if not fitting:
         raise InputError(
             f"there is no run of {network} on this scene",
@@ -256,7 +257,9 @@ def latest_run(network: str, scene: SceneChoice, progress: Progress) -> Run:
 def find_or_train(plan: TrainingPlan, progress: Progress) -> Run:
     """A trained network for the plan: the latest run that fits, else a new one.
 
-    A finished run matches if its network, scene and split are the plan's, whatever its schedule.
+    A finished run matches if its network, scene and split are the plan's, whatever its schedule
+    and wherever the files of its scene lie. What the plan does not say of the scene, such as labels
+    or classes to leave out, is as the run has it.
 
     Args:
         plan: The plan to match; it is trained where no run matches.
@@ -265,12 +268,16 @@ def find_or_train(plan: TrainingPlan, progress: Progress) -> Run:
     Raises:
         InputError: As `train`.
     """
-    fitting = [
-        run for run in runs.finished_runs(plan.network, progress) if _matches(run.record, plan)
-    ]
+    fitting = [run for run in runs.finished_runs(plan.network, progress) if _matches(run, plan)]
+    # A run that was trained with exactly what is said comes before one that says more.
+    exact = [run for run in fitting if run.record.plan.scene.drop == plan.scene.drop]
     if fitting:
-        progress.say(f"using {fitting[-1].folder}")
-        return fitting[-1]
+        run = (exact or fitting)[-1]
+        dropped = run.record.plan.scene.drop if not exact else ()
+        progress.say(
+            f"using {run.folder}" + (f", trained without {', '.join(dropped)}" if dropped else "")
+        )
+        return run
     progress.say(
         f"no trained {plan.network} for this scene and split: training one with the "
         f"{plan.schedule} schedule, {plan.recipe.epochs} epochs"
@@ -294,15 +301,11 @@ def check_name(name: str) -> None:
         )
 
 
-def _matches(record: RunRecord, now: TrainingPlan) -> bool:
+def _matches(run: Run, now: TrainingPlan) -> bool:
+    then = run.record.plan
     # A pruned network is taken only where it is asked for.
-    then = record.plan
-    # The same files may lie in another folder today; their digests are compared later.
-    same = (
-        _comparable_choice(then.scene) == _comparable_choice(now.scene) and then.split == now.split
-    )
-    same = same and then.network_sha256 == now.network_sha256
-    return same and then.bands == now.bands and record.pruning is None
+    same = then.split == now.split and then.bands == now.bands and run.record.pruning is None
+    return same and then.network_sha256 == now.network_sha256 and run.is_of(now.scene)
 
 
 def _comparable_choice(scene: SceneChoice) -> SceneChoice:
@@ -333,8 +336,13 @@ def _flatten(plan: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _check_same_plan(then: TrainingPlan, now: TrainingPlan, folder: Path) -> None:
+def _check_same_plan(
+    then: TrainingPlan, now: TrainingPlan, folder: Path, known: SceneRecord, scene: Scene
+) -> None:
     # Where the files lie does not change what is learned from them.
+    if sorted(known.sha256.values()) == sorted(scene.sources.values()):
+        same = {name: getattr(then.scene, name) for name in ("source", "labels")}
+        now = replace(now, scene=replace(now.scene, **same))
     old, new = (
         _flatten(asdict(replace(p, scene=_comparable_choice(p.scene)))) for p in (then, now)
     )

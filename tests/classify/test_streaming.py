@@ -151,7 +151,7 @@ def test_gaps_get_no_class_and_are_counted(shell, run, tiny):
     labels = labels_of(shell.folder / "gaps.tif")
     assert set(zip(*np.nonzero(labels == 0), strict=True)) == {(3, 5), (20, 30), (21, 30)}
     assert "3 pixels without a class" in done.stdout
-    assert "all labelled pixels: OA" in done.stdout
+    assert "labelled pixels that the network was not trained on: OA" in done.stdout
 
 
 def test_other_wavelengths_are_named(shell, tiny):

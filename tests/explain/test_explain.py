@@ -329,8 +329,8 @@ def test_structures_are_compared():
     assert structural_similarity(flat, np.zeros_like(flat)) is None
 
 
-def test_columns_of_the_literature_or_what_there_is():
-    assert columns((), 200) == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]
+def test_columns_are_spread_over_the_whole_spectrum():
+    assert columns((), 224) == [0, 25, 50, 74, 99, 124, 149, 173, 198, 223]
     assert columns((), 30) == [0, 3, 6, 10, 13, 16, 19, 23, 26, 29]
     assert columns((), 3) == [0, 1, 2]
     assert columns((7, 2), 200) == [7, 2]

@@ -30,18 +30,18 @@ def test_rows_of_costs_by_hand(variants):
         "weights zipped, bytes",
         *(f"{name}, ms" for name in variants),
     ]
-    assert rows[0][1:] == ("1,000", "250", "250", "0.250")
+    assert rows[0][1:] == ("1,000", "250", "250", "-75.0%")
     if variants:
-        assert rows[3][1:] == ("4,000", "1,000", "1,000", "0.250")
-        assert rows[-1][1:] == ("3.000", "0.750", "0.750", "0.250")
+        assert rows[3][1:] == ("4,000", "1,000", "1,000", "-75.0%")
+        assert rows[-1][1:] == ("3.000", "0.750", "0.750", "-75.0%")
 
 
 def test_rows_of_accuracies_by_hand():
     whole, small = stats(1), replace(stats(1), oa=0.92, aa=0.75, kappa=0.65)
     assert list(_accuracy_rows((whole, small, small))) == [
-        ("OA", "90.00%", "92.00%", "92.00%", "+2.00"),
-        ("AA", "80.00%", "75.00%", "75.00%", "-5.00"),
-        ("kappa", "0.7000", "0.6500", "0.6500", "-0.05"),
+        ("OA", "90.00%", "92.00%", "92.00%", "+2.00 points"),
+        ("AA", "80.00%", "75.00%", "75.00%", "-5.00 points"),
+        ("kappa", "0.7000", "0.6500", "0.6500", "-0.0500"),
     ]
 
 
@@ -59,7 +59,7 @@ def test_a_curve_shows_every_file(tmp_path):
     )
     _, _, head, _, before, first, *_ = format_curve(curve).splitlines()
     for name in variants:
-        assert f" {name} " in head
+        assert f"{name} bytes" in head
         assert f"{name} ms" in head
     assert before.count("4,000") == first.count("2,000") == 3
     draw_curve(curve, tmp_path / "curve.svg")

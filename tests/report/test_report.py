@@ -27,8 +27,10 @@ from hsitf.report.document import (
     Section,
 )
 from hsitf.report.page import PageHead, write
-from hsitf.report.sections import sections
+from hsitf.report.sections import sections, summary
+from hsitf.report.sections.scene import UNLABELLED, band_correlation, colored, legend
 from hsitf.runs import Run
+from hsitf.scenes.scene import Scene
 from hsitf.sweep.record import (
     STUDY,
     CellPaths,
@@ -132,6 +134,44 @@ def test_a_page_needs_nothing_from_elsewhere(tmp_path):
     assert "http://" not in bare
     assert "https://" not in bare
     assert "<script" not in bare
+
+
+def test_classes_have_their_colors_in_tables(tmp_path):
+    colors = ((1, 2, 3), (4, 5, 6))
+    blocks = (
+        ReportTable("t", "T.", ("class", "n"), (("x", "1"), ("y", "2")), colors=colors),
+        Confusion("c", "C.", ("x", "y"), ((3, 1), (0, 2)), colors),
+        ReportImage("i", "I.", np.zeros((2, 3, 4), np.uint8)),
+    )
+    text = write(HEAD, [Section("a", "A", blocks)], tmp_path).read_text()
+    swatch = '<i class="swatch" style="background: rgb(4 5 6)"></i>'
+    assert f'<td class="text">{swatch}y</td>' in text
+    assert f"{swatch}2 y</th>" in text
+    # A row of the table, and a row and a column of the matrix.
+    assert text.count(swatch) == 3
+    head, *_ = csv.reader((tmp_path / "tables/c.csv").open())
+    assert head == ["truth", "x", "y"]
+
+
+def test_correlation_is_of_valid_pixels():
+    cube = np.array([[[1, 2, 9], [2, 4, 5], [3, 6, 1], [-9, -9, -9]]], np.float32)
+    cube[0, 3] = np.nan
+    scene = Scene("s", cube, np.array([[1, 2, 1, 0]], np.int32), ("a", "b"))
+    # The second band doubles the first, the third falls as it rises.
+    expected = [[1, 1, -1], [1, 1, -1], [-1, -1, 1]]
+    np.testing.assert_allclose(band_correlation(scene), expected)
+
+
+def test_images_leave_pixels_without_data_blank():
+    cube = np.ones((1, 3, 2), np.float32)
+    cube[0, 2] = np.nan
+    colors = ((1, 2, 3), (4, 5, 6))
+    scene = Scene("s", cube, np.array([[2, 0, 0]], np.int32), ("a", "b"), class_colors=colors)
+    pixels = colored(scene, scene.labels)
+    assert pixels[0, 0].tolist() == [4, 5, 6, 255]
+    assert pixels[0, 1].tolist() == [*UNLABELLED, 255]
+    assert pixels[0, 2, 3] == 0
+    assert legend(scene) == (((1, 2, 3), "a"), ((4, 5, 6), "b"), (UNLABELLED, "unlabelled"))
 
 
 # --- studies ---------------------------------------------------------------------------------
@@ -248,11 +288,43 @@ def test_a_run_becomes_a_page(run, shell):
     assert run.record.command in text.replace("&#39;", "'")
     assert "<script" not in text
     rows = list(csv.reader((shell.folder / "told/tables/confusion-1.csv").open()))
+    assert rows[0] == ["truth", *run.record.scene.class_names]
     assert [[int(n) for n in row[1:]] for row in rows[1:]] == [
         list(row) for row in run.record.scores.matrix
     ]
     names = {path.stem for path in (shell.folder / "told/figures").iterdir()}
     assert {"rgb", "ground-truth", "split", "spectra", "loss", "test-1", "errors-1"} <= names
+
+
+def test_a_map_is_held_against_test_pixels_alone(run, shell, tiny):
+    split = run.split()
+    wrong = tiny.labels.copy().ravel()
+    # Right on every test pixel but one, wrong everywhere else.
+    wrong[:] = tiny.labels.ravel() % 4 + 1
+    wrong[split.test] = tiny.labels.ravel()[split.test]
+    wrong[split.test[0]] = tiny.labels.ravel()[split.test[0]] % 4 + 1
+    np.save(shell.folder / "wrong.npy", wrong.reshape(40, 40).astype(np.uint8))
+    done = shell("report", "models/tiny/hu/a", "--map", "wrong.npy", "--out", "held")
+    assert done.returncode == 0, done.stderr
+    count = len(split.test)
+    text = (shell.folder / "held/report.html").read_text()
+    assert f"{formatting.percent((count - 1) / count)} of {count:,} test pixels right." in text
+
+
+def test_a_collapsed_network_is_remarked_on(run, shell):
+    data = gather_data(ReportOptions((shell.folder / "models/tiny/hu/a",)))
+    total = run.record.split.test
+    matrix = ((0, 0, 0, total - 3), *((0, 0, 0, 1),) * 3)
+    support = tuple(sum(row) for row in matrix)
+    collapsed = replace(
+        run.record, scores=replace(run.record.scores, matrix=matrix, support=support)
+    )
+    assert not any(
+        "learned nothing" in getattr(b, "text", "") for b in summary.section(data).blocks
+    )
+    found = summary.section(replace(data, runs=(Run(run.folder, collapsed),))).blocks
+    (remark,) = [block.text for block in found if "learned nothing" in getattr(block, "text", "")]
+    assert remark.startswith("hu: The network calls all")
 
 
 def test_tensorflow_is_not_loaded(run, shell):
@@ -274,10 +346,14 @@ def test_tensorflow_is_not_loaded(run, shell):
     [
         (["nowhere"], 2, ["nothing to report at nowhere", "no such folder", "hsitf.train"]),
         (["models/tiny/hu/a", "--map", "labels.npy"], 0, ["Wrote"]),
+        (["models/tiny/hu/a", "--map", "strange.npy"], 3, ["0 to 9", "0 for no class to 4"]),
         (["models/tiny/hu/a", "--map", "tiny.npy"], 3, ["tiny.npy is no map of tiny", "(40, 40)"]),
     ],
 )
 def test_what_is_named_has_to_be_there(run, shell, words_, status, said):
+    strange = np.zeros((40, 40), np.uint8)
+    strange[0, 0] = 9
+    np.save(shell.folder / "strange.npy", strange)
     done = shell("report", *words_, "--out", "other")
     assert done.returncode == status, done.stderr
     for part in said:

@@ -224,6 +224,19 @@ def test_own_labels_make_the_scenes_own_unnecessary(catalog, folder):
     assert sorted(scene.sources) == ["own.npy", "toy.mat"]
 
 
+def test_own_labels_keep_the_catalogs_numbers_or_their_own_names(catalog, folder):
+    catalog(toy())
+    np.save(folder / "own.npy", LABELS * (LABELS == 2))
+    scene = scenes.load("Toy", folder, labels=folder / "own.npy")
+    assert scene.class_names == toy().class_names
+    np.testing.assert_array_equal(scene.labels, LABELS * (LABELS == 2))
+    assert scene.notes == ()
+    lines = "".join(f"{row},{col},b\n" for row, col in np.argwhere(LABELS == 2))
+    (folder / "own.csv").write_text("row,col,class\n0,0,a\n" + lines)
+    scene = scenes.load("Toy", folder, labels=folder / "own.csv")
+    assert scene.class_names == ("a", "b")
+
+
 def test_unknown_scene_offers_the_nearest():
     with pytest.raises(InputError, match=r"unknown scene 'indianpine'.*did you mean IndianPines"):
         scenes.load("indianpine")

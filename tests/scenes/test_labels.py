@@ -215,3 +215,48 @@ def test_labels_that_do_not_overlap(tmp_path):
     far = Georeference(UTM.to_wkt(), (30, 0, 700000, 0, -30, 4500000))
     with pytest.raises(InputError, match="does not overlap the cube"):
         read(path, RasterGrid((2, 3), far), align=True)
+
+
+def test_zero_as_a_class_widens_small_numbers(tmp_path):
+    """Numbers at the end of their type's range stay what they are."""
+    for number, dtype in ((255, np.uint8), (127, np.int8)):
+        np.save(tmp_path / "l.npy", np.array([[0, number]], dtype))
+        (tmp_path / "c.csv").write_text(f"0,water\n{number},soil\n")
+        found = read(tmp_path / "l.npy", RasterGrid((1, 2)), classes=tmp_path / "c.csv")
+        np.testing.assert_array_equal(found.labels, [[1, 2]])
+        assert found.class_names == ("water", "soil")
+
+
+def test_outside_a_resampled_map_there_is_no_class_zero(tmp_path):
+    path = tiff(tmp_path / "l.tif", TRUTH, crs=UTM, transform=HERE)
+    (tmp_path / "c.csv").write_text("0,water\n1,soil\n2,tree\n3,road\n")
+    # One column of the cube lies to the east of the map.
+    grid = RasterGrid((2, 3), Georeference(UTM.to_wkt(), (30, 0, 500030, 0, -30, 4500000)))
+    found = read(path, grid, align=True, classes=tmp_path / "c.csv")
+    np.testing.assert_array_equal(found.labels, [[2, 3, 0], [2, 3, 0]])
+
+
+def test_pixels_of_two_classes_in_a_band_for_each(tmp_path):
+    marks = (TRUTH[..., None] == [1, 2, 3]).astype(np.uint8)
+    marks[0, 1] = 1
+    np.save(tmp_path / "l.npy", marks)
+    with pytest.raises(DataError, match=r"several classes at once.*1 pixels with two or more"):
+        read(tmp_path / "l.npy")
+    np.save(tmp_path / "m.npy", np.full((2, 3, 4), 0.25))
+    with pytest.raises(DataError, match=r"shape \(2, 3, 4\).*the largest share"):
+        read(tmp_path / "m.npy")
+
+
+def test_a_band_for_each_class_with_missing_pixels(tmp_path):
+    marks = (TRUTH[..., None] == [1, 2, 3]).astype(np.float32)
+    marks[1, 0] = np.nan
+    np.save(tmp_path / "l.npy", marks)
+    np.testing.assert_array_equal(read(tmp_path / "l.npy").labels, [[0, 1, 2], [0, 1, 2]])
+
+
+def test_a_place_by_a_lookup_table_is_not_that_of_the_pixels(tmp_path):
+    """The transform is then that of the map, so labels are compared by size alone."""
+    path = tiff(tmp_path / "l.tif", TRUTH, crs=UTM, transform=HERE)
+    lookup = np.zeros((5, 5, 2), np.int64)
+    there = Georeference(UTM.to_wkt(), (20, 0, 400000, 0, -20, 4000000), lookup=lookup)
+    np.testing.assert_array_equal(read(path, RasterGrid((2, 3), there)).labels, TRUTH)

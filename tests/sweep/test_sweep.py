@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hsitf import records
@@ -16,7 +17,7 @@ from hsitf.errors import DataError, InputError
 from hsitf.metrics import interval
 from hsitf.records import SceneChoice, SceneRecord
 from hsitf.sweep import tables
-from hsitf.sweep.cells import expand_cells
+from hsitf.sweep.cells import expand_cells, training_plan_of
 from hsitf.sweep.eta import EtaEstimator
 from hsitf.sweep.plan import BITS, FILES, PRUNE, TRAIN, plan_stages
 from hsitf.sweep.record import (
@@ -70,6 +71,28 @@ def test_a_grid_overrules_what_is_common():
     one, other = parse("study", text).grids
     assert (one.prunings[0].measure, other.prunings[0].measure) == ("ratio", "alpha")
     assert (one.epochs_of("hu"), other.epochs_of("he")) == (3, 0)
+
+
+def test_networks_of_a_study_are_judged_on_the_same_pixels(tiny, tmp_path, monkeypatch):
+    """The guard of the largest patch, or the one that the study names, and never less than own."""
+    monkeypatch.chdir(tmp_path)
+    np.save("tiny.npy", tiny.cube)
+    np.save("labels.npy", tiny.labels)
+    choices = {"tiny.npy": SceneChoice("tiny.npy", labels="labels.npy")}
+
+    def guards(more):
+        text = 'title = "x"\n[[grid]]\nname = "a"\nscene = "tiny.npy"\n'
+        text += f'network = ["hu", "santara", "li"]\nsplit = ["disjoint", "random"]\n{more}'
+        cells = expand_cells(parse("study", text), choices).cells
+        return {(one.settings.network, one.settings.split): one.settings.guard for one in cells}
+
+    found = guards("")
+    assert {found[name, "disjoint"] for name in ("hu", "santara", "li")} == {4}
+    assert {found[name, "random"] for name in ("hu", "santara", "li")} == {None}
+    found = guards("guard = 3")
+    assert [found[name, "disjoint"] for name in ("hu", "santara", "li")] == [3, 3, 4]
+    plan = training_plan_of(replace(PLAIN, network="hu", guard=3), SceneChoice("fields"))
+    assert plan.split.guard == 3
 
 
 def test_all_faults_of_a_study_file_are_listed():
@@ -311,6 +334,12 @@ def test_tables_have_means_with_intervals(tmp_path):
     assert rows[3]["message"] == "it broke"
     with (tmp_path / "means.csv").open(newline="") as stream:
         (mean,) = csv.DictReader(stream)
+    for name, head in (("results.csv", rows[0]), ("means.csv", mean)):
+        (columns, *_) = csv.reader((tmp_path / name).read_text().splitlines())
+        # No column is nameless, and no two share a name.
+        assert len(columns) == len(set(columns)) == len(head)
+        assert all(columns)
+        assert {"bands", "inputs"} <= set(columns)
     # Student's t with two degrees of freedom: 4.303 times 0.1 over the root of 3.
     assert float(mean["oa"]) == pytest.approx(0.6)
     assert float(mean["oa_half_width"]) == pytest.approx(4.3027 * 0.1 / 3**0.5, abs=1e-4)

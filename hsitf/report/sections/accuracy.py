@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hsitf.report.data import ReportData
 from hsitf.report.document import Block, Confusion, ReportTable, Section
-from hsitf.report.formatting import mean, number, percent
+from hsitf.report.formatting import class_colors, mean, number, percent
 
 # Confusion matrices that a page shows; all accuracies are in its table.
 MAX_RUNS = 6
@@ -28,6 +28,7 @@ def section(data: ReportData) -> Section | None:
                 f"{name}: test pixels, rows are truth, columns what it names them.",
                 run.record.scene.class_names,
                 run.record.scores.matrix,
+                class_colors(run.record.scene),
             )
         )
     return Section("accuracy", "Accuracy", tuple(blocks))
@@ -103,5 +104,10 @@ def _classes(data: ReportData) -> ReportTable:
     )
     caption = "Accuracy by class, %, on test pixels."
     return ReportTable(
-        "by-class", caption, ("class", "test", *names), rows, collapsed=len(rows) > 8
+        "by-class",
+        caption,
+        ("class", "test pixels", *names),
+        rows,
+        collapsed=len(rows) > 8,
+        colors=class_colors(data.scene_record),
     )

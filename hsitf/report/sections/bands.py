@@ -13,7 +13,7 @@ def section(data: ReportData) -> Section | None:
     tables = []
     for number, one in enumerate(data.comparisons, start=1):
         models = list(dict.fromkeys(cell.model for cell in one.cells))
-        rows = [("all", "-", "-", "-", *(_accuracy(one, model, "") for model in models))]
+        rows = [("all bands", "-", "-", "-", *(_accuracy(one, model, "") for model in models))]
         rows += [
             (
                 fit.spec,
@@ -25,7 +25,7 @@ def section(data: ReportData) -> Section | None:
             for fit in one.reductions
         ]
         head = (
-            "bands",
+            "reduction",
             "fit, s",
             "transform, s",
             "in the file",

@@ -26,11 +26,11 @@ def section(data: ReportData) -> Section | None:
         head = (
             "activations, weights, accumulators",
             "OA",
-            "change",
+            "change, points",
             "agreement",
             "saturated at most",
-            "in",
-            "weights",
+            "in layer",
+            "size of the weights",
         )
         blocks.append(
             ReportTable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hsitf.bands import parse
 from hsitf.report.data import ReportData
 from hsitf.report.document import Block, ReportTable, Section
 from hsitf.report.formatting import percent
@@ -21,7 +22,7 @@ def section(data: ReportData) -> Section | None:
             )
             for variant in record.sources
         )
-        top = f" Most important bands: {record.top_bands}." if record.top_bands else ""
+        top = _bands(data, record.top_bands) if record.top_bands else ""
         caption = (
             f"{record.method} of {record.network}: rank correlation of band importance, and "
             "structural similarity of maps, to the first network (1: identical); averaged over "
@@ -30,6 +31,15 @@ def section(data: ReportData) -> Section | None:
         head = ("network or file", "OA", "bands", "rank correlation", "similarity of maps")
         blocks.append(ReportTable(f"explanations-{number}", caption, head, rows))
     return Section("explanations", "Explanations", tuple(blocks)) if blocks else None
+
+
+def _bands(data: ReportData, selection: str) -> str:
+    """A selection of bands, whose numbers count from 0, with their wavelengths."""
+    centers = data.scene_record.wavelengths
+    where = "counted from 0"
+    if centers:
+        where = ", ".join(f"{centers[band]:.0f}" for band in parse(selection).bands) + " nm"
+    return f" Most important bands: {selection} ({where})."
 
 
 def _mean(values: list[float | None]) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hsitf.report.data import ReportData
 from hsitf.report.document import Gallery, Prose, ReportImage, Section
-from hsitf.report.formatting import percent
-from hsitf.report.sections.scene import colored, legend, thinned
-from hsitf.scenes.scene import Scene
+from hsitf.report.formatting import number, percent
+from hsitf.report.sections.scene import UNLABELLED, colored, legend, painted, thinned
+from hsitf.runs import Run
 
 MAX_RUNS = 6
-WRONG, RIGHT, REST = (213, 94, 0), (60, 140, 110), (40, 44, 50)
+WRONG, RIGHT = (213, 94, 0), (60, 140, 110)
 
 
 def section(data: ReportData) -> Section | None:
@@ -20,44 +23,36 @@ def section(data: ReportData) -> Section | None:
     if scene is None or not data.runs:
         return None
     images = [
-        ReportImage(
-            "truth",
-            "Ground truth.",
-            thinned(colored(scene.labels, scene.classes)),
-            legend(scene.class_names),
-        )
+        ReportImage("truth", "Ground truth.", thinned(colored(scene, scene.labels)), legend(scene))
     ]
-    for number, (name, classes) in enumerate(data.maps, start=1):
+    for index, (name, classes) in enumerate(data.maps, start=1):
+        right = _right(scene.labels, classes, data.runs)
         images.append(
-            ReportImage(
-                f"map-{number}",
-                f"{name}: {_right(scene, classes)}",
-                thinned(colored(np.minimum(classes, scene.classes), scene.classes)),
-            )
+            ReportImage(f"map-{index}", f"{name}: {right}", thinned(colored(scene, classes)))
         )
     ranked = sorted(data.runs, key=lambda run: -run.record.scores.oa)[:MAX_RUNS]
-    for number, run in enumerate(ranked, start=1):
+    for index, run in enumerate(ranked, start=1):
         predicted = run.predictions()
         if predicted is None:
             continue
         name, test = data.names[str(run.folder)], run.split().test
         called = np.zeros(scene.labels.size, np.int64)
         called[test] = predicted + 1
-        right = scene.labels.ravel()[test] == called[test]
-        marks = np.full((scene.labels.size, 3), REST, np.uint8)
-        marks[test] = np.where(right[:, None], RIGHT, WRONG)
+        right_ones = scene.labels.ravel()[test] == called[test]
+        marks = np.zeros(scene.labels.size, np.int64)
+        marks[test] = np.where(right_ones, 1, 2)
         shape = scene.labels.shape
         images += [
             ReportImage(
-                f"test-{number}",
-                f"{name}: what it names the test pixels ({percent(right.mean())} right).",
-                thinned(colored(called.reshape(shape), scene.classes)),
+                f"test-{index}",
+                f"{name}: what it names the test pixels ({percent(right_ones.mean())} right).",
+                thinned(colored(scene, called.reshape(shape))),
             ),
             ReportImage(
-                f"errors-{number}",
+                f"errors-{index}",
                 f"{name}: right and wrong on the test pixels.",
-                thinned(marks.reshape(*shape, 3)),
-                ((RIGHT, "right"), (WRONG, "wrong"), (REST, "no test pixel")),
+                thinned(painted(scene, marks.reshape(shape), [RIGHT, WRONG])),
+                ((RIGHT, "right"), (WRONG, "wrong"), (UNLABELLED, "no test pixel")),
             ),
         ]
     if len(images) == 1:
@@ -68,11 +63,11 @@ def section(data: ReportData) -> Section | None:
     return Section("maps", "Maps", (Prose(lead), Gallery(tuple(images))))
 
 
-def _right(scene: Scene, classes: np.ndarray) -> str:
-    known = (scene.labels > 0) & (classes > 0)
-    if not known.any():
+def _right(labels: NDArray[np.integer], classes: NDArray[np.integer], runs: tuple[Run, ...]) -> str:
+    """How much of a map is right, on pixels that are test pixels of every run."""
+    test = reduce(np.intersect1d, (run.split().test for run in runs))
+    known = test[classes.ravel()[test] > 0]
+    if not len(known):
         return "the whole scene."
-    share = (scene.labels == classes)[known].mean()
-    return (
-        f"the whole scene; {percent(share)} of all labelled pixels right, training pixels included."
-    )
+    share = (labels.ravel() == classes.ravel())[known].mean()
+    return f"the whole scene; {percent(share)} of {number(len(known))} test pixels right."

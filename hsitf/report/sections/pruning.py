@@ -48,7 +48,7 @@ def section(data: ReportData) -> Section | None:
             "OA before",
             "OA pruned",
             "OA after",
-            "change",
+            "change, points",
         )
         blocks.append(
             ReportTable(
@@ -70,7 +70,7 @@ def section(data: ReportData) -> Section | None:
                     drawing.lines(
                         [
                             ChartLine(
-                                "cut",
+                                "pruned",
                                 [p.target for p in curve.points],
                                 [100 * p.thinned.oa for p in curve.points],
                             ),
@@ -117,11 +117,11 @@ def _curve(curve_number: int, curve: PruningCurve) -> ReportTable:
         curve.measure,
         "parameters",
         "MACs",
-        *variants,
+        *(f"{variant} file" for variant in variants),
         *(f"{variant}, ms" for variant in variants),
         "OA pruned",
-        "OA",
-        "change",
+        "OA fine-tuned",
+        "change, points",
     )
     standings = [("before", curve.before, curve.before)]
     standings += [(f"{point.target:g}", point.thinned, point.after) for point in curve.points]

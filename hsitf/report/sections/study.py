@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+from hsitf.figures import plain_text
 from hsitf.report import drawing
 from hsitf.report.data import ReportData
 from hsitf.report.document import Block, Chart, Gallery, Heading, Prose, ReportTable, Section
 from hsitf.report.drawing import ChartLine
-from hsitf.report.formatting import label, mean, number, size
+from hsitf.report.formatting import mean, number, size
 from hsitf.sweep.record import CellMean, CellSettings, StudyResults
 
 # Lines that a chart holds; more are split by network.
@@ -135,7 +136,7 @@ def _chart(
         name = _name(group[-1].settings, grid, along, network)
         made.append(
             ChartLine(
-                label(name),
+                plain_text(name),
                 [_place(one, along, shares) for one in points],
                 [100 * one.values["oa"].mean for one in points],
                 [_half(one) for one in points],
@@ -143,7 +144,7 @@ def _chart(
         )
         reference = _reference(study, group[0].settings)
         if reference is not None and along != "target":
-            references.append((label(name), 100 * reference))
+            references.append((plain_text(name), 100 * reference))
     xlabel = _ALONG[along]
     if along == "target":
         xlabel = (

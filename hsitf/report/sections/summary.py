@@ -7,6 +7,7 @@ from hsitf.report.document import Block, Fact, Facts, Prose, Section
 from hsitf.report.formatting import number, percent, points, size
 from hsitf.runs import Run
 from hsitf.sweep.record import CellRecord, CellSettings, CellValues, StudyResults
+from hsitf.train.collapse import collapse_remark
 
 
 def section(data: ReportData) -> Section:
@@ -54,7 +55,12 @@ def _runs(data: ReportData) -> list[Block]:
                 f"{made.variant}, {made.latency_ms.engine}, {made.latency_ms.threads} thread(s)",
             ),
         ]
-    return [Prose(_sentence(data, best)), Facts(tuple(facts))]
+    remarks = [
+        Prose(f"{data.names[str(run.folder)]}: {remark}")
+        for run in data.runs
+        if (remark := collapse_remark(run.record))
+    ]
+    return [Prose(_sentence(data, best)), Facts(tuple(facts)), *remarks]
 
 
 def _sentence(data: ReportData, best: Run) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from hsitf.figures import plain_text
 from hsitf.report import drawing
 from hsitf.report.data import ReportData
 from hsitf.report.document import Chart, Gallery, ReportTable, Section
 from hsitf.report.drawing import ChartLine
-from hsitf.report.formatting import label, number, size
+from hsitf.report.formatting import number, size
 from hsitf.runs import Run
 
 # Lines that a chart holds before they run into each other.
@@ -45,7 +46,7 @@ def _lines(data: ReportData, trained: list[Run], name: str) -> list[ChartLine]:
     factor = 100 if name == "validation_oa" else 1
     return [
         ChartLine(
-            label(data.names[str(run.folder)]),
+            plain_text(data.names[str(run.folder)]),
             range(1, len(run.record.history) + 1),
             [factor * getattr(epoch, name) for epoch in run.record.history],
         )

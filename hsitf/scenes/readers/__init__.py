@@ -16,6 +16,8 @@ import numpy as np
 
 from hsitf.errors import DataError, InputError, MissingInputError
 from hsitf.scenes.metadata import AXES
+from hsitf.scenes.products import open_product
+from hsitf.scenes.products.base import ENVI, GEOTIFF, HDF5, OTHER
 from hsitf.scenes.readers.base import (
     ArrayData,
     ArrayFile,
@@ -87,15 +89,7 @@ def open_array(
             received="a folder" if path.is_dir() else None,
             remedy="correct the path",
         )
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InputError(
-            f"{path} has a suffix that no reader is known for",
-            received=path.suffix or "no suffix",
-            allowed=", ".join(READERS),
-            remedy="convert it to one of these, or rename it if it is one of them",
-        )
-    stored = _opened(path, variable, reader, axes)
+    stored = _opened(path, variable, _reader(path), axes)
     if stored.dtype.kind not in "biuf":
         raise DataError(
             f"{path} does not hold real numbers",
@@ -112,10 +106,42 @@ def open_array(
     return stored
 
 
+def _reader(path: Path) -> Reader | None:
+    """The reader of a file by its suffix; ENVI data may have any, with the header NAME.hdr."""
+    reader = READERS.get(path.suffix.lower())
+    if reader is None and path.with_name(path.name + ".hdr").is_file():
+        return open_envi
+    return reader
+
+
+def _format(path: Path, reader: Reader | None) -> str | None:
+    """The format of a file that may be a product; None for those that products are not in."""
+    if reader is open_hdf5:
+        return None if is_netcdf3(path) else HDF5
+    if reader is open_envi:
+        return ENVI
+    if reader is open_geotiff:
+        return GEOTIFF
+    return OTHER if reader is None else None
+
+
 def _opened(
-    path: Path, variable: str | None, reader: Reader, axes: Sequence[str] | None
+    path: Path, variable: str | None, reader: Reader | None, axes: Sequence[str] | None
 ) -> ArrayFile:
     """The array with its axes in the order of rows, cols and bands."""
+    file_format = _format(path, reader)
+    # Who names the axes reads a dataset as it is, not the product.
+    if file_format is not None and (axes is None or file_format == OTHER):
+        product = open_product(path, file_format, variable)
+        if product is not None:
+            return product
+    if reader is None:
+        raise InputError(
+            f"{path} has a suffix that no reader is known for",
+            received=path.suffix or "no suffix",
+            allowed=", ".join(READERS) + ", or a file with an ENVI header beside it",
+            remedy="convert it to one of these, or rename it if it is one of them",
+        )
     if reader is open_hdf5:
         if is_netcdf3(path):
             return open_netcdf3(path, variable, axes)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from hsitf.errors import DataError, HsitfError, InputError, unknown
 from hsitf.scenes.metadata import RasterMetadata
 
 MAX_BYTES = 16 << 30
+# A block of rows that a file stores together is kept up to this size.
+MAX_BLOCK_BYTES = 128 << 20
 
 
 Shape = tuple[int, ...]
@@ -70,6 +73,7 @@ class ArrayFile:
         slice: Reads some rows, from one number up to another.
         metadata: What the file says of its numbers.
         streams: Whether rows are read by themselves, rather than the whole file with the first.
+        block_rows: Rows that the file stores, and compresses, together.
     """
 
     shape: Shape
@@ -79,6 +83,7 @@ class ArrayFile:
     slice: Callable[[int, int], NDArray[Any]] = field(repr=False)
     metadata: RasterMetadata = PLAIN
     streams: bool = True
+    block_rows: int = 1
 
     @property
     def wavelengths(self) -> NDArray[np.float64] | None:
@@ -112,6 +117,52 @@ def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64]
     if name in _MICROMETERS:
         return centers * 1000
     return centers if name in _NANOMETERS else None
+
+
+class BlockRows:
+    """Reads rows by the blocks in which a file stores them, and keeps the last block.
+
+    Neighboring strips of a scene lie in the same block, which would otherwise be decompressed for
+    each of them.
+
+    Args:
+        read: Reads some rows, from one number up to another.
+        rows: Rows of the array.
+        block_rows: Rows of a block.
+    """
+
+    def __init__(
+        self, read: Callable[[int, int], NDArray[Any]], rows: int, block_rows: int
+    ) -> None:
+        self._read, self._rows, self._block_rows = read, rows, block_rows
+        self._kept: tuple[int, NDArray[Any]] | None = None
+        # Strips are read ahead in another thread.
+        self._lock = threading.Lock()
+
+    def __call__(self, start: int, stop: int) -> NDArray[Any]:
+        """Rows `start` up to `stop`."""
+        step = self._block_rows
+        parts = []
+        with self._lock:
+            for first in range(start // step * step, stop, step):
+                block = self._block(first)
+                parts.append(block[max(start - first, 0) : stop - first])
+        return np.array(parts[0]) if len(parts) == 1 else np.concatenate(parts)
+
+    def _block(self, first: int) -> NDArray[Any]:
+        if self._kept is None or self._kept[0] != first:
+            self._kept = None
+            values = self._read(first, min(first + self._block_rows, self._rows))
+            self._kept = (first, values)
+        return self._kept[1]
+
+
+def by_blocks(file: ArrayFile) -> ArrayFile:
+    """The file, read by the blocks that it stores, where one of these fits into memory easily."""
+    row_bytes = math.prod(file.shape[1:]) * file.dtype.itemsize
+    if not 1 < file.block_rows <= MAX_BLOCK_BYTES // max(row_bytes, 1):
+        return file
+    return replace(file, slice=BlockRows(file.slice, file.shape[0], file.block_rows))
 
 
 def in_memory(

@@ -6,7 +6,6 @@ encoding of names) is decided as ENVI and GDAL do.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError, MissingInputError
-from hsitf.scenes.metadata import Color, Georeference, RasterMetadata
+from hsitf.scenes.metadata import Color, RasterMetadata
 from hsitf.scenes.readers.base import (
     ArrayFile,
     check_file_size,
@@ -24,6 +23,7 @@ from hsitf.scenes.readers.base import (
     nanometers,
     parser_errors_reported,
 )
+from hsitf.scenes.readers.envi_place import place_of
 
 # ENVI's data types that are real numbers; 6 and 9 are complex.
 _TYPES = {
@@ -59,17 +59,17 @@ def open_envi(path: Path, variable: str | None) -> ArrayFile:
         metadata = _metadata(header_path, header, shape)
     axes = _AXES[interleave]
     stored = tuple(shape[axis] for axis in axes)
-    single = shape[2] == 1
+    single, native = shape[2] == 1, dtype.newbyteorder("=")
 
     def rows(start: int, stop: int) -> NDArray[Any]:
         # Mapped anew each time: what stays mapped counts as memory in use.
         mapped = np.memmap(data, dtype, "r", offset, stored)
-        values = np.array(mapped.transpose(np.argsort(axes))[start:stop])
+        values = np.array(mapped.transpose(np.argsort(axes))[start:stop], native)
         return values[:, :, 0] if single else values
 
     return ArrayFile(
         shape[:2] if single else shape,
-        dtype.newbyteorder("="),
+        native,
         (header_path, data),
         kind,
         rows,
@@ -174,16 +174,28 @@ def _metadata(path: Path, header: Header, shape: tuple[int, int, int]) -> Raster
     if widths is not None and centers is not None and wavelengths is not None:
         # Widths have the unit of the centers.
         widths = widths * (wavelengths[0] / centers[0] if centers[0] else 1.0)
+    place, notes = place_of(header)
     return RasterMetadata(
         wavelengths=wavelengths,
         fwhm=widths if wavelengths is not None else None,
         good_bands=None if bad is None else bad > 0,
         nodata=() if ignored is None else (float(ignored.strip("{} ")),),
-        scale=1.0 if factor is None else 1.0 / float(factor.strip("{} ")),
-        georeference=_georeference(header),
+        scale=_gains(path, header, bands, "data gain values", 1.0)
+        if factor is None
+        else 1.0 / float(factor.strip("{} ")),
+        offset=_gains(path, header, bands, "data offset values", 0.0),
+        georeference=place,
         class_names=_class_names(header),
         class_colors=_class_colors(header),
+        notes=notes,
     )
+
+
+def _gains(
+    path: Path, header: Header, bands: int, name: str, default: float
+) -> float | NDArray[np.float64]:
+    values = _per_band(path, header, name, bands)
+    return default if values is None else values
 
 
 def _items(text: str) -> list[str]:
@@ -212,42 +224,6 @@ def _per_band(path: Path, header: Header, name: str, bands: int) -> NDArray[np.f
     return np.asarray(values)
 
 
-def _georeference(header: Header) -> Georeference:
-    """The place of `map info`: a reference pixel, pixel sizes, a rotation, and the system."""
-    info = _items(header.get("map info", ""))
-    if len(info) < 7:
-        return Georeference()
-    col, row, x, y, width, height = (float(part) for part in info[1:7])
-    angle = next((part.split("=")[1] for part in info if part.lower().startswith("rotation")), "0")
-    turn = math.radians(float(angle))
-    # Turned about the reference pixel, counted from 1 at the upper left corner of the first.
-    a, b = width * math.cos(turn), height * math.sin(turn)
-    d, e = width * math.sin(turn), -height * math.cos(turn)
-    c, f = x - a * (col - 1) - b * (row - 1), y - d * (col - 1) - e * (row - 1)
-    return Georeference(_system(header, info), (a, b, c, d, e, f))
-
-
-def _system(header: Header, info: list[str]) -> str:
-    """The coordinate reference system as WKT; empty where it cannot be told."""
-    from rasterio.crs import CRS
-    from rasterio.errors import CRSError
-
-    text = header.get("coordinate system string", "").strip().removeprefix("{").removesuffix("}")
-    kind = info[0].lower()
-    datum = next((part for part in info if "wgs" in part.lower()), "")
-    if not text.strip() and kind == "utm" and len(info) > 8 and datum:
-        south = info[8].lower().startswith("s")
-        text = f"EPSG:{(32700 if south else 32600) + int(float(info[7]))}"
-    elif not text.strip() and kind.startswith("geographic") and datum:
-        text = "EPSG:4326"
-    if not text.strip():
-        return ""
-    try:
-        return str(CRS.from_string(text.strip()).to_wkt())
-    except CRSError:
-        return ""
-
-
 def _class_names(header: Header) -> dict[int, str]:
     return dict(enumerate(_items(header.get("class names", ""))))
 
@@ -258,14 +234,26 @@ def _class_colors(header: Header) -> dict[int, Color]:
     return {number: (red, green, blue) for number, (red, green, blue) in enumerate(triples)}
 
 
+def header_beside(path: Path) -> Path | None:
+    """The ENVI header of a data file, whatever the suffix of that; None where there is none."""
+    # NAME.img.hdr is of NAME.img alone; NAME.hdr may be a neighbor's.
+    for candidate in _header_names(path):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _header_names(path: Path) -> tuple[Path, Path]:
+    return path.with_name(path.name + ".hdr"), path.with_suffix(".hdr")
+
+
 def _header_of(path: Path) -> Path:
     if path.suffix.lower() == ".hdr":
         return path
-    # NAME.img.hdr is of NAME.img alone; NAME.hdr may be a neighbor's.
-    candidates = [path.with_name(path.name + ".hdr"), path.with_suffix(".hdr")]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
+    found = header_beside(path)
+    if found is not None:
+        return found
+    candidates = _header_names(path)
     raise MissingInputError(
         f"there is no ENVI header for {path}",
         allowed=" or ".join(one.name for one in candidates) + " beside it",

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hsitf.scenes.metadata import Color, Georeference, RasterMetadata, ValidRows
 from hsitf.scenes.readers.base import (
     ArrayFile,
+    by_blocks,
     check_single,
     nanometers,
     parser_errors_reported,
@@ -42,6 +43,7 @@ def open_geotiff(path: Path, variable: str | None) -> ArrayFile:
         shape = (image.height, image.width, image.count)
         dtype = np.result_type(*image.dtypes)
         metadata = _metadata(path, image)
+        block_rows = max(height for height, _ in image.block_shapes)
     single = shape[2] == 1
 
     def rows(start: int, stop: int) -> NDArray[Any]:
@@ -50,7 +52,8 @@ def open_geotiff(path: Path, variable: str | None) -> ArrayFile:
             values: NDArray[Any] = np.moveaxis(image.read(window=window), 0, -1)
         return values[:, :, 0] if single else values
 
-    return ArrayFile(shape[:2] if single else shape, dtype, (path,), kind, rows, metadata)
+    stored = shape[:2] if single else shape
+    return by_blocks(ArrayFile(stored, dtype, (path,), kind, rows, metadata, block_rows=block_rows))
 
 
 def _metadata(path: Path, image: Any) -> RasterMetadata:

@@ -14,6 +14,7 @@ from hsitf.scenes.metadata import AXES, RasterMetadata
 from hsitf.scenes.readers.base import (
     ArrayFile,
     Shape,
+    by_blocks,
     choose,
     nanometers,
     parser_errors_reported,
@@ -43,7 +44,7 @@ def open_hdf5(path: Path, variable: str | None, axes: Sequence[str] | None = Non
     with parser_errors_reported(path, kind), h5py.File(path, "r") as file:
         datasets = numeric_datasets(file)
         name = choose(path, {key: item.shape for key, item in datasets.items()}, variable)
-        shape, dtype = datasets[name].shape, datasets[name].dtype
+        shape, dtype, chunks = datasets[name].shape, datasets[name].dtype, datasets[name].chunks
         centers, unit = _centers(datasets, shape)
         order = _order(path, shape, centers, axes)
         bands = shape[order[2]] if order is not None else 0
@@ -61,10 +62,22 @@ def open_hdf5(path: Path, variable: str | None, axes: Sequence[str] | None = Non
         chosen[0 if order is None else order[0]] = slice(start, stop)
         with h5py.File(path, "r") as file:
             values = file[name][tuple(chosen)]
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)
         return np.asarray(values if order is None else values.transpose(order))
 
     stored = shape if order is None else tuple(shape[axis] for axis in order)
-    return ArrayFile(stored, dtype, (path,), kind, rows, metadata)
+    block_rows = chunks[0 if order is None else order[0]] if chunks and shape else 1
+    return by_blocks(
+        ArrayFile(
+            stored,
+            dtype.newbyteorder("="),
+            (path,),
+            kind,
+            rows,
+            metadata,
+            block_rows=min(block_rows, stored[0]) if stored else 1,
+        )
+    )
 
 
 def _order(

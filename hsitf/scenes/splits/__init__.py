@@ -8,21 +8,31 @@ divides the scene into regions that no patch crosses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError
+from hsitf.scenes.scene import SceneImage
+from hsitf.scenes.splits.by_image import split_by_image
 from hsitf.scenes.splits.disjoint import disjoint_zones
 from hsitf.scenes.splits.drawn import fixed_zones, random_zones
 from hsitf.scenes.splits.options import KINDS, SplitOptions
 from hsitf.scenes.splits.parts import Leakage, Split, leakage
-from hsitf.scenes.splits.zones import are_separated, cannot_split, count_sizes, guard_width
+from hsitf.scenes.splits.zones import (
+    SmallClassesError,
+    are_separated,
+    cannot_split,
+    count_sizes,
+    guard_width,
+)
 
 __all__ = [
     "INDIAN_PINES_DISJOINT",
     "KINDS",
     "Leakage",
+    "SmallClassesError",
     "Split",
     "SplitOptions",
     "leakage",
@@ -43,6 +53,7 @@ def split(
     class_names: Sequence[str] = (),
     train_map: NDArray[np.integer] | None = None,
     test_map: NDArray[np.integer] | None = None,
+    images: Sequence[SceneImage] = (),
 ) -> Split:
     """Splits the labelled pixels of a scene into training, validation and test.
 
@@ -58,6 +69,7 @@ def split(
         class_names: Name of class k at k - 1, for messages.
         train_map: Fixed only: (rows, cols) labels of the training pixels, 0 elsewhere.
         test_map: Fixed only: (rows, cols) labels of the test pixels. None: all other pixels.
+        images: The images of a scene of several, which a disjoint split tells apart.
 
     Raises:
         InputError: A map is missing, or given to a split that does not use it.
@@ -71,6 +83,9 @@ def split(
             allowed="(rows, cols) with labelled pixels",
             remedy="name the variable that holds the labels",
         )
+    by_image = options.kind == "images" or (options.kind == "disjoint" and len(images) > 0)
+    if by_image and train_map is None and test_map is None:
+        return split_by_image(labels, options, class_names, images)
     if options.kind == "fixed":
         zones, strays = fixed_zones(labels, options, train_map, test_map)
     elif train_map is not None or test_map is not None:
@@ -82,7 +97,8 @@ def split(
         strays = 0
         draw = random_zones if options.kind == "random" else disjoint_zones
         zones = draw(labels, options, class_names)
-    return _checked(labels, zones, options, class_names, strays)
+    found = _checked(labels, zones, options, class_names, strays)
+    return replace(found, image_rows=tuple(image.first_row for image in images))
 
 
 def remap(labels: NDArray[np.integer], table: Sequence[int]) -> NDArray[np.int32]:

@@ -33,7 +33,7 @@ def random_zones(
     rng = np.random.default_rng(options.seed)
     zones = np.where(labels > 0, np.uint8(3), np.uint8(0))
     zones[_drawn(labels, labels > 0, side, rng)] = 1
-    return _with_validation(labels, zones, options.validation, rng)
+    return with_validation(labels, zones, options.validation, rng)
 
 
 def fixed_zones(
@@ -75,7 +75,7 @@ def fixed_zones(
     mapped = np.any([map_ > 0 for map_ in given], axis=0)
     strays = int(np.count_nonzero((labels == 0) & mapped))
     rng = np.random.default_rng(options.seed)
-    return _with_validation(labels, zones, options.validation, rng), strays
+    return with_validation(labels, zones, options.validation, rng), strays
 
 
 def _check_map(name: str, given: NDArray[np.integer], labels: NDArray[np.integer]) -> None:
@@ -104,7 +104,7 @@ def _check_map(name: str, given: NDArray[np.integer], labels: NDArray[np.integer
             )
 
 
-def _with_validation(
+def with_validation(
     labels: NDArray[np.integer], zones: NDArray[np.uint8], share: float, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Moves a stratified share of the training zone to validation."""

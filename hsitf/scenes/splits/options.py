@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hsitf.errors import InputError, unknown
 
-KINDS = ("disjoint", "random", "fixed")
+KINDS = ("disjoint", "random", "fixed", "images")
 
 
 @dataclass(frozen=True)
@@ -14,8 +14,9 @@ class SplitOptions:
     """How to split, checked when constructed.
 
     Attributes:
-        kind: "disjoint" (separate regions with a guard band), "random" (stratified by class),
-            or "fixed" (the training pixels are given as a label map).
+        kind: "disjoint" (separate regions with a guard band; in a scene of several images separate
+            images), "random" (stratified by class), "fixed" (the training pixels are given as a
+            label map) or "images" (separate images).
         train: The training side, validation included: a share of the labelled pixels, or for
             "random" also a number of pixels a class. None: 0.65 disjoint, 0.8 random.
         validation: Share of the training side used for validation, 0 for none.
@@ -60,9 +61,10 @@ class SplitOptions:
                 remedy="leave the training share out",
             )
         per_class = isinstance(self.train, int)
-        if per_class and self.kind == "disjoint":
+        if per_class and self.kind in ("disjoint", "images"):
             raise InputError(
-                "a disjoint split cannot promise a number of pixels a class",
+                f"{'a disjoint split' if self.kind == 'disjoint' else 'a split by image'} cannot "
+                "promise a number of pixels a class",
                 received=f"train={self.train}",
                 allowed="a share between 0 and 1",
                 remedy="give a share or use --split random",

@@ -16,7 +16,7 @@ class Split:
     Pixels are sorted flat indices (row * cols + col) into the label map.
 
     Attributes:
-        kind: "disjoint", "random" or "fixed".
+        kind: "disjoint", "random", "fixed" or "images".
         train: (pixels,) int64 flat indices.
         validation: (pixels,) int64, from the training side; empty where none was requested.
         test: (pixels,) int64 flat indices.
@@ -27,6 +27,8 @@ class Split:
             split those that only one of the maps labels.
         unvalidated: Classes without a validation pixel although one was requested: too small for
             three regions. Every class has training and test pixels.
+        image_rows: First row of each image, where the scene is of several; no patch crosses from
+            one to the next.
     """
 
     kind: str
@@ -38,6 +40,27 @@ class Split:
     shape: tuple[int, int]
     unused: int = 0
     unvalidated: tuple[int, ...] = ()
+    image_rows: tuple[int, ...] = ()
+
+    @property
+    def blocks(self) -> list[slice]:
+        """The rows of each image; all of them where there is one."""
+        ends = [*self.image_rows[1:], self.shape[0]]
+        return [slice(start, end) for start, end in zip(self.image_rows or (0,), ends, strict=True)]
+
+    def near(self, mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
+        """Where a square window around a pixel meets a mask, without looking into other images.
+
+        Args:
+            mask: (rows, cols) bool.
+            size: Side of the window in pixels.
+        """
+        from scipy.ndimage import maximum_filter
+
+        found = np.empty_like(mask)
+        for block in self.blocks:
+            maximum_filter(mask[block], size=size, output=found[block], mode="constant", cval=False)
+        return found
 
     @property
     def sets(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -82,11 +105,8 @@ def leakage(split: Split, patch: int) -> Leakage:
         split: The split to measure.
         patch: Rows and cols of a patch.
     """
-    from scipy.ndimage import maximum_filter
-
     train = split.zones() == 1
-    inside = maximum_filter(train, size=patch, mode="constant", cval=False)
-    touching = maximum_filter(train, size=2 * patch - 1, mode="constant", cval=False)
+    inside, touching = split.near(train, patch), split.near(train, 2 * patch - 1)
     return Leakage(
         pixel=float(inside.flat[split.test].mean()), patch=float(touching.flat[split.test].mean())
     )

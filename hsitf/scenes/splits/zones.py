@@ -12,7 +12,7 @@ from hsitf.scenes.splits.options import SplitOptions
 
 # A random split follows the literature's 80 % / 20 %. A disjoint one tests on more, because the
 # few regions of a scene make a small test side depend on which field it happened to get.
-TRAIN_SHARE = {"disjoint": 0.65, "random": 0.8}
+TRAIN_SHARE = {"disjoint": 0.65, "random": 0.8, "images": 0.65}
 
 
 def guard_width(options: SplitOptions) -> int:
@@ -41,13 +41,34 @@ def dilated(mask: NDArray[np.bool_], distance: int) -> NDArray[np.bool_]:
     return np.asarray(maximum_filter(mask, size=2 * distance + 1, mode="constant", cval=False))
 
 
+class SmallClassesError(DataError):
+    """Classes that cannot be in both training and test.
+
+    Attributes:
+        classes: Their numbers, from 1.
+    """
+
+    classes: tuple[int, ...] = ()
+
+
 def cannot_split(
     labels: NDArray[np.integer],
     classes: Sequence[int],
     options: SplitOptions,
     class_names: Sequence[str],
-) -> DataError:
+) -> SmallClassesError:
     """The error for classes that training and test cannot both have."""
+    error = _described(labels, classes, options, class_names)
+    error.classes = tuple(classes)
+    return error
+
+
+def _described(
+    labels: NDArray[np.integer],
+    classes: Sequence[int],
+    options: SplitOptions,
+    class_names: Sequence[str],
+) -> SmallClassesError:
     named = [class_names[c - 1] if c <= len(class_names) else f"class {c}" for c in classes]
     listed = ", ".join(
         f"{name} ({np.count_nonzero(labels == c)} pixels, {extent(labels == c)} across)"
@@ -55,13 +76,13 @@ def cannot_split(
     )
     drop = " ".join(f"--drop-class {name!r}" for name in named)
     if options.kind == "disjoint":
-        return DataError(
+        return SmallClassesError(
             "classes too small for separate training and test regions",
             received=f"{listed}, with a guard of {guard_width(options)} pixels",
             allowed="classes that reach further than the guard and are not hemmed in by others",
             remedy=f"use --split random, a smaller --guard or --patch, or {drop}",
         )
-    return DataError(
+    return SmallClassesError(
         "classes without enough pixels for both training and test",
         received=listed,
         allowed="at least one pixel of a class in each",

@@ -1,0 +1,130 @@
+"""A network on the bands of another sensor: resampled by wavelength, or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+
+import hsitf
+from hsitf.classify.sensor import open_site
+from hsitf.classify.source import classifier_of_run
+from hsitf.errors import InputError
+from hsitf.records import SceneChoice
+
+CENTERS = np.linspace(450, 910, 24)
+
+
+@pytest.fixture(scope="module")
+def folder(shell):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(shell.folder)
+        yield shell.folder
+
+
+def write_envi(name, cube, centers, **more):
+    """An ENVI cube, interleaved by pixel."""
+    cube = np.ascontiguousarray(cube, "<f4")
+    rows, cols, bands = cube.shape
+    cube.tofile(f"{name}.img")
+    lines = [
+        "ENVI",
+        f"samples = {cols}",
+        f"lines = {rows}",
+        f"bands = {bands}",
+        "data type = 4",
+        "interleave = bip",
+        "byte order = 0",
+        "wavelength units = nm",
+        "wavelength = {" + ", ".join(f"{center:g}" for center in centers) + "}",
+        *(f"{key.replace('_', ' ')} = {value}" for key, value in more.items()),
+    ]
+    with open(f"{name}.hdr", "w") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def run(folder, tiny):
+    write_envi("known", tiny.cube, CENTERS)
+    scene = hsitf.load_scene("known.hdr", labels="labels.npy")
+    return hsitf.train_network("hu", scene, epochs=30, batch_size=20, learning_rate=0.05).run
+
+
+def classes_of(path):
+    with rasterio.open(path) as file:
+        return file.read(1)
+
+
+def interpolated(cube, centers):
+    """The scene as a sensor with other bands would have measured it."""
+    flat = cube.reshape(-1, cube.shape[2])
+    return np.stack([np.interp(centers, CENTERS, one) for one in flat]).reshape(
+        *cube.shape[:2], len(centers)
+    )
+
+
+def test_a_sensor_with_more_bands(shell, run, tiny):
+    others = np.arange(440, 921, 5.0)
+    write_envi("other", interpolated(tiny.cube, others), others)
+    for name in ("known", "other"):
+        done = shell(
+            "classify", "--from", str(run.folder), "--scene", f"{name}.hdr", "--out", f"{name}.tif"
+        )
+        assert done.returncode == 0, done.stderr
+    site = open_site(SceneChoice("other.hdr"), classifier_of_run(run), False)
+    assert site.shape == (40, 40, 24)
+    assert "Resampled 97 bands to the network's 24 by wavelength" in site.notes[-1]
+    assert (classes_of("known.tif") == classes_of("other.tif")).mean() > 0.95
+
+
+def test_strict_bands_are_refused(shell, run, tiny):
+    shifted = CENTERS + 12
+    write_envi("shifted", tiny.cube, shifted)
+    words = ("classify", "--from", str(run.folder), "--scene", "shifted.hdr", "--out", "s.tif")
+    done = shell(*words, "--strict-bands")
+    assert done.returncode == 2
+    assert "trained on other wavelengths" in done.stderr
+    assert "bands up to 12.0 nm from the network's" in done.stderr
+    assert shell(*words).returncode == 0
+
+
+def test_bands_that_are_not_covered_are_refused(run, tiny):
+    write_envi("short", tiny.cube[:, :, :12], CENTERS[:12])
+    with pytest.raises(InputError, match=r"takes bands that short does not have.*none within"):
+        open_site(SceneChoice("short.hdr"), classifier_of_run(run), False)
+
+
+def test_numbers_of_bands_mean_nothing_in_a_file_of_another_sensor(folder, tiny):
+    """A run on 20 of 24 bands takes them by number in such files alone."""
+    good = np.ones(24, int)
+    good[[3, 4, 10, 11]] = 0
+    bbl = "{" + ", ".join(map(str, good)) + "}"
+    write_envi("flagged", tiny.cube, CENTERS, bbl=bbl)
+    scene = hsitf.load_scene("flagged.hdr", labels="labels.npy")
+    run = hsitf.train_network("hu", scene, epochs=1).run
+    assert (run.record.scene.source_bands, len(run.record.scene.band_numbers)) == (24, 20)
+    classifier = classifier_of_run(run)
+    # The same bands without the list of bad ones: by number, since the file has as many.
+    site = open_site(SceneChoice("known.hdr"), classifier, True)
+    np.testing.assert_array_equal(site.read(0, 40), tiny.cube[:, :, good > 0])
+    # A file of more bands: their numbers are of another sensor, their wavelengths are not.
+    centers = np.concatenate([[430.0], CENTERS])
+    cube = np.concatenate([tiny.cube[:, :, :1] + 1, tiny.cube], axis=2)
+    write_envi("wider", cube, centers)
+    site = open_site(SceneChoice("wider.hdr"), classifier, False)
+    np.testing.assert_allclose(site.read(0, 40), tiny.cube[:, :, good > 0], rtol=1e-5)
+
+
+def test_units_are_converted_where_both_scenes_state_theirs(folder, tiny):
+    write_envi("counts", tiny.cube, CENTERS, reflectance_scale_factor=10000)
+    scene = hsitf.load_scene("counts.hdr", labels="labels.npy")
+    run = hsitf.train_network("hu", scene, epochs=1).run
+    classifier = classifier_of_run(run)
+    assert classifier.scale == (1e-4,)
+    write_envi("percents", tiny.cube / 100, CENTERS, reflectance_scale_factor=100)
+    site = open_site(SceneChoice("percents.hdr"), classifier, False)
+    np.testing.assert_allclose(site.read(0, 40), tiny.cube, rtol=1e-4)
+    assert "Converted percents to the units of counts" in site.notes[-1]
+    site = open_site(SceneChoice("known.hdr"), classifier, False)
+    assert "Check that both are in the same units" in site.notes[-1]
+    np.testing.assert_array_equal(site.read(0, 40), tiny.cube)
