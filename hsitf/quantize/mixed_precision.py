@@ -8,6 +8,7 @@ of accuracy); it receives ranges from `tensor_statistics.collect_statistics` ins
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from hsitf.inspection import DATA_MOVEMENT
 from hsitf.log_silencing import suppressed_output
 from hsitf.quantize import range_estimation
 from hsitf.quantize.range_estimation import Histogram
+from hsitf.quantize.representable_biases import with_representable_biases
 from hsitf.runtimes import LiteRT, predict
 
 EXTRA = "pip install '.[mixed]' in hsitf's folder"
@@ -103,19 +105,33 @@ def quantize_file(
             raise unknown("operator", name, known)
     range_estimation.known_estimator(recipe.range_estimator)
     with suppressed_output():
-        quantizer = library.quantizer.Quantizer(str(source))
-        every = library.qtyping.TFLOperationName.ALL_SUPPORTED
-        _add_static_config(
-            quantizer,
-            every,
-            [".*"] if recipe.quantized_outputs is None else _escaped(recipe.quantized_outputs),
-            8,
-        )
-        _add_static_config(quantizer, every, _escaped(recipe.int16_outputs), 16)
+        quantizer = _configured(library, source, recipe)
         limits = _calibration_limits(quantizer, source, histograms, recipe)
-        result = quantizer.quantize(limits, enable_progress_report=False)
+        widths = {
+            name: float(np.max(one["max"]) - np.min(one["min"])) for name, one in limits.items()
+        }
+        wide = _tensors_of(source, recipe.int16_outputs)
+        guarded = with_representable_biases(source, widths, wide)
+        if guarded is None:
+            result = quantizer.quantize(limits, enable_progress_report=False)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                copy = Path(folder) / source.name
+                copy.write_bytes(guarded)
+                quantizer = _configured(library, copy, recipe)
+                result = quantizer.quantize(limits, enable_progress_report=False)
     with replacing(path) as temporary:
         temporary.write_bytes(bytes(result.quantized_model))
+
+
+def _configured(library: Any, source: Path, recipe: MixedPrecisionRecipe) -> Any:
+    """A quantizer of a file with the bit widths of a recipe."""
+    quantizer = library.quantizer.Quantizer(str(source))
+    every = library.qtyping.TFLOperationName.ALL_SUPPORTED
+    chosen = [".*"] if recipe.quantized_outputs is None else _escaped(recipe.quantized_outputs)
+    _add_static_config(quantizer, every, chosen, 8)
+    _add_static_config(quantizer, every, _escaped(recipe.int16_outputs), 16)
+    return quantizer
 
 
 def quantize_weights_only(source: Path, path: Path) -> None:
