@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--data-dir")
     parser.add_argument("--out", type=Path, default=Path("images"))
     parser.add_argument("--sets", default=",".join(SETS))
-    parser.add_argument("--model", default="hamida")
+    parser.add_argument("--model", default="hu")
     given = parser.parse_args()
     listed = write_images(
         scenes.load(given.scene, given.data_dir), given.out, tuple(given.sets.split(","))

@@ -6,8 +6,8 @@
 Without options: a table of the products' fixtures, which are files of the published layouts with
 random numbers (tests/scenes/product_files.py): shape, bands that are left out, wavelengths, pixels
 without data, place. `--large`: files of 2 GB in the layouts of PRISMA L2D and EMIT L2A, read in
-strips by themselves and by `hsitf classify` with a network trained on a small file of the same
-bands; the peak memory is that of the whole process.
+strips by themselves and by `hsitf classify` with a float32 file of a network that was trained on a
+small file of the same bands; the peak memory is that of the whole process.
 """
 
 from __future__ import annotations
@@ -222,6 +222,7 @@ def large(folder: Path) -> None:
             cols = 1000 if "HDFEOS" in file else 1242
         np.save(folder / "labels.npy", np.ascontiguousarray(labels[:, :cols], np.uint8))
         opened, took, peak = run(folder, "-c", READ, name, str(STRIP)).stdout.split()
+        print(f"{product}: opened {opened} s, read {took} s, peak {peak} bytes", flush=True)
         words = ["--model", "hu", "--epochs", "2", "--run", "r", "--train", "200"]
         run(
             folder,
@@ -229,11 +230,11 @@ def large(folder: Path) -> None:
             *("--split", "random"),
         )
         (trained,) = folder.glob(f"models/{Path(small).stem}/hu/r")
+        run(folder, "-m", "hsitf.export", "--from", str(trained.resolve()), "--float32")
+        (bundle,) = folder.glob(f"export/{Path(small).stem}/hu/float32")
         start = time.perf_counter()
-        out = ["--out", f"{Path(name).stem}.tif", "--engine", "keras"]
-        done = run(
-            folder, "-c", CLASSIFY, "--from", str(trained), "--scene", name, *out, "--overwrite"
-        )
+        out = ["--out", f"{Path(name).stem}.tif", "--overwrite"]
+        done = run(folder, "-c", CLASSIFY, "--from", str(bundle), "--scene", name, *out)
         mapped = time.perf_counter() - start
         print(done.stdout)
         rows.append(

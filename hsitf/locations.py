@@ -16,6 +16,7 @@ from hsitf import scenes
 from hsitf.errors import HsitfError, MissingInputError
 from hsitf.files import sha256
 from hsitf.records import SceneChoice, SceneRecord
+from hsitf.scenes.image_list import find_image_list
 from hsitf.scenes.readers import open_array
 
 # How a scene's files are read: what a command says of them holds, what it does not say stays.
@@ -114,13 +115,15 @@ def is_same_source(now: SceneChoice, then: SceneChoice, known: SceneRecord) -> b
     if _normal(source) == _normal(then.source):
         return True
     path = Path(source).expanduser()
+    # A folder may hold a list of images.
+    path = find_image_list(path) or path
     if not path.is_file():
         return False
     try:
         file = open_array(path, now.variable or then.variable)
     except HsitfError:
         # What is no single cube, such as a list of images, is known by its own content.
-        return _is_known(source, known)
+        return _is_known(str(path), known)
     # Files of another size need not be read to be told apart.
     if tuple(file.shape[:2]) != known.shape[:2]:
         return False

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError
+from hsitf.files import sha256
 from hsitf.scenes.image_list import ImageList
 from hsitf.scenes.metadata import NOWHERE, Color
 from hsitf.scenes.readers import check_fits_memory
@@ -51,7 +52,7 @@ def stack_images(listed: ImageList, scenes: list[Scene]) -> Scene:
     cube = np.full((*shape, len(bands)), np.nan, np.float32)
     labels = np.zeros(shape, np.int32)
     first, whole = scenes[0], all(_is_whole(scene, len(bands)) for scene in scenes)
-    sources: dict[str, str] = {}
+    sources = {listed.path.name: sha256(listed.path)}
     for image in images:
         scene = scenes.pop(0)
         cube[image.block] = scene.cube[:, :, _positions(scene, bands)]
@@ -74,6 +75,7 @@ def stack_images(listed: ImageList, scenes: list[Scene]) -> Scene:
         rgb_bands=_rgb_bands(first, bands),
         sources=sources,
         band_numbers=() if whole else tuple(bands),
+        source_bands=0 if whole else _file_bands(first),
         georeference=NOWHERE,
         notes=(_summary(images), *notes),
         images=images,
@@ -83,6 +85,11 @@ def stack_images(listed: ImageList, scenes: list[Scene]) -> Scene:
 def _own_bands(scene: Scene) -> list[int]:
     """Numbers of a scene's bands in its file."""
     return list(scene.band_numbers) or list(range(scene.bands))
+
+
+def _file_bands(scene: Scene) -> int:
+    """Number of bands in a scene's file."""
+    return scene.source_bands or scene.bands
 
 
 def _positions(scene: Scene, bands: Sequence[int]) -> list[int]:
@@ -137,6 +144,9 @@ def _shared_bands(listed: ImageList, scenes: Sequence[Scene], notes: list[str]) 
     own = _own_bands(first)
     shared = [band for band in own if all(band in _own_bands(scene) for scene in scenes)]
     for name, scene in zip(names[1:], scenes[1:], strict=True):
+        counts = _file_bands(first), _file_bands(scene)
+        if counts[0] != counts[1]:
+            raise _other_bands(names[0], name, f"{counts[0]} and {counts[1]} bands")
         if (first.wavelengths is None) != (scene.wavelengths is None):
             known = names[0] if scene.wavelengths is None else name
             other = name if scene.wavelengths is None else names[0]
@@ -146,8 +156,7 @@ def _shared_bands(listed: ImageList, scenes: Sequence[Scene], notes: list[str]) 
                 remedy="give them with --wavelengths FILE",
             )
         if first.wavelengths is None or scene.wavelengths is None:
-            if _own_bands(scene) != own:
-                raise _other_bands(names[0], name, f"{first.bands} and {scene.bands} bands")
+            # Their numbers are all that is known of them.
             continue
         here = first.wavelengths[_positions(first, shared)]
         there = scene.wavelengths[_positions(scene, shared)]

@@ -101,6 +101,8 @@ def test_an_exported_file_makes_the_map_too(shell, run, mapped):
     assert done.returncode == 0, done.stderr
     done = shell("classify", "--from", "export/tiny/hu/int8", *shell.SCENE, "--out", "int8.tif")
     assert done.returncode == 0, done.stderr
+    # Its run knows which pixels it was not trained on.
+    assert f"{run.record.split.test:,} test pixels: OA" in done.stdout
     labels = []
     for name in ("map.tif", "int8.tif"):
         with rasterio.open(shell.folder / name) as file:

@@ -121,5 +121,5 @@ def test_tiles_and_smaller_networks_of_several_images(shell, run):
     assert done.returncode == 0, done.stderr
     done = shell("explain", "--from", RUN, "--method", "saliency")
     assert done.returncode == 0, done.stderr
-    done = shell("report", "--from", RUN)
+    done = shell("report", RUN)
     assert done.returncode == 0, done.stderr

@@ -59,6 +59,6 @@ def test_nothing_is_extrapolated_or_bridged(centers):
 
 def test_the_same_bands():
     network = np.array([400.0, 410.0, 420.0])
-    assert are_same_bands(network + 4.9, network)
-    assert not are_same_bands(network + 5.1, network)
+    assert are_same_bands(network + 0.49, network)
+    assert not are_same_bands(network + 0.51, network)
     assert not are_same_bands(network[:2], network)

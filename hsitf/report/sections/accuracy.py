@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hsitf.report.data import ReportData
-from hsitf.report.document import Block, Confusion, ReportTable, Section
+from hsitf.report.document import Block, Confusion, Prose, ReportTable, Section
 from hsitf.report.formatting import class_colors, mean, number, percent
+from hsitf.runs import Run
 
 # Confusion matrices that a page shows; all accuracies are in its table.
 MAX_RUNS = 6
@@ -15,6 +18,8 @@ def section(data: ReportData) -> Section | None:
     if not data.runs:
         return None
     blocks: list[Block] = [_table(data)]
+    if remark := _different_pixels(data.runs):
+        blocks.append(Prose(remark, remark=True))
     if data.summaries:
         blocks.append(_intervals(data))
     blocks.append(_classes(data))
@@ -70,6 +75,46 @@ def _table(data: ReportData) -> ReportTable:
     return ReportTable("accuracy", caption, head, rows, text_columns=3)
 
 
+def _different_pixels(runs: Sequence[Run]) -> str:
+    """A remark where networks of one seed were judged on different test pixels."""
+    splits: dict[tuple[str, int], set[str]] = {}
+    for run in runs:
+        split = run.record.split
+        splits.setdefault((split.kind, split.seed), set()).add(split.sha256)
+    if all(len(found) == 1 for found in splits.values()):
+        return ""
+    guards = sorted({run.record.split.guard for run in runs if run.record.split.kind == "disjoint"})
+    counts = sorted(run.record.split.test for run in runs)
+    advice = (
+        f" Their guards are {', '.join(map(str, guards))} pixels; trained with --guard "
+        f"{guards[-1]} they would share one split."
+        if len(guards) > 1
+        else ""
+    )
+    return (
+        "These networks were not all judged on the same pixels "
+        f"({counts[0]:,} to {counts[-1]:,} of them): small differences mean little.{advice}"
+    )
+
+
+def _support(runs: Sequence[Run], name: str) -> str:
+    """Test pixels of a class: one number where all networks have as many, else the range."""
+    counts = sorted(
+        run.record.scores.support[run.record.scene.class_names.index(name)]
+        for run in runs
+        if name in run.record.scene.class_names
+    )
+    same = counts[0] == counts[-1]
+    return number(counts[0]) if same else f"{number(counts[0])} to {number(counts[-1])}"
+
+
+def _class_accuracy(run: Run, name: str) -> str:
+    known = run.record.scene.class_names
+    if name not in known:
+        return "left out"
+    return f"{100 * run.record.scores.per_class[known.index(name)]:.1f}"
+
+
 def _intervals(data: ReportData) -> ReportTable:
     rows = tuple(
         (
@@ -93,14 +138,11 @@ def _intervals(data: ReportData) -> ReportTable:
 
 def _classes(data: ReportData) -> ReportTable:
     names = tuple(data.names[str(run.folder)] for run in data.runs)
-    support = data.runs[0].record.scores.support
+    # A wider guard may have left out classes that other networks know.
+    classes = dict.fromkeys(name for run in data.runs for name in run.record.scene.class_names)
     rows = tuple(
-        (
-            name,
-            number(support[index]),
-            *(f"{100 * run.record.scores.per_class[index]:.1f}" for run in data.runs),
-        )
-        for index, name in enumerate(data.scene_record.class_names)
+        (name, _support(data.runs, name), *(_class_accuracy(run, name) for run in data.runs))
+        for name in classes
     )
     caption = "Accuracy by class, %, on test pixels."
     return ReportTable(
