@@ -303,8 +303,12 @@ def check_name(name: str) -> None:
 
 def _matches(run: Run, now: TrainingPlan) -> bool:
     then = run.record.plan
+    split = now.split
+    if run.record.scene.images and {split.kind, then.split.kind} == {"disjoint", "images"}:
+        # Of several images, a disjoint split is the one by image.
+        split = replace(split, kind=then.split.kind)
     # A pruned network is taken only where it is asked for.
-    same = then.split == now.split and then.bands == now.bands and run.record.pruning is None
+    same = then.split == split and then.bands == now.bands and run.record.pruning is None
     return same and then.network_sha256 == now.network_sha256 and run.is_of(now.scene)
 
 
