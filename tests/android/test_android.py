@@ -195,7 +195,7 @@ def test_other_files_than_tflite_are_rejected(shell):
 def test_bands_reduced_outside_of_the_file_are_rejected():
     run = SimpleNamespace(
         reducer=lambda: SimpleNamespace(foldable=True, spec="pca:5"),
-        record=SimpleNamespace(scene=SimpleNamespace(class_names=("a", "b"))),
+        record=SimpleNamespace(scene=SimpleNamespace(class_names=("a", "b"), images=())),
     )
     # By default floats are fused and integers are not.
     check_android(run, ExportRequest((variant("float32"),), android=True))
