@@ -483,12 +483,22 @@ def check_same_scene(found: Scene, expected: SceneRecord) -> None:
         ("shape", "classes", "images", "files"), now, then, strict=True
     ):
         if received != allowed:
+            if what == "files":
+                received = _changed(found.sources, expected.sha256)
+                allowed = _changed(expected.sha256, found.sources)
             raise DataError(
                 f"{found.name} is not the scene that the network was trained on: other {what}",
                 received=received,
                 allowed=allowed,
                 remedy="give the original files with --data-dir, or train again",
             )
+
+
+def _changed(files: Mapping[str, str], others: Mapping[str, str]) -> str:
+    """The files whose content is not among that of others, with the beginning of its SHA-256."""
+    known = set(others.values())
+    changed = [f"{name} ({digest[:12]})" for name, digest in files.items() if digest not in known]
+    return ", ".join(changed) or "fewer files"
 
 
 def _digests(sources: Mapping[str, str], images: Sequence[tuple[str, int, int]]) -> list[list[str]]:

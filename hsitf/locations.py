@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hsitf import scenes
-from hsitf.errors import HsitfError, MissingInputError
+from hsitf.errors import DataError, HsitfError, MissingInputError
 from hsitf.files import sha256
 from hsitf.records import SceneChoice, SceneRecord
 from hsitf.scenes.image_list import find_image_list
@@ -56,6 +56,7 @@ def locate(
 
     Raises:
         InputError: A file is not found.
+        DataError: A file that the command does not name has changed.
     """
     said = {name: getattr(now, name) for name in _READING}
     found = replace(then, **{name: one for name, one in said.items() if one not in (None, False)})
@@ -76,6 +77,7 @@ def locate(
         paths[name] = given
         if given is None and former is not None:
             paths[name] = search.find(former, option)
+            _check_unchanged(former, paths[name], option, known)
     return replace(found, **paths)
 
 
@@ -128,6 +130,23 @@ def is_same_source(now: SceneChoice, then: SceneChoice, known: SceneRecord) -> b
     if tuple(file.shape[:2]) != known.shape[:2]:
         return False
     return all(_is_known(str(one), known) for one in file.files)
+
+
+def _check_unchanged(former: str, found: str, option: str, known: SceneRecord) -> None:
+    """Refuses a file that a command does not name and that has changed since the training.
+
+    Raises:
+        DataError: It has.
+    """
+    digest = known.sha256.get(Path(former).name)
+    if digest is None or (now := sha256(Path(found).expanduser())) == digest:
+        return
+    raise DataError(
+        f"{found} has changed since the network was trained on {known.name}",
+        received=f"SHA-256 {now[:12]}",
+        allowed=f"SHA-256 {digest[:12]}",
+        remedy=f"give the original file, or name this one with {option} if it is meant",
+    )
 
 
 class _Search:

@@ -134,3 +134,23 @@ def test_a_class_too_small_for_the_split_is_left_out(place, tiny, tmp_path, monk
     kept = hsitf.load_scene("cube.npy", labels="truth.npy", keep_all=True)
     with pytest.raises(HsitfError, match="too small for separate"):
         hsitf.train_network("li", kept, epochs=1)
+
+
+def test_labels_that_changed_after_the_training_are_refused(shell, place, tiny):
+    np.save("later.npy", tiny.labels)
+    np.save("again.npy", tiny.cube)
+    scene = hsitf.load_scene("again.npy", labels="later.npy")
+    run = hsitf.train_network("hu", scene, epochs=1).run
+    np.save("later.npy", np.where(tiny.labels > 0, tiny.labels % 4 + 1, 0))
+    for choice in (SceneChoice(""), SceneChoice("again.npy")):
+        with pytest.raises(HsitfError, match=r"later\.npy has changed since .* --labels"):
+            run.scene_choice(choice)
+    done = shell("classify", "--from", str(run.folder), "--out", "changed.png")
+    assert done.returncode == 3
+    assert "later.npy has changed" in done.stderr
+    # Named, they are other labels of the same cube.
+    words = ("--scene", "again.npy", "--labels", "later.npy", "--out", "named.png")
+    assert shell("classify", "--from", str(run.folder), *words).returncode == 0
+    # Who needs those of the training names the file that differs.
+    with pytest.raises(HsitfError, match=r"other files; received: later\.npy \("):
+        run.data(run.scene_choice(SceneChoice("again.npy", labels="later.npy")))

@@ -44,17 +44,18 @@ def open_site(choice: SceneChoice, classifier: Classifier, strict_bands: bool) -
         source_bands=classifier.source_bands,
     )
     resampling = None
-    if _is_of_another_sensor(site, classifier):
+    if _is_of_another_sensor(site, classifier, strict_bands):
         if strict_bands:
             raise classifier.other_bands(site)
         resampling = _resampling(site, classifier)
     return _in_network_units(site, classifier, resampling)
 
 
-def _is_of_another_sensor(site: RasterSource, classifier: Classifier) -> bool:
+def _is_of_another_sensor(site: RasterSource, classifier: Classifier, strict_bands: bool) -> bool:
     expected = len(classifier.normalizer.offset)
     if site.wavelengths is None or not classifier.wavelengths:
-        if site.shape[2] != expected:
+        unknown = bool(classifier.wavelengths) and strict_bands
+        if site.shape[2] != expected or unknown:
             raise classifier.other_bands(site)
         return False
     return not are_same_bands(site.wavelengths, np.asarray(classifier.wavelengths))
@@ -101,6 +102,11 @@ def _in_network_units(
 ) -> RasterSource:
     """The scene with the numbers that a sensor of the network would have stored."""
     notes = list(site.notes)
+    if site.wavelengths is None and classifier.wavelengths:
+        notes.append(
+            f"{site.name} has no wavelengths: its bands are taken by number, as {classifier.scene} "
+            "has them (--wavelengths FILE gives them)."
+        )
     units = _units(site, classifier, notes, resampling is not None)
     if resampling is not None:
         notes.append(resampling.summary)

@@ -91,6 +91,14 @@ class Classifier:
                 remedy="leave out --strict-bands to have them resampled by wavelength, or train a "
                 "network on this one",
             )
+        if source.shape[2] == expected and self.wavelengths:
+            return InputError(
+                f"{source.name} has no wavelengths",
+                received="--strict-bands",
+                allowed=f"the wavelengths of {self.scene}",
+                remedy="give them with --wavelengths, or leave out --strict-bands to have its "
+                "bands taken by number",
+            )
         remedy = (
             "leave out --strict-bands to have them resampled by wavelength"
             if known

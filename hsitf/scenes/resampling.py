@@ -20,6 +20,11 @@ _WIDTHS = 2 * np.sqrt(2 * np.log(2))
 # Bands are the same where they lie within this part of their distance: half a nanometer of ten. A
 # tenth costs a network of `fields` a point, resampling nothing (benchmarks/sensors.py).
 SAME_PART = 0.05
+# A cube may have its bands so many times as far apart as the network's; what lies further apart
+# than so many times the usual is a gap.
+COARSEST, GAP = 3.0, 2.5
+# Part of a band's response that the cube's bands have to cover.
+COVERED = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +96,11 @@ def resample_bands(cube: Spectrometer, network: Spectrometer) -> BandResampling:
             no gap such as that of water vapor is bridged.
     """
     distances = np.abs(cube.centers[:, None] - network.centers[None]).min(axis=0)
-    # One band may be missing in the cube; of a finer cube, half the distance of the network's.
+    # One band may be missing in the cube, if it is not much coarser than the network; of a finer
+    # cube, half the distance of the network's bands.
     steps = np.diff(network.centers)
-    reach = max(cube.spacing, float(steps[steps > 0].min() / 2) if (steps > 0).any() else 0.0)
+    least = float(steps[steps > 0].min() / 2) if (steps > 0).any() else 0.0
+    reach = max(min(cube.spacing, COARSEST * network.spacing), least)
     if (far := distances > reach).any():
         missing = network.centers[far]
         raise InputError(
@@ -105,25 +112,32 @@ def resample_bands(cube: Spectrometer, network: Spectrometer) -> BandResampling:
             remedy="train a network on bands that both sensors have (hsitf train --bands "
             "nm:LOW-HIGH)",
         )
-    weights = _linear(cube.centers, network.centers)
+    weights = _linear(cube, network.centers)
+    # What a band of the cube stands for; beside a gap no more than elsewhere.
+    extents = np.minimum(np.gradient(cube.centers), 1.5 * cube.spacing) if len(weights) > 1 else 1
     for band, width in enumerate(_added_widths(cube, network)):
         # A response narrower than the cube's bands lie apart would see one of them, or none.
-        if width > cube.spacing:
-            response = np.exp(
-                -0.5 * ((cube.centers - network.centers[band]) * _WIDTHS / width) ** 2
-            )
+        if width <= cube.spacing:
+            continue
+        distance = (cube.centers - network.centers[band]) * _WIDTHS / width
+        response = np.exp(-0.5 * distance**2) * extents
+        # Half a response, at the end of the range or beside a gap, has another center.
+        if response.sum() >= COVERED * width * np.sqrt(2 * np.pi) / _WIDTHS:
             weights[:, band] = response / response.sum()
     return BandResampling(weights.astype(np.float32), distances)
 
 
-def _linear(centers: Float64Array, wanted: Float64Array) -> Float64Array:
-    """(bands, wanted) weights between the two nearest bands; of the last band outside of them."""
+def _linear(cube: Spectrometer, wanted: Float64Array) -> Float64Array:
+    """(bands, wanted) weights between the two nearest bands, or of the nearest beside a gap."""
+    centers = cube.centers
     weights = np.zeros((len(centers), len(wanted)))
     for column, center in enumerate(np.clip(wanted, centers[0], centers[-1])):
         right = min(int(np.searchsorted(centers, center, side="left")), len(centers) - 1)
         left = max(right - 1, 0)
         step = centers[right] - centers[left]
         share = (center - centers[left]) / step if step > 0 else 1.0
+        if step > GAP * cube.spacing:
+            share = round(share)
         weights[left, column] += 1 - share
         weights[right, column] += share
     return weights

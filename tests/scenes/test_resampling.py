@@ -62,3 +62,26 @@ def test_the_same_bands():
     assert are_same_bands(network + 0.49, network)
     assert not are_same_bands(network + 0.51, network)
     assert not are_same_bands(network[:2], network)
+
+
+def test_half_a_response_beside_a_gap_is_not_taken_for_a_whole_one():
+    """Of a wide band at the edge of a gap, the mean of the covered half has another center."""
+    centers = np.concatenate([np.arange(400.0, 1341, 10), np.arange(1450.0, 2491, 10)])
+    cube = Spectrometer(centers, np.full(len(centers), 10.0))
+    wanted = np.array([600.0, 1340.0, 1450.0])
+    found = resample_bands(cube, Spectrometer(wanted, np.full(3, 100.0)))
+    np.testing.assert_allclose(found.apply(centers.astype(np.float32)), wanted, rtol=1e-5)
+    assert np.count_nonzero(found.weights[:, 0]) > 10
+    assert np.count_nonzero(found.weights[:, 1:]) == 2
+
+
+def test_a_gap_is_not_mixed_across():
+    centers = np.concatenate([np.arange(1300.0, 1341, 10), np.arange(1450.0, 1500, 10)])
+    found = resample_bands(Spectrometer(centers), Spectrometer(np.array([1339.0, 1349.0])))
+    assert found.weights[4, 1] == 1
+
+
+def test_a_cube_of_few_bands_does_not_cover_many():
+    coarse = Spectrometer(np.array([450.0, 910.0]))
+    with pytest.raises(InputError, match="does not cover"):
+        resample_bands(coarse, Spectrometer(np.arange(450.0, 911, 20)))
