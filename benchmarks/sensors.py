@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hsitf
+from hsitf.errors import InputError
 from hsitf.scenes.resampling import Spectrometer, resample_bands
 from hsitf.tables import format_table
 
@@ -81,7 +82,11 @@ def main() -> None:
                 path = Path(folder) / "other.hdr"
                 cube = resample_bands(own, sensor).apply(scene.cube)
                 write_envi(path, cube, sensor)
-                found = hsitf.classify_scene(network, str(path)).labels.ravel()[test]
+                try:
+                    found = hsitf.classify_scene(network, str(path)).labels.ravel()[test]
+                    accuracy = f"{(found == truth).mean():.2%}"
+                except InputError:
+                    accuracy = "refused: not covered"
                 by_number = "-"
                 if len(sensor.centers) == len(centers):
                     # As if the file had no wavelengths.
@@ -90,7 +95,6 @@ def main() -> None:
                     by_number = f"{(bare.labels.ravel()[test] == truth).mean():.2%}"
             near = np.abs(sensor.centers[:, None] - centers[None]).min(axis=0)
             apart = f"{np.median(near):.1f}, {near.max():.1f} at most"
-            accuracy = f"{(found == truth).mean():.2%}"
             rows.append([name, title, str(len(sensor.centers)), apart, accuracy, by_number])
     print(format_table(HEAD, rows))
 

@@ -481,6 +481,15 @@ def train_network(
     intra_class_mixup: bool = False,
     class_weights: bool = False,
     patience: int = 0,
+    recipe: str = "paper",
+    augment: Sequence[str] | Mapping[str, float] = (),
+    mixup: float | None = None,
+    balanced_sampling: float | None = None,
+    decoupled_weight_decay: float | None = None,
+    warmup: float | None = None,
+    cosine_decay: bool | None = None,
+    label_smoothing: float | None = None,
+    ema_epochs: float | None = None,
     run: str | None = None,
     verbose: bool = False,
 ) -> TrainedNetwork:
@@ -511,6 +520,16 @@ def train_network(
         class_weights: Whether classes are weighted by their inverse frequency.
         patience: Epochs without a better validation accuracy after which training ends; 0 for
             never.
+        recipe: "paper", or "robust", made for ground that was not seen; None of the options below
+            is the recipe's value.
+        augment: Augmentations as "NAME" or "NAME=STRENGTH", or strengths by name; "none" for none.
+        mixup: Shape of the weights with which patches are mixed across classes; 0 for none.
+        balanced_sampling: 0 to 1: how far classes are brought to equal shares in an epoch.
+        decoupled_weight_decay: Weight decay of AdamW.
+        warmup: Share of the epochs in which the learning rate rises.
+        cosine_decay: Whether the learning rate falls along half a cosine.
+        label_smoothing: Share of a target that all classes get alike.
+        ema_epochs: Epochs over which weights are averaged; 0 for none.
         run: Name of the run's folder.
         verbose: Whether progress is printed.
 
@@ -527,8 +546,30 @@ def train_network(
         choice,
         SplitChoice(split, None if train is None else str(train), guard, patch, seed),
         schedule,
-        RecipeOptions(optimizer, learning_rate, batch_size, epochs, momentum, weight_decay),
-        TrainingOptions(flip_rotate, brightness_noise, intra_class_mixup, class_weights, patience),
+        RecipeOptions(
+            optimizer,
+            learning_rate,
+            batch_size,
+            epochs,
+            momentum,
+            weight_decay,
+            decoupled_weight_decay,
+            warmup,
+            cosine_decay,
+            label_smoothing,
+            ema_epochs,
+        ),
+        TrainingOptions(
+            flip_rotate,
+            brightness_noise,
+            intra_class_mixup,
+            class_weights,
+            patience,
+            recipe_name=recipe,
+            augmentations=augment,
+            mixup=mixup,
+            balanced_sampling=balanced_sampling,
+        ),
         bands,
     )
     with _progress(verbose) as progress:

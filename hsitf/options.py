@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.scenes.splits import SplitOptions
+from hsitf.train.recipes import RECIPES, ROBUST_MIXUP, robust_recipe
 from hsitf.train.run import find_or_train, latest_run, open_run, scheduled_recipe
-from hsitf.zoo import Recipe
+from hsitf.zoo import Network, Recipe
+from hsitf.zoo._facts import check_range
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class RecipeOptions:
     epochs: int | None = None
     momentum: float | None = None
     weight_decay: float | None = None
+    decoupled_weight_decay: float | None = None
+    warmup: float | None = None
+    cosine_decay: bool | None = None
+    label_smoothing: float | None = None
+    ema_epochs: float | None = None
 
 
 _AS_PUBLISHED = RecipeOptions()
@@ -37,7 +44,15 @@ PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Training options besides the recipe: fields of `TrainingPlan` with the same names."""
+    """Training options besides the recipe, as fields of `TrainingPlan`.
+
+    Attributes:
+        recipe_name: "paper" or "robust": what the options not given are.
+        augmentations: `NAME` or `NAME=STRENGTH` each, or strengths by name, beside those of the
+            recipe.
+        mixup: None for the recipe's.
+        balanced_sampling: None for the recipe's.
+    """
 
     flip_rotate: bool = True
     brightness_noise: bool = False
@@ -46,8 +61,23 @@ class TrainingOptions:
     patience: int = 0
     precision: str = "float32"
     xla: bool = False
+    recipe_name: str = "paper"
+    augmentations: Sequence[str] | Mapping[str, float] = ()
+    mixup: float | None = None
+    balanced_sampling: float | None = None
 
     def __post_init__(self) -> None:
+        if self.recipe_name not in RECIPES:
+            raise unknown("recipe", self.recipe_name, RECIPES)
+        for name, limit in (("mixup", 10.0), ("balanced_sampling", 1.0)):
+            if (value := getattr(self, name)) is not None:
+                check_range(name.replace("_", " "), value, limit)
+        if self.class_weights and self.balanced_sampling:
+            raise InputError(
+                "rare classes cannot be weighted and shown more often at once",
+                received="--class-weights with --balanced-sampling",
+                remedy="leave one of them out",
+            )
         if self.patience < 0:
             raise InputError(
                 "the patience is out of range", received=self.patience, allowed="0 or more epochs"
@@ -120,7 +150,10 @@ def training_plan(
             allowed="--class-weights, --bands and options of the scene and its split",
         )
     facts = zoo.network(network)
-    recipe = changed_recipe(scheduled_recipe(facts, schedule), changes)
+    begun = scheduled_recipe(facts, schedule)
+    if training.recipe_name == "robust":
+        begun = robust_recipe(begun, facts.reconstruction_weight is not None)
+    recipe = changed_recipe(begun, changes)
     patch = facts.patch if split.patch is None else split.patch
     return TrainingPlan(
         network=network,
@@ -131,8 +164,47 @@ def training_plan(
         seed=split.seed,
         bands=reduction,
         network_sha256=zoo.file_sha256(network),
-        **vars(training),
+        **(vars(training) | _patch_options(training, facts, reduction, patch)),
     )
+
+
+def _patch_options(
+    training: TrainingOptions, facts: Network, bands: str, patch: int
+) -> dict[str, object]:
+    """How a plan changes and samples patches: what the recipe does, and the options change of it.
+
+    The robust recipe leaves out what an input does not have: changes around patches of one pixel,
+    and of spectra whose bands are reduced. For a network with a decoder it changes no patch.
+
+    Raises:
+        InputError: A name or a strength is none, or the input does not have what an option changes.
+    """
+    from hsitf.train.augmentations import (
+        check_input,
+        in_order,
+        parse_augmentations,
+        robust_strengths,
+    )
+
+    robust = training.recipe_name == "robust" and facts.reconstruction_weight is None
+    given = parse_augmentations(training.augmentations)
+    asked = [name for name, strength in given.items() if strength]
+    check_input(asked, bands, patch)
+    if training.brightness_noise and (twice := {"brightness", "noise"} & set(asked)):
+        raise InputError(
+            "patches cannot get another brightness and noise in two ways",
+            received=f"--brightness-noise with --augment {' and '.join(sorted(twice))}",
+            remedy="leave one of them out",
+        )
+    begun = robust_strengths(not bands, patch > 1) if robust else {}
+    if training.brightness_noise:
+        begun = {n: s for n, s in begun.items() if n not in ("brightness", "noise")}
+    mixup = training.mixup
+    return {
+        "augmentations": in_order(begun | given),
+        "mixup": (ROBUST_MIXUP if robust else 0.0) if mixup is None else float(mixup),
+        "balanced_sampling": float(training.balanced_sampling or 0.0),
+    }
 
 
 def split_options(split: SplitChoice, patch: int) -> SplitOptions:

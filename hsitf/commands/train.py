@@ -89,6 +89,78 @@ def train(
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            "--recipe",
+            help="paper, or robust: made for ground that was not seen.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = "paper",
+    decoupled_weight_decay: Annotated[
+        float | None,
+        typer.Option(
+            "--decoupled-weight-decay",
+            help="Weight decay of AdamW.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    warmup: Annotated[
+        float | None,
+        typer.Option(
+            "--warmup",
+            help="Share of the epochs in which the learning rate rises.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    cosine_decay: Annotated[
+        bool | None,
+        typer.Option(
+            "--cosine-decay/--no-cosine-decay",
+            help="Learning rate along half a cosine.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(
+            "--label-smoothing",
+            help="Share of a target that all classes get alike.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    ema_epochs: Annotated[
+        float | None,
+        typer.Option(
+            "--ema-epochs",
+            help="Epochs over which weights are averaged (EMA).",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--augment",
+            help="Augmentation as NAME or NAME=STRENGTH, none for none; repeatable.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    mixup: Annotated[
+        float | None,
+        typer.Option(
+            "--mixup",
+            help="Mix patches across classes: shape of the weights, such as 0.2.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    balanced_sampling: Annotated[
+        float | None,
+        typer.Option(
+            "--balanced-sampling",
+            help="Show rare classes more often: 0 to 1, equal shares.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
     flip_rotate: Annotated[
         bool,
         typer.Option(
@@ -181,7 +253,19 @@ def train(
         scene,
         split,
         schedule,
-        RecipeOptions(optimizer, learning_rate, batch_size, epochs, momentum, weight_decay),
+        RecipeOptions(
+            optimizer,
+            learning_rate,
+            batch_size,
+            epochs,
+            momentum,
+            weight_decay,
+            decoupled_weight_decay,
+            warmup,
+            cosine_decay,
+            label_smoothing,
+            ema_epochs,
+        ),
         TrainingOptions(
             flip_rotate,
             brightness_noise,
@@ -190,6 +274,10 @@ def train(
             patience,
             precision,
             xla,
+            recipe,
+            tuple(augment or ()),
+            mixup,
+            balanced_sampling,
         ),
         bands,
     )

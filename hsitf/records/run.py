@@ -47,6 +47,12 @@ class TrainingPlan:
         xla: Whether XLA compiles the training step on a backend that does not use it by default.
         network_sha256: SHA-256 of the file that defines the network, where it is not one of
             hsitf's own; empty where it is, or where no file is known.
+        recipe_name: paper, or robust: what the recipe and the options below began with.
+        augmentations: Data augmentation: names and strengths above 0, in the order in which they
+            are applied.
+        mixup: Data augmentation: shape of the Beta distribution of the weights with which patches
+            and targets of any classes are mixed; 0 for none.
+        balanced_sampling: 0 to 1: how far the classes of an epoch are brought to equal shares.
     """
 
     network: str
@@ -64,6 +70,10 @@ class TrainingPlan:
     precision: str = "float32"
     xla: bool = False
     network_sha256: str = ""
+    recipe_name: str = "paper"
+    augmentations: tuple[tuple[str, float], ...] = ()
+    mixup: float = 0.0
+    balanced_sampling: float = 0.0
 
     @property
     def patch(self) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hsitf.arrays import Float32Array
 from hsitf.errors import DataError, InputError
+from hsitf.scenes.band_facts import check_one_entry_a_band, detectors_overlap
 from hsitf.scenes.metadata import Georeference, RasterMetadata, RasterOptions
 from hsitf.scenes.readers import ArrayFile
 from hsitf.scenes.readers.base import BlockRows
@@ -127,7 +128,7 @@ def prepare_cube(
         band_numbers: Indices of bands that an earlier run chose; empty to choose them now.
 
     Raises:
-        DataError: It is no cube, or no band has data.
+        DataError: It is no cube, its lists of bands are not one entry a band, or no band has data.
         InputError: The earlier bands are not there.
     """
     path = file.files[-1]
@@ -140,6 +141,7 @@ def prepare_cube(
         )
     if options.wavelengths is not None:
         file = _with_wavelengths(file, options.wavelengths)
+    check_one_entry_a_band(path, file.metadata, file.shape[2])
     nodata = file.metadata.nodata if options.nodata is None else (options.nodata,)
     if options.nodata is not None:
         file = replace(file, metadata=replace(file.metadata, background=None))
@@ -165,8 +167,9 @@ def prepare_cube(
     order = np.flatnonzero(kept)
     centers = file.metadata.wavelengths
     if centers is not None and (np.diff(centers[order]) < 0).any():
+        whose = "overlapping detectors' bands" if detectors_overlap(centers[order]) else "bands"
         order = order[np.argsort(centers[order], kind="stable")]
-        notes.append("Put overlapping detectors' bands into the order of wavelength.")
+        notes.append(f"Put {whose} into the order of wavelength.")
     return PreparedCube(file, order, nodata, tuple(notes))
 
 

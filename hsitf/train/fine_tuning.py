@@ -18,6 +18,9 @@ def fine_tuning_recipe(recipe: Recipe) -> Recipe:
     93.0 %. Plain gradient descent at a tenth of its rate does not recover: `hu` on `fields` lost 7
     points.
     """
+    # A trained network is warm; an average over epochs in which channels or weights are removed
+    # would hold what was removed.
+    recipe = replace(recipe, warmup=0.0, ema_epochs=0.0)
     if recipe.optimizer not in _NORMALIZING:
         return recipe
     return replace(recipe, learning_rate=recipe.learning_rate / 10)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 import keras
 import numpy as np
 from keras import ops
@@ -9,6 +12,26 @@ from numpy.typing import NDArray
 
 from hsitf.scenes.patches import PatchSource
 from hsitf.train.augment import BrightnessNoise, IntraClassMixup
+from hsitf.train.augmentations import NEIGHBOR, Mixup, PatchAugmentation
+from hsitf.train.normalized_bands import NormalizedBands
+
+
+@dataclass(frozen=True, eq=False)
+class PatchChanges:
+    """How patches are changed in training, beside their orientation.
+
+    Attributes:
+        strengths: Strengths of augmentations by name.
+        axis: The bands that they change; None where there are none.
+        mixup: Whether patches are mixed with those of any class.
+    """
+
+    strengths: Mapping[str, float] = field(default_factory=dict)
+    axis: NormalizedBands | None = None
+    mixup: bool = False
+
+
+_UNCHANGED = PatchChanges()
 
 
 class PatchGather(keras.layers.Layer):  # type: ignore[misc]
@@ -46,8 +69,13 @@ def gather_model(
     source: PatchSource,
     brightness_noise: bool = False,
     intra_class_mixup: bool = False,
+    changes: PatchChanges = _UNCHANGED,
 ) -> keras.Model:
     """The network fed by `views`, `(batch, 2)` int32, instead of patches.
+
+    Views have further columns where patches are mixed, in this order: the partner of the same
+    class, the neighboring pixel, and of a mixup across classes the partner and the weight of the
+    patch itself in 1 / `sampling.WEIGHT_PARTS`.
 
     Args:
         network: A network `(batch, patch, patch, bands)` -> logits.
@@ -55,15 +83,28 @@ def gather_model(
         brightness_noise: Whether to change the brightness of some patches in training.
         intra_class_mixup: Whether to mix some patches with another one of their class in training;
             its pixel is then the third column of the views.
+        changes: How patches are changed besides.
     """
-    views = keras.Input((3 if intra_class_mixup else 2,), dtype="int32", name="view")
+    with_neighbors = NEIGHBOR in changes.strengths
+    columns = 2 + intra_class_mixup + with_neighbors + 2 * changes.mixup
+    views = keras.Input((columns,), dtype="int32", name="view")
     gather = PatchGather(source)
     patches = gather(views)
     if intra_class_mixup:
-        partners = ops.concatenate([views[:, 2:], views[:, 1:2]], axis=1)
+        partners = ops.concatenate([views[:, 2:3], views[:, 1:2]], axis=1)
         patches = IntraClassMixup(name="mixture")(patches, gather(partners))
+    neighbors = None
+    if with_neighbors:
+        at = 2 + intra_class_mixup
+        beside = ops.concatenate([views[:, at : at + 1], views[:, 1:2]], axis=1)
+        neighbors = gather(beside)
     if brightness_noise:
         patches = BrightnessNoise(name="radiation")(patches)
+    if changes.axis is not None and changes.strengths:
+        patches = PatchAugmentation(changes.strengths, changes.axis)(patches, neighbors)
+    if changes.mixup:
+        others = ops.concatenate([views[:, -2:-1], views[:, 1:2]], axis=1)
+        patches = Mixup()(patches, gather(others), views[:, -1])
     return keras.Model(views, _as_float32(network(patches)), name="gathering")
 
 

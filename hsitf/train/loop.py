@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import keras
@@ -24,8 +25,12 @@ from hsitf.metrics import Scores, confusion, scores
 from hsitf.progress import Progress
 from hsitf.records import Epoch, TrainingPlan
 from hsitf.train.augment import add_partners
+from hsitf.train.augmentations import NEIGHBOR
+from hsitf.train.averaging import average_weights, averaged_weights
 from hsitf.train.devices import is_out_of_memory
-from hsitf.train.gather import gather_model, patch_views, reconstruction_model
+from hsitf.train.gather import PatchChanges, gather_model, patch_views, reconstruction_model
+from hsitf.train.normalized_bands import NormalizedBands
+from hsitf.train.sampling import balanced_order, draw_mixup, draw_neighbors, mix
 from hsitf.zoo import Recipe
 
 # The papers divide the learning rate by this when the validation accuracy stops improving ...
@@ -86,12 +91,22 @@ class EpochHook:
 def next_learning_rate(history: Sequence[Epoch], recipe: Recipe, steps: int = 0) -> float:
     """Learning rate of the next epoch.
 
+    With a warm-up of `w` epochs, epoch `e` (from 0) before its end has `(e + 1) / (w + 1)` of what
+    it would have. A cosine decay of `n` epochs gives epoch `e` of those after the warm-up a factor
+    of `(1 + cos(pi * (e - w) / (n - w))) / 2`.
+
     Args:
         history: The epochs done.
         recipe: Recipe of the network. The learning rate is divided by ten at its milestones;
             without milestones, when a quarter of the epochs brought no better validation accuracy.
         steps: Steps per epoch, which the recipe's decay counts.
     """
+    warm = round(recipe.warmup * recipe.epochs)
+    if len(history) < warm:
+        return recipe.learning_rate * (len(history) + 1) / (warm + 1)
+    if recipe.cosine_decay:
+        done = (len(history) - warm) / max(1, recipe.epochs - warm)
+        return recipe.learning_rate * (1 + math.cos(math.pi * min(done, 1.0))) / 2
     decayed = 1 + recipe.learning_rate_decay * steps * len(history)
     if recipe.milestones:
         passed = sum(len(history) >= share * recipe.epochs for share in recipe.milestones)
@@ -129,6 +144,8 @@ def optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     options: dict[str, object] = {"learning_rate": recipe.learning_rate}
     if recipe.momentum:
         options["momentum"] = recipe.momentum
+    if recipe.decoupled_weight_decay:
+        options["weight_decay"] = recipe.decoupled_weight_decay
     try:
         return keras.optimizers.get({"class_name": recipe.optimizer, "config": options})
     except ValueError as error:
@@ -192,7 +209,7 @@ def fit(
         if hook and hook.before_epoch(len(state.history)):
             model.make_train_function(force=True)
         try:
-            epoch = _run_epoch(model, plan, data, state, progress)
+            _run_epoch((network, model), plan, data, state, progress)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -201,16 +218,13 @@ def fit(
                 received=f"a batch of {plan.recipe.batch_size}",
                 remedy=f"give a smaller one, such as --batch {max(1, plan.recipe.batch_size // 2)}",
             ) from error
+        epoch = state.history[-1]
         if not math.isfinite(epoch.loss):
             raise InputError(
-                f"training diverged in epoch {len(state.history) + 1}",
+                f"training diverged in epoch {len(state.history)}",
                 received=f"a loss of {epoch.loss} at a learning rate of {epoch.learning_rate:g}",
                 remedy=f"remove {checkpoint_file.parent} and give a smaller --lr",
             )
-        state.history.append(epoch)
-        state.seconds += epoch.seconds
-        if state.best_epoch == len(state.history):
-            state.best = network.get_weights()
         unsaved = time.monotonic() - saved > SAVE_EVERY
         if unsaved and not is_finished(state.history, state.best_epoch, plan):
             # Copies: views would share their memory with the steps to come.
@@ -269,15 +283,25 @@ def _compile(
     """
     recipe = plan.recipe
     if weight is None:
-        model = gather_model(network, data.patches, plan.brightness_noise, plan.intra_class_mixup)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    else:
-        if plan.brightness_noise or plan.intra_class_mixup:
-            raise InputError(
-                f"{plan.network} learns from unlabelled pixels, whose spectra it reconstructs",
-                received="--brightness-noise or --intra-class-mixup",
-                remedy="leave them out",
+        model = gather_model(
+            network,
+            data.patches,
+            plan.brightness_noise,
+            plan.intra_class_mixup,
+            _patch_changes(plan, data),
+        )
+        loss = (
+            keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=recipe.label_smoothing
             )
+            if _has_soft_targets(plan)
+            else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        )
+    else:
+        if plan.brightness_noise or plan.intra_class_mixup or _has_soft_targets(plan):
+            raise _not_with_decoder(plan)
+        if plan.augmentations or plan.balanced_sampling:
+            raise _not_with_decoder(plan)
         model = reconstruction_model(zoo.semi_supervised(plan.network, network), data.patches)
         loss = [
             keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=UNLABELLED),
@@ -288,8 +312,13 @@ def _compile(
         variable.regularizer = (
             keras.regularizers.L2(recipe.weight_decay / 2) if recipe.weight_decay else None
         )
+    chosen = optimizer(recipe)
+    if recipe.decoupled_weight_decay:
+        chosen.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
+    steps = -(-len(_training_pixels(model, data)) // recipe.batch_size)
+    average_weights(chosen, recipe.ema_epochs * steps)
     model.compile(
-        optimizer(recipe),
+        chosen,
         loss,
         loss_weights=None if weight is None else [1.0, weight],
         # On CPU, TensorFlow's own kernels beat XLA's: 27 times for the convolutions of he.
@@ -297,6 +326,27 @@ def _compile(
     )
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _has_soft_targets(plan: TrainingPlan) -> bool:
+    """Whether targets are shares of classes."""
+    return plan.mixup > 0 or plan.recipe.label_smoothing > 0
+
+
+def _patch_changes(plan: TrainingPlan, data: SceneData) -> PatchChanges:
+    """How the plan changes patches in training; spectra are changed only where they are whole."""
+    strengths = dict(plan.augmentations)
+    axis = NormalizedBands.of(data) if strengths else None
+    return PatchChanges(strengths, axis, plan.mixup > 0)
+
+
+def _not_with_decoder(plan: TrainingPlan) -> InputError:
+    return InputError(
+        f"{plan.network} learns from unlabelled pixels, whose spectra it reconstructs",
+        received="--brightness-noise, --intra-class-mixup, --augment, --mixup, --label-smoothing "
+        "or --balanced-sampling",
+        remedy="leave them out",
+    )
 
 
 def _training_pixels(model: keras.Model, data: SceneData) -> NDArray[np.int64]:
@@ -351,35 +401,87 @@ def _sample_weights(
 
 
 def _run_epoch(
+    networks: tuple[keras.Model, keras.Model],
+    plan: TrainingPlan,
+    data: SceneData,
+    state: Checkpoint,
+    progress: Progress,
+) -> None:
+    """One pass over the training pixels and an evaluation, added to the state.
+
+    Args:
+        networks: The network, and the gathering model around it that is compiled.
+        plan: The training plan.
+        data: The scene; its validation pixels are evaluated.
+        state: Receives the epoch and, where it is the best, the weights.
+        progress: Receives the progress of every batch.
+    """
+    network, model = networks
+    begin = time.monotonic()
+    loss, learning_rate = _train_epoch(model, plan, data, state, progress)
+    selection_pixels = data.split.validation if len(data.split.validation) else data.split.train
+    with averaged_weights(network, model, data):
+        oa = evaluate(model, data, selection_pixels).oa
+        state.history.append(Epoch(loss, oa, learning_rate, time.monotonic() - begin))
+        state.seconds += state.history[-1].seconds
+        if state.best_epoch == len(state.history):
+            state.best = network.get_weights()
+
+
+def _train_epoch(
     model: keras.Model, plan: TrainingPlan, data: SceneData, state: Checkpoint, progress: Progress
-) -> Epoch:
-    """One pass over the training pixels, followed by an evaluation on the validation pixels.
+) -> tuple[float, float]:
+    """One pass over the training pixels: its mean loss and learning rate.
 
     All that is drawn is drawn from the seed and the epoch's number, so that it does not matter
     whether the epochs before were run in this process.
     """
-    begin, history = time.monotonic(), state.history
+    history = state.history
     teaching = _training_pixels(model, data)
     steps = -(-len(teaching) // plan.recipe.batch_size)
     learning_rate = next_learning_rate(history[state.evaluated_from :], plan.recipe, steps)
     model.optimizer.learning_rate = learning_rate
     generator = np.random.default_rng((plan.seed, len(history)))
-    order = _padded_to_devices(generator.permutation(teaching), plan.recipe.batch_size)
+    order = (
+        balanced_order(teaching, data.targets(teaching), plan.balanced_sampling, generator)
+        if plan.balanced_sampling
+        else generator.permutation(teaching)
+    )
+    order = _padded_to_devices(order, plan.recipe.batch_size)
     views = patch_views(order, generator if plan.flip_rotate else None)
     if plan.intra_class_mixup:
         views = add_partners(views, data.targets(order), generator)
+    if NEIGHBOR in dict(plan.augmentations):
+        beside = draw_neighbors(
+            order, data.split.train, _image_of_row(data), data.scene.labels.shape[1], generator
+        )
+        views = np.column_stack([views, beside])
+    targets: Any = _targets(model, data, order)
+    weights: Any = _sample_weights(model, data, order) if plan.class_weights else None
+    if _has_soft_targets(plan):
+        targets = np.eye(data.scene.classes, dtype=np.float32)[data.targets(order)]
+    if plan.mixup:
+        rows, parts = draw_mixup(len(views), plan.mixup, generator)
+        views = np.column_stack([views, views[rows, 0], parts]).astype(np.int32)
+        targets = mix(targets, rows, parts)
+        weights = None if weights is None else mix(weights, rows, parts)
     fitted = model.fit(
         views,
-        _targets(model, data, order),
-        sample_weight=_sample_weights(model, data, order) if plan.class_weights else None,
+        targets,
+        sample_weight=weights,
         batch_size=plan.recipe.batch_size,
         shuffle=False,
         verbose=0,
         callbacks=[_BatchProgress(progress, len(history) + 1, plan.recipe.epochs, history)],
     )
-    selection_pixels = data.split.validation if len(data.split.validation) else data.split.train
-    oa = evaluate(model, data, selection_pixels).oa
-    return Epoch(fitted.history["loss"][0], oa, learning_rate, time.monotonic() - begin)
+    return fitted.history["loss"][0], learning_rate
+
+
+def _image_of_row(data: SceneData) -> NDArray[np.int64]:
+    """(rows,) number of the image that each row belongs to; 0 where the scene is one."""
+    rows = np.arange(data.scene.labels.shape[0])
+    starts = [image.first_row for image in data.scene.images] or [0]
+    return np.asarray(np.searchsorted(starts, rows, side="right"), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -423,9 +525,10 @@ def predict(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
 def _logits(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n, classes) of a gathering model at `pixels`."""
     views = patch_views(_padded_to_devices(pixels, PREDICT_BATCH_SIZE))
-    if model.inputs[0].shape[1] > views.shape[1]:
-        # What a patch would be mixed with in training plays no part here.
-        views = np.column_stack([views, views[:, :1]])
+    # What a patch would be mixed with in training plays no part here.
+    further = model.inputs[0].shape[1] - views.shape[1]
+    if further:
+        views = np.column_stack([views, *[views[:, :1]] * further])
     outputs = model.predict(views, batch_size=PREDICT_BATCH_SIZE, verbose=0)
     logits = outputs if len(model.outputs) == 1 else outputs[0]
     return np.asarray(logits)[: len(pixels)]

@@ -57,13 +57,31 @@ def model_card(record: RunRecord) -> str:
         f"{split.guard} pixels ({split.left_out:,} labelled pixels left out). "
         f"{plan.recipe.optimizer}, learning rate {plan.recipe.learning_rate:g}, batches of "
         f"{plan.recipe.batch_size}, {plan.recipe.epochs} epochs ({plan.schedule} schedule), seed "
-        f"{plan.seed}{augmented}.{_unlabelled(record)} {_best(record)} {record.seconds:.0f} s, "
-        f"{record.peak_memory / 1e9:.2f} GB at the peak.",
+        f"{plan.seed}{augmented}.{_robust(record)}{_unlabelled(record)} {_best(record)} "
+        f"{record.seconds:.0f} s, {record.peak_memory / 1e9:.2f} GB at the peak.",
         "",
         *_pruned(record),
         *_provenance(record),
     ]
     return "\n".join(lines)
+
+
+def _robust(record: RunRecord) -> str:
+    """What the robust recipe, or options of it, did; empty where there was nothing of it."""
+    plan, recipe = record.plan, record.plan.recipe
+    values = {
+        "decoupled weight decay": recipe.decoupled_weight_decay,
+        "warm-up share": recipe.warmup,
+        "label smoothing": recipe.label_smoothing,
+        "epochs of averaged weights": recipe.ema_epochs,
+        "mixup": plan.mixup,
+        "balanced sampling": plan.balanced_sampling,
+        **{f"augmentation {name}": strength for name, strength in plan.augmentations},
+    }
+    words = [f"{name} {value:g}" for name, value in values.items() if value]
+    if recipe.cosine_decay:
+        words.append("cosine decay of the learning rate")
+    return f" Recipe {plan.recipe_name}: {', '.join(words)}." if words else ""
 
 
 def _inputs(record: RunRecord) -> str:

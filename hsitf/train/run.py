@@ -55,7 +55,10 @@ def scheduled_recipe(facts: Network, schedule: str) -> Recipe:
 def default_run_name(plan: TrainingPlan) -> str:
     """Default name of a run: the options that distinguish runs of a network most often."""
     reduced = re.sub(r"[^a-z0-9.-]+", "-", plan.bands.lower())
-    return "-".join(filter(None, [plan.split.kind, plan.schedule, reduced, f"seed{plan.seed}"]))
+    named = "" if plan.recipe_name == "paper" else plan.recipe_name
+    return "-".join(
+        filter(None, [plan.split.kind, plan.schedule, named, reduced, f"seed{plan.seed}"])
+    )
 
 
 def train(

@@ -21,6 +21,33 @@ def _check_whole(name: str, value: object) -> None:
         )
 
 
+# The largest values of a recipe's shares and factors; the least is 0.
+_LIMITS = {
+    "decoupled_weight_decay": 10.0,
+    "warmup": 0.5,
+    "label_smoothing": 0.5,
+    "ema_epochs": 100.0,
+}
+
+
+def check_range(what: str, value: object, limit: float) -> None:
+    """Refuses what is no number from 0 to a limit.
+
+    Args:
+        what: What the number is, for the message.
+        value: The value as given.
+        limit: The largest value.
+
+    Raises:
+        InputError: It is none.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= limit:  # type: ignore[operator]
+        raise InputError(
+            f"{what} is out of range", received=repr(value), allowed=f"numbers from 0 to {limit:g}"
+        )
+
+
 @formerly(batch_size="batch", weight_decay="l2", learning_rate_decay="decay")
 @dataclass(frozen=True)
 class Recipe:
@@ -40,6 +67,16 @@ class Recipe:
             falls.
         learning_rate_decay: Inverse time decay: the learning rate is also divided by `1 +
             learning_rate_decay * steps` at the start of each epoch.
+        decoupled_weight_decay: Weight decay of AdamW (Loshchilov, Hutter, Decoupled weight decay
+            regularization, ICLR 2019), with any optimizer: every step subtracts `learning rate *
+            decoupled_weight_decay * w` from every kernel `w`; biases and the scales and shifts of
+            normalizations do not decay.
+        warmup: Share of the epochs in which the learning rate rises linearly to its value.
+        cosine_decay: Whether the learning rate falls along half a cosine to nearly 0, in place of
+            milestones or the wait for a better validation accuracy.
+        label_smoothing: Share of a target that is spread over all classes alike.
+        ema_epochs: Time constant, in epochs, of an exponential moving average of the weights, which
+            is what is evaluated and saved; 0 for the weights as they are.
     """
 
     optimizer: str
@@ -50,6 +87,11 @@ class Recipe:
     weight_decay: float = 0.0
     milestones: tuple[float, ...] = ()
     learning_rate_decay: float = 0.0
+    decoupled_weight_decay: float = 0.0
+    warmup: float = 0.0
+    cosine_decay: bool = False
+    label_smoothing: float = 0.0
+    ema_epochs: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "epochs"):
@@ -59,6 +101,25 @@ class Recipe:
                 raise InputError(
                     f"{name.replace('_', ' ')} has to be positive", received=getattr(self, name)
                 )
+        for name, limit in _LIMITS.items():
+            check_range(name.replace("_", " "), getattr(self, name), limit)
+        self._check_contradictions()
+
+    def _check_contradictions(self) -> None:
+        """Refuses values of which one would undo or repeat the other."""
+        if self.weight_decay and self.decoupled_weight_decay:
+            raise InputError(
+                "weights cannot decay in two ways",
+                received=f"weight decay {self.weight_decay:g} as an L2 penalty and "
+                f"{self.decoupled_weight_decay:g} decoupled",
+                remedy="set one of them to 0 with --weight-decay 0 or --decoupled-weight-decay 0",
+            )
+        if self.cosine_decay and (self.milestones or self.learning_rate_decay):
+            raise InputError(
+                "the learning rate cannot fall along a cosine and in another way",
+                received="a cosine decay with milestones or an inverse time decay",
+                remedy="give --no-cosine-decay, or a recipe without milestones and decay",
+            )
 
 
 # For networks whose paper states none, and those without a paper.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -119,3 +121,34 @@ def test_what_is_no_cube(tmp_path):
 def test_axes_that_are_no_cubes(text):
     with pytest.raises(InputError, match="not those of a cube"):
         parse_axes(text)
+
+
+@pytest.mark.parametrize(
+    ("centers", "overlap"),
+    [
+        ("{400, 950, 1000, 940, 1100}", True),
+        ("{1100, 1000, 900, 500, 400}", False),
+        ("{600, 500, 400, 1100, 1000}", False),
+        ("{600, 500, 400, 900, 550}", True),
+        ("{400, 700, 800, 900, 550}", False),
+    ],
+)
+def test_the_note_of_the_order_names_detectors_only_where_they_overlap(tmp_path, centers, overlap):
+    path = written(tmp_path / "c", wavelength=centers, wavelength_units="Nanometers")
+    notes = prepare_cube(open_array(path), RasterOptions()).notes
+    expected = (
+        "Put overlapping detectors' bands into the order of wavelength."
+        if overlap
+        else "Put bands into the order of wavelength."
+    )
+    assert notes == (expected,)
+
+
+@pytest.mark.parametrize("name", ["wavelengths", "fwhm", "good_bands", "scale", "offset"])
+def test_what_a_file_says_of_its_bands_has_one_entry_a_band(tmp_path, name):
+    file = open_array(written(tmp_path / "c"))
+    facts = replace(file.metadata, **{name: np.ones(4)})
+    with pytest.raises(DataError, match=rf"{name.replace('_', ' ')}.*4.*5"):
+        prepare_cube(replace(file, metadata=facts), RasterOptions())
+    facts = replace(file.metadata, **{name: np.ones(5, bool if name == "good_bands" else float)})
+    assert prepare_cube(replace(file, metadata=facts), RasterOptions()).shape == (3, 4, 5)

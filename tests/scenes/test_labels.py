@@ -84,7 +84,9 @@ def test_a_band_for_each_class(tmp_path):
     np.save(tmp_path / "l.npy", (TRUTH[..., None] == [1, 2, 3]).astype(np.float32))
     found = read(tmp_path / "l.npy")
     np.testing.assert_array_equal(found.labels, TRUTH)
-    assert found.notes == ("l.npy marks each of its 3 classes in a band.",)
+    assert found.notes == ("l.npy marks each class in a band: 3 classes in 3 bands.",)
+    np.save(tmp_path / "m.npy", (TRUTH[..., None] == [1, 2, 3, 4]).astype(np.uint8))
+    assert read(tmp_path / "m.npy").notes[0].endswith("in a band: 3 classes in 4 bands.")
 
 
 def test_names_and_colors_of_a_geotiff(tmp_path):
@@ -200,7 +202,7 @@ def test_an_undeclared_255_has_two_readings(tmp_path):
     (tmp_path / "c.csv").write_text("1,a\n2,b\n3,c\n")
     found = read(tmp_path / "l.npy", classes=tmp_path / "c.csv")
     np.testing.assert_array_equal(found.labels, TRUTH)
-    assert found.notes == ("Labels 255 are not in the file of classes: 1 pixels unlabelled.",)
+    assert found.notes == ("Labels 255 are not in the file of classes: 1 pixel unlabelled.",)
 
 
 def test_a_file_of_other_classes(tmp_path):
@@ -240,7 +242,7 @@ def test_pixels_of_two_classes_in_a_band_for_each(tmp_path):
     marks = (TRUTH[..., None] == [1, 2, 3]).astype(np.uint8)
     marks[0, 1] = 1
     np.save(tmp_path / "l.npy", marks)
-    with pytest.raises(DataError, match=r"several classes at once.*1 pixels with two or more"):
+    with pytest.raises(DataError, match=r"several classes at once.*1 pixel with two or more"):
         read(tmp_path / "l.npy")
     np.save(tmp_path / "m.npy", np.full((2, 3, 4), 0.25))
     with pytest.raises(DataError, match=r"shape \(2, 3, 4\).*the largest share"):

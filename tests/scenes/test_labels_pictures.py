@@ -75,7 +75,7 @@ def test_transparent_pixels_are_unlabelled(tmp_path):
     found = read(tmp_path / "m.png", classes=legend(tmp_path))
     np.testing.assert_array_equal(found.labels, np.where(TRUTH == 2, 0, TRUTH))
     assert found.notes[1] == (
-        "1 pixels of m.png have colors that are not in the legend (#000000): unlabelled."
+        "1 pixel of m.png has colors that are not in the legend (#000000): unlabelled."
     )
 
 

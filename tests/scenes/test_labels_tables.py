@@ -68,7 +68,7 @@ def test_longitude_and_latitude(tmp_path):
 def test_two_classes_of_one_pixel(tmp_path):
     found = table(tmp_path, "row,col,class\n0,0,1\n0,0,2\n1,1,2\n1,1,2\n2,2,1\n")
     np.testing.assert_array_equal(found.labels, [[0] * 4, [0, 2, 0, 0], [0, 0, 1, 0]])
-    assert "1 pixels lie in features of two or more classes of t.csv: unlabelled." in found.notes
+    assert "1 pixel lies in features of two or more classes of t.csv: unlabelled." in found.notes
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,13 @@ def test_two_classes_of_one_pixel(tmp_path):
         ("row,col,class\n0,0,-3\n0,1,1\n", "negative"),
         ("row,col,class\n0,0,Soil\n0,1,soil\n", "upper and lower case"),
         ("row,col,class\n0,0,1.5\n0,1,0.5\n", "neither numbers nor names"),
+        ("row,col,class\n0,0,NA\n0,1,-\n", "is empty"),
+        ("row,col,class\n0,0,1\n0,1,2.5\n", "neither numbers nor names.*2.5"),
+        (f"row,col,class\n0,0,1\n0,1,{10**30}\n", "cannot be labels.*10{30}"),
+        (f"row,col,class\n0,0,1\n0,1,-{10**30}\n", "cannot be labels.*-10{30}"),
+        ("row,col,class\n0,0,1\n0,1,1e99999\n", "cannot be labels.*1e99999"),
+        (f"row,col,class_id,class_name\n0,0,{10**30},a\n0,1,2,b\n", "cannot be labels"),
+        ("row,col,class_id,class_name\n0,0,1,a\n0,1,x,b\n", "two ways.*'x'.*class_id"),
     ],
 )
 def test_tables_that_are_refused(tmp_path, text, message):
@@ -113,3 +120,60 @@ def test_a_table_of_other_text(tmp_path):
         read_labels(tmp_path / "u.csv", LabelOptions(), NOWHERE)
     with pytest.raises(InputError, match="holds a single array"):
         table(tmp_path, "row,col,class\n0,0,1\n", variable="x")
+
+
+# --- numbers among text -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", ["NA", "NaN", "nan", "N/A", "null", "none", "-", "NULL"])
+def test_marks_of_no_class_among_numbers(tmp_path, mark):
+    lines = f"0,0,10\n0,1,2\n0,2,{mark}\n1,0,{mark}\n1,1,\n1,2,2\n"
+    found = table(tmp_path, "row,col,class\n" + lines)
+    np.testing.assert_array_equal(found.labels, [[2, 1, 0, 0], [0, 0, 1, 0], [0] * 4])
+    assert found.numbers == (2, 10)
+    assert found.class_names == ("class 2", "class 10")
+    assert f"3 features of t.csv left out: no class (empty or {mark})." in found.notes
+
+
+@pytest.mark.parametrize("odd", ["1;5", "inf", "x", "1_0", "-inf", "\u0663"])
+def test_other_text_among_numbers_has_two_readings(tmp_path, odd):
+    lines = f"0,0,1\n0,1,2\n0,2,{odd}\n1,0,NA\n".replace(",", "\t").replace(";", ",")
+    odd = odd.replace(";", ",")
+    words = rf"read in two ways.*'{odd}' among numbers in column class.*all as text.*correct"
+    with pytest.raises(DataError, match=words) as caught:
+        table(tmp_path, "row\tcol\tclass\n" + lines)
+    assert "NA" not in str(caught.value).split("allowed:")[0]
+
+
+def test_numbers_are_names_where_the_list_names_them(tmp_path):
+    """Local climate zones: numbers and letters, of which the user's list says the names."""
+    text = "row,col,class\n0,0,A\n0,1,10\n0,2,2\n0,3,B\n1,0,1\n1,1,NA\n"
+    with pytest.raises(DataError, match=r"'A', 'B' among numbers"):
+        table(tmp_path, text)
+    (tmp_path / "c.csv").write_text("1,1\n11,A\n12,B\n")
+    found = table(tmp_path, text, classes=tmp_path / "c.csv")
+    np.testing.assert_array_equal(found.labels[:2], [[2, 0, 0, 3], [1, 0, 0, 0]])
+    assert found.class_names == ("1", "A", "B")
+    # Numbers in their own order, not in that of their digits.
+    assert "Labels 2, 10 are not in the file of classes: 2 pixels unlabelled." in found.notes
+    (tmp_path / "d.csv").write_text("1,forest\n2,A\n3,B\n")
+    with pytest.raises(DataError, match="two ways"):
+        table(tmp_path, text, classes=tmp_path / "d.csv")
+
+
+def test_names_beside_numbers_may_be_of_any_kind(tmp_path):
+    text = "row,col,class_id,class_name\n0,0,1,1\n0,1,11,A\n0,2,NA,none\n"
+    found = table(tmp_path, text)
+    assert found.class_names == ("1", "A")
+    assert "1 feature of t.csv left out: no class (NA)." in found.notes
+
+
+def test_degrees_that_are_none(tmp_path):
+    words = (
+        r"columns lon and lat of .* do not hold degrees.*\(500005, 4499995\).*"
+        r"-180 to 180.*-90 to 90.*x,y"
+    )
+    with pytest.raises(DataError, match=words):
+        table(tmp_path, "lon,lat,class\n15,40,1\n500005,4499995,1\n", GRID)
+    with pytest.raises(DataError, match=r"\(40, 115\)"):
+        table(tmp_path, "lat,lon,class\n115,40,1\n", GRID)

@@ -246,6 +246,10 @@ def test_zero_in_a_vector_layer_has_two_readings(tmp_path):
         ('{"type": "Topology", "objects": {}}', "no features"),
         ('{"type": "FeatureCollection"}', "cannot be read as GeoJSON"),
         ('{"type": "FeatureCollection", "features": []}', "neither polygons nor points"),
+        ('{"type": "FeatureCollection", "features": [5]}', "feature 0 of .* is no object.*5"),
+        ('{"type": "FeatureCollection", "features": [{}, null]}', "feature 1 of .* is no object"),
+        ('{"type": "FeatureCollection", "features": {"a": 1}}', "features of .* are no list"),
+        ('{"type": "Feature", "properties": [5]}', "properties of feature 0 of .* are no object"),
         ("[" * 100_000, "nested too deeply|cannot be read"),
         ('{"type": "FeatureCollection", "features": [{"geometry": {"type": "Polygon", '
          '"coordinates": [[[0, 0], [1], [2, 2]]]}}]}', "cannot be read as GeoJSON"),
@@ -456,3 +460,63 @@ def test_a_damaged_layer(tmp_path):
     (tmp_path / "g.gpkg").write_bytes(b"SQLite format 3\x00" + bytes(5000))
     with pytest.raises(DataError, match=r"g\.gpkg"):
         read(tmp_path / "g.gpkg")
+
+
+# --- what no class and no place are -------------------------------------------------------------
+
+
+def test_numbers_as_text_are_the_same_numbers(tmp_path):
+    path = geojson(
+        tmp_path / "f.geojson",
+        polygon(0, 0, 2, 4, label="1"),
+        polygon(2, 0, 3, 4, label=1),
+        polygon(3, 0, 4, 4, label="10"),
+        polygon(4, 0, 5, 4, label=2.0),
+        polygon(5, 0, 6, 4, label="n/a"),
+    )
+    found = read(path)
+    np.testing.assert_array_equal(found.labels[0], [1, 1, 1, 3, 2, 0])
+    assert found.numbers == (1, 2, 10)
+    assert "1 feature of f.geojson left out: no class (n/a)." in found.notes
+    mixed = geojson(
+        tmp_path / "g.geojson", polygon(0, 0, 3, 4, label=1), polygon(3, 0, 6, 4, label="x")
+    )
+    with pytest.raises(DataError, match=r"two ways.*'x' among numbers in column label"):
+        read(mixed)
+
+
+@pytest.mark.parametrize("number", [10**30, -(10**30), 1e30, 2**63, str(10**30)])
+def test_numbers_that_are_too_large(tmp_path, number):
+    path = geojson(
+        tmp_path / "f.geojson", polygon(0, 0, 3, 4, label=1), polygon(3, 0, 6, 4, label=number)
+    )
+    with pytest.raises(DataError, match=r"column label of .* holds numbers that cannot be labels"):
+        read(path)
+
+
+def test_geojson_that_is_not_in_degrees(tmp_path):
+    path = geojson(tmp_path / "f.geojson", polygon(1, 1, 3, 3, label=1), crs=None)
+    words = (
+        r"without a `crs` member is in longitude and latitude of WGS 84; received: "
+        r"coordinates such as \(500010, 4499990\); allowed: .*-180 to 180.*-90 to 90.*"
+        r"`crs` member.*GeoPackage.*reproject"
+    )
+    with pytest.raises(DataError, match=words):
+        read(path)
+    with pytest.raises(DataError, match=words):
+        read(path, RasterGrid((4, 6), Georeference(CRS84.to_wkt(), HERE)))
+
+
+CRS84 = rasterio.crs.CRS.from_epsg(4326)
+
+
+def test_coordinates_of_another_system_than_named(tmp_path):
+    path = geojson(tmp_path / "f.geojson", polygon(1, 1, 3, 3, label=1), crs="EPSG:4326")
+    words = r"coordinates of .* cannot be reprojected.*\(500010, 4499970\).*EPSG:4326"
+    with pytest.raises(DataError, match=words):
+        read(path)
+    feature = polygon(1, 1, 3, 3, label=1)
+    feature["geometry"]["coordinates"][0][1][0] = float("nan")
+    geojson(path, feature, crs=None)
+    with pytest.raises(DataError):
+        read(path)

@@ -13,6 +13,23 @@ from hsitf.scenes.metadata import NOWHERE, Color, Georeference
 MAX_LABEL = 1000
 """Largest label of a raster; anything above is a no-data value or no label map."""
 
+DEGREES = "longitudes from -180 to 180 and latitudes from -90 to 90"
+"""What longitude and latitude may be, for messages."""
+
+
+def counted(count: int, what: str) -> str:
+    """A number with the noun that it counts, such as "1 pixel" or "2,000 pixels"."""
+    return f"{count:,} {what}" + ("" if count == 1 else "es" if what.endswith("s") else "s")
+
+
+def first_outside_degrees(places: NDArray[np.float64]) -> str:
+    """The first of (places, 2) that is no longitude and latitude in degrees, else nothing."""
+    outside = ~(np.abs(places) <= [180, 90]).all(axis=1)
+    if not outside.any():
+        return ""
+    x, y = places[outside][0]
+    return f"coordinates such as ({x:.10g}, {y:.10g})"
+
 
 @dataclass(frozen=True)
 class LabelOptions:

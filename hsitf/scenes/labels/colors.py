@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hsitf.errors import DataError
 from hsitf.scenes.class_list import ClassEntry
+from hsitf.scenes.labels.base import counted
 
 # Colors that a message lists.
 MAX_SHOWN = 12
@@ -68,8 +69,9 @@ def numbers_by_color(
     notes.append(f"Classes of {path.name} are the colors of the legend.")
     other = (found < 0) & ~missing
     if count := int(np.count_nonzero(other)):
+        verb = "has" if count == 1 else "have"
         notes.append(
-            f"{count:,} pixels of {path.name} have colors that are not in the legend "
+            f"{counted(count, 'pixel')} of {path.name} {verb} colors that are not in the legend "
             f"({describe_colors(pixels[other])}): unlabelled."
         )
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from hsitf.errors import DataError, InputError
 from hsitf.scenes.class_list import ClassEntry
 from hsitf.scenes.labels.base import MAX_LABEL
+from hsitf.scenes.labels.cells import ColumnValues, column_values, name_order
 
 USUAL_COLUMNS = {
     *("class", "classes", "label", "labels", "category", "landcover", "land_cover"),
@@ -23,7 +23,6 @@ USUAL_COLUMNS = {
 """Names of columns that are taken for the class, in lower case."""
 
 Columns = Mapping[str, Sequence[Any]]
-_Cell = int | str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +36,7 @@ class FeatureClasses:
         names: Names by number, where the columns hold names.
         is_text: Whether the file has names alone.
         column: The column that was read, or two of them.
+        marks: Text among the numbers that means no class.
     """
 
     numbers: NDArray[np.int64]
@@ -44,6 +44,7 @@ class FeatureClasses:
     names: Mapping[int, str]
     is_text: bool
     column: str
+    marks: tuple[str, ...] = ()
 
 
 def feature_classes(
@@ -52,7 +53,8 @@ def feature_classes(
     """Reads the class of each feature.
 
     A column of whole numbers holds numbers of classes; one of text holds names, which are
-    numbered by the user's list, or in their order. Two columns are a number and its name.
+    numbered by the user's list, or in their order. Numbers among other text are names only where
+    the list has them as names. Two columns are a number and its name.
 
     Args:
         path: The file, for messages.
@@ -80,13 +82,15 @@ def feature_classes(
 def _read(
     path: Path, columns: Columns, names: Sequence[str], listed: Mapping[int, ClassEntry]
 ) -> FeatureClasses:
-    cells = {name: _cells(path, name, columns[name]) for name in names}
-    numeric = [name for name in names if _is_numeric(cells[name])]
-    if len(names) == 1:
-        return _one_column(path, names[0], cells[names[0]], bool(numeric), listed)
-    text = [name for name in names if name not in numeric]
-    if len(names) == 2 and len(numeric) == 1:
-        return _two_columns(path, (numeric[0], text[0]), cells)
+    found = [column_values(path, name, columns[name]) for name in names]
+    if len(found) == 1:
+        return _one_column(path, found[0], listed)
+    numeric = [one for one in found if one.is_numeric]
+    if len(found) == 2 and len(numeric) == 1:
+        (text,) = (one for one in found if not one.is_numeric)
+        return _two_columns(path, numeric[0], text)
+    if mixed := next((one for one in found if one.is_mixed), None):
+        raise mixed.two_readings()
     raise InputError(
         f"several columns of {path} could hold the class",
         received=", ".join(names),
@@ -128,68 +132,20 @@ def _recognized(path: Path, columns: Columns) -> list[str]:
     return found
 
 
-def _cells(path: Path, name: str, values: Sequence[Any]) -> list[_Cell]:
-    found: list[_Cell] = []
-    for value in values:
-        if isinstance(value, np.generic):
-            value = value.item()
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            found.append(None)
-        elif isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-            found.append(int(value))
-        elif isinstance(value, str):
-            found.append(value.strip() or None)
-        else:
-            raise _no_classes(path, name, value)
-    texts = [cell for cell in found if isinstance(cell, str)]
-    if not texts or len(texts) < sum(cell is not None for cell in found):
-        return found
-    if not all(_is_number(text) for text in texts):
-        return found
-    if fraction := next((text for text in texts if not float(text).is_integer()), None):
-        raise _no_classes(path, name, fraction)
-    return [None if cell is None else int(float(cell)) for cell in found]
-
-
-def _no_classes(path: Path, name: str, received: object) -> DataError:
-    return DataError(
-        f"column {name} of {path} holds neither numbers nor names of classes",
-        received=repr(received)[:80],
-        allowed="whole numbers or text",
-        remedy="name another column with --class-column",
-    )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return abs(float(text)) < 2**53
-    except ValueError:
-        return False
-
-
-def _is_numeric(cells: Sequence[_Cell]) -> bool:
-    return all(isinstance(cell, int) for cell in cells if cell is not None)
-
-
 def _one_column(
-    path: Path,
-    name: str,
-    cells: Sequence[_Cell],
-    numeric: bool,
-    listed: Mapping[int, ClassEntry],
+    path: Path, column: ColumnValues, listed: Mapping[int, ClassEntry]
 ) -> FeatureClasses:
-    known = np.array([cell is not None for cell in cells], bool)
-    if not known.any():
-        raise DataError(
-            f"column {name} of {path} is empty",
-            remedy="name the column that holds the class with --class-column",
-        )
-    if numeric:
-        numbers = [0 if cell is None else int(cell) for cell in cells]
+    name = column.name
+    if column.is_mixed and not _are_listed(column, listed):
+        raise column.two_readings()
+    marks = _marks(column) if column.has_numbers else ()
+    if column.is_numeric:
+        numbers, known = _coded(column)
         _check_zero(path, name, numbers, known, listed)
-        return FeatureClasses(np.array(numbers, np.int64), known, {}, False, name)
-    texts = ["" if cell is None else str(cell) for cell in cells]
-    present = sorted({text for text in texts if text})
+        return FeatureClasses(numbers, known, {}, False, name, marks)
+    texts = column.as_names()
+    known = np.array([text is not None for text in texts], bool)
+    present = sorted({text for text in texts if text}, key=name_order)
     _check_spelling(path, name, present)
     # Names that the user's list does not have come after it, and are no classes.
     order = {entry.name: number for number, entry in listed.items()}
@@ -203,18 +159,51 @@ def _one_column(
             remedy="list the names as the column has them",
         )
     order |= {text: following + at for at, text in enumerate(unlisted)}
-    coded = np.array([order.get(text, 0) for text in texts], np.int64)
-    return FeatureClasses(coded, known, {order[text]: text for text in present}, True, name)
+    coded = np.array([order.get(text or "", 0) for text in texts], np.int64)
+    return FeatureClasses(coded, known, {order[text]: text for text in present}, True, name, marks)
+
+
+def _are_listed(column: ColumnValues, listed: Mapping[int, ClassEntry]) -> bool:
+    """Whether the user's list names numbers of a mixed column as it does its other text."""
+    names = {entry.name for entry in listed.values()}
+    numbers = {
+        text
+        for text, number in zip(column.texts, column.numbers, strict=True)
+        if number is not None
+    }
+    return names.issuperset(column.odd) and bool(names & numbers)
+
+
+def _marks(column: ColumnValues) -> tuple[str, ...]:
+    """The text that means no class, and whether empty values do so besides."""
+    empty = ("empty",) if column.marks and None in column.texts else ()
+    return (*empty, *column.marks)
+
+
+def _coded(column: ColumnValues) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The number of each feature, 0 without one, and which features have one.
+
+    Raises:
+        DataError: None has one, or there are numbers that cannot be labels.
+    """
+    given = column.as_numbers()
+    known = np.array([number is not None for number in given], bool)
+    if not known.any():
+        raise DataError(
+            f"column {column.name} of {column.path} is empty",
+            remedy="name the column that holds the class with --class-column",
+        )
+    return np.array([number or 0 for number in given], np.int64), known
 
 
 def _check_zero(
     path: Path,
     name: str,
-    numbers: Sequence[int],
+    numbers: NDArray[np.int64],
     known: NDArray[np.bool_],
     listed: Mapping[int, ClassEntry],
 ) -> None:
-    given = np.array(numbers, np.int64)[known]
+    given = numbers[known]
     if given.min() < 0 and not listed:
         raise DataError(
             f"column {name} of {path} holds negative numbers",
@@ -242,25 +231,18 @@ def _check_spelling(path: Path, name: str, present: Sequence[str]) -> None:
             )
 
 
-def _two_columns(
-    path: Path, names: tuple[str, str], cells: Mapping[str, Sequence[_Cell]]
-) -> FeatureClasses:
-    number, text = names
+def _two_columns(path: Path, number: ColumnValues, text: ColumnValues) -> FeatureClasses:
+    codes, known = _coded(number)
     pairs: dict[int, str] = {}
-    for code, name in zip(cells[number], cells[text], strict=True):
-        if code is None or name is None:
+    for code, is_known, name in zip(codes.tolist(), known.tolist(), text.texts, strict=True):
+        if not is_known or name is None:
             continue
-        assert isinstance(code, int)
-        if pairs.setdefault(code, str(name)) != name:
+        if pairs.setdefault(code, name) != name:
             raise DataError(
                 f"{path} gives one class two names",
-                received=f"{code} is {pairs[code]} and {name} in columns {number} and {text}",
-                remedy=f"name the column that is right with --class-column {text}",
+                received=f"{code} is {pairs[code]} and {name} in columns {number.name} and "
+                f"{text.name}",
+                remedy=f"name the column that is right with --class-column {text.name}",
             )
-    known = np.array([code is not None for code in cells[number]], bool)
-    if not known.any():
-        raise DataError(f"column {number} of {path} is empty")
-    codes = [0 if code is None else code for code in cells[number]]
-    return FeatureClasses(
-        np.array(codes, np.int64), known, pairs, False, f"{number} with names from {text}"
-    )
+    said = f"{number.name} with names from {text.name}"
+    return FeatureClasses(codes, known, pairs, False, said, _marks(number))

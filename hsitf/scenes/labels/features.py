@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hsitf.errors import DataError, InputError
 from hsitf.scenes.class_list import ClassEntry, read_classes
 from hsitf.scenes.labels.alignment import describe_crs, is_affine
-from hsitf.scenes.labels.base import LabelMap, LabelOptions, RasterGrid
+from hsitf.scenes.labels.base import LabelMap, LabelOptions, RasterGrid, counted
 from hsitf.scenes.labels.burning import BurnedClasses, burn
 from hsitf.scenes.labels.columns import Columns, FeatureClasses, feature_classes
 from hsitf.scenes.labels.numbering import NumberedPixels, number_classes
@@ -72,36 +72,43 @@ def label_features(
 def _uncertain(path: Path, drawn: BurnedClasses) -> list[str]:
     said = []
     if drawn.conflicts:
+        verb = "lies" if drawn.conflicts == 1 else "lie"
         said.append(
-            f"{drawn.conflicts:,} pixels lie in features of two or more classes of {path.name}: "
-            "unlabelled."
+            f"{counted(drawn.conflicts, 'pixel')} {verb} in features of two or more classes of "
+            f"{path.name}: unlabelled."
         )
     if drawn.small:
-        counted = _counted(drawn.small, "feature")
-        said.append(f"{counted} of {path.name} without the center of a pixel.")
+        said.append(
+            f"{counted(drawn.small, 'feature')} of {path.name} without the center of a pixel."
+        )
     return said
 
 
 def _summary(path: Path, found: LabelledFeatures, classes: FeatureClasses) -> str:
     polygons = sum(bool(shape.polygons) for shape in found.shapes)
     points = sum(not shape.polygons and len(shape.points) > 0 for shape in found.shapes)
-    counted = [_counted(polygons, "polygon")] if polygons else []
-    counted += [_counted(points, "point")] if points else []
+    kinds = [counted(polygons, "polygon")] if polygons else []
+    kinds += [counted(points, "point")] if points else []
     order = ", numbered in the order of their names" if classes.is_text else ""
-    return f"Classes of {' and '.join(counted)} of {path.name}: column {classes.column}{order}."
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
+    return f"Classes of {' and '.join(kinds)} of {path.name}: column {classes.column}{order}."
 
 
 def _left_out(found: LabelledFeatures, classes: FeatureClasses) -> list[str]:
     name, said = found.files[-1].name, []
     if lines := sum(not shape for shape in found.shapes):
-        said.append(f"{_counted(lines, 'feature')} of {name} left out: no polygon and no point.")
+        said.append(f"{counted(lines, 'feature')} of {name} left out: no polygon and no point.")
     if nameless := int(np.count_nonzero(~classes.known)):
-        said.append(f"{_counted(nameless, 'feature')} of {name} left out: no class.")
+        said.append(
+            f"{counted(nameless, 'feature')} of {name} left out: no class{_marks(classes)}."
+        )
     return said
+
+
+def _marks(classes: FeatureClasses) -> str:
+    """What meant no class, where that was text."""
+    if not classes.marks:
+        return ""
+    return f" ({' or '.join(classes.marks)})"
 
 
 def _classes_on(
@@ -152,7 +159,7 @@ def _on_pixels(
             remedy="give the labels of this place",
         )
     if outside:
-        said.append(f"{_counted(outside, 'feature')} of {path.name} outside the cube.")
+        said.append(f"{counted(outside, 'feature')} of {path.name} outside the cube.")
     return [PolygonsAndPoints() if shape is None else shape for shape in inside]
 
 
@@ -163,6 +170,7 @@ def _projected(
 
     Raises:
         InputError: One of the two is not known.
+        DataError: So is the one of the file, or the cube's does not reach the coordinates.
     """
     from rasterio.crs import CRS
     from rasterio.errors import CRSError
@@ -189,7 +197,16 @@ def _projected(
         ) from error
     if there == here:
         return every
-    xs, ys = transform(there, here, every[:, 0], every[:, 1])
+    try:
+        xs, ys = transform(there, here, every[:, 0], every[:, 1])
+    # Errors of the projection are of types that rasterio does not publish.
+    except Exception as error:
+        raise DataError(
+            f"the coordinates of {path} cannot be reprojected",
+            received=f"{_corner(every, 0)} to {_corner(every, 1)} in {describe_crs(there)}",
+            allowed=f"places that {describe_crs(here)} reaches, the coordinate system of the cube",
+            remedy="correct the coordinate system that the file names, or reproject it",
+        ) from error
     said.append(f"Reprojected {path.name} from {describe_crs(there)} to {describe_crs(here)}.")
     return np.column_stack([xs, ys])
 

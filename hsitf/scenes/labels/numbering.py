@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hsitf.errors import DataError
 from hsitf.scenes.class_list import ClassEntry
-from hsitf.scenes.labels.base import MAX_LABEL, LabelMap
+from hsitf.scenes.labels.base import MAX_LABEL, LabelMap, counted
 from hsitf.scenes.metadata import Color
 
 # What rasters without a declaration use for no data.
@@ -72,7 +72,7 @@ def number_classes(
         shown = [pixels.names.get(number, str(number)) for number in strange]
         said.append(
             f"Labels {_listed(shown)} are not in the file of classes: "
-            f"{np.count_nonzero(stray):,} pixels unlabelled."
+            f"{counted(int(np.count_nonzero(stray)), 'pixel')} unlabelled."
         )
         labelled = labelled & ~stray
     if numbers and numbers != list(range(1, len(numbers) + 1)):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hsitf.errors import DataError
 from hsitf.scenes.class_list import ClassEntry, read_classes
 from hsitf.scenes.labels.alignment import on_grid
-from hsitf.scenes.labels.base import LabelMap, LabelOptions, RasterGrid
+from hsitf.scenes.labels.base import LabelMap, LabelOptions, RasterGrid, counted
 from hsitf.scenes.labels.colors import has_colors, numbers_by_color
 from hsitf.scenes.labels.numbering import class_pixels, number_classes
 from hsitf.scenes.metadata import RasterMetadata
@@ -91,13 +91,14 @@ def _one_band(
     if several := int(np.count_nonzero(classes_here > 1)):
         raise DataError(
             f"{path} marks pixels of several classes at once",
-            received=f"shape {values.shape}, zeros and ones; {several:,} pixels with two or more "
-            "ones",
+            received=f"shape {values.shape}, zeros and ones; {counted(several, 'pixel')} with "
+            "two or more ones",
             allowed="at most a single one a pixel, in the band of its class",
             remedy="keep one class a pixel, or give a (rows, cols) map of class numbers; where "
             "this is no label map, name the variable that holds it",
         )
-    notes.append(f"{path.name} marks each of its {bands} classes in a band.")
+    present = counted(int(np.count_nonzero(flags.any(axis=(0, 1)))), "class")
+    notes.append(f"{path.name} marks each class in a band: {present} in {bands} bands.")
     found = np.where(classes_here > 0, flags.argmax(axis=2) + 1, 0)
     return found, empty
 

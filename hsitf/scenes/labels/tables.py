@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError
-from hsitf.scenes.labels.base import LabelMap, LabelOptions, RasterGrid
+from hsitf.scenes.labels.base import (
+    DEGREES,
+    LabelMap,
+    LabelOptions,
+    RasterGrid,
+    first_outside_degrees,
+)
 from hsitf.scenes.labels.features import LabelledFeatures, label_features
 from hsitf.scenes.labels.shapes import PolygonsAndPoints
 from hsitf.scenes.readers.base import check_single
@@ -56,6 +62,8 @@ def read_table(path: Path, options: LabelOptions, grid: RasterGrid) -> LabelMap:
         # The middle of a pixel lies half a pixel from its corner.
         places, crs = places + 0.5, None
         notes.append(f"Rows and columns of {path.name} count from 0.")
+    elif kind == _DEGREES:
+        _check_degrees(path, places, (head[first], head[second]))
     elif kind == _MAP:
         crs = grid.georeference.crs
     shapes = [PolygonsAndPoints(points=place[None]) for place in places]
@@ -147,6 +155,18 @@ def _numbers(path: Path, lines: Sequence[Sequence[str]], at: int, name: str) -> 
                 allowed="numbers with a decimal point",
             )
     return found
+
+
+def _check_degrees(path: Path, places: NDArray[np.float64], names: tuple[str, str]) -> None:
+    """Refuses what is no longitude and latitude."""
+    if strange := first_outside_degrees(places):
+        raise DataError(
+            f"columns {names[0]} and {names[1]} of {path} do not hold degrees",
+            received=strange,
+            allowed=DEGREES,
+            remedy="exchange the two where they are mixed up, or name them x,y where they are in "
+            "the coordinate system of the cube",
+        )
 
 
 def _check_pixels(path: Path, places: NDArray[np.float64], grid: RasterGrid) -> None:

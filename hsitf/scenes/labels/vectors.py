@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hsitf.errors import DataError, InputError, MissingInputError, unknown
-from hsitf.scenes.labels.base import LabelMap, LabelOptions, RasterGrid
+from hsitf.scenes.labels.base import (
+    DEGREES,
+    LabelMap,
+    LabelOptions,
+    RasterGrid,
+    first_outside_degrees,
+)
 from hsitf.scenes.labels.features import LabelledFeatures, label_features
-from hsitf.scenes.labels.shapes import from_geojson, from_wkb
+from hsitf.scenes.labels.shapes import PolygonsAndPoints, from_geojson, from_wkb
 from hsitf.scenes.readers.base import check_single, parser_errors_reported
 
 # Text takes some ten times its size in memory.
@@ -42,17 +48,19 @@ def read_geojson(path: Path, options: LabelOptions, grid: RasterGrid) -> LabelMa
     with parser_errors_reported(path, "GeoJSON"):
         document = _parsed(path)
         kind = document.get("type")
-        features = document["features"] if kind == "FeatureCollection" else [document]
         if kind not in ("FeatureCollection", "Feature"):
             raise DataError(
                 f"{path} holds no features",
                 received=f"GeoJSON of type {kind}",
                 allowed="a FeatureCollection, whose features have a class among their properties",
             )
-        properties = [dict(one.get("properties") or {}) for one in features]
+        features = document["features"] if kind == "FeatureCollection" else [document]
+        properties = _properties(path, features)
         names = list(dict.fromkeys(name for one in properties for name in one))
         shapes = [from_geojson(one.get("geometry")) for one in features]
         crs = _geojson_crs(document)
+        if not document.get("crs"):
+            _check_degrees(path, shapes)
     columns = {name: [one.get(name) for one in properties] for name in names}
     return label_features(LabelledFeatures((path,), shapes, columns, crs), options, grid)
 
@@ -65,6 +73,49 @@ def _parsed(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValueError("it is no object")
     return document
+
+
+def _properties(path: Path, features: object) -> list[dict[str, Any]]:
+    """The properties of each feature.
+
+    Raises:
+        DataError: The features, or one of them, are of another type.
+    """
+    if not isinstance(features, list):
+        raise DataError(
+            f"the features of {path} are no list", received=repr(features)[:80], allowed="a list"
+        )
+    found = []
+    for at, one in enumerate(features):
+        if not isinstance(one, dict):
+            raise DataError(
+                f"feature {at} of {path} is no object",
+                received=repr(one)[:80],
+                allowed="objects of type Feature; the first is feature 0",
+                remedy="write the file again with the program that it is from",
+            )
+        properties = one.get("properties") or {}
+        if not isinstance(properties, dict):
+            raise DataError(
+                f"the properties of feature {at} of {path} are no object",
+                received=repr(properties)[:80],
+                allowed="an object, or null; the first is feature 0",
+            )
+        found.append(properties)
+    return found
+
+
+def _check_degrees(path: Path, shapes: Sequence[PolygonsAndPoints]) -> None:
+    """Refuses GeoJSON that does not name the coordinate system that it must be in."""
+    for part in (part for shape in shapes for part in shape.parts):
+        if strange := first_outside_degrees(part):
+            raise DataError(
+                f"{path} without a `crs` member is in longitude and latitude of WGS 84",
+                received=strange,
+                allowed=f"degrees: {DEGREES}, the longitude first",
+                remedy="write it with its `crs` member or as a GeoPackage, or reproject it to "
+                "EPSG:4326",
+            )
 
 
 def _geojson_crs(document: Mapping[str, Any]) -> str:

@@ -21,8 +21,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hsitf.errors import InputError
 from hsitf.scenes.metadata import NOWHERE, Georeference, RasterMetadata
 from hsitf.scenes.products.base import (
@@ -34,8 +32,17 @@ from hsitf.scenes.products.base import (
     with_facts,
 )
 from hsitf.scenes.products.envi_headers import envi_header
-from hsitf.scenes.products.hdf5_parts import CubePart, from_gdal, lookup_table, open_parts
-from hsitf.scenes.readers.base import ArrayFile, nanometers
+from hsitf.scenes.products.hdf5_parts import (
+    CubePart,
+    from_gdal,
+    is_numeric,
+    list_of_bands,
+    lookup_table,
+    missing_lookup,
+    open_parts,
+    spectral_scale,
+)
+from hsitf.scenes.readers.base import ArrayFile
 from hsitf.scenes.readers.envi import open_envi
 from hsitf.scenes.readers.hdf5 import nodata_of
 
@@ -94,7 +101,7 @@ def _netcdf(path: Path, variable: str | None) -> ArrayFile | None:
         found = [
             name
             for name in _QUANTITIES
-            if f"{name}/{name}" in file and f"{name}/wavelength" in file
+            if is_numeric(file.get(f"{name}/{name}"), 3) and f"{name}/wavelength" in file
         ]
         if system is None or not found:
             return None
@@ -110,35 +117,40 @@ def _netcdf(path: Path, variable: str | None) -> ArrayFile | None:
 
 
 def _opened(path: Path, file: Any, name: str, system: Any) -> ArrayFile:
-    dataset, scale = file[f"{name}/{name}"], file[f"{name}/wavelength"]
-    centers = np.asarray(scale[()], np.float64)
-    check_bands(path, len(centers), dataset.shape[0], f"{name}/wavelength")
-    unit = text_of(scale.attrs.get("units", scale.attrs.get("unit", "")))
-    widths = f"{name}/fwhm"
+    dataset = file[f"{name}/{name}"]
+    scale = list_of_bands(path, file, f"{name}/wavelength")
+    check_bands(path, scale.size, dataset.shape[0], f"{name}/wavelength")
+    spectral = spectral_scale(scale, file.get(f"{name}/fwhm"))
+    place, notes = _place(file, system)
     mission = " ".join(
         text_of(file.attrs.get(key, "")) for key in ("title", "sensor", "instrument")
     )
     metadata = RasterMetadata(
-        wavelengths=nanometers(centers.tolist(), unit),
-        fwhm=np.asarray(file[widths][()], np.float64) if widths in file else None,
+        wavelengths=spectral.wavelengths,
+        fwhm=spectral.fwhm,
         nodata=nodata_of(dataset.attrs),
-        georeference=_place(file, system),
+        georeference=place,
         product=f"{_sensor(mission, path.name) or 'AVIRIS'} {name} (NetCDF)",
+        notes=(*spectral.notes, *notes),
     )
     return open_parts(path, file, [CubePart(f"{name}/{name}", (1, 2, 0))], metadata)
 
 
-def _place(file: Any, system: Any) -> Georeference:
+def _place(file: Any, system: Any) -> tuple[Georeference, tuple[str, ...]]:
     from rasterio.crs import CRS
 
     if not {"GeoTransform", "spatial_ref"} <= set(system.attrs):
-        return NOWHERE
+        return NOWHERE, ()
+    missing = missing_lookup(file, _LOOKUP)
+    if missing:
+        # The transform is that of the map, not of the pixels.
+        return NOWHERE, (missing,)
     transform = from_gdal(text_of(system.attrs["GeoTransform"]).split())
     crs = CRS.from_string(text_of(system.attrs["spatial_ref"])).to_wkt()
     if _LOOKUP[0] not in file:
-        return Georeference(crs, transform)
-    table = lookup_table(Path(file.filename), _LOOKUP, file[_LOOKUP[0]].shape, transform)
-    return Georeference(crs=crs, lookup=table)
+        return Georeference(crs, transform), ()
+    table = lookup_table(Path(file.filename), file, _LOOKUP, transform)
+    return Georeference(crs=crs, lookup=table), ()
 
 
 PRODUCT = Product("AVIRIS", frozenset({ENVI, HDF5}), open_aviris)

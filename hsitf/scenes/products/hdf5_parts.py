@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from hsitf.errors import DataError
 from hsitf.scenes.metadata import LookupTable, RasterMetadata
-from hsitf.scenes.readers.base import ArrayFile, BlockRows, by_blocks
+from hsitf.scenes.products.base import text_of
+from hsitf.scenes.readers.base import (
+    ArrayFile,
+    BlockRows,
+    by_blocks,
+    nanometers,
+    widths_in_nanometers,
+)
 from hsitf.scenes.readers.hdf5 import nodata_of
 
 
@@ -29,6 +36,86 @@ class CubePart:
     name: str
     axes: tuple[int, ...]
     order: NDArray[np.int64] | None = None
+
+
+def is_numeric(item: Any, *ranks: int) -> bool:
+    """Whether what a name of an HDF5 file stands for is a dataset of real numbers.
+
+    Args:
+        item: A dataset or group; None where there is neither.
+        ranks: Numbers of axes that it may have; none for any.
+    """
+    import h5py
+
+    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype.kind not in "biuf":
+        return False
+    return not ranks or item.ndim in ranks
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralScale:
+    """Where the bands of a product lie.
+
+    Attributes:
+        wavelengths: (bands,) float64 in nanometers; None where their unit is no length.
+        fwhm: (bands,) float64 in nanometers; None where unknown.
+        notes: What was not kept, one sentence each.
+    """
+
+    wavelengths: NDArray[np.float64] | None
+    fwhm: NDArray[np.float64] | None
+    notes: tuple[str, ...] = ()
+
+
+def spectral_scale(centers: Any, widths: Any | None = None) -> SpectralScale:
+    """Band centers and widths of two datasets by the units that their attributes state.
+
+    Args:
+        centers: Dataset of band centers.
+        widths: Dataset of full widths at half maximum; None where there is none.
+    """
+    values, unit = np.asarray(centers[()], np.float64).ravel(), unit_of(centers)
+    wavelengths = nanometers(values.tolist(), unit)
+    if wavelengths is None:
+        return SpectralScale(None, None, (unknown_unit(unit),))
+    if widths is None:
+        return SpectralScale(wavelengths, None)
+    if not is_numeric(widths):
+        note = f"The widths are not kept: {widths.name.lstrip('/')} holds no numbers."
+        return SpectralScale(wavelengths, None, (note,))
+    fwhm = np.asarray(widths[()], np.float64).ravel()
+    return SpectralScale(wavelengths, widths_in_nanometers(fwhm, unit_of(widths), values, unit))
+
+
+def unknown_unit(unit: str) -> str:
+    """A note where the unit of wavelengths is no length."""
+    return (
+        f"The wavelengths are not kept: their unit {unit!r} is no length that is known; "
+        "--wavelengths FILE gives them."
+    )
+
+
+def list_of_bands(path: Path, file: Any, name: str) -> Any:
+    """The dataset with a number a band that a product has under a name.
+
+    Raises:
+        DataError: There is none, or it holds something else.
+    """
+    item = file.get(name)
+    if not is_numeric(item):
+        raise DataError(
+            f"{path} has no list of numbers {name}",
+            received="nothing" if item is None else "a group, or no numbers",
+            allowed="one number a band",
+            remedy="give the product as it was delivered",
+        )
+    return item
+
+
+def unit_of(dataset: Any) -> str:
+    """The unit that a dataset's attributes state; empty where they state none."""
+    names = (name for name in ("units", "unit", "Units", "Unit") if name in dataset.attrs)
+    return next((text_of(dataset.attrs[name]) for name in names), "")
 
 
 def open_parts(
@@ -132,8 +219,8 @@ def flags_reader(
 
 def lookup_table(
     path: Path,
+    file: Any,
     names: tuple[str, str],
-    shape: tuple[int, int],
     transform: tuple[float, float, float, float, float, float],
 ) -> LookupTable:
     """A geometry lookup table in two datasets, cols and rows of pixels counted from 1.
@@ -142,11 +229,27 @@ def lookup_table(
 
     Args:
         path: The file.
-        names: Datasets of the cols and of the rows.
-        shape: (rows, cols) of the map grid.
+        file: The same, open.
+        names: Datasets of the cols and of the rows, which have the shape of the map grid.
         transform: Affine transform of the map grid.
+
+    Raises:
+        DataError: The datasets are empty, of different shapes, or no tables of numbers.
     """
     import h5py
+
+    shapes = [file[name].shape if is_numeric(file[name]) else None for name in names]
+    shape = shapes[0]
+    if shape is None or shape != shapes[1] or len(shape) != 2 or 0 in shape:
+        raise DataError(
+            f"the lookup table of {path} is damaged",
+            received=", ".join(
+                f"{name} " + ("without numbers" if one is None else f"of shape {one}")
+                for name, one in zip(names, shapes, strict=True)
+            ),
+            allowed="two tables of numbers of the same shape (rows, cols), not empty",
+            remedy="fetch the file again",
+        )
 
     def rows(start: int, stop: int) -> NDArray[np.int64]:
         with h5py.File(path, "r") as file:
@@ -158,6 +261,12 @@ def lookup_table(
         return np.where(known[..., None], found, -1)
 
     return LookupTable(shape, transform, rows)
+
+
+def missing_lookup(file: Any, names: tuple[str, str]) -> str:
+    """A note where one of the two datasets of a lookup table is missing; empty where not."""
+    missing = [name for name in names if name not in file]
+    return f"The lookup table is not kept: {missing[0]} is missing." if len(missing) == 1 else ""
 
 
 def from_gdal(values: Iterable[float | str]) -> tuple[float, float, float, float, float, float]:

@@ -26,8 +26,8 @@ from hsitf.scenes.products.base import (
     numbers_of,
     text_of,
 )
-from hsitf.scenes.products.hdf5_parts import CubePart, open_parts
-from hsitf.scenes.readers.base import ArrayFile, nanometers
+from hsitf.scenes.products.hdf5_parts import CubePart, is_numeric, open_parts, unknown_unit
+from hsitf.scenes.readers.base import ArrayFile, nanometers, widths_in_nanometers
 from hsitf.scenes.readers.hdf5 import nodata_of
 
 _QUANTITIES = ("Lt", "rhot")
@@ -58,12 +58,14 @@ def open_hypso(path: Path, variable: str | None) -> ArrayFile | None:
 
 def _parts(products: Any, name: str) -> list[CubePart]:
     """The dataset of a quantity, or one a band in the order of their numbers."""
-    if name in products and products[name].ndim == 3:
+    if is_numeric(products.get(name), 3):
         return [CubePart(f"products/{name}", (0, 1, 2))]
     bands = [
         key
         for key in products
-        if re.fullmatch(rf"{name}_\d+", key) and "wave" in products[key].attrs
+        if re.fullmatch(rf"{name}_\d+", key)
+        and is_numeric(products[key], 2)
+        and "wave" in products[key].attrs
     ]
     bands.sort(key=lambda key: float(numbers_of(products[key].attrs["wave"])[0]))
     return [CubePart(f"products/{key}", (0, 1)) for key in bands]
@@ -71,7 +73,7 @@ def _parts(products: Any, name: str) -> list[CubePart]:
 
 def _opened(path: Path, file: Any, name: str, parts: list[CubePart]) -> ArrayFile:
     first = file[parts[0].name]
-    unit = text_of(first.attrs.get("wavelength_units", "nanometers"))
+    unit = text_of(first.attrs.get("wavelength_units", ""))
     key, width = ("wavelengths", "fwhm") if len(parts[0].axes) == 3 else ("wave", "fwhm")
     collected = {}
     for attribute in (key, width):
@@ -79,22 +81,27 @@ def _opened(path: Path, file: Any, name: str, parts: list[CubePart]) -> ArrayFil
         if all(value is not None for value in values):
             collected[attribute] = np.concatenate([numbers_of(value) for value in values])
     bands = first.shape[2] if first.ndim == 3 else len(parts)
-    centers = collected.get(key)
+    centers, widths = collected.get(key), collected.get(width)
+    if centers is not None and widths is not None:
+        widths = widths_in_nanometers(widths, None, centers, unit)
     if centers is not None:
         check_bands(path, len(centers), bands, f"attribute {key}")
         centers = nanometers(centers.tolist(), unit)
-    widths = collected.get(width)
     metadata = RasterMetadata(
         wavelengths=centers,
-        fwhm=widths if widths is not None and len(widths) == bands else None,
+        fwhm=widths,
         nodata=nodata_of(first.attrs),
         georeference=_place(file, first.shape[:2]),
-        product=_product(name, centers is not None),
-        notes=()
-        if centers is not None
-        else ("The file has no wavelengths (L1A): --wavelengths FILE gives them.",),
+        product=_product(name, key in collected),
+        notes=() if centers is not None else (_without_wavelengths(key in collected, unit),),
     )
     return open_parts(path, file, parts, metadata)
+
+
+def _without_wavelengths(stated: bool, unit: str) -> str:
+    if not stated:
+        return "The file has no wavelengths (L1A): --wavelengths FILE gives them."
+    return unknown_unit(unit)
 
 
 def _product(name: str, calibrated: bool) -> str:

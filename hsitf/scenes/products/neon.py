@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 from hsitf.errors import DataError
 from hsitf.scenes.metadata import Georeference, RasterMetadata
 from hsitf.scenes.products.base import HDF5, Product, check_bands, numbers_of, text_of
-from hsitf.scenes.products.hdf5_parts import CubePart, open_parts
+from hsitf.scenes.products.hdf5_parts import (
+    CubePart,
+    is_numeric,
+    list_of_bands,
+    open_parts,
+    spectral_scale,
+)
 from hsitf.scenes.readers.base import ArrayFile
 from hsitf.scenes.readers.envi_place import place_of
 from hsitf.scenes.readers.hdf5 import nodata_of
@@ -36,7 +42,7 @@ def open_neon(path: Path, variable: str | None) -> ArrayFile | None:
 
     with h5py.File(path, "r") as file:
         sites = [name for name in file if isinstance(file[name], h5py.Group)]
-        found = [name for name in sites if f"{name}/Reflectance/{_CUBE}" in file]
+        found = [name for name in sites if is_numeric(file.get(f"{name}/Reflectance/{_CUBE}"), 3)]
         split = [name for name in sites if f"{name}/Radiance/RadianceIntegerPart" in file]
         if split and variable is None:
             raise DataError(
@@ -53,19 +59,20 @@ def open_neon(path: Path, variable: str | None) -> ArrayFile | None:
 def _opened(path: Path, file: Any, root: str) -> ArrayFile:
     dataset = file[f"{root}/{_CUBE}"]
     spectral = file[f"{root}/Metadata/Spectral_Data"]
-    wavelengths = np.asarray(spectral["Wavelength"][()], np.float64).ravel()
-    check_bands(path, len(wavelengths), dataset.shape[2], "Spectral_Data/Wavelength")
+    centers = list_of_bands(path, spectral, "Wavelength")
+    scale = spectral_scale(centers, spectral.get("FWHM"))
+    check_bands(path, centers.size, dataset.shape[2], "Spectral_Data/Wavelength")
     factor = numbers_of(dataset.attrs.get("Scale_Factor", 1.0))[0]
     place, notes = _place(file[f"{root}/Metadata"].get("Coordinate_System", {}))
     metadata = RasterMetadata(
-        wavelengths=wavelengths,
-        fwhm=np.asarray(spectral["FWHM"][()], np.float64).ravel() if "FWHM" in spectral else None,
-        good_bands=_outside_windows(file[root].attrs, wavelengths),
+        wavelengths=scale.wavelengths,
+        fwhm=scale.fwhm,
+        good_bands=_outside_windows(file[root].attrs, scale.wavelengths),
         nodata=_nodata(dataset.attrs),
         scale=1.0 / float(factor),
         georeference=place,
         product="NEON AOP reflectance",
-        notes=notes,
+        notes=(*scale.notes, *notes),
     )
     return open_parts(path, file, [CubePart(f"{root}/{_CUBE}", (0, 1, 2))], metadata)
 
@@ -76,10 +83,12 @@ def _nodata(attributes: Any) -> tuple[float, ...]:
     return nodata_of({name: numbers_of(attributes[name])} if name in attributes else {})
 
 
-def _outside_windows(attributes: Any, wavelengths: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+def _outside_windows(
+    attributes: Any, wavelengths: NDArray[np.float64] | None
+) -> NDArray[np.bool_] | None:
     names = [f"Band_Window_{number}_Nanometers" for number in (1, 2)]
     windows = [numbers_of(attributes[name]) for name in names if name in attributes]
-    if not windows:
+    if not windows or wavelengths is None:
         return None
     good = np.ones(len(wavelengths), bool)
     for window in windows:

@@ -36,7 +36,14 @@ from hsitf.scenes.products.base import (
     numbers_of,
     text_of,
 )
-from hsitf.scenes.products.hdf5_parts import CubePart, open_parts
+from hsitf.scenes.products.hdf5_parts import (
+    CubePart,
+    SpectralScale,
+    is_numeric,
+    list_of_bands,
+    open_parts,
+    spectral_scale,
+)
 from hsitf.scenes.readers.base import ArrayFile
 from hsitf.scenes.readers.hdf5 import nodata_of
 
@@ -70,7 +77,7 @@ def _is_oci(file: Any) -> bool:
 def _level1(path: Path, file: Any, variable: str | None) -> ArrayFile | None:
     group = file["observation_data"]
     found = {
-        quantity: [one for one in _DETECTORS if f"{quantity}_{one}" in group]
+        quantity: [one for one in _DETECTORS if is_numeric(group.get(f"{quantity}_{one}"), 3)]
         for quantity in _QUANTITIES
     }
     found = {quantity: detectors for quantity, detectors in found.items() if detectors}
@@ -89,36 +96,39 @@ def _level1(path: Path, file: Any, variable: str | None) -> ArrayFile | None:
 
 
 def _detectors(path: Path, file: Any, quantity: str, detectors: list[str]) -> ArrayFile:
-    parts, centers, widths = [], [], []
+    parts, scales = [], []
     nodata: list[float] = []
     for one in detectors:
         dataset = file[f"observation_data/{quantity}_{one}"]
-        waves = np.asarray(file[f"{_BANDS}/{one}_wavelength"][()], np.float64)
-        check_bands(path, len(waves), dataset.shape[0], f"{one}_wavelength")
-        centers.append(waves)
-        key = f"{_BANDS}/{one}_bandpass"
-        widths.append(np.asarray(file[key][()], np.float64) if key in file else np.zeros(0))
+        waves = list_of_bands(path, file, f"{_BANDS}/{one}_wavelength")
+        check_bands(path, waves.size, dataset.shape[0], f"{one}_wavelength")
+        scales.append(spectral_scale(waves, file.get(f"{_BANDS}/{one}_bandpass")))
         nodata += nodata_of(dataset.attrs)
         parts.append(CubePart(f"observation_data/{quantity}_{one}", (1, 2, 0)))
     grid = file[parts[0].name].shape[1:]
-    fwhm = np.concatenate(widths)
-    wavelengths = np.concatenate(centers)
+    notes = []
+    if len(detectors) < len(_DETECTORS):
+        notes.append(f"Only the bands of {' and '.join(detectors)} were read.")
     metadata = RasterMetadata(
-        wavelengths=wavelengths,
-        fwhm=fwhm if len(fwhm) == len(wavelengths) else None,
+        wavelengths=_joined([one.wavelengths for one in scales]),
+        fwhm=_joined([one.fwhm for one in scales]),
         nodata=tuple(sorted(set(nodata))),
         georeference=_coordinates(file, "geolocation_data", grid),
         product=_QUANTITIES[quantity],
-        notes=()
-        if len(detectors) == len(_DETECTORS)
-        else (f"Only the bands of {' and '.join(detectors)} were read.",),
+        notes=(*dict.fromkeys(note for one in scales for note in one.notes), *notes),
     )
     return open_parts(path, file, parts, metadata)
 
 
+def _joined(lists: list[NDArray[np.float64] | None]) -> NDArray[np.float64] | None:
+    """The lists of all detectors one after another; None where a detector has none."""
+    known = [one for one in lists if one is not None]
+    return np.concatenate(known) if len(known) == len(lists) else None
+
+
 def _level2(path: Path, file: Any, variable: str | None) -> ArrayFile | None:
-    centers = np.asarray(file[f"{_BANDS}/wavelength_3d"][()], np.float64)
-    name = _spectral(path, file["geophysical_data"], len(centers), variable)
+    centers = list_of_bands(path, file, f"{_BANDS}/wavelength_3d")
+    name = _spectral(path, file["geophysical_data"], centers.size, variable)
     if name is None:
         return None
     key = f"geophysical_data/{name}"
@@ -126,16 +136,16 @@ def _level2(path: Path, file: Any, variable: str | None) -> ArrayFile | None:
     def place(grid: tuple[int, int]) -> Georeference:
         return _coordinates(file, "navigation_data", grid)
 
-    return _spectral_cube(path, file, key, centers, place)
+    return _spectral_cube(path, file, key, spectral_scale(centers), place)
 
 
 def _level3(path: Path, file: Any, variable: str | None) -> ArrayFile | None:
-    centers = np.asarray(file["wavelength"][()], np.float64)
+    centers = list_of_bands(path, file, "wavelength")
     lat, lon = (np.asarray(file[name][()], np.float64) for name in ("lat", "lon"))
-    name = _spectral(path, file, len(centers), variable)
+    name = _spectral(path, file, centers.size, variable)
     if name is None or file[name].shape[:2] != (len(lat), len(lon)):
         return None
-    return _spectral_cube(path, file, name, centers, lambda _: _regular(lat, lon))
+    return _spectral_cube(path, file, name, spectral_scale(centers), lambda _: _regular(lat, lon))
 
 
 def _spectral(path: Path, group: Any, bands: int, variable: str | None) -> str | None:
@@ -161,18 +171,19 @@ def _spectral_cube(
     path: Path,
     file: Any,
     key: str,
-    centers: NDArray[np.float64],
+    scale: SpectralScale,
     place: Callable[[tuple[int, int]], Georeference],
 ) -> ArrayFile:
     dataset = file[key]
     level = "L2" if "/" in key else "L3 mapped"
     metadata = RasterMetadata(
-        wavelengths=centers,
+        wavelengths=scale.wavelengths,
         nodata=nodata_of(dataset.attrs),
         scale=float(numbers_of(dataset.attrs.get("scale_factor", 1.0))[0]),
         offset=float(numbers_of(dataset.attrs.get("add_offset", 0.0))[0]),
         georeference=place(dataset.shape[:2]),
         product=f"PACE OCI {level} {key.rpartition('/')[2]}",
+        notes=scale.notes,
     )
     return open_parts(path, file, [CubePart(key, (0, 1, 2))], metadata)
 

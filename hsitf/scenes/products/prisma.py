@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError
 from hsitf.scenes.metadata import NOWHERE, Georeference, RasterMetadata
-from hsitf.scenes.products.base import HDF5, Product, control_points, numbers_of
-from hsitf.scenes.products.hdf5_parts import CubePart, flags_reader, open_parts
-from hsitf.scenes.readers.base import ArrayFile
+from hsitf.scenes.products.base import HDF5, Product, check_bands, control_points, numbers_of
+from hsitf.scenes.products.hdf5_parts import CubePart, flags_reader, is_numeric, open_parts
+from hsitf.scenes.readers.base import ArrayFile, nanometers, widths_in_nanometers
 
 _ROOT = "HDFEOS/SWATHS"
 # Where a file has two swaths of the same scene, the coregistered one.
@@ -61,7 +61,9 @@ def open_prisma(path: Path, variable: str | None) -> ArrayFile | None:
             return None
         swath, wanted = chosen
         detectors = [
-            one for one in _DETECTORS if one in wanted and f"{one}_Cube" in _fields(file, swath)
+            one
+            for one in _DETECTORS
+            if one in wanted and is_numeric(_fields(file, swath).get(f"{one}_Cube"))
         ]
         if not detectors:
             return None
@@ -70,8 +72,12 @@ def open_prisma(path: Path, variable: str | None) -> ArrayFile | None:
 
 def _fields(file: Any, swath: str) -> Any:
     """The data fields of a swath that holds a cube; empty where there is none."""
+    import h5py
+
     fields = file.get(f"{_ROOT}/{swath}/Data Fields")
-    if fields is None or not any(f"{one}_Cube" in fields for one in _DETECTORS):
+    if not isinstance(fields, h5py.Group):
+        return {}
+    if not any(is_numeric(fields.get(f"{one}_Cube")) for one in _DETECTORS):
         return {}
     return fields
 
@@ -102,13 +108,22 @@ def _opened(path: Path, file: Any, swath: str, detectors: list[str], several: bo
         order = np.arange(dataset.shape[1])[::-1]
         parts.append(CubePart(f"{fields}/{one}_Cube", _AXES, order))
         errors = f"{fields}/{one}_PIXEL_{'SAT' if level == 'L1' else 'L2'}_ERR_MATRIX"
-        if errors in file and file[errors].shape == dataset.shape:
+        if is_numeric(file.get(errors)) and file[errors].shape == dataset.shape:
             codes.append(CubePart(errors, _AXES, order))
     notes = []
     if several:
         notes.append(f"The file has more swaths than {swath}: --variable names another.")
     if len(detectors) < len(_DETECTORS):
         notes.append(f"Only the cube of {detectors[0]} was read.")
+    unscaled = [d for d, one in zip(detectors, facts, strict=True) if np.isnan(one["scale"]).any()]
+    if unscaled:
+        # Detectors in different units are no spectrum.
+        for fact in facts:
+            fact["scale"], fact["offset"] = np.ones(fact["scale"].shape), fact["offset"] * 0.0
+        notes.append(
+            "The scale is not kept, values stay as stored: the file states no usable scale of "
+            f"{' and '.join(unscaled)}."
+        )
     valid = None
     if len(codes) == len(parts):
         valid = flags_reader(path, file, codes, _BAD_CODES[level[:2]])
@@ -149,14 +164,22 @@ def _detector(
     bands = shape[1]
 
     def each(attribute: str, default: float) -> NDArray[np.float64]:
-        values = numbers_of(file.attrs.get(attribute, default))
-        return values if len(values) == bands else np.full(bands, default)
+        if attribute not in file.attrs:
+            return np.full(bands, default)
+        values = numbers_of(file.attrs[attribute])
+        check_bands(path, len(values), bands, attribute)
+        return values
 
     good = (centers > 0) & (each(f"List_Cw_{name}_Flags", 1.0) > 0)
     scale, offset = _scale(file, name, level)
+    # The attributes have no unit of their own.
+    wavelengths = nanometers(centers.tolist(), None)
+    widths = widths_in_nanometers(each(f"List_Fwhm_{name}", 0.0), None, centers, None)
+    assert wavelengths is not None
+    assert widths is not None
     return {
-        "wavelengths": centers[::-1],
-        "fwhm": each(f"List_Fwhm_{name}", 0.0)[::-1],
+        "wavelengths": wavelengths[::-1],
+        "fwhm": widths[::-1],
         "good": good[::-1].astype(np.float64),
         "scale": np.full(bands, scale),
         "offset": np.full(bands, offset),
@@ -164,15 +187,22 @@ def _detector(
 
 
 def _scale(file: Any, name: str, level: str) -> tuple[float, float]:
-    """Factor and offset from counts to radiance or reflectance; 1 and 0 where not stated."""
-
-    def one(attribute: str, default: float) -> float:
-        return float(numbers_of(file.attrs.get(attribute, default))[0])
-
+    """Factor and offset from counts to radiance or reflectance; NaN and 0 where not stated."""
     if level == "L1":
-        return 1.0 / one(f"ScaleFactor_{name}", 1.0), -one(f"Offset_{name}", 0.0)
-    low, high = one(f"L2Scale{name}Min", 0.0), one(f"L2Scale{name}Max", 0.0)
-    return ((high - low) / _STEPS, low) if high > low else (1.0, 0.0)
+        factor = _number(file, f"ScaleFactor_{name}")
+        # Files without an offset add none.
+        offset = _number(file, f"Offset_{name}") if f"Offset_{name}" in file.attrs else 0.0
+        known = factor > 0 and np.isfinite((factor, offset)).all()
+        return (1.0 / factor, -offset) if known else (np.nan, 0.0)
+    low, high = _number(file, f"L2Scale{name}Min"), _number(file, f"L2Scale{name}Max")
+    known = high > low and np.isfinite((low, high)).all()
+    return ((high - low) / _STEPS, low) if known else (np.nan, 0.0)
+
+
+def _number(file: Any, attribute: str) -> float:
+    """A number of the root; NaN where it is missing or empty."""
+    values = numbers_of(file.attrs.get(attribute, np.nan))
+    return float(values[0]) if len(values) else np.nan
 
 
 def _place(
@@ -199,8 +229,12 @@ def _corners(path: Path, file: Any, grid: tuple[int, int]) -> tuple[Georeference
     ]
     if not all(name in file.attrs for name in ("Epsg_Code", *names)):
         return NOWHERE, ("The file does not name the corners of its map.",)
-    left, top, right, bottom = (float(numbers_of(file.attrs[name])[0]) for name in names)
-    crs = CRS.from_epsg(int(numbers_of(file.attrs["Epsg_Code"])[0])).to_wkt()
+    found = {name: _number(file, name) for name in ("Epsg_Code", *names)}
+    broken = [name for name, value in found.items() if not np.isfinite(value)]
+    if broken:
+        return NOWHERE, (f"The place is not kept: a corner of the map is no number ({broken[0]}).",)
+    left, top, right, bottom = (found[name] for name in names)
+    crs = CRS.from_epsg(int(found["Epsg_Code"])).to_wkt()
     wide, tall = right - left, top - bottom
     rows, cols = grid
 

@@ -111,12 +111,41 @@ def nanometers(values: Sequence[float], unit: str | None) -> NDArray[np.float64]
         unit: Their unit as a header names it.
     """
     centers = np.asarray(values, dtype=np.float64)
+    factor = _nanometer_factor(centers, unit)
+    return None if factor is None else centers * factor
+
+
+def widths_in_nanometers(
+    widths: NDArray[np.float64],
+    width_unit: str | None,
+    centers: NDArray[np.float64],
+    center_unit: str | None,
+) -> NDArray[np.float64] | None:
+    """Widths of bands in nanometers, or None where their unit is not a length.
+
+    Without a unit of their own they have that of the centers, whose magnitude determines it where
+    it is not stated either.
+
+    Args:
+        widths: Widths of bands.
+        width_unit: Their unit; None or empty where it is not stated.
+        centers: Band centers as they are stored.
+        center_unit: The unit of these, likewise.
+    """
+    stated = (width_unit or "").strip().lower() not in _UNSTATED
+    factor = _nanometer_factor(widths, width_unit) if stated else None
+    if not stated:
+        factor = _nanometer_factor(centers, center_unit)
+    return None if factor is None else widths * factor
+
+
+def _nanometer_factor(centers: NDArray[np.float64], unit: str | None) -> float | None:
     name = (unit or "").strip().lower()
     if name in _UNSTATED:
         name = "um" if centers.max(initial=0.0) < 100 else "nm"
     if name in _MICROMETERS:
-        return centers * 1000
-    return centers if name in _NANOMETERS else None
+        return 1000.0
+    return 1.0 if name in _NANOMETERS else None
 
 
 class BlockRows:

@@ -18,6 +18,7 @@ from hsitf.scenes.readers.base import (
     choose,
     nanometers,
     parser_errors_reported,
+    widths_in_nanometers,
 )
 
 # Attributes of a dataset that name values without data, numbers or vectors of them.
@@ -31,7 +32,8 @@ def open_hdf5(path: Path, variable: str | None, axes: Sequence[str] | None = Non
     """HDF5 and NetCDF-4, axes as stored, but the band axis last where the file identifies it.
 
     The band axis is identified by a one-dimensional dataset of band centers (`wavelength`,
-    `wavelengths`, `band_center`) whose length equals that of exactly one axis of the array.
+    `wavelengths`, `band_center`) whose length equals that of exactly one axis of the array. A note
+    says where this moved an axis, and where the length fits several.
 
     Args:
         path: The file.
@@ -45,16 +47,20 @@ def open_hdf5(path: Path, variable: str | None, axes: Sequence[str] | None = Non
         datasets = numeric_datasets(file)
         name = choose(path, {key: item.shape for key, item in datasets.items()}, variable)
         shape, dtype, chunks = datasets[name].shape, datasets[name].dtype, datasets[name].chunks
-        centers, unit = _centers(datasets, shape)
-        order = _order(path, shape, centers, axes)
+        listed, unit = _centers(datasets, shape)
+        fitting = 0 if listed is None else shape.count(len(listed))
+        order = _order(path, shape, listed if fitting == 1 else None, axes)
         bands = shape[order[2]] if order is not None else 0
+        # Where the length fits several axes, the user's word on these decides.
+        centers = listed if fitting == 1 or axes is not None else None
         metadata = RasterMetadata(
             wavelengths=centers_in_nanometers(centers, unit, bands),
-            fwhm=_beside(datasets, _WIDTHS, bands, unit),
+            fwhm=_widths(datasets, bands, centers, unit),
             good_bands=_good(datasets, bands),
             nodata=nodata_of(datasets[name].attrs),
             scale=_factor(datasets[name].attrs, "scale_factor", 1.0),
             offset=_factor(datasets[name].attrs, "add_offset", 0.0),
+            notes=() if listed is None or axes is not None else axes_notes(shape, len(listed)),
         )
 
     def rows(start: int, stop: int) -> NDArray[Any]:
@@ -130,9 +136,9 @@ def _names(path: Path) -> list[str]:
 def _centers(
     datasets: Mapping[str, Any], shape: Shape
 ) -> tuple[NDArray[np.float64] | None, str | None]:
-    """Band centers that fit exactly one axis of a cube, and their unit."""
+    """Band centers that fit an axis of a cube, and their unit."""
     scales = [item for key, item in datasets.items() if _is(key, _CENTERS) and item.ndim == 1]
-    if len(scales) != 1 or len(shape) != 3 or shape.count(len(scales[0])) != 1:
+    if len(scales) != 1 or len(shape) != 3 or len(scales[0]) not in shape:
         return None, None
     unit = scales[0].attrs.get("units")
     unit = unit.decode() if isinstance(unit, bytes) else unit
@@ -148,15 +154,32 @@ def centers_in_nanometers(
     return nanometers(centers.tolist(), unit)
 
 
-def _beside(
-    datasets: Mapping[str, Any], names: Sequence[str], bands: int, unit: str | None
+def axes_notes(shape: Shape, wavelengths: int) -> tuple[str, ...]:
+    """What a user has to know of axes that a number of wavelengths decides, or does not decide."""
+    if shape.count(wavelengths) > 1:
+        return (
+            f"The {wavelengths} wavelengths were not used: several axes of {shape} have that "
+            "length; --axes says which counts the bands, or --wavelengths FILE gives those of the "
+            "last.",
+        )
+    band = shape.index(wavelengths)
+    if band == 2:
+        return ()
+    names = ["rows", "cols"]
+    names.insert(band, "bands")
+    return (f"Axes taken as {', '.join(names)}: {wavelengths} wavelengths.",)
+
+
+def _widths(
+    datasets: Mapping[str, Any], bands: int, centers: NDArray[np.float64] | None, unit: str | None
 ) -> NDArray[np.float64] | None:
-    found = [item for key, item in datasets.items() if _is(key, names) and item.shape == (bands,)]
-    if len(found) != 1 or not bands:
+    found = [item for key, item in datasets.items() if _is(key, _WIDTHS) and item.shape == (bands,)]
+    # Without wavelengths, nothing tells the unit.
+    if len(found) != 1 or not bands or centers is None:
         return None
-    widths = np.asarray(found[0][()], np.float64)
-    # Widths have the unit of the centers, whose magnitude tells it where it is not stated.
-    return nanometers(widths.tolist(), unit) if unit else widths
+    own = found[0].attrs.get("units", "")
+    own = own.decode() if isinstance(own, bytes) else str(own)
+    return widths_in_nanometers(np.asarray(found[0][()], np.float64), own, centers, unit)
 
 
 def _good(datasets: Mapping[str, Any], bands: int) -> NDArray[np.bool_] | None:

@@ -16,7 +16,7 @@ from hsitf.scenes.readers.base import (
     in_memory,
     parser_errors_reported,
 )
-from hsitf.scenes.readers.hdf5 import centers_in_nanometers, nodata_of
+from hsitf.scenes.readers.hdf5 import axes_notes, centers_in_nanometers, nodata_of
 
 # How a classic file begins: CDF and its version.
 _MAGIC = (b"CDF\x01", b"CDF\x02")
@@ -44,16 +44,22 @@ def open_netcdf3(path: Path, variable: str | None, axes: Sequence[str] | None) -
         attributes = dict(getattr(one, "_attributes", {}))
         scales = [(key, s) for key, s in file.variables.items() if key.lower() in _CENTERS]
         centers, unit = None, None
-        if len(scales) == 1 and values.ndim == 3 and values.shape.count(len(scales[0][1][:])) == 1:
+        if len(scales) == 1 and values.ndim == 3 and len(scales[0][1][:]) in values.shape:
             centers = np.array(scales[0][1][:], np.float64)
             raw = getattr(scales[0][1], "units", None)
             unit = raw.decode() if isinstance(raw, bytes) else raw
+    notes: tuple[str, ...] = ()
+    if centers is not None and axes is None:
+        notes = axes_notes(values.shape, len(centers))
+        centers = centers if values.shape.count(len(centers)) == 1 else None
     if axes is not None and values.ndim == 3:
         values = values.transpose([list(axes).index(axis) for axis in AXES])
     elif centers is not None:
         values = np.moveaxis(values, values.shape.index(len(centers)), -1)
     bands = values.shape[2] if values.ndim == 3 else 0
     metadata = RasterMetadata(
-        wavelengths=centers_in_nanometers(centers, unit, bands), nodata=nodata_of(attributes)
+        wavelengths=centers_in_nanometers(centers, unit, bands),
+        nodata=nodata_of(attributes),
+        notes=notes,
     )
     return in_memory(np.ascontiguousarray(values), path, kind, metadata)
