@@ -138,7 +138,7 @@ def _check_unchanged(former: str, found: str, option: str, known: SceneRecord) -
     Raises:
         DataError: It has.
     """
-    digest = known.sha256.get(Path(former).name)
+    digest = _recorded_digest(former, known)
     if digest is None or (now := sha256(Path(found).expanduser())) == digest:
         return
     raise DataError(
@@ -147,6 +147,16 @@ def _check_unchanged(former: str, found: str, option: str, known: SceneRecord) -
         allowed=f"SHA-256 {digest[:12]}",
         remedy=f"give the original file, or name this one with {option} if it is meant",
     )
+
+
+def _recorded_digest(name: str, known: SceneRecord) -> str | None:
+    """SHA-256 that a record has of a file; None where it has none, or of several files one name."""
+    path = Path(name)
+    # Of files of one name, all but the first are recorded with their folders.
+    same = [key for key in known.sha256 if key.rpartition("/")[2] == path.name]
+    if len(same) > 1:
+        same = [key for key in same if key == f"{path.parent.name}/{path.name}"]
+    return known.sha256[same[0]] if same else None
 
 
 class _Search:
@@ -167,7 +177,7 @@ class _Search:
         for place in places:
             if place.exists():
                 return str(place)
-        digest = self.known.sha256.get(path.name)
+        digest = _recorded_digest(name, self.known)
         for folder in folders:
             if digest is not None and folder.is_dir():
                 for other in sorted(folder.glob(f"*{path.suffix}")):

@@ -154,3 +154,16 @@ def test_labels_that_changed_after_the_training_are_refused(shell, place, tiny):
     # Who needs those of the training names the file that differs.
     with pytest.raises(HsitfError, match=r"other files; received: later\.npy \("):
         run.data(run.scene_choice(SceneChoice("again.npy", labels="later.npy")))
+
+
+def test_cube_and_labels_of_one_file_name(place, tiny):
+    for folder, values in (("cubes", tiny.cube), ("truths", tiny.labels)):
+        (place / folder).mkdir()
+        np.save(place / folder / "field.npy", values)
+    scene = hsitf.load_scene("cubes/field.npy", labels="truths/field.npy")
+    run = hsitf.train_network("hu", scene, epochs=1).run
+    assert run.scene_choice().labels == "truths/field.npy"
+    assert run.data().scene.labels.any()
+    np.save(place / "truths" / "field.npy", np.where(tiny.labels > 0, tiny.labels % 4 + 1, 0))
+    with pytest.raises(HsitfError, match="has changed since"):
+        run.scene_choice()

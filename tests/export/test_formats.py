@@ -236,13 +236,34 @@ def test_the_record_names_the_range_estimator(exported):
     assert "int8 uses ranges by mse." in done.stdout
 
 
+def _difference_of_kernels(folder):
+    """Largest difference, in stored steps, of LiteRT's outputs from those of reference kernels."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        str(folder / "hu.tflite"), experimental_op_resolver_type=OpResolverType.BUILTIN_REF
+    )
+    interpreter.allocate_tensors()
+    (entering,), (leaving,) = interpreter.get_input_details(), interpreter.get_output_details()
+    with np.load(folder / "golden.npz") as golden:
+        inputs, outputs = golden["stored_inputs"], golden["stored_outputs"]
+    worst = 0
+    for patch, expected in zip(inputs, outputs, strict=True):
+        interpreter.set_tensor(entering["index"], patch[None])
+        interpreter.invoke()
+        received = interpreter.get_tensor(leaving["index"])[0]
+        worst = max(worst, int(np.abs(received.astype(int) - expected.astype(int)).max()))
+    return worst
+
+
 def test_the_record_has_the_tflm_report(exported):
     done, folder = exported
     micro = Bundle.open(folder / "int8").record.tflm
     assert micro.arena_bytes > 0
     # LiteRT's fast kernels round some values of a convolution otherwise than its reference kernels,
-    # which TFLM equals within a step here; the layers behind it enlarge that.
-    assert micro.max_output_difference <= 8
+    # and the layers behind it enlarge that: TFLM is held against the latter, to a step.
+    own = _difference_of_kernels(folder / "int8")
+    assert micro.max_output_difference <= own + 1
     assert f"{micro.arena_bytes:,} bytes of arena" in done.stdout
     assert Bundle.open(folder / "onnx-int8").record.tflm is None
 

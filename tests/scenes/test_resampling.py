@@ -62,6 +62,9 @@ def test_the_same_bands():
     assert are_same_bands(network + 0.49, network)
     assert not are_same_bands(network + 0.51, network)
     assert not are_same_bands(network[:2], network)
+    # Two detectors that overlap: a header that rounds to tenths is of the same bands.
+    overlapping = np.array([900.0, 910.0, 910.02, 920.0, 930.0])
+    assert are_same_bands(np.round(overlapping, 1), overlapping)
 
 
 def test_half_a_response_beside_a_gap_is_not_taken_for_a_whole_one():
