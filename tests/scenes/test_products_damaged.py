@@ -64,6 +64,15 @@ def test_prisma_l1_without_the_factor_of_a_detector_has_none(tmp_path, broken):
     assert any("scale" in note and "SWIR" in note for note in cube.notes)
 
 
+def test_an_offset_of_prisma_l1_is_not_guessed(tmp_path):
+    """Readers subtract it or add it: the values stay counts, which a note says."""
+    written = product_files.prisma_l1(tmp_path)
+    path = changed(written, lambda file: file.attrs.update({"Offset_Vnir": np.float32(2)}))
+    cube = prepare_cube(open_array(path), RasterOptions())
+    assert (cube.scale, cube.offset) == (1.0, 0.0)
+    assert any("could be added or subtracted" in note for note in cube.notes)
+
+
 @pytest.mark.parametrize("unit", ["um", "micrometers", None])
 def test_emit_in_micrometers(tmp_path, unit):
     written = product_files.emit(tmp_path)

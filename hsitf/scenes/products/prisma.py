@@ -7,7 +7,8 @@ with wavelengths that fall along the bands; these and the widths are attributes 
 (List_Cw_Vnir, List_Fwhm_Vnir and for Swir), 0 for channels that are not transmitted, with
 List_Cw_Vnir_Flags.
 
-Radiance of L1 is DN / ScaleFactor - Offset; the others are L2ScaleMin + DN (L2ScaleMax -
+Radiance of L1 is DN / ScaleFactor where Offset is 0. Public readers disagree whether another one is
+subtracted or added, so it is not interpreted. The others are L2ScaleMin + DN (L2ScaleMax -
 L2ScaleMin) / 65535. Error codes of a value are, in L1: 1 defective, 2 saturated, 3 of lower
 accuracy, 4 not a number; in L2: 1 invalid in L1, 2 negative and 4 saturated after atmospheric
 correction. Values of lower accuracy are used, the others are not. Pixels of zeros lie outside the
@@ -122,7 +123,7 @@ def _opened(path: Path, file: Any, swath: str, detectors: list[str], several: bo
             fact["scale"], fact["offset"] = np.ones(fact["scale"].shape), fact["offset"] * 0.0
         notes.append(
             "The scale is not kept, values stay as stored: the file states no usable scale of "
-            f"{' and '.join(unscaled)}."
+            f"{' and '.join(unscaled)} (none, or an offset that could be added or subtracted)."
         )
     valid = None
     if len(codes) == len(parts):
@@ -190,10 +191,10 @@ def _scale(file: Any, name: str, level: str) -> tuple[float, float]:
     """Factor and offset from counts to radiance or reflectance; NaN and 0 where not stated."""
     if level == "L1":
         factor = _number(file, f"ScaleFactor_{name}")
-        # Files without an offset add none.
+        # Files without an offset add none; of another one than 0 the sign is not certain.
         offset = _number(file, f"Offset_{name}") if f"Offset_{name}" in file.attrs else 0.0
-        known = factor > 0 and np.isfinite((factor, offset)).all()
-        return (1.0 / factor, -offset) if known else (np.nan, 0.0)
+        known = np.isfinite(factor) and factor > 0 and offset == 0
+        return (1.0 / factor, 0.0) if known else (np.nan, 0.0)
     low, high = _number(file, f"L2Scale{name}Min"), _number(file, f"L2Scale{name}Max")
     known = high > low and np.isfinite((low, high)).all()
     return ((high - low) / _STEPS, low) if known else (np.nan, 0.0)
