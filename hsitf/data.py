@@ -163,7 +163,7 @@ def describe_scene(scene: Scene) -> SceneRecord:
         wavelengths=() if scene.wavelengths is None else tuple(scene.wavelengths.tolist()),
         band_numbers=scene.band_numbers,
         class_colors=scene.class_colors,
-        left_out=scene.left_out,
+        left_out_classes=scene.left_out_classes,
         source_bands=scene.source_bands,
         product=scene.product,
         scale=_stated(scene.scale, 1.0),
@@ -271,9 +271,18 @@ def reload_scene(choice: SceneChoice, then: SceneRecord) -> Scene:
         InputError: See `scenes.load`.
         DataError: See `scenes.load`; or it is another scene.
     """
-    scene = load_scene(choice)
-    present = [name for name in then.left_out if name in scene.class_names]
-    scene = scene.leaving_out(present) if len(present) == len(then.left_out) else scene
+    return as_trained(load_scene(choice), then)
+
+
+def as_trained(scene: Scene, then: SceneRecord) -> Scene:
+    """A scene without the classes that an earlier run of it left out.
+
+    Raises:
+        DataError: It is another scene.
+    """
+    # Of another scene, which has no such class, the check names what differs.
+    if set(then.left_out_classes) <= set(scene.class_names):
+        scene = scene.leaving_out(then.left_out_classes)
     check_same_scene(scene, then)
     return scene
 

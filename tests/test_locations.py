@@ -127,7 +127,7 @@ def test_a_class_too_small_for_the_split_is_left_out(place, tiny, tmp_path, monk
     np.save("truth.npy", labels)
     scene = hsitf.load_scene("cube.npy", labels="truth.npy")
     run = hsitf.train_network("hu", scene, epochs=1)
-    assert run.record.scene.left_out == (f"class {number}",)
+    assert run.record.scene.left_out_classes == (f"class {number}",)
     assert f"class {number}" not in run.record.scene.class_names
     # Every verb leaves it out again, without being told.
     assert run.run.data().scene.classes == number - 1

@@ -233,7 +233,7 @@ def _evaluated(
     classes = len(classifier.class_names)
     dropped: tuple[str, ...] = ()
     if run is not None:
-        dropped = (*run.record.plan.scene.drop, *run.record.scene.left_out)
+        dropped = (*run.record.plan.scene.drop, *run.record.scene.left_out_classes)
     found = evaluate(source, class_map.labels, classifier.class_names, run, dropped)
     blank, *counts = np.bincount(class_map.labels.ravel(), minlength=classes + 1).tolist()
     return ClassifiedScene(

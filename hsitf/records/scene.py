@@ -76,7 +76,8 @@ class SceneRecord:
         band_numbers: Indices of the bands in the source, in their order; empty where they are all
             of the source's.
         class_colors: One color per class, where the labels bring them; else empty.
-        left_out: Names of classes that were left out because they are too small for the split.
+        left_out_classes: Names of classes that were left out because they are too small for the
+            split.
         product: Name of the sensor's product that was recognized; empty for a plain file.
         scale: Factor from the numbers of the cube to physical units, one for all bands or one per
             band; empty where the files name none.
@@ -94,7 +95,7 @@ class SceneRecord:
     wavelengths: tuple[float, ...] = ()
     band_numbers: tuple[int, ...] = ()
     class_colors: tuple[tuple[int, int, int], ...] = ()
-    left_out: tuple[str, ...] = ()
+    left_out_classes: tuple[str, ...] = ()
     product: str = ""
     scale: tuple[float, ...] = ()
     offset: tuple[float, ...] = ()

@@ -60,7 +60,8 @@ class Scene:
         georeference: Place on Earth.
         class_colors: One color per class, where the labels bring them; else empty.
         notes: What was left out, renumbered or put into order in reading, one sentence each.
-        left_out: Names of classes that were left out because they are too small for the split.
+        left_out_classes: Names of classes that were left out because they are too small for the
+            split.
         source_bands: Number of bands in the source; 0 where all of them are used.
         images: The images that the cube is made of, from top to bottom; empty where it is one. No
             patch crosses from one to the next.
@@ -87,7 +88,7 @@ class Scene:
     georeference: Georeference = NOWHERE
     class_colors: tuple[Color, ...] = ()
     notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    left_out_classes: tuple[str, ...] = ()
     source_bands: int = 0
     images: tuple[SceneImage, ...] = ()
     product: str = ""
@@ -182,7 +183,7 @@ class Scene:
         note = f"Left out {listed}: too small for separate training and test regions."
         return replace(
             self.without_classes(names),
-            left_out=(*self.left_out, *names),
+            left_out_classes=(*self.left_out_classes, *names),
             notes=(*self.notes, note),
         )
 

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hsitf import bands, records, runs, zoo
-from hsitf.data import SceneData, check_same_scene, load_scene, prepare, read_train_map, save_split
+from hsitf.data import (
+    SceneData,
+    as_trained,
+    check_same_scene,
+    load_scene,
+    prepare,
+    read_train_map,
+    save_split,
+)
 from hsitf.errors import DataError, InputError
 from hsitf.files import replacing, sha256
 from hsitf.measure import peak_memory, reset_peak_memory
@@ -90,7 +98,7 @@ def train(
     if (folder / runs.RECORD).is_file():
         run = Run.open(folder)
         _check_same_plan(run.record.plan, plan, folder, run.record.scene, scene)
-        check_same_scene(scene.leaving_out(run.record.scene.left_out), run.record.scene)
+        as_trained(scene, run.record.scene)
         progress.say(f"{folder} is trained already")
         return run
     # Whatever can be refused is refused before the first file is written.
