@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +12,9 @@ from hsitf.metrics import Scores, confusion, scores
 from hsitf.records import SceneRecord
 from hsitf.runs import Run
 from hsitf.scenes import RasterSource
+from hsitf.scenes.class_numbers import number_in
 from hsitf.tables import format_table
 
-# What classes are called whose labels bring no names.
-_NUMBERED = re.compile(r"class (\d+)$")
 _TEST_PIXELS = "test pixels"
 # Of a split's map of sets.
 TEST_ZONE = 3
@@ -120,13 +118,13 @@ def format_confusion(
 
 
 def _has_names(names: Sequence[str]) -> bool:
-    return any(not _NUMBERED.match(name) for name in names)
+    return any(number_in(name) is None for name in names)
 
 
 def _number(name: str, place: int) -> int:
     """The number of a class in its label file, as its name says it; else its place."""
-    match = _NUMBERED.match(name)
-    return int(match[1]) if match else place
+    number = number_in(name)
+    return place if number is None else number
 
 
 def _evaluated_pixels(source: RasterSource, run: Run | None) -> tuple[NDArray[np.bool_], str]:

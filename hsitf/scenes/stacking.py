@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,13 +10,12 @@ from numpy.typing import NDArray
 
 from hsitf.errors import InputError
 from hsitf.files import sha256
+from hsitf.scenes.class_numbers import number_in
 from hsitf.scenes.image_list import ImageList
 from hsitf.scenes.metadata import NOWHERE, Color
 from hsitf.scenes.readers import check_fits_memory
 from hsitf.scenes.scene import Scene, SceneImage
 
-# What classes are called whose labels bring no names.
-_NUMBERED = re.compile(r"class (\d+)$")
 # Images that a note lists by name.
 _MAX_LISTED = 12
 
@@ -195,10 +193,10 @@ def _class_names(listed: ImageList, scenes: Sequence[Scene]) -> tuple[str, ...]:
         if scene.class_names
     ]
     every = list(dict.fromkeys(name for _, names in labelled for name in names))
-    numbers = [_NUMBERED.match(name) for name in every]
-    if all(numbers):
-        return tuple(sorted(every, key=lambda name: int(name.removeprefix("class "))))
-    unnamed = [names for names in labelled if all(_NUMBERED.match(name) for name in names[1])]
+    numbers = {name: number_in(name) for name in every}
+    if None not in numbers.values():
+        return tuple(sorted(every, key=lambda name: numbers[name] or 0))
+    unnamed = [names for names in labelled if all(numbers[name] is not None for name in names[1])]
     if unnamed:
         named = next(names for names in labelled if names not in unnamed)
         raise InputError(

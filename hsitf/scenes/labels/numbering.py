@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hsitf.errors import DataError
 from hsitf.scenes.class_list import ClassEntry
+from hsitf.scenes.class_numbers import numbered_name
 from hsitf.scenes.labels.base import MAX_LABEL, LabelMap, counted
 from hsitf.scenes.metadata import Color
 
@@ -81,7 +82,7 @@ def number_classes(
     labels[labelled] = np.searchsorted(numbers, pixels.numbers[labelled]) + 1
     own_names = {number: entry.name for number, entry in listed.items()}
     own_colors = {number: entry.color for number, entry in listed.items() if entry.color}
-    names = [own_names.get(n) or pixels.names.get(n) or f"class {n}" for n in numbers]
+    names = [own_names.get(n) or pixels.names.get(n) or numbered_name(n) for n in numbers]
     chosen = [own_colors.get(n) or pixels.colors.get(n) for n in numbers]
     colors = tuple(color for color in chosen if color is not None)
     return LabelMap(
