@@ -33,7 +33,7 @@ from hsitf.scenes.synthetic import fields
 from hsitf.tables import format_table
 from hsitf.train.devices import gpu_memory, list_devices
 from hsitf.train.gather import gather_model, patch_views
-from hsitf.train.loop import optimizer
+from hsitf.train.schedule import optimizer
 
 NETWORKS = ("hu", "cao", "he", "li", "hamida")
 WAYS = ("gathered", "stored", "sliced")

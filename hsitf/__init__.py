@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         adopt_network,
         build_network,
         classify_scene,
+        compare_networks,
         load_bundle,
         load_run,
         load_scene,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         prune_model,
         quantize_model,
         train_network,
+        train_on_splits,
         verify_file,
     )
 
@@ -45,6 +47,7 @@ __all__ = [
     "adopt_network",
     "build_network",
     "classify_scene",
+    "compare_networks",
     "load_bundle",
     "load_run",
     "load_scene",
@@ -52,6 +55,7 @@ __all__ = [
     "prune_model",
     "quantize_model",
     "train_network",
+    "train_on_splits",
     "verify_file",
 ]
 

@@ -19,7 +19,7 @@ import html
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     import keras
 
+    from hsitf.compare.comparison import ComparisonRecord
+    from hsitf.train.repeat import RepeatSummary
     from hsitf.verify import Verification
 
 Path_ = str | Path
@@ -354,6 +356,7 @@ class TrainedNetwork:
         equalize: bool = False,
         correct_bias: bool = False,
         calibration: str | None = None,
+        tta: bool = False,
         threads: int = 1,
         out: Path_ = EXPORT,
         verbose: bool = False,
@@ -373,6 +376,8 @@ class TrainedNetwork:
             equalize: Whether channels that share a scale are brought to one range before.
             correct_bias: Whether biases take back the mean error of quantization.
             calibration: Range estimator: "min-max", "percentile", "mse" or "kl".
+            tta: Whether the file computes the mean over the eight flips and rotations of a patch
+                (test-time augmentation), at eight times the arithmetic.
             threads: Threads that latency is measured with.
             out: Folder of all bundles.
             verbose: Whether progress is printed.
@@ -401,6 +406,7 @@ class TrainedNetwork:
             calibration=calibration,
             equalize=equalize,
             correct_bias=correct_bias,
+            tta=tta,
         )
         with _progress(verbose) as progress:
             published, refused = export(self.run, request, progress, self.choice)
@@ -459,6 +465,10 @@ def build_network(
         return zoo.build(name, bands=bands, classes=classes, patch=side)
 
 
+def _folder_of(trained: TrainedNetwork | Path_) -> str:
+    return str(trained.folder if isinstance(trained, TrainedNetwork) else trained)
+
+
 def train_network(
     network: str,
     scene: LoadedScene | Path_ = "fields",
@@ -466,8 +476,11 @@ def train_network(
     split: str = "disjoint",
     train: str | float | None = None,
     guard: int | None = None,
+    validation_regions: bool | None = None,
     patch: int | None = None,
     seed: int = 0,
+    split_seed: int | None = None,
+    labelled: int | None = None,
     bands: str | None = None,
     schedule: str = "short",
     epochs: int | None = None,
@@ -485,6 +498,10 @@ def train_network(
     augment: Sequence[str] | Mapping[str, float] = (),
     mixup: float | None = None,
     balanced_sampling: float | None = None,
+    pixel_normalization: str = "",
+    pseudo_labels: float = 0.0,
+    teachers: Sequence[TrainedNetwork | Path_] = (),
+    teacher_weight: float = 0.5,
     decoupled_weight_decay: float | None = None,
     warmup: float | None = None,
     cosine_decay: bool | None = None,
@@ -504,8 +521,13 @@ def train_network(
         train: Share of the pixels to train on as a float such as 0.65, or a number of pixels a
             class as an integer.
         guard: Width of the guard band of a disjoint split, in pixels.
+        validation_regions: Whether a fixed split, or one by image, validates on regions apart from
+            its training pixels; None: by image only.
         patch: Side of the patch in pixels; None for the paper's.
         seed: Seed of the split, the weights and the order.
+        split_seed: Another seed of the split; None for the same.
+        labelled: Labelled pixels of each class that train, and that validate, at most; None for
+            all.
         bands: Band reduction such as "pca:30"; None for all bands.
         schedule: "short", minutes on a small machine, or "full", the paper's epochs.
         epochs: Epochs in place of the schedule's.
@@ -525,6 +547,12 @@ def train_network(
         augment: Augmentations as "NAME" or "NAME=STRENGTH", or strengths by name; "none" for none.
         mixup: Shape of the weights with which patches are mixed across classes; 0 for none.
         balanced_sampling: 0 to 1: how far classes are brought to equal shares in an epoch.
+        pixel_normalization: How the network normalizes each spectrum by itself: "snv", "unit",
+            "difference" or "continuum"; empty where it does not.
+        pseudo_labels: Least probability with which an unlabelled pixel is shown as of its likeliest
+            class; 0 for none.
+        teachers: Trained networks that it learns from, too, or their folders.
+        teacher_weight: Share of the teachers in a target.
         decoupled_weight_decay: Weight decay of AdamW.
         warmup: Share of the epochs in which the learning rate rises.
         cosine_decay: Whether the learning rate falls along half a cosine.
@@ -544,7 +572,15 @@ def train_network(
     plan = training_plan(
         network,
         choice,
-        SplitChoice(split, None if train is None else str(train), guard, patch, seed),
+        SplitChoice(
+            split,
+            None if train is None else str(train),
+            guard,
+            patch,
+            seed if split_seed is None else split_seed,
+            validation_regions,
+            labelled,
+        ),
         schedule,
         RecipeOptions(
             optimizer,
@@ -569,11 +605,89 @@ def train_network(
             augmentations=augment,
             mixup=mixup,
             balanced_sampling=balanced_sampling,
+            pixel_normalization=pixel_normalization,
+            pseudo_labels=pseudo_labels,
+            teachers=tuple(_folder_of(one) for one in teachers),
+            teacher_weight=teacher_weight,
         ),
         bands,
     )
     with _progress(verbose) as progress:
-        return TrainedNetwork(train_run(plan, run, progress), choice)
+        return TrainedNetwork(train_run(replace(plan, seed=seed), run, progress), choice)
+
+
+def train_on_splits(
+    network: str,
+    scene: LoadedScene | Path_ = "fields",
+    *,
+    splits: int = 5,
+    runs: int = 1,
+    seed: int = 0,
+    **options: Any,
+) -> RepeatSummary:
+    """Trains a network on several splits, as `hsitf train --splits --runs` does.
+
+    Finished runs are not repeated.
+
+    Args:
+        network: Name in the zoo, or of a baseline.
+        scene: What it learns from.
+        splits: Number of splits, with the seeds from `seed` on.
+        runs: Number of runs on each, which differ in weights and order.
+        seed: Seed of the first split and of the first run on it.
+        options: Further arguments of `train_network`, but for `run` and `split_seed`.
+
+    Returns:
+        Means with 95 % intervals over the splits; of one split, over its runs.
+
+    Raises:
+        InputError: Fewer than two runs; else as `train_network`.
+    """
+    load_keras()
+    from hsitf.train.repeat import seed_pairs, summarize
+    from hsitf.train.run import default_run_name
+
+    found = [
+        train_network(network, scene, split_seed=split, seed=one, **options).run
+        for split, one in seed_pairs(seed, runs, splits)
+    ]
+    stem = default_run_name(found[0].record.plan).rpartition("-seed")[0]
+    return summarize(found, runs, stem)[0]
+
+
+def compare_networks(
+    sides: Mapping[str, TrainedNetwork | Sequence[TrainedNetwork] | RepeatSummary | Path_],
+) -> ComparisonRecord:
+    """Compares networks or recipes pair by pair on the same test pixels, as `hsitf compare` does.
+
+    Args:
+        sides: Two or more by name: trained networks, a summary of `train_on_splits`, or the path
+            of a run, a summary or a pattern of such.
+
+    Returns:
+        Differences with 95 % intervals and Wilcoxon's test, over the splits that two share.
+
+    Raises:
+        InputError: Two sides share no test pixels.
+        DataError: The record or split of a run is damaged.
+    """
+    load_keras()
+    from hsitf.compare.comparison import ComparisonSide, compare
+    from hsitf.compare.sides import read_sides
+    from hsitf.train.repeat import RepeatSummary
+
+    found = []
+    for name, given in sides.items():
+        if isinstance(given, TrainedNetwork):
+            several: Sequence[Run] = [given.run]
+        elif isinstance(given, RepeatSummary):
+            several = [Run.open(Path(one)) for one in given.runs]
+        elif isinstance(given, str | Path):
+            several = read_sides([str(given)])[0].runs
+        else:
+            several = [one.run for one in given]
+        found.append(ComparisonSide(name, tuple(several)))
+    return compare(found)
 
 
 def adopt_network(

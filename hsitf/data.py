@@ -26,6 +26,7 @@ from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.readers import read_array
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import SmallClassesError, Split, SplitOptions, leakage, split
+from hsitf.scenes.splits.few_labels import classes_below, with_few_labels
 
 # Unlabelled pixels for each training pixel, at most. A batch of the papers' 100 then holds nine
 # labelled ones on average, and one in 14,000 holds none; the time of an epoch stays bounded.
@@ -85,12 +86,12 @@ class SceneData:
         """
         candidates = (self.scene.labels == 0) & self.scene.valid
         if self.split.kind != "random":
-            candidates &= ~self._near_evaluation()
+            candidates &= ~self.near_evaluation()
         pixels = np.flatnonzero(candidates).astype(np.int64)
         drawn = np.random.default_rng(self.split.seed).permutation(pixels)
         return np.sort(drawn[: MAX_UNLABELLED_FACTOR * len(self.split.train)])
 
-    def _near_evaluation(self) -> NDArray[np.bool_]:
+    def near_evaluation(self) -> NDArray[np.bool_]:
         """(rows, cols) where a training pixel would be too near to validation and test pixels."""
         # Zones 2 and 3 are validation and test. Patches share a pixel where their centers are
         # less than `patch` rows and cols apart.
@@ -148,6 +149,11 @@ class SceneData:
             leakage_pixel=leaked.pixel,
             leakage_patch=leaked.patch,
             sha256=self.split.digest(),
+            validation_per_class=tuple(
+                np.bincount(
+                    self.targets(self.split.validation), minlength=self.scene.classes
+                ).tolist()
+            ),
         )
 
 
@@ -334,18 +340,31 @@ def split_scene(
     while True:
         names = scene.class_names
         try:
-            return scene, split(
+            parts = split(
                 scene.labels,
                 options,
                 class_names=names,
                 train_map=train_map,
                 images=scene.images,
             )
+            return _with_few_labels(scene, parts, options.labelled)
         except SmallClassesError as error:
             # Two classes have to be left.
             if keep_all or options.kind != "disjoint" or len(names) < len(error.classes) + 2:
                 raise
             scene = scene.leaving_out([names[number - 1] for number in error.classes])
+
+
+def _with_few_labels(scene: Scene, parts: Split, count: int | None) -> tuple[Scene, Split]:
+    """A split with a number of labelled pixels a class; the scene says which have fewer."""
+    if count is None:
+        return scene, parts
+    fewer = classes_below(parts, scene.labels, count)
+    if fewer:
+        listed = ", ".join(f"{scene.class_names[c - 1]} ({n})" for c, n in fewer.items())
+        note = f"Fewer than {count} training pixels, all kept: {listed}."
+        scene = replace(scene, notes=(*scene.notes, note))
+    return scene, with_few_labels(parts, scene.labels, count)
 
 
 def _fit_reducer(scene: Scene, parts: Split, normalizer: Normalizer, bands: str) -> Reducer:

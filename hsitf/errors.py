@@ -75,6 +75,10 @@ class LoweringError(HsitfError, ValueError):
     status = 5
 
 
+class IntegerFormError(LoweringError):
+    """A layer can be computed in floats alone."""
+
+
 class VerificationError(HsitfError, ValueError):
     """An exported file whose accuracy is not within the bound of its network's."""
 

@@ -14,8 +14,10 @@ from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.scenes.splits import SplitOptions
+from hsitf.train.pixel_normalization import PIXEL_NORMALIZATIONS
 from hsitf.train.recipes import RECIPES, ROBUST_MIXUP, robust_recipe
 from hsitf.train.run import find_or_train, latest_run, open_run, scheduled_recipe
+from hsitf.train.teachers import known_teachers
 from hsitf.zoo import Network, Recipe
 from hsitf.zoo._facts import check_range
 
@@ -52,6 +54,10 @@ class TrainingOptions:
             recipe.
         mixup: None for the recipe's.
         balanced_sampling: None for the recipe's.
+        pixel_normalization: Empty for none.
+        pseudo_labels: Least probability of an unlabelled pixel that is shown; 0 for none.
+        teachers: Folders of the runs that teach.
+        teacher_weight: Share of the teachers in a target.
     """
 
     flip_rotate: bool = True
@@ -65,13 +71,21 @@ class TrainingOptions:
     augmentations: Sequence[str] | Mapping[str, float] = ()
     mixup: float | None = None
     balanced_sampling: float | None = None
+    pixel_normalization: str = ""
+    pseudo_labels: float = 0.0
+    teachers: tuple[str, ...] = ()
+    teacher_weight: float = 0.5
 
     def __post_init__(self) -> None:
+        if self.pixel_normalization and self.pixel_normalization not in PIXEL_NORMALIZATIONS:
+            raise unknown("pixel normalization", self.pixel_normalization, PIXEL_NORMALIZATIONS)
         if self.recipe_name not in RECIPES:
             raise unknown("recipe", self.recipe_name, RECIPES)
         for name, limit in (("mixup", 10.0), ("balanced_sampling", 1.0)):
             if (value := getattr(self, name)) is not None:
                 check_range(name.replace("_", " "), value, limit)
+        check_range("pseudo-labels", self.pseudo_labels, 1.0)
+        check_range("the weight of teachers", self.teacher_weight, 1.0)
         if self.class_weights and self.balanced_sampling:
             raise InputError(
                 "rare classes cannot be weighted and shown more often at once",
@@ -105,6 +119,10 @@ class SplitChoice:
         guard: Width of the guard band in pixels.
         patch: Side of the patch in pixels; the network's own where None.
         seed: Seed of the split and of all other random numbers.
+        validation_regions: Whether validation pixels are regions apart from the training pixels;
+            None: as the kind of split has it.
+        labelled: Labelled pixels of each class that train, and that validate, at most; None for
+            all.
     """
 
     kind: str = "disjoint"
@@ -112,6 +130,8 @@ class SplitChoice:
     guard: int | None = None
     patch: int | None = None
     seed: int = 0
+    validation_regions: bool | None = None
+    labelled: int | None = None
 
 
 def training_plan(
@@ -154,6 +174,12 @@ def training_plan(
     if training.recipe_name == "robust":
         begun = robust_recipe(begun, facts.reconstruction_weight is not None)
     recipe = changed_recipe(begun, changes)
+    if facts.reconstruction_weight is not None and (training.pseudo_labels or training.teachers):
+        raise InputError(
+            f"{network} learns from unlabelled pixels with a decoder of its own",
+            received="--pseudo-labels or --teacher",
+            remedy="leave them out, or name a network without a decoder",
+        )
     patch = facts.patch if split.patch is None else split.patch
     return TrainingPlan(
         network=network,
@@ -204,6 +230,7 @@ def _patch_options(
         "augmentations": in_order(begun | given),
         "mixup": (ROBUST_MIXUP if robust else 0.0) if mixup is None else float(mixup),
         "balanced_sampling": float(training.balanced_sampling or 0.0),
+        "teachers": known_teachers(training.teachers),
     }
 
 
@@ -223,7 +250,13 @@ def split_options(split: SplitChoice, patch: int) -> SplitOptions:
             "the seed is out of range", received=split.seed, allowed=f"0 to {LARGEST_SEED}"
         )
     return SplitOptions(
-        kind=split.kind, train=train, patch=patch, guard=split.guard, seed=split.seed
+        kind=split.kind,
+        train=train,
+        patch=patch,
+        guard=split.guard,
+        seed=split.seed,
+        validation_regions=split.validation_regions,
+        labelled=split.labelled,
     )
 
 
@@ -295,8 +328,8 @@ def _check_decided(
         raise InputError(
             "a trained network has its split, patch, seed, classes and bands already",
             received=f"{received} options that decide on these",
-            remedy=f"leave out {other}--split, --train, --train-map, --guard, --patch, --seed, "
-            "--drop-class, --keep-all and --bands",
+            remedy=f"leave out {other}--split, --train, --labelled, --train-map, --guard, --patch, "
+            "--seed, --drop-class, --keep-all and --bands",
         )
 
 
@@ -307,6 +340,7 @@ def trained_for(
     origin: Path | None,
     progress: Progress,
     bands: str | None = None,
+    recipe: str | None = None,
 ) -> tuple[Run, SceneChoice]:
     """The trained network that a user selects, and the current location of its scene.
 
@@ -318,6 +352,7 @@ def trained_for(
         origin: Folder of a run; None selects the latest run that matches, or trains one now.
         progress: Receives a message about the run that was found.
         bands: Specification of the band reduction, where no run is named.
+        recipe: Recipe of the run, where no run is named; None for a run of any.
 
     Raises:
         InputError: See `open_run` and `find_or_train`.
@@ -325,13 +360,26 @@ def trained_for(
     known = replace(scene, source=scene.source or BUILT_IN)
     if origin is not None:
         run = open_run(network, origin)
+        _check_recipe(run, recipe)
     elif _only_on_disk(network):
         _check_decided(scene, split, bands, f"{network}, which was trained elsewhere, with")
         run = latest_run(network, scene, progress)
     else:
-        plan = training_plan(network, known, split, "short", bands=bands)
-        run = find_or_train(plan, progress)
+        training = TrainingOptions(recipe_name=recipe or "paper")
+        plan = training_plan(network, known, split, "short", training=training, bands=bands)
+        run = find_or_train(plan, progress, any_recipe=recipe is None)
     return run, run.scene_choice(scene)
+
+
+def _check_recipe(run: Run, recipe: str | None) -> None:
+    then = run.record.plan.recipe_name
+    if recipe is not None and then != recipe:
+        raise InputError(
+            f"{run.folder} was trained with another recipe",
+            received=f"--recipe {recipe}",
+            allowed=then,
+            remedy="name another run with --from, or leave --recipe out",
+        )
 
 
 def _check_numbers(changed: Mapping[str, object]) -> None:

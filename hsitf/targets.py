@@ -21,6 +21,8 @@ class Target:
         square_root_powers: Whether powers are computed from square roots, which every quantizer
             supports, rather than from exponential and logarithm, whose integer kernels are lookup
             tables and ten times as fast.
+        integer: Whether files compute in integers, whose rounding exact rewrites can make smaller
+            or larger.
 
     Raises:
         InputError: The channel alignment is out of range.
@@ -29,6 +31,7 @@ class Target:
     channel_alignment: int
     grouped_input: bool = False
     square_root_powers: bool = False
+    integer: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.channel_alignment <= 1024:
@@ -46,7 +49,7 @@ MAX_TILE = 1024
 # on x86-64 with AVX-512 and AMX, where 32 channels for 16 make he 1.1 (float32) to 1.5 (int8) times
 # as fast although they are 1.3 times the multiply-accumulates.
 FLOAT = Target(channel_alignment=32)
-INTEGER = Target(channel_alignment=32, grouped_input=True)
+INTEGER = Target(channel_alignment=32, grouped_input=True, integer=True)
 
 # What networks can be lowered for, by name.
 TARGETS: Registry[Target] = Registry("target", {"float": FLOAT, "integer": INTEGER})

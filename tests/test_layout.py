@@ -41,6 +41,7 @@ ORDER = [
     "adopt",
     "options",
     "band_comparison",
+    "compare",
     "targets",
     "lower",
     "inspection",

@@ -28,8 +28,9 @@ from hsitf.runs import Run
 from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import Split, SplitOptions, split
+from hsitf.train.evaluation import predict
 from hsitf.train.gather import gather_model
-from hsitf.train.loop import FitResult, predict
+from hsitf.train.loop import FitResult
 from hsitf.train.run import check_name, default_run_name, save_run
 from hsitf.zoo import DEFAULT_RECIPE, Recipe
 

@@ -121,7 +121,7 @@ def _of_bundle(bundle: Bundle) -> BenchSubject:
     record = bundle.record
     with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
         inputs = golden["stored_inputs"]
-    form = form_suffix(record.batch, record.tile)
+    form = form_suffix(record.batch, record.tile, record.tta)
     label = bundle.folder.parent.name
     return BenchSubject(
         f"{label} {record.variant}{form}",

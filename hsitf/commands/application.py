@@ -20,6 +20,7 @@ VERBS = (
     "scenes",
     "bands",
     "train",
+    "compare",
     "adopt",
     "prune",
     "quantize",

@@ -77,6 +77,14 @@ def export(
     model: options.OptionalModel = None,
     origin: options.FromRun = None,
     bands: options.Bands = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe",
+            help="Recipe that it was trained with, paper or robust; else the latest of any.",
+            rich_help_panel=options.NETWORK,
+        ),
+    ] = None,
     scene: SceneChoice,
     split: SplitChoice,
     flags: VariantFlags,
@@ -125,6 +133,14 @@ def export(
             rich_help_panel=options.INFERENCE,
         ),
     ] = 0,
+    tta: Annotated[
+        bool,
+        typer.Option(
+            "--tta",
+            help="Test-time augmentation: mean over the eight flips and rotations of a patch.",
+            rich_help_panel=options.INFERENCE,
+        ),
+    ] = False,
     qat: Annotated[
         bool,
         typer.Option(
@@ -216,6 +232,7 @@ def export(
         android,
         equalize,
         correct_bias,
+        tta,
     )
     network = named_network(model, origin)
     if not {kind.name for kind in request.variants} <= {"onnx"}:
@@ -229,7 +246,7 @@ def export(
     with Terminal() as progress:
         for name in left_out:
             progress.say(f"leaving {name} out, which needs {EXTRA}")
-        run, now = trained_for(network, scene, split, origin, progress, bands)
+        run, now = trained_for(network, scene, split, origin, progress, bands, recipe)
         if android:
             check_android(run, request)
         found = [export(run, one, progress, now) for one in request.patch_and_tile_requests()]

@@ -298,11 +298,27 @@ def split_choice(
             "--seed", help="Seed of the split, the weights and the order.", rich_help_panel=SPLIT
         ),
     ] = 0,
+    validation_regions: Annotated[
+        bool | None,
+        typer.Option(
+            "--validation-regions/--no-validation-regions",
+            help="Fixed or images: validate on regions apart from training.",
+            rich_help_panel=SPLIT,
+        ),
+    ] = None,
+    labelled: Annotated[
+        int | None,
+        typer.Option(
+            "--labelled",
+            help="Keep so many labelled pixels a class for training, and for validation.",
+            rich_help_panel=SPLIT,
+        ),
+    ] = None,
 ) -> SplitChoice:
     """Which pixels train, validate and test."""
     from hsitf.options import SplitChoice
 
-    return SplitChoice(split, train_share, guard, patch, seed)
+    return SplitChoice(split, train_share, guard, patch, seed, validation_regions, labelled)
 
 
 def with_options(**groups: Callable[..., Any]) -> Callable[[Function], Function]:

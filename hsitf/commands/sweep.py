@@ -18,7 +18,10 @@ app = application("Runs studies: grids of networks, bands, prunings and quantiza
 @verb(app)
 def sweep(
     study: Annotated[
-        str, typer.Argument(help="compression, lfp or zoo; or the path of a .toml file.")
+        str,
+        typer.Argument(
+            help="compression, learning-curves, lfp, unseen-ground, zoo; or a .toml file."
+        ),
     ],
     quick: Annotated[
         bool, typer.Option("--quick", help="The size of a shipped study for two cores.")

@@ -161,6 +161,38 @@ def train(
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
+    pixel_normalization: Annotated[
+        str,
+        typer.Option(
+            "--pixel-normalization",
+            help="Normalize each spectrum by itself: snv, unit, difference or continuum.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = "",
+    pseudo_labels: Annotated[
+        float,
+        typer.Option(
+            "--pseudo-labels",
+            help="Show unlabelled pixels of at least this probability, such as 0.95.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = 0.0,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--teacher",
+            help="Folder of a run to learn from (distillation); repeatable.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    teacher_weight: Annotated[
+        float,
+        typer.Option(
+            "--teacher-weight",
+            help="Share of the teachers in a target.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = 0.5,
     flip_rotate: Annotated[
         bool,
         typer.Option(
@@ -230,6 +262,14 @@ def train(
             rich_help_panel=options.TRAINING,
         ),
     ] = 1,
+    splits: Annotated[
+        int | None,
+        typer.Option(
+            "--splits",
+            help="Number of splits, with --runs trainings on each.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
     run: Annotated[
         str | None,
         typer.Option("--run", help="Name of the run's folder.", rich_help_panel=options.OUTPUT),
@@ -246,6 +286,8 @@ def train(
 
     if runs < 1:
         raise InputError("runs is out of range", received=runs, allowed="1 or more")
+    if splits is not None and splits < 1:
+        raise InputError("splits is out of range", received=splits, allowed="1 or more")
     # Before the plan, since a network's own facts load Keras with its backend.
     use_backend(backend, device)
     plan = training_plan(
@@ -278,6 +320,10 @@ def train(
             tuple(augment or ()),
             mixup,
             balanced_sampling,
+            pixel_normalization=pixel_normalization,
+            pseudo_labels=pseudo_labels,
+            teachers=tuple(teacher or ()),
+            teacher_weight=teacher_weight,
         ),
         bands,
     )
@@ -286,10 +332,11 @@ def train(
     from hsitf.train.collapse import collapse_remark
     from hsitf.train.repeat import format_summary, train_repeatedly
     from hsitf.train.run import train as run_plan
+    from hsitf.train.small_validation import small_validation_remark
 
-    if runs > 1:
+    if runs * (splits or 1) > 1:
         with Terminal() as progress:
-            summary, place = train_repeatedly(plan, runs, run, progress)
+            summary, place = train_repeatedly(plan, runs, run, progress, splits)
         print(f"{format_summary(summary)}\nRecord: {place}.")
         return
     with Terminal() as progress:
@@ -303,5 +350,6 @@ def train(
         f"kappa {record.scores.kappa:.4f} on {record.split.test:,} test pixels{synthetic}; "
         f"{record.split.summary}{guard}; {record.seconds:.0f} s"
     )
-    if remark := collapse_remark(record):
-        print(remark)
+    for remark in (collapse_remark(record), small_validation_remark(record)):
+        if remark:
+            print(remark)

@@ -103,14 +103,24 @@ class GoldenVectors:
 
 
 def bundle_folder(
-    scene: str, network: str, variant: str, batch: int, root: Path = EXPORT, tile: int = 0
+    scene: str,
+    network: str,
+    variant: str,
+    batch: int,
+    root: Path = EXPORT,
+    tile: int = 0,
+    tta: bool = False,
 ) -> Path:
     """Folder of a bundle, whether it exists or not."""
-    return root / scene / network / f"{variant}{form_suffix(batch, tile)}"
+    return root / scene / network / f"{variant}{form_suffix(batch, tile, tta)}"
 
 
-def form_suffix(batch: int, tile: int) -> str:
-    """Suffix of a variant's name for what an inference takes: "-tile64", "-batch8" or nothing."""
+def form_suffix(batch: int, tile: int, tta: bool = False) -> str:
+    """Suffix of a variant's name for what an inference takes: "-tile64", "-batch8" or nothing.
+
+    With "-tta" where it computes the mean over the eight sides of a patch.
+    """
+    sides = "-tta" if tta else ""
     if tile:
         return f"-tile{tile}"
-    return f"-batch{batch}" if batch > 1 else ""
+    return f"-batch{batch}{sides}" if batch > 1 else sides

@@ -11,13 +11,14 @@ import numpy as np
 
 from hsitf.arrays import Float32Array
 from hsitf.data import SceneData
-from hsitf.errors import LoweringError
+from hsitf.errors import IntegerFormError, LoweringError
 from hsitf.export.calibration import Calibration
 from hsitf.export.variants import MEASURED_VARIANTS, VARIANTS
 from hsitf.files import disk_space_required, size
 from hsitf.log_silencing import suppressed_output
 from hsitf.lower import difference, lower, to_fully_convolutional
 from hsitf.lower.fully_convolutional import tile_difference
+from hsitf.lower.test_time_augmentation import SIDES, mean_over_sides
 from hsitf.measure import interleaved
 from hsitf.records import FileStats
 from hsitf.runtimes import quantize
@@ -44,7 +45,12 @@ class LoweredNetwork:
 
 
 def lower_and_check(
-    network: keras.Model, data: SceneData, batch: int, target: Target, tile: int = 0
+    network: keras.Model,
+    data: SceneData,
+    batch: int,
+    target: Target,
+    tile: int = 0,
+    tta: bool = False,
 ) -> LoweredNetwork:
     """Lowers a network for a target and checks the result on training patches.
 
@@ -54,6 +60,7 @@ def lower_and_check(
         batch: Patches per inference.
         target: Target to lower for.
         tile: Side in pixels of the tile that an inference takes; 0 for patches.
+        tta: Whether the result is to compute the mean over the eight sides of a patch.
 
     Raises:
         LoweringError: A layer cannot be lowered, the result is not exact, or the network has no
@@ -63,7 +70,9 @@ def lower_and_check(
         result = to_fully_convolutional(network, tile, target)
         error, largest = tile_difference(network, result, calibration_tiles(data, tile)[0])
     else:
-        result = lower(network, batch, target)
+        result = lower(network, SIDES * batch if tta else batch, target)
+        if tta:
+            network, result = mean_over_sides(network), mean_over_sides(result, batch)
         patches = data.patches.extract(data.split.train[:LOWERING_PATCHES])
         error, largest = difference(network, result, patches)
     # Written so that NaN fails too.
@@ -130,20 +139,25 @@ def measure_files(
         threads: Of the engine.
 
     Returns:
-        By network and variant.
+        By network and variant; without integer files where a layer has floats alone.
 
     Raises:
         LoweringError: A network cannot be rewritten for inference.
     """
     patches = calibration_patches(data, 1)
     runtimes, sizes = {}, {}
+    left_out: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, network) in enumerate(networks.items()):
             for kind in MEASURED_VARIANTS:
                 variant = VARIANTS[kind]
                 path = Path(folder) / f"{number}-{kind}{variant.suffix}"
                 with suppressed_output():
-                    lowered = lower_and_check(network, data, 1, variant.target).model
+                    try:
+                        lowered = lower_and_check(network, data, 1, variant.target).model
+                    except IntegerFormError:
+                        left_out.add(kind)
+                        continue
                     with disk_space_required(weight_bytes(lowered), path.parent):
                         variant.convert(lowered, Calibration(patches), path)
                     runtimes[name, kind] = variant.runtime(path, threads)
@@ -158,6 +172,7 @@ def measure_files(
         name: {
             kind: FileStats(sizes[name, kind], 1e3 * timings[f"{name} {kind}"].percentile(50))
             for kind in MEASURED_VARIANTS
+            if kind not in left_out
         }
         for name in networks
     }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hsitf.bands import Reducer
 from hsitf.bounds import Bounds
+from hsitf.errors import InputError
 from hsitf.export.bundle import bundle_folder
 from hsitf.export.request import ExportRequest
 from hsitf.export.variants import TFLITE, Variant
@@ -57,6 +58,7 @@ class Job:
         learned_ranges: Whether ranges that quantization-aware training learned are used.
         c_source: Whether the file is also written as a C array.
         tflm: Whether the file is also run in TensorFlow Lite Micro.
+        tta: Whether the file computes the mean over the eight sides of a patch.
     """
 
     variant: Variant
@@ -76,6 +78,7 @@ class Job:
     learned_ranges: bool
     c_source: bool
     tflm: bool
+    tta: bool = False
 
     @classmethod
     def of(cls, request: ExportRequest, variant: Variant, run: Run, reducer: Reducer | None) -> Job:
@@ -86,7 +89,16 @@ class Job:
             variant: The kind of file, one of the request's.
             run: The trained network.
             reducer: Its band reduction; None where it takes all bands.
+
+        Raises:
+            InputError: The network's patches have no sides.
         """
+        if request.tta and run.record.plan.patch == 1:
+            raise InputError(
+                "a patch of one pixel looks the same from all sides",
+                received=f"--tta for {run.record.plan.network}, whose patch is 1 x 1",
+                remedy="leave --tta out, or name a network with larger patches",
+            )
         recovers = variant.supports_recovery
         tflite = variant.format is TFLITE
         estimator = request.calibration if variant.selectable_ranges else None
@@ -105,6 +117,7 @@ class Job:
                 request.batch,
                 request.root,
                 request.tile,
+                request.tta,
             ),
             recipe=PreprocessingRecipe(fold, fold and variant.calibrated, request.qat and recovers),
             # Ranges that are chosen are another quantizer's, which takes roots but no logarithms.
@@ -137,6 +150,7 @@ class Job:
             and bool(run.record.adopted.activation_ranges),
             c_source=request.c_array and tflite,
             tflm=request.tflm and tflite,
+            tta=request.tta,
         )
 
     @property

@@ -22,6 +22,7 @@ from hsitf.export.convert import (
 from hsitf.export.job import Job, PreprocessingRecipe
 from hsitf.log_silencing import suppressed_output
 from hsitf.lower.preprocessing import fold_preprocessing
+from hsitf.lower.test_time_augmentation import mean_over_sides
 from hsitf.progress import Progress
 from hsitf.quantize.learned_ranges import (
     PROBES,
@@ -49,7 +50,8 @@ class Reference:
         run: Run that the network comes from.
         data: Its scene, split and normalization.
         network: The network as it was trained.
-        test_logits: (test pixels, classes) float32, its logits.
+        test_logits: (test pixels, classes) float32, its logits; their mean over the eight sides
+            of each patch where files compute that.
         validation_logits: (validation pixels, classes) float32; empty where no file is chosen by
             them.
     """
@@ -100,12 +102,11 @@ def load_reference(
     data = run.data(choice)
     with suppressed_output():
         network = run.network()
-    test_logits = verify.runtime_logits(runtimes.Keras(network), data, data.split.test, progress)
+    whole = runtimes.Keras(mean_over_sides(network) if jobs[0].tta else network)
+    test_logits = verify.runtime_logits(whole, data, data.split.test, progress)
     selects = any(job.max_drop is not None or job.learned_ranges for job in jobs)
     selection_pixels = data.split.validation if selects else data.split.validation[:0]
-    validation_logits = verify.runtime_logits(
-        runtimes.Keras(network), data, selection_pixels, progress
-    )
+    validation_logits = verify.runtime_logits(whole, data, selection_pixels, progress)
     return Reference(run, data, network, test_logits, validation_logits)
 
 
@@ -126,7 +127,7 @@ def prepare_model(reference: Reference, jobs: Sequence[Job], progress: Progress)
     Raises:
         LoweringError: The network cannot be rewritten for inference.
     """
-    recipe, batch, tile = jobs[0].recipe, jobs[0].batch, jobs[0].tile
+    recipe, batch, tile, tta = jobs[0].recipe, jobs[0].batch, jobs[0].tile, jobs[0].tta
     data, network = reference.data, reference.network
     techniques: tuple[str, ...] = ()
     if recipe.qat:
@@ -141,7 +142,8 @@ def prepare_model(reference: Reference, jobs: Sequence[Job], progress: Progress)
             )
             data = data.in_sensor_units()
         lowered = {
-            target: lower_and_check(network, data, batch, target, tile) for target in _targets(jobs)
+            target: lower_and_check(network, data, batch, target, tile, tta)
+            for target in _targets(jobs)
         }
         return PreparedModel(
             reference,

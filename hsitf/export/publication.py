@@ -13,6 +13,7 @@ from hsitf.export import bundle, c_source
 from hsitf.export.convert import CALIBRATION_PATCHES
 from hsitf.export.verification import VerifiedFile
 from hsitf.files import sha256, size
+from hsitf.lower.test_time_augmentation import SIDES
 from hsitf.measure import Timing, interleaved, processor
 from hsitf.progress import Progress
 from hsitf.records import ExportRecord, Latency
@@ -128,7 +129,8 @@ def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
         band_reduction=None if job.recipe.fold_preprocessing else run.bands,
         folded_preprocessing=_folded(item),
         parameters=work.parameters,
-        macs=work.macs,
+        macs=work.macs * (SIDES if job.tta else 1),
+        tta=job.tta,
     )
 
 

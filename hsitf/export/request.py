@@ -40,6 +40,8 @@ class ExportRequest:
         c_array: Whether C sources of .tflite files are written beside them.
         tflm: Whether .tflite files are run in TensorFlow Lite Micro.
         android: Whether .tflite files are packed for the Android demo.
+        tta: Whether files compute the mean over the eight sides of a patch (test-time
+            augmentation; see `lower.test_time_augmentation`).
     """
 
     variants: tuple[Variant, ...]
@@ -57,6 +59,7 @@ class ExportRequest:
     android: bool = False
     equalize: bool = False
     correct_bias: bool = False
+    tta: bool = False
 
     def __post_init__(self) -> None:
         if not self.variants:
@@ -107,6 +110,12 @@ class ExportRequest:
                 "a tile form takes one tile per inference",
                 received=f"--batch {self.batch}",
                 remedy="leave --batch out, or --tile",
+            )
+        if self.tta and self.tile:
+            raise InputError(
+                "a tile form has one orientation, which all its patches share",
+                received=f"--tta with --tile {self.tile}",
+                remedy="leave one of them out",
             )
         if not 0 <= self.tile <= MAX_TILE:
             raise InputError(

@@ -28,12 +28,14 @@ def format_bundles(bundles: Sequence[Bundle]) -> str:
     title = (
         f"{record.model} on {record.scene}{synthetic}: {record.test_pixels:,} test pixels, "
         f"{record.split.summary}, OA of the trained network "
-        f"{record.oa_keras:.2%}"
+        f"{record.oa_keras:.2%}" + (", mean over eight sides" if record.tta else "")
     )
     latency = record.latency_ms
     patches = "one patch" if record.batch == 1 else f"{record.batch} patches"
     if record.tile:
         patches = f"one tile of {record.tile} x {record.tile} pixels"
+    if record.tta:
+        patches += " with test-time augmentation, eight times the arithmetic"
     threads = "1 thread" if latency.threads == 1 else f"{latency.threads} threads"
     footer = f"Latency of {patches}, {threads}: {latency.processor}."
     files = [f"{bundle.record.variant}: {bundle.file}" for bundle in bundles]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from hsitf import flatbuffer
 from hsitf.arrays import Float32Array
 from hsitf.errors import VerificationError
 from hsitf.export.calibration import Calibration
+from hsitf.export.count_input import joined, split_count_input
 from hsitf.export.onnx import Convert, static
 from hsitf.log_silencing import suppressed_output
 from hsitf.quantize import mixed_precision
@@ -43,14 +45,14 @@ def _dynamic(converter: Any, calibration: Calibration, batch: int) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
 
-def _int8(converter: Any, calibration: Calibration, batch: int) -> None:
+def _int8_converted(converter: Any, calibration: Calibration, batch: int) -> None:
     """Full-integer quantization with the converter's own calibration."""
     import tensorflow as tf
 
     _static(converter, calibration, batch, tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.int8)
 
 
-def _int16(converter: Any, calibration: Calibration, batch: int) -> None:
+def _int16_converted(converter: Any, calibration: Calibration, batch: int) -> None:
     """Full-integer quantization with 16-bit activations and 8-bit weights."""
     import tensorflow as tf
 
@@ -151,8 +153,25 @@ def _int8_with_learned_ranges(model: keras.Model, calibration: Calibration, path
 
 def _int8_measured(converter: Any, calibration: Calibration, batch: int) -> None:
     """The float file from which the converter makes an integer one, with its measured ranges."""
-    _int8(converter, calibration, batch)
+    _int8_converted(converter, calibration, batch)
     converter._experimental_calibrate_only = True
+
+
+def _int8(model: keras.Model, calibration: Calibration, path: Path) -> None:
+    """Full-integer quantization, of a network that normalizes counts with 16-bit inputs.
+
+    Runtimes that want one scale a dense layer, as in the Android demo, take no 16-bit inputs.
+    """
+    parts = None if calibration.per_tensor_dense else split_count_input(model)
+    if parts is None:
+        _int8_any_ranges(model, calibration, path)
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        first, rest = Path(folder) / "first.tflite", Path(folder) / "rest.tflite"
+        _converter(_int16_converted)(parts.first, calibration, first)
+        normalized = replace(calibration, patches=parts.normalized(calibration.patches))
+        _int8_any_ranges(parts.rest, normalized, rest)
+        path.write_bytes(joined(first, rest))
 
 
 def _int8_any_ranges(model: keras.Model, calibration: Calibration, path: Path) -> None:
@@ -161,7 +180,7 @@ def _int8_any_ranges(model: keras.Model, calibration: Calibration, path: Path) -
     elif calibration.learned_ranges is not None:
         _int8_with_learned_ranges(model, calibration, path)
     else:
-        _converter(_int8)(model, calibration, path)
+        _converter(_int8_converted)(model, calibration, path)
 
 
 def _weight_only(model: keras.Model, calibration: Calibration, path: Path) -> None:
@@ -177,8 +196,8 @@ CONVERTERS: dict[str, Convert] = {
     "float16": _converter(_float16),
     "dynamic": _converter(_dynamic),
     "weight-only": _weight_only,
-    "int8": _int8_any_ranges,
-    "int16": _converter(_int16),
+    "int8": _int8,
+    "int16": _converter(_int16_converted),
 }
 
 

@@ -1,10 +1,13 @@
 """Folds preprocessing (normalization and band reduction) into a network.
 
 The network then takes the counts of the sensor. Only band reductions that are affine, or made of
-dense layers, can be folded.
+dense layers, can be folded. A network that begins with normalization per pixel undoes the
+normalization of bands first; where all bands enter, neither is left.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +16,7 @@ from keras import layers
 from hsitf.arrays import Float64Array
 from hsitf.bands.reducer import AffineProjection, DenseEncoder, Reducer
 from hsitf.errors import InputError
+from hsitf.layers import PixelNormalization
 from hsitf.scenes.normalize import Normalizer
 
 
@@ -51,6 +55,10 @@ def fold_preprocessing(
     side = int(network.input_shape[1])
     inputs = keras.Input((side, side, len(offset)), name="patch")
     x = inputs
+    first = _first_layer(network)
+    if reducer is None and _undoes(first, scale, offset):
+        behind = keras.Model(first.output, network.outputs)
+        return keras.Model(inputs, behind(first.in_sensor_units()(x)), name=network.name)
     if reducer is None or separate_normalization:
         x = _normalize(x, scale, offset)
         scale, offset = np.ones_like(scale), np.zeros_like(offset)
@@ -59,6 +67,22 @@ def fold_preprocessing(
     elif reducer is not None:
         x = _encoder(x, reducer, scale, offset)
     return keras.Model(inputs, network(x), name=network.name)
+
+
+def _first_layer(network: keras.Model) -> Any:
+    """The layer that a network's input enters, where it enters a single one."""
+    entered = [layer for layer in network.layers if not isinstance(layer, layers.InputLayer)]
+    return entered[0] if entered and len(network.inputs) == 1 else None
+
+
+def _undoes(layer: Any, scale: Float64Array, offset: Float64Array) -> bool:
+    """Whether a layer begins by undoing the normalization of bands."""
+    return (
+        isinstance(layer, PixelNormalization)
+        and not layer.sensor_units
+        and np.array_equal(layer.scale, scale)
+        and np.array_equal(layer.offset, offset)
+    )
 
 
 def _normalize(

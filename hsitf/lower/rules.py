@@ -15,7 +15,7 @@ from keras import layers
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.errors import LoweringError
-from hsitf.layers import LocalResponseNormalization
+from hsitf.layers import LocalResponseNormalization, PixelNormalization
 from hsitf.lower.context import LoweringRule
 from hsitf.lower.layers_convolution import convolution, depthwise, separable, transposed
 from hsitf.lower.layers_dense import dense, einsum
@@ -57,6 +57,7 @@ from hsitf.lower.layers_normalization import (
     response_normalization,
     rms_normalization,
 )
+from hsitf.lower.layers_pixel_normalization import pixel_normalization
 from hsitf.lower.layers_pooling import global_pooling, pooling, reduction
 from hsitf.lower.layers_recurrent import recurrent
 from hsitf.lower.layers_resizing import resizing, upsampling
@@ -86,6 +87,7 @@ RULES: dict[type[Any], LoweringRule] = {
     layers.GroupNormalization: group_normalization,
     layers.RMSNormalization: rms_normalization,
     LocalResponseNormalization: response_normalization,
+    PixelNormalization: pixel_normalization,
     layers.Normalization: standardization,
     layers.Rescaling: rescaling,
     LayerScale: layer_scale,

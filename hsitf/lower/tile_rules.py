@@ -18,7 +18,7 @@ from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.cost import macs
 from hsitf.errors import LoweringError
-from hsitf.layers import LocalResponseNormalization
+from hsitf.layers import LocalResponseNormalization, PixelNormalization
 from hsitf.lower import layers_moving
 from hsitf.lower.layers_elementwise import MIXING, SOFTMAX
 from hsitf.lower.layout_tensor import LayoutTensor
@@ -93,9 +93,8 @@ def _along_last(context: TileContext) -> bool:
 
 def _apply_to_map(context: TileContext, number: int, source: FeatureMap) -> FeatureMap:
     layer, name = context.layer, context.for_part(str(number)).name
-    channels = (
-        context.call.shapes[0][-1] if isinstance(layer, layers.Dense) else source.pixel_shape[-1]
-    )
+    changes_channels = isinstance(layer, layers.Dense | PixelNormalization)
+    channels = context.call.shapes[0][-1] if changes_channels else source.pixel_shape[-1]
     pixel_shape = (*source.pixel_shape[:-1], int(channels or 0))
 
     def make(tensors: list[KerasTensor]) -> KerasTensor:
@@ -130,6 +129,7 @@ RULES: dict[type[Any], TileRule] = {
     layers.Dense: dense,
     layers.BatchNormalization: per_pixel,
     LocalResponseNormalization: per_pixel,
+    PixelNormalization: per_pixel,
     layers.MaxPooling2D: pooling,
     layers.MaxPooling3D: pooling,
     layers.AveragePooling2D: pooling,

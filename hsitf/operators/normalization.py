@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hsitf.layers import LocalResponseNormalization
+from hsitf.layers import LocalResponseNormalization, PixelNormalization
 from hsitf.operators.refusals import everywhere, in_rewriting
 from hsitf.operators.row import OperatorType, Role, Rows
 
@@ -20,6 +20,8 @@ LAYERS: Rows = {
         ),
     ),
     LocalResponseNormalization: OperatorType(Role.NORMALIZES),
+    # In front of a network, of single spectra.
+    PixelNormalization: OperatorType(Role.MIXES),
     "SpectralNormalization": OperatorType(
         Role.OPAQUE,
         refusals=everywhere(

@@ -35,8 +35,9 @@ from hsitf.prune.unstructured import final_masks, sparsity_schedule
 from hsitf.prune.weights import apply_masks, masked_share
 from hsitf.records import Epoch, FileStats, ModelStats, PruningRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run, load_network
+from hsitf.train.evaluation import evaluate, predict, score_predictions
 from hsitf.train.gather import gather_model
-from hsitf.train.loop import FitResult, evaluate, fit, predict, score_predictions
+from hsitf.train.loop import FitResult, fit
 from hsitf.train.run import check_name, save_run
 
 REQUEST = "order.json"

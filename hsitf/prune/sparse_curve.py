@@ -23,8 +23,8 @@ from hsitf.prune.weights import apply_masks, masks_by_threshold
 from hsitf.records import TrainingPlan
 from hsitf.runs import Run
 from hsitf.tables import format_table
+from hsitf.train.evaluation import evaluate, score_predictions
 from hsitf.train.gather import gather_model
-from hsitf.train.loop import evaluate, score_predictions
 from hsitf.zoo import Recipe
 
 # The range of the study of hyperspectral networks.

@@ -16,6 +16,7 @@ from hsitf.records.run import (
     PruningRecord,
     RunRecord,
     RunStart,
+    TeacherRun,
     TrainingPlan,
 )
 from hsitf.records.scene import ImageRecord, SceneChoice, SceneRecord, SplitRecord
@@ -37,6 +38,7 @@ __all__ = [
     "SceneChoice",
     "SceneRecord",
     "SplitRecord",
+    "TeacherRun",
     "TensorSpec",
     "TflmReport",
     "TrainingPlan",

@@ -91,7 +91,8 @@ class ExportRecord:
         bytes_float32: Size of the float32 .tflite of the same network.
         sha256: SHA-256 of the file (of a folder: of its files with their names).
         batch: Patches per inference.
-        oa_keras: Overall accuracy of the trained network on the test pixels.
+        oa_keras: Overall accuracy of the trained network on the test pixels; with test-time
+            augmentation, if the file has it.
         oa: Overall accuracy of the file on the test pixels.
         aa: Average accuracy of the file over the classes.
         kappa: Cohen's kappa of the file.
@@ -139,6 +140,8 @@ class ExportRecord:
         offset: What is added after it, likewise.
         parameters: Weights of the network; None in older records.
         macs: Multiply-accumulates of the network for one patch; None in older records.
+        tta: Whether the file computes the mean over the eight flips and rotations of a patch
+            (test-time augmentation).
     """
 
     schema: int
@@ -194,3 +197,4 @@ class ExportRecord:
     offset: tuple[float, ...] = ()
     parameters: int | None = None
     macs: int | None = None
+    tta: bool = False

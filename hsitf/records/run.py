@@ -15,6 +15,19 @@ from hsitf.scenes.splits import SplitOptions
 from hsitf.zoo import Recipe
 
 
+@dataclass(frozen=True)
+class TeacherRun:
+    """A trained network that teaches another one.
+
+    Attributes:
+        folder: Folder of its run.
+        sha256: SHA-256 of its network.
+    """
+
+    folder: str
+    sha256: str
+
+
 @formerly(
     flip_rotate="turn",
     brightness_noise="radiation",
@@ -53,6 +66,12 @@ class TrainingPlan:
         mixup: Data augmentation: shape of the Beta distribution of the weights with which patches
             and targets of any classes are mixed; 0 for none.
         balanced_sampling: 0 to 1: how far the classes of an epoch are brought to equal shares.
+        pixel_normalization: How the network normalizes each spectrum by itself: snv, unit,
+            difference or continuum; empty where it does not.
+        pseudo_labels: Least probability with which an unlabelled pixel is shown as of its likeliest
+            class; 0 where unlabelled pixels are not shown.
+        teachers: Trained networks whose outputs it learns from, too.
+        teacher_weight: Share of the teachers in a target.
     """
 
     network: str
@@ -74,6 +93,14 @@ class TrainingPlan:
     augmentations: tuple[tuple[str, float], ...] = ()
     mixup: float = 0.0
     balanced_sampling: float = 0.0
+    pixel_normalization: str = ""
+    pseudo_labels: float = 0.0
+    teachers: tuple[TeacherRun, ...] = ()
+    teacher_weight: float = 0.5
+
+    def network_bands(self, bands: int) -> int:
+        """How many bands are left for the network of `bands` that are normalized per pixel."""
+        return bands - (self.pixel_normalization == "difference")
 
     @property
     def patch(self) -> int:

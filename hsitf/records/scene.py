@@ -119,6 +119,8 @@ class SplitRecord:
         leakage_patch: Share of test pixels whose patch shares a pixel with a training patch; None
             likewise.
         sha256: SHA-256 of the pixels of the three sets.
+        validation_per_class: Number of validation pixels of each class; empty in records of before
+            they were counted.
     """
 
     kind: str
@@ -131,6 +133,7 @@ class SplitRecord:
     leakage_pixel: float | None
     leakage_patch: float | None
     sha256: str
+    validation_per_class: tuple[int, ...] = ()
 
     @property
     def summary(self) -> str:

@@ -10,7 +10,7 @@ from hsitf.bands import TrainingSpectra
 from hsitf.data import describe_scene, load_scene, prepare, read_train_map, training_spectra
 from hsitf.errors import HsitfError, InputError
 from hsitf.export.variants import lacks_package, variant
-from hsitf.options import RecipeOptions, SplitChoice, training_plan
+from hsitf.options import RecipeOptions, SplitChoice, TrainingOptions, training_plan
 from hsitf.prune.config import PruningConfig
 from hsitf.prune.criteria import get_criterion as known_criterion
 from hsitf.prune.request import PruningRequest
@@ -132,13 +132,19 @@ def _settings(grid: ParameterGrid, guard: int) -> list[CellSettings]:
             kind,
             seed,
             grid.schedule,
-            epochs := _epochs(grid, network),
+            epochs := _epochs(grid, network, labelled),
             (grid.fine_tuning_epochs_of(network) or epochs) if pruning.measure else 0,
             grid.max_samples if bits else 0,
             # What a network has seen is never judged, whatever the study says.
             max(chosen, _own_guard(network)) if split == "disjoint" else None,
+            # A baseline has no recipe: its cells are the same with any.
+            "paper" if network in zoo.BASELINES else recipe,
+            labelled,
         )
-        for scene, split, network, text, pruning, (bits, kind), seed in grid.combinations()
+        for scene, split, network, text, pruning, (
+            bits,
+            kind,
+        ), seed, recipe, labelled in grid.combinations()
     ]
 
 
@@ -155,13 +161,16 @@ def _named(text: str) -> tuple[str, int]:
     return (request.technique, request.components) if request.components else (text, 0)
 
 
-def _epochs(grid: ParameterGrid, network: str) -> int:
+def _epochs(grid: ParameterGrid, network: str, labelled: int) -> int:
     """Training epochs; 0 for an unknown network, which is refused later."""
     own = grid.epochs_of(network)
-    if own and network not in zoo.BASELINES:
-        return own
+    factor = grid.epochs_factor.get(labelled, 1)
+    if network in zoo.BASELINES:
+        own, factor = 0, 1
+    if own:
+        return own * factor
     facts = zoo.facts(_network_name(network))
-    return 0 if facts is None else scheduled_recipe(facts, grid.schedule).epochs
+    return 0 if facts is None else factor * scheduled_recipe(facts, grid.schedule).epochs
 
 
 def training_plan_of(settings: CellSettings, choice: SceneChoice) -> TrainingPlan:
@@ -170,12 +179,24 @@ def training_plan_of(settings: CellSettings, choice: SceneChoice) -> TrainingPla
     Raises:
         InputError: A setting has no meaning or is out of range.
     """
-    split = SplitChoice(settings.split, settings.train or None, settings.guard, seed=settings.seed)
+    split = SplitChoice(
+        settings.split,
+        settings.train or None,
+        settings.guard,
+        seed=settings.seed,
+        labelled=settings.labelled or None,
+    )
     published = scheduled_recipe(zoo.network(settings.network), settings.schedule).epochs
     other = settings.epochs != published
     changes = RecipeOptions(epochs=settings.epochs) if other else RecipeOptions()
     return training_plan(
-        settings.network, choice, split, settings.schedule, changes, bands=settings.reduction
+        settings.network,
+        choice,
+        split,
+        settings.schedule,
+        changes,
+        TrainingOptions(recipe_name=settings.recipe),
+        settings.reduction,
     )
 
 

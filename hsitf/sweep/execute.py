@@ -142,7 +142,9 @@ def run_name(settings: CellSettings) -> str:
     if len(reduced) > 40:
         reduced = f"{reduced[:30]}-{_digest(reduced)}"
     split = settings.split + (f"-train{settings.train}" if settings.train else "")
-    parts = [split, f"{settings.epochs}epochs", reduced, f"seed{settings.seed}"]
+    recipe = "" if settings.recipe == "paper" else settings.recipe
+    labelled = f"labelled{settings.labelled}" if settings.labelled else ""
+    parts = [split, f"{settings.epochs}epochs", recipe, reduced, labelled, f"seed{settings.seed}"]
     return "-".join(filter(None, parts))
 
 

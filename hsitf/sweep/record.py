@@ -84,6 +84,8 @@ class CellSettings:
             of them.
         guard: Pixels between the sets of a disjoint split; None for that of the network's own
             patch.
+        recipe: Recipe of training; "paper" for a baseline.
+        labelled: Labelled pixels a class, at most; 0 for all.
     """
 
     scene: str
@@ -104,6 +106,8 @@ class CellSettings:
     fine_tuning_epochs: int
     max_samples: int
     guard: int | None = None
+    recipe: str = "paper"
+    labelled: int = 0
 
     def __post_init__(self) -> None:
         # Records of schema 1 call the measure of unstructured pruning "zeros".
@@ -116,8 +120,10 @@ class CellSettings:
         content = asdict(self) | {"measure": self.measure.replace("sparsity", "zeros")}
         content["most"] = content.pop("max_samples")
         content["tuning_epochs"] = content.pop("fine_tuning_epochs")
-        if self.guard is None:
-            del content["guard"]
+        # Cells from before there were these settings are still found.
+        for name, default in (("guard", None), ("recipe", "paper"), ("labelled", 0)):
+            if content[name] == default:
+                del content[name]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -147,6 +153,8 @@ class CellSettings:
             self.reduction,
             self.pruning,
             f"bits {self.bits}" if self.bits else self.variant,
+            "" if self.recipe == "paper" else f"{self.recipe} recipe",
+            f"{self.labelled} labelled a class" if self.labelled else "",
             f"seed {self.seed}",
         ]
         return ", ".join(filter(None, parts))
@@ -409,6 +417,9 @@ class StudyResults:
         found = {}
         for points in made.values():
             points.sort(key=lambda mean: getattr(mean.settings, along))
+            if along == "labelled":
+                # 0 is all of them.
+                points.sort(key=lambda mean: mean.settings.labelled == 0)
             found[points[0].settings] = tuple(points)
         return found
 

@@ -15,7 +15,7 @@ from hsitf.errors import InputError
 from hsitf.measure import processor
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
-from hsitf.sweep import cluster, tables
+from hsitf.sweep import cluster, learning_curves, tables
 from hsitf.sweep.cells import StudyCells, expand_cells
 from hsitf.sweep.eta import EtaEstimator
 from hsitf.sweep.execute import fail
@@ -91,6 +91,7 @@ def sweep(
             # Tables show what there is, also of a sweep that was interrupted.
             results = StudyResults.open(study_folder)
             tables.write(results, options.spreadsheet)
+            learning_curves.write(results)
     return results
 
 

@@ -13,6 +13,8 @@
     components = "10:190:10"      # from, to, step; or a list
     alpha = [0, 0.5, 1.0]         # or ratio, macs, parameters, bytes, sparsity, layers
     bits = ["none", "8,8,32"]     # and/or variant = ["none", "int8"]
+    recipe = ["paper", "robust"]
+    labelled = [5, 20, "all"]     # pixels a class
 
 A grid is every combination of the values of its keys. A study may contain impossible cells, such as
 a reduction to more components than a scene has bands, where it says `impossible = "leave out"`.
@@ -23,13 +25,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from hsitf.errors import HsitfError, InputError, unknown
+from hsitf.train.recipes import RECIPES
 
 SUFFIX = ".toml"
 QUICK = "-quick"
@@ -53,7 +56,7 @@ FORMER_KEYS = {
     "zeros": "sparsity",
 }
 _REFUSE, _LEAVE_OUT = "refuse", "leave out"
-_ALL_BANDS, _NONE = "all", "none"
+_ALL_BANDS, _NONE, _ALL_LABELS = "all", "none", "all"
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,10 @@ class ParameterGrid:
         leave_out_impossible: Whether impossible cells are left out rather than refused.
         guard: Pixels between the sets of a disjoint split, at least; None for the largest patch
             of the study, so that all its networks are judged on the same pixels.
+        recipes: Recipes of training; a baseline has none.
+        labelled: Labelled pixels a class, at most; 0 for all.
+        epochs_factor: How many times the epochs a network is trained for, by labelled pixels a
+            class: with few pixels, an epoch has few steps.
     """
 
     name: str
@@ -94,6 +101,9 @@ class ParameterGrid:
     max_samples: int
     leave_out_impossible: bool
     guard: int | None = None
+    recipes: tuple[str, ...] = ("paper",)
+    labelled: tuple[int, ...] = (0,)
+    epochs_factor: Mapping[int, int] = field(default_factory=dict)
 
     def epochs_of(self, network: str) -> int:
         """Epochs of a network's training; 0 for those of the schedule."""
@@ -105,8 +115,10 @@ class ParameterGrid:
 
     def combinations(
         self,
-    ) -> Iterator[tuple[str, str, str, str, PruningChoice, tuple[str, str], int]]:
-        """Scene, split, network, reduction, pruning, (bits, variant) and seed of every cell."""
+    ) -> Iterator[tuple[str, str, str, str, PruningChoice, tuple[str, str], int, str, int]]:
+        """Scene, split, network, reduction, pruning, (bits, variant), seed, recipe and labelled
+        pixels a class of every cell.
+        """
         quantizations = [(bits, "") for bits in self.bits] + [("", name) for name in self.variants]
         return product(
             self.scenes,
@@ -116,6 +128,8 @@ class ParameterGrid:
             self.prunings,
             dict.fromkeys(quantizations or [("", "")]),
             self.seeds,
+            self.recipes,
+            self.labelled,
         )
 
 
@@ -244,6 +258,10 @@ _KEYS = {
     "max_samples",
     "impossible",
     "guard",
+    "recipe",
+    "labelled",
+    "splits",
+    "epochs_factor",
 }
 # A grid with one of these keys inherits none of the others from [common].
 _EXCLUSIVE = {*MEASURES, "layers"}
@@ -309,14 +327,60 @@ class _GridReader:
             prunings=self._prunings(),
             bits=self._bits(),
             variants=tuple("" if name == _NONE else name for name in self._words("variant", [])),
-            seeds=tuple(int(seed) for seed in self._numbers("seeds", [0], whole=True)),
+            seeds=self._seeds(),
             schedule=schedule,
             epochs=epochs,
             fine_tuning_epochs=tuning,
             max_samples=max_samples,
             leave_out_impossible=impossible == _LEAVE_OUT,
             guard=self._guard(),
+            recipes=self._recipes(),
+            labelled=self._labelled(),
+            epochs_factor=self._epochs_factor(),
         )
+
+    def _epochs_factor(self) -> dict[int, int]:
+        value = self._table.get("epochs_factor", {})
+        fine = isinstance(value, dict) and all(
+            key.isdecimal() and isinstance(n, int) and not isinstance(n, bool) and n >= 1
+            for key, n in value.items()
+        )
+        if not fine:
+            self._fault(
+                f"epochs_factor is {value!r}; allowed: a table of whole numbers by labelled "
+                "pixels, such as {5 = 16, 20 = 4}"
+            )
+            return {}
+        return {int(key): n for key, n in value.items()}
+
+    def _seeds(self) -> tuple[int, ...]:
+        if "splits" not in self._table:
+            return tuple(int(seed) for seed in self._numbers("seeds", [0], whole=True))
+        count = self._one("splits", int, 1)
+        if "seeds" in self._table:
+            self._fault("splits and seeds are given: splits = 5 is seeds = [0, 1, 2, 3, 4]")
+        if not 1 <= count <= MAX_CELLS:
+            self._fault(f"splits is {count}; allowed: 1 or more")
+            return (0,)
+        return tuple(range(count))
+
+    def _recipes(self) -> tuple[str, ...]:
+        found = self._words("recipe", ["paper"])
+        for one in found:
+            if one not in RECIPES:
+                self._fault(str(unknown("recipe", one, RECIPES)))
+        return found
+
+    def _labelled(self) -> tuple[int, ...]:
+        value = self._table.get("labelled", _ALL_LABELS)
+        found = value if isinstance(value, list) else [value]
+        counts = [0 if one == _ALL_LABELS else one for one in found]
+        for one, count in zip(found, counts, strict=True):
+            whole = isinstance(count, int) and not isinstance(count, bool)
+            if not whole or count < 0 or (count == 0 and one != _ALL_LABELS):
+                self._fault(f"labelled has {one!r}; allowed: 1 or more pixels a class, or 'all'")
+                return (0,)
+        return tuple(dict.fromkeys(counts)) or (0,)
 
     def _guard(self) -> int | None:
         if "guard" not in self._table:

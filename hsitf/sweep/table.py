@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from hsitf.sweep.record import CellMean, StudyResults
+from hsitf.sweep.record import CellMean, CellSettings, StudyResults
 from hsitf.tables import format_table
 
 # More lines than this are read in a spreadsheet, not in a terminal.
@@ -22,6 +23,13 @@ _HEAD = (
     "bytes",
 )
 
+# Columns of studies that vary these.
+_VARIED: dict[str, Callable[[CellSettings], str]] = {
+    "scene": lambda own: own.scene,
+    "recipe": lambda own: own.recipe,
+    "labelled": lambda own: str(own.labelled or "all"),
+}
+
 
 def format_study(results: StudyResults) -> str:
     """One line per mean under the study's title, the failures, and the paths of the results."""
@@ -33,9 +41,16 @@ def format_study(results: StudyResults) -> str:
     lines = [f"{study.title}, {', '.join(names)}"]
     means = results.means
     if means:
-        lines.append(
-            format_table(_HEAD, [_row(mean) for mean in means[:_MAX_ROWS]], text_columns=4)
-        )
+        varied = {
+            label: get
+            for label, get in _VARIED.items()
+            if len({get(mean.settings) for mean in means}) > 1
+        }
+        rows = [
+            (*(get(mean.settings) for get in varied.values()), *_row(mean))
+            for mean in means[:_MAX_ROWS]
+        ]
+        lines.append(format_table((*varied, *_HEAD), rows, text_columns=len(varied) + 4))
     if len(means) > _MAX_ROWS:
         lines.append(f"{len(means) - _MAX_ROWS} more lines are in means.csv.")
     lines += [f"Failed: {one.settings.text}: {one.message}" for one in results.failed]

@@ -8,8 +8,9 @@ from hsitf import zoo
 from hsitf.data import SceneData
 from hsitf.progress import Progress
 from hsitf.records import TrainingPlan
+from hsitf.train.evaluation import predict
 from hsitf.train.gather import gather_model
-from hsitf.train.loop import FitResult, predict
+from hsitf.train.loop import FitResult
 
 
 def fit(plan: TrainingPlan, data: SceneData, progress: Progress) -> FitResult:

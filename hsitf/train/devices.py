@@ -8,8 +8,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from hsitf.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # What to install for each, CPU first.
 BACKENDS = {
@@ -141,3 +146,26 @@ def is_out_of_memory(error: Exception) -> bool:
     if type(error).__name__ in {"ResourceExhaustedError", "OutOfMemoryError"}:
         return True
     return "RESOURCE_EXHAUSTED" in str(error) or "out of memory" in str(error).lower()
+
+
+def padded_to_devices(pixels: NDArray[np.int64], batch: int) -> NDArray[np.int64]:
+    """Pads the pixels by repetition so that several devices can share each batch equally.
+
+    Raises:
+        InputError: A batch cannot be shared equally by the devices.
+    """
+    import keras
+    import numpy as np
+
+    spread = keras.distribution.distribution()
+    if spread is None:
+        return pixels
+    among = int(np.prod(spread.device_mesh.shape))
+    if batch % among:
+        raise InputError(
+            f"a batch is shared among {among} devices",
+            received=f"a batch of {batch}",
+            allowed=f"multiples of {among}",
+            remedy=f"give --batch {-(-batch // among) * among}",
+        )
+    return np.resize(pixels, -(-len(pixels) // among) * among)

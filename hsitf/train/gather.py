@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hsitf.scenes.patches import PatchSource
 from hsitf.train.augment import BrightnessNoise, IntraClassMixup
-from hsitf.train.augmentations import NEIGHBOR, Mixup, PatchAugmentation
+from hsitf.train.augmentation_layers import Mixup, PatchAugmentation
+from hsitf.train.augmentations import NEIGHBOR
 from hsitf.train.normalized_bands import NormalizedBands
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hsitf.records import RunRecord
 from hsitf.train.collapse import collapse_remark
+from hsitf.train.small_validation import small_validation_remark
 
 
 def model_card(record: RunRecord) -> str:
@@ -40,8 +41,8 @@ def model_card(record: RunRecord) -> str:
             record.scene.class_names, scores.support, scores.per_class, scores.f1, strict=True
         )
     ]
-    if remark := collapse_remark(record):
-        lines += ["", remark]
+    for remark in (collapse_remark(record), small_validation_remark(record)):
+        lines += ["", remark] if remark else []
     if record.adopted is not None:
         lines += _adopted(record)
         if record.pruning is None:
@@ -76,11 +77,18 @@ def _robust(record: RunRecord) -> str:
         "epochs of averaged weights": recipe.ema_epochs,
         "mixup": plan.mixup,
         "balanced sampling": plan.balanced_sampling,
+        "pseudo-labels from a probability of": plan.pseudo_labels,
         **{f"augmentation {name}": strength for name, strength in plan.augmentations},
     }
     words = [f"{name} {value:g}" for name, value in values.items() if value]
     if recipe.cosine_decay:
         words.append("cosine decay of the learning rate")
+    if count := len(plan.teachers):
+        known = ", ".join(one.sha256[:12] for one in plan.teachers)
+        words.append(
+            f"{count} teacher{'s' if count > 1 else ''} with a share of {plan.teacher_weight:g} in "
+            f"the targets (SHA-256 {known})"
+        )
     return f" Recipe {plan.recipe_name}: {', '.join(words)}." if words else ""
 
 

@@ -48,7 +48,7 @@ class NormalizedBands:
     def of(cls, data: SceneData) -> NormalizedBands:
         """The bands of a scene that is not reduced."""
         scale = np.asarray(data.normalizer.scale, np.float64)
-        centers = _centers(data)
+        centers = band_positions(data)
         spread = float(np.ptp(centers)) or 1.0
         return cls(
             np.asarray(np.asarray(data.normalizer.offset) / scale, np.float32),
@@ -86,7 +86,7 @@ def _training_spectra(data: SceneData) -> Float32Array:
     return np.asarray(found, np.float32)
 
 
-def _centers(data: SceneData) -> NDArray[np.float64]:
+def band_positions(data: SceneData) -> NDArray[np.float64]:
     """(bands,) float64: wavelengths in nm; numbers of bands where they are unknown."""
     if data.scene.wavelengths is not None:
         return np.asarray(data.scene.wavelengths, np.float64)

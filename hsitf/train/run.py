@@ -38,6 +38,7 @@ from hsitf.runs import Run
 from hsitf.scenes.scene import Scene
 from hsitf.train import devices
 from hsitf.train.model_card import model_card
+from hsitf.train.teachers import check_teachers
 from hsitf.zoo import Network, Recipe
 
 if TYPE_CHECKING:
@@ -65,7 +66,21 @@ def default_run_name(plan: TrainingPlan) -> str:
     reduced = re.sub(r"[^a-z0-9.-]+", "-", plan.bands.lower())
     named = "" if plan.recipe_name == "paper" else plan.recipe_name
     return "-".join(
-        filter(None, [plan.split.kind, plan.schedule, named, reduced, f"seed{plan.seed}"])
+        filter(
+            None,
+            [
+                plan.split.kind,
+                plan.schedule,
+                named,
+                reduced,
+                plan.pixel_normalization,
+                f"pseudo{plan.pseudo_labels:g}" if plan.pseudo_labels else "",
+                f"teachers{len(plan.teachers)}" if plan.teachers else "",
+                f"labelled{plan.split.labelled}" if plan.split.labelled else "",
+                f"split{plan.split.seed}" if plan.split.seed != plan.seed else "",
+                f"seed{plan.seed}",
+            ],
+        )
     )
 
 
@@ -103,18 +118,22 @@ def train(
         return run
     # Whatever can be refused is refused before the first file is written.
     if not plan.bands:
-        zoo.check(plan.network, bands=scene.bands, classes=scene.classes, patch=plan.patch)
+        left = plan.network_bands(scene.bands)
+        zoo.check(plan.network, bands=left, classes=scene.classes, patch=plan.patch)
     train_map = read_train_map(plan.scene.train_map)
     data = prepare(scene, plan.split, train_map, plan.bands, keep_all=plan.scene.keep_all)
     for note in data.scene.notes[len(scene.notes) :]:
         progress.say(note)
     scene = data.scene
-    zoo.check(plan.network, bands=data.bands, classes=scene.classes, patch=plan.patch)
+    left = plan.network_bands(data.bands)
+    zoo.check(plan.network, bands=left, classes=scene.classes, patch=plan.patch)
+    check_teachers(plan, data)
     if plan.network in zoo.BASELINES:
         from hsitf.train import baseline
 
         return save_run(baseline.fit(plan, data, progress), plan, data, folder)
-    from hsitf.train.loop import fit, optimizer
+    from hsitf.train.loop import fit
+    from hsitf.train.schedule import optimizer
 
     devices.forget_peak()
     optimizer(plan.recipe)
@@ -175,7 +194,7 @@ def save_run(
         runs.save_predictions(fitted.predicted, stream)
     from keras.config import backend
 
-    from hsitf.train.loop import score_predictions
+    from hsitf.train.evaluation import score_predictions
 
     facts = zoo.facts(plan.network)
     with_decoder = facts is not None and facts.reconstruction_weight is not None
@@ -265,7 +284,7 @@ def latest_run(network: str, scene: SceneChoice, progress: Progress) -> Run:
     return fitting[-1]
 
 
-def find_or_train(plan: TrainingPlan, progress: Progress) -> Run:
+def find_or_train(plan: TrainingPlan, progress: Progress, *, any_recipe: bool = True) -> Run:
     """A trained network for the plan: the latest run that fits, else a new one.
 
     A finished run matches if its network, scene and split are the plan's, whatever its schedule
@@ -274,26 +293,37 @@ def find_or_train(plan: TrainingPlan, progress: Progress) -> Run:
 
     Args:
         plan: The plan to match; it is trained where no run matches.
-        progress: Receives a message about the run that was found.
+        progress: Receives a message about the run that was found, with its recipe.
+        any_recipe: Whether a run of another recipe than the plan's matches, too.
 
     Raises:
         InputError: As `train`.
     """
     fitting = [run for run in runs.finished_runs(plan.network, progress) if _matches(run, plan)]
+    if not any_recipe:
+        fitting = [run for run in fitting if run.record.plan.recipe_name == plan.recipe_name]
     # A run that was trained with exactly what is said comes before one that says more.
-    exact = [run for run in fitting if run.record.plan.scene.drop == plan.scene.drop]
+    fitting.sort(
+        key=lambda run: (_drops(run) == plan.scene.drop, run.record.plan.seed == plan.seed)
+    )
     if fitting:
-        run = (exact or fitting)[-1]
-        dropped = run.record.plan.scene.drop if not exact else ()
+        run = fitting[-1]
+        dropped = _drops(run) if _drops(run) != plan.scene.drop else ()
         progress.say(
-            f"using {run.folder}" + (f", trained without {', '.join(dropped)}" if dropped else "")
+            f"using {run.folder}, recipe {run.record.plan.recipe_name}"
+            + (f", trained without {', '.join(dropped)}" if dropped else "")
         )
         return run
     progress.say(
-        f"no trained {plan.network} for this scene and split: training one with the "
+        f"no trained {plan.network} for this scene and split"
+        f"{'' if any_recipe else f' with the {plan.recipe_name} recipe'}: training one with the "
         f"{plan.schedule} schedule, {plan.recipe.epochs} epochs"
     )
     return train(plan, None, progress)
+
+
+def _drops(run: Run) -> tuple[str, ...]:
+    return run.record.plan.scene.drop
 
 
 def check_name(name: str) -> None:
@@ -331,6 +361,12 @@ def _comparable_choice(scene: SceneChoice) -> SceneChoice:
     return replace(scene, source=source or "", labels=labels, train_map=chosen, data_dir=None)
 
 
+def _comparable_plan(plan: TrainingPlan) -> TrainingPlan:
+    """A plan with paths in one spelling; teachers are known by their networks alone."""
+    teachers = tuple(replace(one, folder="") for one in plan.teachers)
+    return replace(plan, scene=_comparable_choice(plan.scene), teachers=teachers)
+
+
 def _check_same_split(then: RunStart, now: RunStart, folder: Path) -> None:
     if then.split.sha256 != now.split.sha256:
         raise DataError(
@@ -358,9 +394,7 @@ def _check_same_plan(
     if sorted(known.sha256.values()) == sorted(scene.sources.values()):
         same = {name: getattr(then.scene, name) for name in ("source", "labels")}
         now = replace(now, scene=replace(now.scene, **same))
-    old, new = (
-        _flatten(asdict(replace(p, scene=_comparable_choice(p.scene)))) for p in (then, now)
-    )
+    old, new = (_flatten(asdict(_comparable_plan(p))) for p in (then, now))
     differing = [key for key in new if old[key] != new[key]]
     if "network_sha256" in differing:
         raise InputError(

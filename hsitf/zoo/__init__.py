@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 # Fitted by scikit-learn and written down as networks: see `_baselines`.
-BASELINES = ("nearest", "sgd", "svm", "svm_grid")
+BASELINES = ("knn", "nearest", "random_forest", "sgd", "svm", "svm_grid")
 
 
 _REGISTERED: dict[str, OwnNetwork] = {}

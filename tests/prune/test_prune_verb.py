@@ -109,7 +109,7 @@ def test_a_pruned_run_is_exported_beside_the_whole_one(shell, pruned):
 def test_the_whole_network_stays_the_one_that_is_found(shell, pruned):
     done = shell("export", "--model", "hu", *shell.SCENE, "--float32")
     assert done.returncode == 0, done.stderr
-    assert f"using {ORIGIN}\n" in done.stderr
+    assert f"using {ORIGIN}, recipe paper\n" in done.stderr
 
 
 def test_repeated_it_finds_its_run(shell, pruned):

@@ -30,7 +30,8 @@ from hsitf.prune.weights import (
 )
 from hsitf.records import Epoch, SceneChoice, TrainingPlan
 from hsitf.scenes.splits import SplitOptions
-from hsitf.train import loop
+from hsitf.train import epoch, loop
+from hsitf.train.checkpoint import Checkpoint
 
 # Both would move a zero, were it not held.
 MOVING = RecipeOptions(
@@ -136,13 +137,13 @@ def test_alpha_rises_in_stages_of_one_magnitude(network):
 def seen(monkeypatch):
     """The share of zeros after each epoch."""
     found = []
-    evaluate = loop.evaluate
+    evaluate = epoch.evaluate
 
     def watched(model, *rest):
         found.append(shares(model.layers[-1]))
         return evaluate(model, *rest)
 
-    monkeypatch.setattr(loop, "evaluate", watched)
+    monkeypatch.setattr(epoch, "evaluate", watched)
     return found
 
 
@@ -165,13 +166,13 @@ def test_iterative_pruning_raises_the_share_stage_by_stage(network, ready, tmp_p
 
 def test_the_best_epoch_is_one_at_the_final_sparsity():
     history = [Epoch(1.0, oa, 0.1, 1.0) for oa in (0.9, 0.8, 0.5, 0.7, 0.7)]
-    assert [loop.Checkpoint(history, None, [], 0.0, first).best_epoch for first in (0, 1, 2)] == [
+    assert [Checkpoint(history, None, [], 0.0, first).best_epoch for first in (0, 1, 2)] == [
         1,
         2,
         4,
     ]
     # Before such an epoch is done, the best of what there is.
-    assert loop.Checkpoint(history[:2], None, [], 0.0, 2).best_epoch == 1
+    assert Checkpoint(history[:2], None, [], 0.0, 2).best_epoch == 1
 
 
 def test_the_rate_falls_only_at_the_final_sparsity(network, ready, tmp_path):

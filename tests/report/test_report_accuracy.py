@@ -2,7 +2,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from hsitf.report.sections.accuracy import _class_accuracy, _different_pixels, _support
+from hsitf.report.sections.accuracy import (
+    _baselines,
+    _class_accuracy,
+    _different_pixels,
+    _support,
+)
+from hsitf.train.baselines_beside import BaselineScores
 
 
 def network(guard, classes, sha256, test=100, seed=0):
@@ -34,3 +40,14 @@ def test_a_class_that_one_network_left_out():
     assert [_class_accuracy(run, "b") for run in runs] == ["50.0", "left out"]
     assert _support(runs, "b") == "11"
     assert _support(runs, "c") == "11 to 12"
+
+
+def test_baselines_have_a_table_beside():
+    found = [
+        BaselineScores("svm_grid", None, 3, 0.61, 0.5, 0.55),
+        BaselineScores("knn", 20, 1, 0.5, 0.4, 0.3),
+    ]
+    assert _baselines(found).rows == (
+        ("svm_grid", "all", "3", "61.00 %", "50.00 %", "0.5500"),
+        ("knn", "20", "1", "50.00 %", "40.00 %", "0.3000"),
+    )

@@ -138,6 +138,38 @@ def test_fixed_takes_the_map_and_tests_on_the_rest():
     assert result.unused == 1
 
 
+def test_validation_regions_of_a_fixed_split_touch_no_training_patch():
+    labels = fields()
+    train_map = np.where(np.arange(labels.shape[1]) % 15 < 10, labels, 0)
+    options = SplitOptions("fixed", patch=3, validation_regions=True)
+    result = split(labels, options, train_map=train_map)
+    assert least_distance(result.train, result.validation, 44) > 2
+    assert set(labels.flat[result.train]) == set(labels.flat[result.validation]) == {1, 2, 3}
+    # What is neither is given up between the two; the test set is the map's.
+    assert len(result.train) + len(result.validation) + result.unused == (train_map > 0).sum()
+    assert 0.12 < len(result.validation) / (train_map > 0).sum() < 0.28
+    assert (result.test == np.flatnonzero((labels > 0) & (train_map == 0))).all()
+    drawn = split(labels, SplitOptions("fixed", patch=3), train_map=train_map)
+    assert least_distance(drawn.train, drawn.validation, 44) == 1
+
+
+def test_a_class_too_small_for_a_validation_region_stays_in_training():
+    labels = fields()
+    labels[0, :3] = 4
+    labels[39, 43] = 4
+    train_map = np.where(np.arange(labels.shape[1]) % 15 < 13, labels, 0)
+    options = SplitOptions("fixed", patch=9, validation_regions=True)
+    result = split(labels, options, train_map=train_map)
+    assert result.unvalidated == (4,)
+    assert 4 in labels.flat[result.train]
+
+
+@pytest.mark.parametrize(("kind", "regions"), [("disjoint", False), ("random", True)])
+def test_where_to_validate_is_no_choice_of_some_splits(kind, regions):
+    with pytest.raises(InputError, match="no choice of where it validates"):
+        SplitOptions(kind, validation_regions=regions)
+
+
 def test_fixed_with_a_test_map():
     labels = np.array([[1, 1, 1, 2, 2, 2]])
     maps = {"train_map": np.array([[1, 0, 0, 2, 0, 0]]), "test_map": np.array([[0, 1, 0, 0, 2, 0]])}

@@ -16,9 +16,10 @@ from hsitf import records
 from hsitf.errors import DataError, InputError
 from hsitf.metrics import interval
 from hsitf.records import SceneChoice, SceneRecord
-from hsitf.sweep import tables
+from hsitf.sweep import learning_curves, tables
 from hsitf.sweep.cells import expand_cells, training_plan_of
 from hsitf.sweep.eta import EtaEstimator
+from hsitf.sweep.execute import run_name
 from hsitf.sweep.plan import BITS, FILES, PRUNE, TRAIN, plan_stages
 from hsitf.sweep.record import (
     DONE,
@@ -33,6 +34,7 @@ from hsitf.sweep.record import (
     cell_path,
 )
 from hsitf.sweep.study import parse, read_study_text, shipped_studies
+from hsitf.sweep.table import format_study
 
 PLAIN = CellSettings(
     "fields", "disjoint", "", "cao", "", 0, "", 0.0, "", "", "", "", 0, "short", 12, 0, 0
@@ -146,7 +148,7 @@ def test_a_study_file_that_cannot_be_followed(text, fault):
 
 
 @pytest.mark.parametrize("quick", [False, True])
-@pytest.mark.parametrize("name", ["compression", "lfp", "zoo"])
+@pytest.mark.parametrize("name", ["compression", "learning-curves", "lfp", "unseen-ground", "zoo"])
 def test_shipped_studies_can_be_read(name, quick):
     assert name in shipped_studies()
     study = parse(*read_study_text(name, quick))
@@ -388,3 +390,66 @@ def test_records_that_are_not_what_they_say_are_refused(tmp_path):
     path.write_text(text[:40])
     with pytest.raises(DataError, match="is not a CellRecord"):
         StudyResults.open(tmp_path)
+
+
+def test_recipes_and_labelled_pixels_are_keys():
+    text = grid(
+        'recipe = ["paper", "robust"]\nlabelled = [5, "all"]\n'
+        "splits = 2\nepochs = 3\nepochs_factor = {5 = 4}"
+    ).replace('"cao"', '["hu", "svm_grid"]')
+    (one,) = parse("study", text).grids
+    assert (one.seeds, one.recipes, one.labelled) == ((0, 1), ("paper", "robust"), (5, 0))
+    found = expand_cells(parse("study", text), {"fields": SceneChoice("fields")})
+    cells = [cell.settings for cell in found.cells]
+    # A baseline has no recipe: 2 seeds and 2 numbers of pixels, against 8 of the network.
+    assert [cell.network for cell in cells].count("svm_grid") == 4
+    networks = [cell for cell in cells if cell.network == "hu"]
+    assert len(networks) == 8
+    assert {(cell.labelled, cell.epochs) for cell in networks} == {(5, 12), (0, 3)}
+    few = next(cell for cell in networks if cell.labelled == 5 and cell.recipe == "robust")
+    plan = training_plan_of(few, SceneChoice("fields"))
+    assert (plan.split.labelled, plan.recipe_name, plan.recipe.epochs) == (5, "robust", 12)
+    assert run_name(few) == "disjoint-12epochs-robust-labelled5-seed0"
+    assert "robust recipe, 5 labelled a class" in few.text
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('recipe = "other"', "unknown recipe"),
+        ("labelled = [0]", "labelled has 0"),
+        ("labelled = 2.5", "labelled has 2.5"),
+        ("splits = 0", "splits is 0"),
+        ("splits = 2\nseeds = [1]", "splits and seeds are given"),
+        ("epochs_factor = {all = 2}", "epochs_factor is"),
+    ],
+)
+def test_recipes_and_labelled_pixels_that_are_none(text, fault):
+    with pytest.raises(InputError, match=fault):
+        parse("study", grid(text))
+
+
+def test_learning_curves_are_drawn(tmp_path):
+    made = {
+        replace(PLAIN, network=network, labelled=count, recipe=recipe, seed=seed): worth(
+            0.4 + 0.1 * (count or 100) / 100 + 0.01 * seed
+        )
+        for network, recipe in (("hu", "paper"), ("hu", "robust"), ("svm_grid", "paper"))
+        for count in (5, 20, 0)
+        for seed in (0, 1)
+    }
+    results = study_of(tmp_path, made)
+    lines = results.curves("one", "labelled")
+    assert {tuple(p.settings.labelled for p in points) for points in lines.values()} == {(5, 20, 0)}
+    (path,) = learning_curves.write(results)
+    assert path.name == "learning-curves-one.png"
+    ((_, figure),) = learning_curves.learning_curves(results)
+    axes = figure.axes[0]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["5", "20", "all"]
+    _, labels = axes.get_legend_handles_labels()
+    assert labels == ["hu paper", "hu robust", "svm_grid"]
+    line = axes.containers[0].lines[0]
+    assert list(line.get_ydata()) == pytest.approx([41.0, 42.5, 50.5])
+    assert "robust" in format_study(results)
+    # A study of one number of labelled pixels has no curve.
+    assert not learning_curves.write(study_of(tmp_path / "b", {PLAIN: worth(0.5)}))

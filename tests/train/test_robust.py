@@ -16,8 +16,10 @@ from hsitf.progress import Silent
 from hsitf.records import SceneChoice, TrainingPlan
 from hsitf.records.json import _adapter
 from hsitf.train import loop
-from hsitf.train.augmentations import AUGMENTATIONS, PatchAugmentation
+from hsitf.train.augmentation_layers import PatchAugmentation
+from hsitf.train.augmentations import AUGMENTATIONS
 from hsitf.train.averaging import average_weights, averaged_weights
+from hsitf.train.compilation import build_network, compile_model
 from hsitf.train.gather import PatchChanges, gather_model, patch_views
 from hsitf.train.normalized_bands import NormalizedBands, band_noise
 from hsitf.train.sampling import (
@@ -27,6 +29,7 @@ from hsitf.train.sampling import (
     draw_neighbors,
     mix,
 )
+from hsitf.train.schedule import EpochLengths, StepFactor, next_learning_rate
 from hsitf.zoo import Recipe
 
 BANDS = 5
@@ -231,16 +234,44 @@ def test_neighbors_are_training_pixels_of_the_same_image():
 
 def test_warm_up_and_cosine_by_hand():
     recipe = Recipe("adam", 0.1, epochs=10, warmup=0.2, cosine_decay=True)
-    rates = [loop.next_learning_rate([None] * done, recipe) for done in range(10)]
-    cosine = [0.1 * (1 + math.cos(math.pi * e / 8)) / 2 for e in range(8)]
-    assert rates == pytest.approx([0.1 / 3, 0.2 / 3, *cosine])
+    assert next_learning_rate([None] * 5, recipe) == 0.1
+    # Epochs of two steps: four steps of warm-up, then half a cosine over sixteen.
+    factor = StepFactor(recipe, EpochLengths(2, 2, 10))
+    cosine = [(1 + math.cos(math.pi * step / 16)) / 2 for step in range(16)]
+    found = [float(factor(step)) for step in range(20)]
+    assert found == pytest.approx([0.25, 0.5, 0.75, 1, *cosine], abs=1e-6)
+    # Epochs of four steps from the sixth on; those before the second do not count.
+    longer = EpochLengths(2, 4, 5, 1)
+    assert [float(longer.epochs(step)) for step in (0, 3, 9, 10, 12, 14)] == [
+        0,
+        0.5,
+        3.5,
+        4,
+        4.5,
+        5,
+    ]
+    assert [longer.steps(epochs) for epochs in (0, 5, 7)] == [0, 10, 18]
+
+
+def test_the_rate_moves_inside_the_step(tiny):
+    asked = plan("hu", RecipeOptions(epochs=2, learning_rate=0.1, batch_size=50, warmup=0.5))
+    ready = data.prepare(tiny, asked.split)
+    model = compile_model(build_network(asked, ready), asked, ready, None)
+    steps = -(-len(ready.split.train) // 50)
+    seen = []
+    for _step in range(steps + 1):
+        seen.append(float(model.optimizer.learning_rate))
+        model.train_on_batch(
+            patch_views(ready.split.train[:50]), ready.targets(ready.split.train[:50])
+        )
+    assert seen == pytest.approx([0.1 * min(1, (step + 1) / steps) for step in range(steps + 1)])
 
 
 def test_only_kernels_decay_apart_from_the_gradient(tiny):
     asked = plan(recipe=RecipeOptions(decoupled_weight_decay=0.5, learning_rate=0.1))
     ready = data.prepare(tiny, asked.split)
-    network = loop._build_network(asked, ready)
-    model = loop._compile(network, asked, ready, None)
+    network = build_network(asked, ready)
+    model = compile_model(network, asked, ready, None)
     before = network.get_weights()
     zeros = [keras.ops.zeros(v.shape) for v in model.trainable_variables]
     model.optimizer.learning_rate = 0.1
@@ -375,7 +406,7 @@ class Interrupting(Silent):
 @pytest.mark.parametrize(
     ("network", "patch", "more"),
     [
-        ("hu", 1, {"balanced_sampling": 0.5}),
+        ("hu", 1, {"balanced_sampling": 0.5, "pseudo_labels": 0.4}),
         ("li", 5, {"class_weights": True, "intra_class_mixup": True}),
     ],
 )

@@ -20,6 +20,8 @@ from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import SplitOptions
 from hsitf.train import loop
+from hsitf.train.compilation import compile_model
+from hsitf.train.epoch_inputs import targets_of, training_pixels
 from hsitf.train.gather import patch_views, reconstruction_model
 from hsitf.train.model_card import model_card
 from hsitf.zoo import Recipe
@@ -121,24 +123,24 @@ def four_pixels():
 )
 def test_the_loss_by_hand(four_pixels, pixels, cross_entropy, squared_error):
     network = zoo.build("boulch", bands=2, classes=2)
-    model = loop._compile(network, plan("boulch"), four_pixels, 0.1)
+    model = compile_model(network, plan("boulch"), four_pixels, 0.1)
     # Every pixel is taken for class 0 with a probability of 3/4 and reconstructed as zeros.
     for variable in model.trainable_variables:
         variable.assign(0 * variable)
     network.get_layer("logits").bias.assign([math.log(3), 0])
     pixels = np.array(pixels)
     losses = model.test_on_batch(
-        patch_views(pixels), loop._targets(model, four_pixels, pixels), return_dict=True
+        patch_views(pixels), targets_of(model, four_pixels, pixels), return_dict=True
     )
     assert losses["loss"] == pytest.approx(cross_entropy + 0.1 * squared_error, rel=1e-5)
 
 
 def test_a_batch_without_a_label_changes_the_encoder_alone(ready):
     network = zoo.build("boulch", bands=24, classes=4)
-    model = loop._compile(network, plan("boulch"), ready, 0.1)
+    model = compile_model(network, plan("boulch"), ready, 0.1)
     before = {v.path: np.array(v) for v in network.trainable_variables}
     pixels = ready.unlabelled[:50]
-    loss = model.train_on_batch(patch_views(pixels), loop._targets(model, ready, pixels))
+    loss = model.train_on_batch(patch_views(pixels), targets_of(model, ready, pixels))
     assert np.isfinite(loss).all()
     changed = {v.path for v in network.trainable_variables if not np.array_equal(before[v.path], v)}
     assert changed == {path for path in before if not path.startswith("logits")}
@@ -168,10 +170,10 @@ def test_only_networks_with_a_decoder_learn_from_pixels_without_a_label(
 def test_the_decoder_learns_to_reconstruct(ready):
     keras.utils.set_random_seed(0)
     faster = replace(plan("boulch"), recipe=Recipe("adam", 0.005))
-    model = loop._compile(zoo.build("boulch", bands=24, classes=4), faster, ready, 0.1)
-    pixels = loop._training_pixels(model, ready)
+    model = compile_model(zoo.build("boulch", bands=24, classes=4), faster, ready, 0.1)
+    pixels = training_pixels(model, ready)
     assert len(pixels) == len(ready.split.train) + 696
-    targets = loop._targets(model, ready, pixels)
+    targets = targets_of(model, ready, pixels)
     model.fit(patch_views(pixels), targets, epochs=8, batch_size=50, verbose=0)
     errors = model.predict(patch_views(ready.split.test), verbose=0)[1]
     spectra = ready.patches.extract(ready.split.test)

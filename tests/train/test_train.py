@@ -13,7 +13,7 @@ from conftest import ROOT
 from hsitf import records, runs
 from hsitf.records import Epoch, RunRecord
 from hsitf.runs import Run
-from hsitf.train.loop import next_learning_rate
+from hsitf.train.schedule import next_learning_rate
 from hsitf.zoo import Recipe
 
 HU = ("--model", "hu", "--epochs", "8", "--batch-size", "20", "--lr", "0.05")

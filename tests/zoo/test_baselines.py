@@ -8,7 +8,10 @@ from hsitf.errors import InputError
 from hsitf.lower import difference, lower
 from hsitf.runs import Run
 from hsitf.zoo import BASELINES
-from hsitf.zoo._baselines import BaselineData
+from hsitf.zoo._baselines import BaselineData, machines
+from hsitf.zoo._baselines.forest import MAX_LEAVES, TREES
+from hsitf.zoo._baselines.machines import Kernel
+from hsitf.zoo._baselines.neighbors import knn_network
 
 RNG = np.random.default_rng(0)
 
@@ -117,3 +120,59 @@ def test_what_only_a_network_can(shell, words, message):
 def test_building_one_is_refused():
     with pytest.raises(InputError, match="before it is fitted"):
         zoo.build("svm", bands=10, classes=3)
+
+
+def test_a_forest_is_scikit_learns():
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    given = lesson(pixels=200)
+    forest = ensemble.RandomForestClassifier(TREES, max_leaf_nodes=MAX_LEAVES, random_state=0)
+    forest.fit(given.spectra, given.classes)
+    others = RNG.normal(size=(300, 6)).astype(np.float32)
+    # Spectra exactly at thresholds go left, as there.
+    first = forest.estimators_[0].tree_
+    others[:20, first.feature[0]] = np.float32(first.threshold[0])
+    found = logits(zoo.fit("random_forest", given), others)
+    np.testing.assert_allclose(found, forest.predict_proba(others), atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_neighbors_are_scikit_learns(count):
+    neighbors = pytest.importorskip("sklearn.neighbors")
+    given = lesson(pixels=200)
+    expected = neighbors.KNeighborsClassifier(count).fit(given.spectra, given.classes)
+    others = RNG.normal(size=(100, 6)).astype(np.float32)
+    votes = logits(knn_network(given, count), others)
+    np.testing.assert_allclose(votes, count * expected.predict_proba(others), atol=1e-4)
+
+
+def test_the_number_of_neighbors_is_that_of_the_validation_pixels():
+    # One stray pixel of class 1 among those of class 0: three neighbors outvote it.
+    spectra = np.array([[0, 0], [0, 1], [1, 0], [0.4, 0.4], [9, 9], [9, 8], [8, 9]], np.float32)
+    truth = np.array([0, 0, 0, 1, 1, 1, 1], np.int32)
+    asked, true = np.array([[0.55, 0.4], [9.1, 9.05]], np.float32), np.array([0, 1], np.int32)
+    found = zoo.fit("knn", BaselineData(spectra, truth, asked, true, 2, False, 0))
+    np.testing.assert_allclose(logits(found, asked), [[2, 1], [0, 3]])
+
+
+@pytest.mark.parametrize(
+    "kernel", [Kernel("linear", 1.0), Kernel("poly", 0.1), Kernel("rbf", 0.01)]
+)
+def test_machines_of_every_kernel_are_scikit_learns(kernel, monkeypatch):
+    svm = pytest.importorskip("sklearn.svm")
+    given = lesson()
+    monkeypatch.setattr(machines, "_settings", lambda: [(kernel, (10.0,))])
+    found = logits(zoo.fit("svm_grid", given), given.spectra)
+    for label in range(3):
+        machine = svm.SVC(C=10, kernel=kernel.name, gamma=kernel.gamma, degree=3)
+        expected = machine.fit(given.spectra, given.classes == label)
+        np.testing.assert_allclose(
+            found[:, label], expected.decision_function(given.spectra), atol=5e-3
+        )
+
+
+def test_kernels_that_are_not_kept_are_the_same(monkeypatch):
+    given = lesson()
+    kept = logits(zoo.fit("svm_grid", given), given.spectra)
+    monkeypatch.setattr(machines, "_MAX_CACHED", 10)
+    monkeypatch.setattr(machines, "_BLOCK", 7)
+    np.testing.assert_allclose(logits(zoo.fit("svm_grid", given), given.spectra), kept, atol=5e-3)

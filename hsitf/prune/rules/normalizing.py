@@ -10,6 +10,7 @@ import numpy as np
 from hsitf.errors import InputError
 from hsitf.graph import Call
 from hsitf.prune.channel_graph import (
+    FIXED,
     ChannelGraph,
     ChannelIds,
     Indices,
@@ -21,6 +22,7 @@ from hsitf.prune.rules.base import (
     PruningRule,
     ThinningSpec,
     grid,
+    output_shape,
     thin_nothing,
     trace_same,
 )
@@ -114,6 +116,12 @@ def _thin_mean_square(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     return ThinningSpec({"epsilon": layer.epsilon / share}, [kept], factors=(share**-0.5,))
 
 
+def _trace_spectra(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
+    """Normalization of whole spectra: no band can go, before it or behind it."""
+    graph.protect(inputs[0])
+    return np.full(output_shape(call.operation, inputs), FIXED, np.int64)
+
+
 # --- by numbers of a layer ------------------------------------------------------------------
 
 
@@ -167,6 +175,7 @@ LAYER_NORMALIZATION = PruningRule(_trace_layer_normalization, _thin_normalizatio
 GROUP_NORMALIZATION = PruningRule(_trace_group_normalization, _thin_group_normalization)
 RMS_NORMALIZATION = PruningRule(_trace_mean_square, _thin_mean_square, consumes=True)
 RESPONSE_NORMALIZATION = PruningRule(_trace_neighbors, thin_nothing)
+PIXEL_NORMALIZATION = PruningRule(_trace_spectra, thin_nothing)
 RESCALING = PruningRule(trace_same, _thin_rescaling)
 STANDARDIZATION = PruningRule(_trace_normalization, _thin_standardization)
 LAYER_SCALE = PruningRule(_trace_layer_scale, _thin_layer_scale)

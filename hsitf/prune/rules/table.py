@@ -11,7 +11,7 @@ from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.errors import InputError
 from hsitf.graph import Call
-from hsitf.layers import LocalResponseNormalization
+from hsitf.layers import LocalResponseNormalization, PixelNormalization
 from hsitf.operators import Capability, RuleTable
 from hsitf.prune.channel_graph import ChannelGraph, ChannelIds
 from hsitf.prune.rules import moving, normalizing, operations, passing, producing, recurrent
@@ -57,6 +57,7 @@ RULES: dict[type[Any], PruningRule] = {
     layers.Rescaling: normalizing.RESCALING,
     LayerScale: normalizing.LAYER_SCALE,
     LocalResponseNormalization: normalizing.RESPONSE_NORMALIZATION,
+    PixelNormalization: normalizing.PIXEL_NORMALIZATION,
     layers.MaxPooling1D: passing.POOLING,
     layers.MaxPooling2D: passing.POOLING,
     layers.MaxPooling3D: passing.POOLING,

@@ -8,6 +8,7 @@ from hsitf.report.data import ReportData
 from hsitf.report.document import Block, Confusion, Prose, ReportTable, Section
 from hsitf.report.formatting import class_colors, mean, number, percent
 from hsitf.runs import Run
+from hsitf.train.baselines_beside import BaselineScores, finished_baselines
 
 # Confusion matrices that a page shows; all accuracies are in its table.
 MAX_RUNS = 6
@@ -18,6 +19,8 @@ def section(data: ReportData) -> Section | None:
     if not data.runs:
         return None
     blocks: list[Block] = [_table(data)]
+    if beside := finished_baselines([run.folder for run in data.runs]):
+        blocks.append(_baselines(beside))
     if remark := _different_pixels(data.runs):
         blocks.append(Prose(remark, remark=True))
     if data.summaries:
@@ -37,6 +40,23 @@ def section(data: ReportData) -> Section | None:
             )
         )
     return Section("accuracy", "Accuracy", tuple(blocks))
+
+
+def _baselines(found: Sequence[BaselineScores]) -> ReportTable:
+    rows = tuple(
+        (
+            one.network,
+            "all" if one.labelled is None else str(one.labelled),
+            str(one.splits),
+            percent(one.oa),
+            percent(one.aa),
+            f"{one.kappa:.4f}",
+        )
+        for one in found
+    )
+    head = ("baseline", "labelled a class", "splits", "OA", "AA", "kappa")
+    caption = "Baselines on the same test pixels."
+    return ReportTable("baselines", caption, head, rows, text_columns=1)
 
 
 def _table(data: ReportData) -> ReportTable:

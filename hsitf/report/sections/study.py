@@ -12,6 +12,7 @@ from hsitf.report.data import ReportData
 from hsitf.report.document import Block, Chart, Gallery, Heading, Prose, ReportTable, Section
 from hsitf.report.drawing import ChartLine
 from hsitf.report.formatting import mean, number, size
+from hsitf.sweep.learning_curves import learning_curves
 from hsitf.sweep.record import CellMean, CellSettings, StudyResults
 
 # Lines that a chart holds; more are split by network.
@@ -20,6 +21,10 @@ _SILENT = {"seed", "epochs", "fine_tuning_epochs", "max_samples", "schedule", "t
 # What charts go along, by the first of these that a grid varies, with the axis' label.
 _ALONG = {"target": "", "components": "components that are left of a pixel"}
 _SHARES = {"alpha", "sparsity"}
+# What has a column in tables of grids that vary it.
+_FURTHER_COLUMNS = ("scene", "split", "recipe", "labelled")
+# Settings that a pruned or quantized network has in common with the one it is compared with.
+_SAME_TRAINING = ("network", "scene", "split", "train", "recipe", "labelled")
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,26 @@ def _shown(study: StudyResults, grid: _GridMeans) -> list[Block]:
     title = Heading(grid.name.replace("-", " ").capitalize())
     along = next((key for key in _ALONG if _ascending(grid, key)), None)
     table = _table(study, grid, folded=along is not None)
+    if curves := _learning_curves(study, grid):
+        return [title, curves, table]
     if along is None:
         return [title, table]
     return [title, Gallery(tuple(_charts(study, grid, along))), table]
+
+
+def _learning_curves(study: StudyResults, grid: _GridMeans) -> Gallery | None:
+    """Accuracy over the number of labelled pixels; None where the grid has one number of them."""
+    with drawing.style():
+        figure = dict(learning_curves(study)).get(grid.name)
+    if figure is None:
+        return None
+    slug = re.sub(r"[^a-z0-9]+", "-", f"learning-curves-{grid.name}".lower()).strip("-")
+    generated = any(scene.synthetic for scene in study.study.scenes.values())
+    synthetic = " (synthetic scene)" if generated else ""
+    name = grid.name.replace("-", " ").capitalize()
+    return Gallery(
+        (Chart(slug, f"{name}: accuracy over labelled pixels a class{synthetic}.", figure),)
+    )
 
 
 def _ascending(grid: _GridMeans, key: str) -> bool:
@@ -191,6 +213,8 @@ def _spelled(key: str, value: object) -> str:
         return f"{value} bits" if value else "floats"
     if key == "variant":
         return str(value) or "Keras"
+    if key == "labelled":
+        return f"{value} a class" if value else "all labelled"
     return str(value)
 
 
@@ -198,12 +222,7 @@ def _reference(study: StudyResults, settings: CellSettings) -> float | None:
     """Overall accuracy of the same network with everything left as it is."""
     for one in study.means:
         own = one.settings
-        same = (own.network, own.scene, own.split, own.train) == (
-            settings.network,
-            settings.scene,
-            settings.split,
-            settings.train,
-        )
+        same = all(getattr(own, key) == getattr(settings, key) for key in _SAME_TRAINING)
         if same and not (own.reduction or own.pruning or own.quantization):
             return one.values["oa"].mean
     return None
@@ -212,7 +231,7 @@ def _reference(study: StudyResults, settings: CellSettings) -> float | None:
 def _table(study: StudyResults, grid: _GridMeans, folded: bool) -> ReportTable:
     head = ["network", "bands", "pruning", "bits or file"]
     rows = []
-    several = "split" in grid.varied
+    further = [key for key in _FURTHER_COLUMNS if key in grid.varied]
     for one in grid.means:
         own, values = one.settings, one.values
         reference = _reference(study, own)
@@ -226,7 +245,7 @@ def _table(study: StudyResults, grid: _GridMeans, folded: bool) -> ReportTable:
                 own.reduction or "all",
                 own.pruning or "-",
                 own.quantization or "-",
-                *((own.split,) if several else ()),
+                *(_spelled(key, getattr(own, key)) for key in further),
                 mean(values["oa"]),
                 change,
                 mean(values["aa"]),
@@ -251,8 +270,8 @@ def _table(study: StudyResults, grid: _GridMeans, folded: bool) -> ReportTable:
         "size",
         "ms",
     )
-    columns = (*head, *(("split",) if several else ()), *tail)
-    text_columns = 5 if several else 4
+    columns = (*head, *further, *tail)
+    text_columns = 4 + len(further)
     kept = [column for column in range(len(columns)) if column < 1 or _is_informative(rows, column)]
     text = sum(column < text_columns for column in kept)
     slug = re.sub(r"[^a-z0-9]+", "-", grid.name.lower())

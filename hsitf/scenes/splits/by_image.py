@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError
 from hsitf.scenes.scene import SceneImage
+from hsitf.scenes.splits.disjoint import with_validation_regions
 from hsitf.scenes.splits.drawn import with_validation
 from hsitf.scenes.splits.options import SplitOptions
 from hsitf.scenes.splits.parts import Split
@@ -28,7 +29,7 @@ def split_by_image(
 
     Images train, validate and test as the scene says. Where it says nothing, images are drawn for
     the test until it has about its share of the pixels, as long as the others hold every class.
-    Where no image validates, a stratified draw of the training pixels does.
+    Where no image validates, regions of those that train do.
 
     Args:
         labels: (rows, cols) ground truth of the stacked images, 0 = unlabelled.
@@ -57,7 +58,10 @@ def split_by_image(
             zones[image.block] = ZONES[name]
     zones[labels == 0] = 0
     _check(labels, zones, images, counts, class_names)
-    if "validation" not in sets:
+    if "validation" not in sets and options.validates_on_regions:
+        starts = [image.first_row for image in images]
+        zones = with_validation_regions(labels, zones, options, starts)
+    elif "validation" not in sets:
         zones = with_validation(labels, zones, options.validation, rng)
     sizes = count_sizes(labels, zones)
     present = [c for c in np.flatnonzero(sizes.sum(axis=1)).tolist() if c]
@@ -70,6 +74,7 @@ def split_by_image(
         seed=options.seed,
         shape=(labels.shape[0], labels.shape[1]),
         unvalidated=tuple(c for c in present if options.validation > 0 and not sizes[c, 2]),
+        unused=int(sizes[1:, 0].sum()),
         image_rows=tuple(image.first_row for image in images),
     )
 

@@ -57,12 +57,51 @@ def disjoint_zones(
         raise cannot_split(labels, narrow, options, class_names)
     train = TRAIN_SHARE["disjoint"] if options.train is None else options.train
     shares = np.array([train * (1 - options.validation), train * options.validation, 1 - train])
+    return _coherent(labels, guard, shares, options.seed)
+
+
+def with_validation_regions(
+    labels: NDArray[np.integer],
+    zones: NDArray[np.uint8],
+    options: SplitOptions,
+    first_rows: Sequence[int] = (0,),
+) -> NDArray[np.uint8]:
+    """Moves regions of the training zone to validation, as test regions are chosen elsewhere.
+
+    Their patches share no pixel with a training patch. Training pixels between the two are given
+    up; a class too small for two regions stays in training.
+
+    Args:
+        labels: (rows, cols) ground truth, 0 = unlabelled.
+        zones: (rows, cols) zones without validation.
+        options: Share of the training side, patch and seed.
+        first_rows: First row of each image; no patch crosses from one to the next.
+    """
+    if options.validation == 0:
+        return zones
+    guard = options.patch - 1
+    # Images are moved apart, further than any rectangle reaches beyond its own image's pixels.
+    gap = 2 * max(guard, *_COHERENT_GUARDS) if len(first_rows) > 1 else 0
+    rows = np.arange(labels.shape[0])
+    rows += gap * (np.searchsorted(first_rows, rows, side="right") - 1)
+    training = np.zeros((int(rows[-1]) + 1, labels.shape[1]), labels.dtype)
+    training[rows] = np.where(zones == 1, labels, 0)
+    shares = np.array([1 - options.validation, options.validation, 0.0])
+    found = _coherent(training, guard, shares, options.seed)[rows]
+    return np.where(zones == 1, found, zones).astype(np.uint8)
+
+
+def _coherent(
+    labels: NDArray[np.integer], guard: int, shares: NDArray[np.float64], seed: int
+) -> NDArray[np.uint8]:
+    """Zones of regions as coherent as for a wide guard, where every class can have them."""
+    present = np.unique(labels[labels > 0])
     numbered = np.searchsorted(present, labels) + 1
     numbered[labels == 0] = 0
     narrowest = min(extent(labels == c) for c in present)
     wider = [width for width in _COHERENT_GUARDS if guard < width < narrowest - 1]
     for width in (*wider, guard):
-        zones = _annealed(numbered, width, shares, np.random.default_rng(options.seed))
+        zones = _annealed(numbered, width, shares, np.random.default_rng(seed))
         if _is_complete(count_sizes(numbered, zones)[1:, 1:], shares):
             break
     return zones if width == guard else _with_given_up(zones, labels, guard)
@@ -111,7 +150,10 @@ def _annealed(
         box = _rectangle(row, col, labels.shape, guard, rng)
         if (zones[box][labels[box] > 0] == of).all():
             continue
-        window, claimed = _assign_rectangle(zones, labels, box, of, guard, rng.permutation(3) + 1)
+        order = rng.permutation(3) + 1
+        window, claimed = _assign_rectangle(
+            zones, labels, box, of, guard, order[shares[order - 1] > 0]
+        )
         there = labels[window]
         change = _change(there, zones[window], claimed, len(totals))
         after = _objective(sizes + change, totals, shares)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError
+from hsitf.scenes.splits.disjoint import with_validation_regions
 from hsitf.scenes.splits.options import SplitOptions
 from hsitf.scenes.splits.zones import TRAIN_SHARE, cannot_split, count_sizes
 
@@ -74,6 +75,8 @@ def fixed_zones(
     zones = (train * 1 + test * 3).astype(np.uint8)
     mapped = np.any([map_ > 0 for map_ in given], axis=0)
     strays = int(np.count_nonzero((labels == 0) & mapped))
+    if options.validates_on_regions:
+        return with_validation_regions(labels, zones, options), strays
     rng = np.random.default_rng(options.seed)
     return with_validation(labels, zones, options.validation, rng), strays
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from hsitf.errors import InputError, unknown
 
 KINDS = ("disjoint", "random", "fixed", "images")
+# Disjoint sets are regions all, and random ones are none.
+HAS_NO_CHOICE = ("disjoint", "random")
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,15 @@ class SplitOptions:
             "random" also a number of pixels a class. None: 0.65 disjoint, 0.8 random.
         validation: Share of the training side used for validation, 0 for none.
         patch: Rows and cols of the patches, in pixels.
+        validation_regions: Whether validation pixels are regions that no training patch touches, as
+            those of a disjoint split always are. None: as the kind has it, which is so but for
+            "random" and "fixed", where they are drawn from all training pixels.
         guard: Disjoint only: pixels of different sets are further apart than this, in the larger
             of rows and cols. None: `patch - 1`, the least at which no two patches from different
             sets share a pixel.
         seed: Seed of every draw.
+        labelled: At most so many labelled pixels of each class train, and so many validate, drawn
+            from those of the split; None for all. Test pixels are the same with any number.
 
     Raises:
         InputError: A value is out of range, or does not belong to this kind of split.
@@ -36,6 +43,8 @@ class SplitOptions:
     patch: int = 1
     guard: int | None = None
     seed: int = 0
+    validation_regions: bool | None = None
+    labelled: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -48,8 +57,27 @@ class SplitOptions:
                 received=self.validation,
                 allowed="0 to below 1, a share of the training side",
             )
+        if self.labelled is not None and self.labelled < 1:
+            raise InputError(
+                "the number of labelled pixels a class is out of range",
+                received=self.labelled,
+                allowed="1 or more",
+            )
         self._check_train()
         self._check_guard()
+        if self.validation_regions is (self.kind == "random") and self.kind in HAS_NO_CHOICE:
+            raise InputError(
+                f"a {self.kind} split has no choice of where it validates",
+                received=f"validation_regions={self.validation_regions}",
+                remedy="leave it out, or use --split fixed or images",
+            )
+
+    @property
+    def validates_on_regions(self) -> bool:
+        """Whether validation pixels lie apart from training pixels."""
+        if self.validation_regions is None:
+            return self.kind in ("disjoint", "images")
+        return self.validation_regions
 
     def _check_train(self) -> None:
         if self.train is None:

@@ -23,8 +23,8 @@ class Split:
         guard: Pixels of different sets are further apart than this; 0 for random and fixed.
         seed: Seed of the random draws.
         shape: (rows, cols) of the label map.
-        unused: Labelled pixels in none of the sets: those of the guard band, or for a fixed
-            split those that only one of the maps labels.
+        unused: Labelled pixels in none of the sets: those of the guard band or between training
+            and validation regions, or for a fixed split those that only one of the maps labels.
         unvalidated: Classes without a validation pixel although one was requested: too small for
             three regions. Every class has training and test pixels.
         image_rows: First row of each image, where the scene is of several; no patch crosses from

@@ -1,4 +1,4 @@
-"""Layers that papers need and Keras lacks."""
+"""Normalization by neighboring channels, as papers of 2012 have it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,148 @@
+"""What an epoch is fitted to: its pixels, their targets and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from hsitf.data import SceneData
+from hsitf.records import TrainingPlan
+from hsitf.train.augment import add_partners
+from hsitf.train.augmentations import NEIGHBOR
+from hsitf.train.devices import padded_to_devices
+from hsitf.train.gather import patch_views
+from hsitf.train.pseudo_labels import EXTRA_WEIGHT, NamedPixels, extra_count
+from hsitf.train.sampling import balanced_order, draw_mixup, draw_neighbors, mix
+
+# The value of `SceneData.targets` for a pixel without a label.
+UNLABELLED = -1
+
+
+def has_soft_targets(plan: TrainingPlan) -> bool:
+    """Whether targets are shares of classes."""
+    smoothed = plan.mixup > 0 or plan.recipe.label_smoothing > 0
+    return smoothed or plan.pseudo_labels > 0 or bool(plan.teachers)
+
+
+def training_pixels(model: keras.Model, data: SceneData) -> NDArray[np.int64]:
+    """The pixels of an epoch: for training, and for a decoder the unlabelled ones too."""
+    if len(model.outputs) == 1:
+        return data.split.train
+    return np.concatenate([data.split.train, data.unlabelled])
+
+
+def draw_inputs(
+    model: keras.Model,
+    plan: TrainingPlan,
+    data: SceneData,
+    epoch: int,
+    taught: NamedPixels | None = None,
+    extra: NamedPixels | None = None,
+) -> tuple[NDArray[np.int32], Any, Any]:
+    """What an epoch is fitted to: views of pixels, targets, and weights (None: all alike).
+
+    All that is drawn is drawn from the seed and the epoch's number, so that it does not matter
+    whether the epochs before were run in this process.
+
+    Args:
+        model: The gathering model.
+        plan: The training plan.
+        data: The scene.
+        epoch: Number of the epoch, from 0.
+        taught: Training pixels as teachers see them; None without teachers.
+        extra: Unlabelled pixels to show, too. Where they are fewer than an epoch has room for,
+            training pixels take the rest, so that the number of steps is known beforehand.
+    """
+    pixels = training_pixels(model, data)
+    generator = np.random.default_rng((plan.seed, epoch))
+    order = (
+        balanced_order(pixels, data.targets(pixels), plan.balanced_sampling, generator)
+        if plan.balanced_sampling
+        else generator.permutation(pixels)
+    )
+    if extra is not None:
+        room = extra_count(data) - len(extra.pixels)
+        again = generator.permutation(np.resize(generator.permutation(pixels), room))
+        order = generator.permutation(np.concatenate([order, extra.pixels, again]))
+    order = padded_to_devices(order, plan.recipe.batch_size)
+    classes = data.targets(order)
+    shares: Any = None
+    if has_soft_targets(plan):
+        shares = _shares(plan, data, order, taught, extra)
+        classes = shares.argmax(axis=1).astype(np.int32)
+    views = patch_views(order, generator if plan.flip_rotate else None)
+    if plan.intra_class_mixup:
+        views = add_partners(views, classes, generator)
+    if NEIGHBOR in dict(plan.augmentations):
+        beside = draw_neighbors(
+            order, data.split.train, _image_of_row(data), data.scene.labels.shape[1], generator
+        )
+        views = np.column_stack([views, beside])
+    targets: Any = targets_of(model, data, order)
+    weights: Any = sample_weights(model, data, order) if plan.class_weights else None
+    if shares is not None:
+        targets = shares
+    if extra is not None:
+        labelled = data.targets(order) != UNLABELLED
+        weights = np.ones(len(order), np.float32) if weights is None else weights
+        weights = np.where(labelled, weights, np.float32(EXTRA_WEIGHT))
+    if plan.mixup:
+        rows, parts = draw_mixup(len(views), plan.mixup, generator)
+        views = np.column_stack([views, views[rows, 0], parts]).astype(np.int32)
+        targets = mix(targets, rows, parts)
+        weights = None if weights is None else mix(weights, rows, parts)
+    return views, targets, weights
+
+
+def _shares(
+    plan: TrainingPlan,
+    data: SceneData,
+    pixels: NDArray[np.int64],
+    taught: NamedPixels | None,
+    extra: NamedPixels | None,
+) -> NDArray[np.float32]:
+    """(n, classes) float32: the share of each class in the target of pixels."""
+    classes = data.targets(pixels)
+    labelled = classes != UNLABELLED
+    found = np.eye(data.scene.classes, dtype=np.float32)[classes]
+    if taught is not None:
+        weight = np.float32(plan.teacher_weight)
+        own = found[labelled]
+        found[labelled] = (1 - weight) * own + weight * taught.of(pixels[labelled])
+    if extra is not None:
+        found[~labelled] = extra.of(pixels[~labelled])
+    return found
+
+
+def targets_of(
+    model: keras.Model, data: SceneData, pixels: NDArray[np.int64]
+) -> NDArray[np.int32] | list[NDArray[np.generic]]:
+    """What the model's outputs should be: the classes, and for a reconstruction no error."""
+    classes = data.targets(pixels)
+    if len(model.outputs) == 1:
+        return classes
+    # One zero a pixel serves all its bands.
+    return [classes, np.zeros((len(pixels), 1), np.float32)]
+
+
+def sample_weights(
+    model: keras.Model, data: SceneData, pixels: NDArray[np.int64]
+) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+    """What each pixel's loss counts: the median frequency of the classes over its own's."""
+    counts = np.bincount(data.targets(data.split.train), minlength=data.scene.classes)
+    weights = np.median(counts[counts > 0]) / np.maximum(counts, 1)
+    classes = data.targets(pixels)
+    of_pixels = np.where(classes == UNLABELLED, 1.0, weights[classes]).astype(np.float32)
+    if len(model.outputs) == 1:
+        return of_pixels
+    return [of_pixels, np.ones(len(pixels), np.float32)]
+
+
+def _image_of_row(data: SceneData) -> NDArray[np.int64]:
+    """(rows,) number of the image that each row belongs to; 0 where the scene is one."""
+    rows = np.arange(data.scene.labels.shape[0])
+    starts = [image.first_row for image in data.scene.images] or [0]
+    return np.asarray(np.searchsorted(starts, rows, side="right"), np.int64)
