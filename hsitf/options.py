@@ -15,7 +15,7 @@ from hsitf.records import SceneChoice, TrainingPlan
 from hsitf.runs import Run
 from hsitf.scenes.splits import SplitOptions
 from hsitf.train.pixel_normalization import PIXEL_NORMALIZATIONS
-from hsitf.train.recipes import RECIPES, ROBUST_MIXUP, robust_recipe
+from hsitf.train.recipes import DEFAULT_RECIPE, RECIPES, ROBUST_MIXUP, robust_recipe
 from hsitf.train.run import find_or_train, latest_run, open_run, scheduled_recipe
 from hsitf.train.teachers import known_teachers
 from hsitf.zoo import Network, Recipe
@@ -86,6 +86,12 @@ class TrainingOptions:
                 check_range(name.replace("_", " "), value, limit)
         check_range("pseudo-labels", self.pseudo_labels, 1.0)
         check_range("the weight of teachers", self.teacher_weight, 1.0)
+        if self.teacher_weight != TrainingOptions.teacher_weight and not self.teachers:
+            raise InputError(
+                "there is no teacher to weight",
+                received=f"--teacher-weight {self.teacher_weight:g}",
+                remedy="name one with --teacher, or leave it out",
+            )
         if self.class_weights and self.balanced_sampling:
             raise InputError(
                 "rare classes cannot be weighted and shown more often at once",
@@ -352,7 +358,8 @@ def trained_for(
         origin: Folder of a run; None selects the latest run that matches, or trains one now.
         progress: Receives a message about the run that was found.
         bands: Specification of the band reduction, where no run is named.
-        recipe: Recipe of the run, where no run is named; None for a run of any.
+        recipe: Recipe of the run, where no run is named; None for a run of any, or one trained now
+            with the robust recipe.
 
     Raises:
         InputError: See `open_run` and `find_or_train`.
@@ -365,7 +372,8 @@ def trained_for(
         _check_decided(scene, split, bands, f"{network}, which was trained elsewhere, with")
         run = latest_run(network, scene, progress)
     else:
-        training = TrainingOptions(recipe_name=recipe or "paper")
+        usual = "paper" if network in zoo.BASELINES else DEFAULT_RECIPE
+        training = TrainingOptions(recipe_name=recipe or usual)
         plan = training_plan(network, known, split, "short", training=training, bands=bands)
         run = find_or_train(plan, progress, any_recipe=recipe is None)
     return run, run.scene_choice(scene)

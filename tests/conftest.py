@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked_commands import CommandForker
 
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.synthetic import synthesize
@@ -27,32 +28,34 @@ def tiny() -> Scene:
     return synthesize("tiny", 40, 40, 24, 4, seed=0)
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[CommandForker]:
+    found = CommandForker()
+    yield found
+    found.close()
+
+
 @dataclass(frozen=True)
 class Shell:
     """A folder to type hsitf commands in, with the tiny scene as two files."""
 
     folder: Path
+    forker: CommandForker
 
     SCENE = ("--scene", "tiny.npy", "--labels", "labels.npy")
 
     def __call__(self, verb: str, *words: str, timeout: float = 240) -> subprocess.CompletedProcess:
         """Runs `python -m hsitf.VERB WORDS` there."""
-        return subprocess.run(
-            [sys.executable, "-m", f"hsitf.{verb}", *words],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return self.forker.run(verb, words, self.folder, env, timeout)
 
 
 @pytest.fixture(scope="module")
-def shell(tiny: Scene, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+def shell(tiny: Scene, tmp_path_factory: pytest.TempPathFactory, forker: CommandForker) -> Shell:
     folder = tmp_path_factory.mktemp("user")
     np.save(folder / "tiny.npy", tiny.cube)
     np.save(folder / "labels.npy", tiny.labels)
-    return Shell(folder)
+    return Shell(folder, forker)
 
 
 @pytest.fixture(scope="session")

@@ -139,7 +139,9 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> Non
             4,
         )
     except MemoryError as error:
-        _complain(f"out of memory: {error}; close other programs or give a smaller --batch.", 1)
+        _complain(
+            f"out of memory: {error}; close other programs or give a smaller --batch-size.", 1
+        )
     except Exception as error:
         # The parser's own errors, whose class lies in a private module of Typer.
         if not hasattr(error, "format_message"):

@@ -81,7 +81,7 @@ def export(
         str | None,
         typer.Option(
             "--recipe",
-            help="Recipe that it was trained with, paper or robust; else the latest of any.",
+            help="Recipe of its training, paper or robust; else the latest run, or robust.",
             rich_help_panel=options.NETWORK,
         ),
     ] = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 from hsitf import records
 from hsitf.compare.statistics import PairedDifference, paired_difference
 from hsitf.errors import InputError
+from hsitf.records import SceneChoice
 from hsitf.runs import Run
 from hsitf.train.baselines_beside import BaselineScores, PixelKey, finished_baselines, pixel_key
 
@@ -116,14 +117,16 @@ def compare(sides: Sequence[ComparisonSide]) -> ComparisonRecord:
         sides: Two or more, with different names.
 
     Raises:
-        InputError: Fewer than two sides, or two that share no test pixels.
+        InputError: Fewer than two sides, or two that share no test pixels; a run is on two sides,
+            or a side has runs of different settings on the same pixels.
         DataError: The split of a run cannot be read.
     """
     if len(sides) < 2:
         raise InputError(
             "a comparison needs two sides", received=len(sides), allowed="2 or more of them"
         )
-    keyed = {side.name: _by_pixels(side.runs) for side in sides}
+    _check_apart(sides)
+    keyed = {side.name: _by_pixels(side) for side in sides}
     return ComparisonRecord(
         records.SCHEMA,
         {side.name: tuple(str(run.folder) for run in side.runs) for side in sides},
@@ -136,11 +139,52 @@ def compare(sides: Sequence[ComparisonSide]) -> ComparisonRecord:
     )
 
 
-def _by_pixels(found: Sequence[Run]) -> dict[PixelKey, list[Run]]:
+def _check_apart(sides: Sequence[ComparisonSide]) -> None:
+    """Refuses a run that would be compared with itself."""
+    for one, other in combinations(sides, 2):
+        first, second = ({run.folder.resolve() for run in side.runs} for side in (one, other))
+        if both := sorted(first & second):
+            raise InputError(
+                f"{one.name} and {other.name} have the same runs",
+                received=_names(both),
+                allowed="each run on one side",
+                remedy="narrow the patterns",
+            )
+
+
+def _by_pixels(side: ComparisonSide) -> dict[PixelKey, list[Run]]:
     keyed = defaultdict(list)
-    for run in found:
+    for run in {run.folder.resolve(): run for run in side.runs}.values():
         keyed[pixel_key(run)].append(run)
+    for several in keyed.values():
+        if len({_settings(run) for run in several}) > 1:
+            raise InputError(
+                f"{side.name} has runs of different settings on the same test pixels",
+                received=_names([run.folder for run in several]),
+                allowed="on each split, runs that differ in their seed alone",
+                remedy="narrow the pattern, or name them as sides of their own",
+            )
     return dict(keyed)
+
+
+def _settings(run: Run) -> str:
+    """What a run has in common with its repetitions by other seeds."""
+    plan, pruning = run.record.plan, run.record.pruning
+    alike = replace(
+        plan,
+        scene=SceneChoice(""),
+        seed=0,
+        split=replace(plan.split, seed=0),
+        teachers=tuple(replace(one, folder="") for one in plan.teachers),
+    )
+    return repr((alike, pruning and (pruning.kind, pruning.criterion, pruning.target)))
+
+
+def _names(folders: Sequence[Path], most: int = 6) -> str:
+    """Names of runs, the first of many."""
+    names = [folder.name for folder in folders]
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
 
 
 def _compared(
@@ -153,9 +197,8 @@ def _compared(
     lacking = (*_lacking(one, second, other), *_lacking(other, first, one))
     if not both:
         raise InputError(
-            f"{first} and {second} have no test pixels in common:\n  "
-            + "\n  ".join(lacking)
-            + "\n",
+            f"{first} and {second} have no test pixels in common",
+            received="; ".join(lacking),
             remedy="train them on the same scene, classes and --seed, with the same --split, "
             "--train and --guard: without --guard, splits differ with the patch",
         )

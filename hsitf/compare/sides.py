@@ -26,7 +26,7 @@ def read_sides(words: Sequence[str]) -> tuple[ComparisonSide, ...]:
             `models/*/cao/disjoint-full-robust-seed*`.
 
     Raises:
-        InputError: There is no finished run, or two sides have the same name or runs.
+        InputError: There is no finished run, or two sides have the same name.
         DataError: A record is damaged.
     """
     named = [word.partition("=") if "=" in word else ("", "", word) for word in words]
@@ -61,6 +61,8 @@ def _runs_of(paths: str) -> list[Run]:
                 remedy="name the folder of a run, of a summary, or a pattern of such folders",
             )
         folders |= dict.fromkeys(here)
+    if not folders:
+        raise InputError("a side names no runs", received=repr(paths), remedy="give NAME=PATHS")
     if len(folders) > MAX_RUNS:
         raise InputError("too many runs on one side", received=len(folders), allowed=MAX_RUNS)
     return [Run.open(folder) for folder in folders]
@@ -92,8 +94,8 @@ def _summarized(path: Path) -> list[Path]:
 
 
 def _own_name(found: Sequence[Run]) -> str:
-    """What the runs of a side have in common: network, recipe, bands, labelled pixels."""
-    plans = [run.record.plan for run in found]
+    """What the runs of a side have in common: network, recipe, bands, labels, pruning."""
+    made = [(run.record.plan, run.record.pruning) for run in found]
     labels = dict.fromkeys(
         " ".join(
             filter(
@@ -104,9 +106,10 @@ def _own_name(found: Sequence[Run]) -> str:
                     plan.bands,
                     plan.pixel_normalization,
                     f"{plan.split.labelled} labelled" if plan.split.labelled else "",
+                    f"pruned to {pruning.target}" if pruning else "",
                 ],
             )
         )
-        for plan in plans
+        for plan, pruning in made
     )
     return ", ".join(labels)

@@ -40,7 +40,7 @@ class BaselineScores:
 
 
 def pixel_key(run: Run) -> PixelKey:
-    """What the run is judged on: its scene, classes and test pixels.
+    """What the run is judged on: its scene with its files, its classes and test pixels.
 
     Training pixels may be others: a number of labelled pixels changes these alone.
 
@@ -51,6 +51,8 @@ def pixel_key(run: Run) -> PixelKey:
     parts = [np.asarray(split.shape, "<i8"), np.asarray(split.test, "<i8")]
     digest = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
     scene = run.record.scene
+    files = "".join(sorted(scene.sha256.values()))
+    digest = hashlib.sha256((digest + files).encode()).hexdigest()
     return scene.name, scene.class_names, digest
 
 

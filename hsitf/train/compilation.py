@@ -88,10 +88,7 @@ def compile_model(
             else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         )
     else:
-        if plan.brightness_noise or plan.intra_class_mixup or has_soft_targets(plan):
-            raise _not_with_decoder(plan)
-        if plan.augmentations or plan.balanced_sampling:
-            raise _not_with_decoder(plan)
+        check_decoder(plan)
         model = reconstruction_model(zoo.semi_supervised(plan.network, network), data.patches)
         loss = [
             keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=UNLABELLED),
@@ -126,8 +123,16 @@ def _patch_changes(plan: TrainingPlan, data: SceneData) -> PatchChanges:
     return PatchChanges(strengths, axis, plan.mixup > 0)
 
 
-def _not_with_decoder(plan: TrainingPlan) -> InputError:
-    return InputError(
+def check_decoder(plan: TrainingPlan) -> None:
+    """Refuses a plan that changes patches or targets, for a network with a decoder.
+
+    Raises:
+        InputError: It does.
+    """
+    changed = plan.brightness_noise or plan.intra_class_mixup or has_soft_targets(plan)
+    if not (changed or plan.augmentations or plan.balanced_sampling):
+        return
+    raise InputError(
         f"{plan.network} learns from unlabelled pixels, whose spectra it reconstructs",
         received="--brightness-noise, --intra-class-mixup, --augment, --mixup, --label-smoothing, "
         "--balanced-sampling, --pseudo-labels or --teacher",

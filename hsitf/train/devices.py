@@ -166,6 +166,6 @@ def padded_to_devices(pixels: NDArray[np.int64], batch: int) -> NDArray[np.int64
             f"a batch is shared among {among} devices",
             received=f"a batch of {batch}",
             allowed=f"multiples of {among}",
-            remedy=f"give --batch {-(-batch // among) * among}",
+            remedy=f"give --batch-size {-(-batch // among) * among}",
         )
     return np.resize(pixels, -(-len(pixels) // among) * among)

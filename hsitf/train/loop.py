@@ -133,7 +133,7 @@ def fit(
             raise InputError(
                 "there is too little memory for a step of this batch",
                 received=f"a batch of {plan.recipe.batch_size}",
-                remedy=f"give a smaller one, such as --batch {max(1, plan.recipe.batch_size // 2)}",
+                remedy=f"give a smaller one: --batch-size {max(1, plan.recipe.batch_size // 2)}",
             ) from error
         epoch = state.history[-1]
         if not math.isfinite(epoch.loss):

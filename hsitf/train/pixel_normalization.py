@@ -40,6 +40,23 @@ def fit_pixel_normalization(kind: str, data: SceneData) -> PixelNormalization:
         InputError: Bands are combined, or there is a single one.
         DataError: Labelled spectra have no such normalization.
     """
+    chosen = _chosen_bands(kind, data)
+    return check_pixel_normalization(kind, data).standardized(
+        _spectra(data, data.split.train, chosen)
+    )
+
+
+def check_pixel_normalization(kind: str, data: SceneData) -> PixelNormalization:
+    """The same before it has statistics, where the scene has such a normalization.
+
+    Args:
+        kind: One of `PIXEL_NORMALIZATIONS`.
+        data: The scene, its bands all there or selected.
+
+    Raises:
+        InputError: Bands are combined, or there is a single one.
+        DataError: Labelled spectra have no such normalization.
+    """
     from hsitf.layers import PixelNormalization
 
     chosen = _chosen_bands(kind, data)
@@ -58,7 +75,7 @@ def fit_pixel_normalization(kind: str, data: SceneData) -> PixelNormalization:
         name="pixel_normalization",
     )
     _check_spectra(layer, data, chosen)
-    return layer.standardized(_spectra(data, data.split.train, chosen))
+    return layer
 
 
 def in_front(layer: keras.Layer, network: keras.Model) -> keras.Model:
@@ -103,7 +120,7 @@ def _chosen_bands(kind: str, data: SceneData) -> NDArray[np.intp]:
     if len(chosen) < 2:
         raise InputError(
             "a spectrum of one band cannot be normalized by itself",
-            received=f"--pixel-normalization {kind}",
+            received=f"--pixel-normalization {kind} of {len(chosen)} band(s)",
             allowed="two bands or more",
             remedy="leave it out",
         )

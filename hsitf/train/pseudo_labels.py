@@ -71,6 +71,9 @@ def eligible_pixels(data: SceneData) -> NDArray[np.int64]:
     test pixel, whatever the kind of split; of an image that has no training pixels there are none.
     """
     candidates = (data.scene.labels == 0) & data.scene.valid & ~data.near_evaluation()
+    trains = data.split.zones() == 1
+    for image in data.scene.images:
+        candidates[image.block] &= trains[image.block].any()
     return np.flatnonzero(candidates).astype(np.int64)
 
 

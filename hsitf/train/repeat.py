@@ -108,6 +108,13 @@ def train_repeatedly(
         InputError: Fewer than two runs, or seeds that are too large; else as `train`.
     """
     pairs = seed_pairs(plan.seed, count, splits)
+    if plan.teachers and len({split_seed for split_seed, _ in pairs}) > 1:
+        raise InputError(
+            "teachers know one split, and several are asked for",
+            received=f"--teacher with {len(pairs)} runs on different splits",
+            allowed="--splits 1 with any number of runs",
+            remedy="train the students one split at a time, each with the teachers of its split",
+        )
     if name is not None:
         check_name(name)
     found: list[Run] = []
@@ -137,8 +144,9 @@ def seed_pairs(seed: int, count: int, splits: int | None) -> list[tuple[int, int
     if lines < 1 or each < 1 or lines * each < 2 or last > _LARGEST_SEED:
         raise InputError(
             "the number of runs or the seed is out of range",
-            received=count if splits is None else f"{count} on {splits} splits",
-            allowed=f"2 or more, with seeds up to {_LARGEST_SEED}",
+            received=f"{count} runs{'' if splits is None else f' on each of {splits} splits'} "
+            f"from seed {seed}",
+            allowed=f"2 runs or more, with seeds up to {_LARGEST_SEED}",
         )
     return [
         (split, one) for split in range(seed, seed + lines) for one in range(split, split + each)

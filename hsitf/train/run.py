@@ -38,6 +38,7 @@ from hsitf.runs import Run
 from hsitf.scenes.scene import Scene
 from hsitf.train import devices
 from hsitf.train.model_card import model_card
+from hsitf.train.pixel_normalization import check_pixel_normalization
 from hsitf.train.teachers import check_teachers
 from hsitf.zoo import Network, Recipe
 
@@ -132,9 +133,14 @@ def train(
         from hsitf.train import baseline
 
         return save_run(baseline.fit(plan, data, progress), plan, data, folder)
+    from hsitf.train.compilation import check_decoder, decoder_weight
     from hsitf.train.loop import fit
     from hsitf.train.schedule import optimizer
 
+    if decoder_weight(plan.network) is not None:
+        check_decoder(plan)
+    if plan.pixel_normalization:
+        check_pixel_normalization(plan.pixel_normalization, data)
     devices.forget_peak()
     optimizer(plan.recipe)
     now = RunStart(records.SCHEMA, plan, data.scene_record(), data.split_record())
@@ -317,7 +323,7 @@ def find_or_train(plan: TrainingPlan, progress: Progress, *, any_recipe: bool = 
     progress.say(
         f"no trained {plan.network} for this scene and split"
         f"{'' if any_recipe else f' with the {plan.recipe_name} recipe'}: training one with the "
-        f"{plan.schedule} schedule, {plan.recipe.epochs} epochs"
+        f"{plan.recipe_name} recipe and the {plan.schedule} schedule, {plan.recipe.epochs} epochs"
     )
     return train(plan, None, progress)
 
@@ -387,6 +393,15 @@ def _flatten(plan: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def _as_text(value: object) -> str:
+    """A value of a flattened plan; teachers as the beginnings of their networks' SHA-256."""
+    if isinstance(value, tuple) and value and all(isinstance(one, dict) for one in value):
+        return " and ".join(f"SHA-256 {one['sha256'][:12]}" for one in value)
+    if value == () or value is None:
+        return "none"
+    return str(value)
+
+
 def _check_same_plan(
     then: TrainingPlan, now: TrainingPlan, folder: Path, known: SceneRecord, scene: Scene
 ) -> None:
@@ -407,7 +422,7 @@ def _check_same_plan(
     if differing:
         raise InputError(
             f"{folder} belongs to another run, which differs in {' and '.join(differing)}",
-            received=", ".join(f"{key} {new[key]}" for key in differing),
-            allowed=", ".join(f"{key} {old[key]}" for key in differing),
+            received=", ".join(f"{key} {_as_text(new[key])}" for key in differing),
+            allowed=", ".join(f"{key} {_as_text(old[key])}" for key in differing),
             remedy="give this run another name with --run, or remove that folder",
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,9 @@ def folder(tiny, tmp_path_factory) -> Path:
         patch.chdir(found)
         for network in ("nearest", "sgd"):
             train_repeatedly(plan(network), 3, None, Silent())
-        train(plan("nearest", labelled=3), None, Silent())
+        few = plan("nearest", labelled=3)
+        train(few, None, Silent())
+        train(replace(few, seed=1), "few-seed1", Silent())
         train(plan("nearest", guard=4), "wide", Silent())
         train(plan("svm", seed=0), None, Silent())
     return found
@@ -90,7 +93,7 @@ def test_runs_are_paired_by_their_test_pixels(here):
 
 
 def test_several_runs_on_the_same_pixels_are_one_value(here):
-    few = side("few", "tiny/nearest/*labelled3*", "tiny/nearest/disjoint-full-seed0")
+    few = side("few", "tiny/nearest/*labelled3*", "tiny/nearest/few-seed1")
     (pair,) = compare([side("sgd", "tiny/sgd/*-seed?"), few]).pairs
     (scene,) = pair.scenes
     assert scene.measures["oa"].pairs == 1
@@ -110,6 +113,19 @@ def test_what_cannot_be_paired_is_named(here):
         compare([side("a", "tiny/nearest/wide")])
 
 
+def test_a_side_has_runs_of_one_setting_on_a_split(here):
+    sgd = side("sgd", "tiny/sgd/*-seed?")
+    mixed = side("mixed", "tiny/nearest/*labelled3*", "tiny/nearest/disjoint-full-seed0")
+    with pytest.raises(InputError, match="different settings") as error:
+        compare([sgd, mixed])
+    assert "disjoint-full-labelled3-seed0, disjoint-full-seed0" in str(error.value)
+    with pytest.raises(InputError, match="same runs"):
+        compare([sgd, side("again", "tiny/sgd/*-seed0")])
+    # The same run in two spellings counts once.
+    twice = side("a", "tiny/nearest/*-full-seed0", "../models/tiny/nearest/*-full-seed0")
+    assert compare([twice, sgd]).pairs[0].scenes[0].measures["oa"].pairs == 1
+
+
 def test_sides_are_folders_summaries_and_patterns(here):
     folder = "models/tiny/sgd/disjoint-full-seed0"
     summary = "models/tiny/nearest/disjoint-full-runs3-from0"
@@ -118,10 +134,12 @@ def test_sides_are_folders_summaries_and_patterns(here):
     assert [found.name for found in (one, other, third)] == ["sgd", "nearest", "wide"]
     assert read_sides([f"{summary}/summary.json", folder])[0].runs == other.runs
     several = read_sides([f"{folder},models/tiny/sgd/disjoint-full-seed1", "models/tiny/nearest"])
-    assert [len(found.runs) for found in several] == [2, 5]
+    assert [len(found.runs) for found in several] == [2, 6]
     assert several[1].name == "nearest 3 labelled, nearest"
     with pytest.raises(MissingInputError, match="no finished run"):
         read_sides(["models/tiny/none*", folder])
+    with pytest.raises(InputError, match="names no runs"):
+        read_sides(["a=", folder])
     with pytest.raises(InputError, match="same name"):
         read_sides([f"a={folder}", f"a={summary}"])
     # Two sides that are called alike are told apart by what was typed.

@@ -128,8 +128,8 @@ def test_an_exchanged_file_is_noticed(exported):
 def test_without_a_run_a_short_one_is_trained(shell):
     done = shell("export", "--model", "hu", *shell.SCENE, "--int8", "--seed", "3")
     assert done.returncode == 0, done.stderr
-    assert "training one with the short schedule, 60 epochs" in done.stderr
-    assert (shell.folder / "models/tiny/hu/disjoint-short-seed3/network.keras").is_file()
+    assert "training one with the robust recipe and the short schedule, 60 epochs" in done.stderr
+    assert (shell.folder / "models/tiny/hu/disjoint-short-robust-seed3/network.keras").is_file()
 
 
 def test_from_a_run_the_scene_is_the_runs(exported, shell):

@@ -11,7 +11,9 @@ from hsitf import data
 from hsitf.errors import InputError
 from hsitf.options import RecipeOptions, SplitChoice, TrainingOptions, training_plan
 from hsitf.progress import Silent
-from hsitf.records import SceneChoice, TeacherRun, TrainingPlan
+from hsitf.records import AdoptionRecord, SceneChoice, TeacherRun, TrainingPlan
+from hsitf.runs import Run
+from hsitf.scenes.splits import SplitOptions
 from hsitf.train import loop
 from hsitf.train.epoch_inputs import draw_inputs
 from hsitf.train.guidance import Guidance
@@ -23,6 +25,7 @@ from hsitf.train.pseudo_labels import (
     first_epoch,
     softmax,
 )
+from hsitf.train.repeat import train_repeatedly
 from hsitf.train.run import train
 from hsitf.train.teachers import check_teachers, known_teachers
 
@@ -56,6 +59,19 @@ def test_windows_of_eligible_pixels_touch_no_evaluation_window(tiny, patch):
         row, col = divmod(int(pixel), 40)
         assert tiny.labels[row, col] == 0
         assert (np.maximum(abs(rows - row), abs(cols - col)) >= patch).all()
+
+
+def test_images_without_training_pixels_show_none(tiny, tmp_path):
+    np.save(tmp_path / "tiny.npy", tiny.cube)
+    np.save(tmp_path / "labels.npy", tiny.labels)
+    image = '[[image]]\nname = "{}"\ncube = "tiny.npy"\nlabels = "labels.npy"\n'
+    (tmp_path / "scene.toml").write_text(image.format("a") + image.format("b"))
+    scene = data.load_scene(SceneChoice(str(tmp_path / "scene.toml")))
+    rows = np.arange(80)[:, None]
+    chosen = np.where((rows < 40) & (rows // 10 % 2 == 0), scene.labels, 0)
+    eligible = eligible_pixels(data.prepare(scene, SplitOptions("fixed", patch=3), chosen))
+    assert len(eligible)
+    assert (eligible < 40 * 40).all()
 
 
 def test_none_are_left_of_a_random_split(tiny):
@@ -146,6 +162,23 @@ def test_a_taught_run(teacher, monkeypatch):
     # The same teacher under another path is the same plan.
     again = replace(asked, teachers=(TeacherRun("elsewhere", teacher.record.sha256),))
     assert train(again, None, Silent()).record == run.record
+    with pytest.raises(InputError, match="received: teachers none; allowed: teachers SHA-256 "):
+        train(replace(asked, teachers=()), run.folder.name, Silent())
+
+
+def test_teachers_trained_elsewhere_on_unknown_pixels_are_refused(teacher, monkeypatch):
+    record = teacher.record
+    adopted = Run(
+        teacher.folder,
+        replace(
+            record,
+            adopted=AdoptionRecord("theirs.h5", "", "Keras 2", (), "", ()),
+            split=replace(record.split, leakage_pixel=None, leakage_patch=None),
+        ),
+    )
+    monkeypatch.setattr(Run, "open", lambda folder: adopted)
+    with pytest.raises(InputError, match="pixels that are not known"):
+        check_teachers(plan(teachers=(str(teacher.folder),)), adopted.data())
 
 
 def test_teachers_that_do_not_fit(teacher, tiny):
@@ -159,9 +192,39 @@ def test_teachers_that_do_not_fit(teacher, tiny):
     ready = data.prepare(tiny.leaving_out([tiny.class_names[0]]), asked.split)
     with pytest.raises(InputError, match=r"cannot teach this network: .*other"):
         check_teachers(asked, ready)
+    ready = teacher.data()
+    swapped = replace(ready.split, test=ready.split.validation, validation=ready.split.test)
+    with pytest.raises(InputError, match="validated on test pixels of this run"):
+        check_teachers(asked, replace(ready, split=swapped))
     changed = replace(asked, teachers=(TeacherRun(folder, "0" * 64),))
     with pytest.raises(InputError, match="another network than when this run began"):
         check_teachers(changed, ready)
+
+
+def test_what_teachers_of_a_teacher_know_counts_too(teacher, monkeypatch):
+    folder = str(teacher.folder)
+    asked = plan(split=SplitChoice(seed=7))
+    # The teacher itself is of this run's split; the one that taught it is not.
+    ready = data.prepare(teacher.data().scene, asked.split)
+    known_plan = replace(teacher.record.plan, teachers=(TeacherRun(folder, teacher.record.sha256),))
+    taught = Run(teacher.folder, replace(teacher.record, plan=known_plan))
+    original = Run.split
+    monkeypatch.setattr(Run, "split", lambda run: ready.split if run is taught else original(run))
+    runs = {"taught": taught, folder: teacher}
+    monkeypatch.setattr(Run, "open", lambda found: runs[str(found)])
+    asked = replace(asked, teachers=(TeacherRun("taught", teacher.record.sha256),))
+    with pytest.raises(InputError, match="trained on validation or test pixels of this run"):
+        check_teachers(asked, ready)
+    lost = replace(known_plan, teachers=(TeacherRun(folder, "0" * 64),))
+    runs["taught"] = taught = Run(teacher.folder, replace(teacher.record, plan=lost))
+    with pytest.raises(InputError, match="taught by a network that is not there any more"):
+        check_teachers(asked, ready)
+
+
+def test_teachers_know_one_split(teacher):
+    asked = plan(teachers=(str(teacher.folder),))
+    with pytest.raises(InputError, match="teachers know one split"):
+        train_repeatedly(asked, 2, None, Silent())
 
 
 @pytest.mark.parametrize(
@@ -171,6 +234,7 @@ def test_teachers_that_do_not_fit(teacher, tiny):
         ("hu", {"pseudo_labels": 1.5}, "pseudo-labels is out of range"),
         ("hu", {"teachers": ("nowhere",)}, "no such run"),
         ("hu", {"teacher_weight": 2.0}, "the weight of teachers is out of range"),
+        ("hu", {"teacher_weight": 0.9}, "there is no teacher to weight"),
     ],
 )
 def test_what_contradicts_is_refused(network, training, words):

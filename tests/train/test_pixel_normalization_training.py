@@ -122,6 +122,23 @@ def test_labelled_spectra_without_a_normalization_are_counted_and_refused(kind, 
         fit_pixel_normalization(kind, broken)
 
 
+def test_a_refused_run_leaves_no_folder(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("tiny.npy", tiny.cube)
+    np.save("labels.npy", tiny.labels)
+    asked = training_plan(
+        "hu",
+        SceneChoice("tiny.npy", labels="labels.npy"),
+        SplitChoice(),
+        "full",
+        training=TrainingOptions(pixel_normalization="snv"),
+        bands="select:3",
+    )
+    with pytest.raises(InputError, match="one band"):
+        train(asked, None, Silent())
+    assert not (tmp_path / "models").exists()
+
+
 def test_bands_at_one_wavelength_have_no_continuum(tiny):
     same = replace(tiny, wavelengths=np.full(tiny.bands, 500.0))
     with pytest.raises(DataError, match="different wavelengths"):

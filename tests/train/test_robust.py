@@ -22,6 +22,7 @@ from hsitf.train.averaging import average_weights, averaged_weights
 from hsitf.train.compilation import build_network, compile_model
 from hsitf.train.gather import PatchChanges, gather_model, patch_views
 from hsitf.train.normalized_bands import NormalizedBands, band_noise
+from hsitf.train.run import train
 from hsitf.train.sampling import (
     WEIGHT_PARTS,
     balanced_order,
@@ -386,8 +387,15 @@ def test_spectra_of_reduced_bands_are_not_changed():
         )
 
 
-def test_decoders_and_baselines_refuse_it(tiny, tmp_path):
+def test_decoders_and_baselines_refuse_it(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("tiny.npy", tiny.cube)
+    np.save("labels.npy", tiny.labels)
     asked = plan("boulch", mixup=0.2)
+    own = replace(asked, scene=SceneChoice("tiny.npy", labels="labels.npy"))
+    with pytest.raises(InputError, match="learns from unlabelled pixels"):
+        train(own, None, Silent())
+    assert not (tmp_path / "models").exists()
     with pytest.raises(InputError, match="learns from unlabelled pixels"):
         loop.fit(asked, data.prepare(tiny, asked.split), tmp_path / "state.npz", Silent())
     with pytest.raises(InputError, match="fitted by scikit-learn"):

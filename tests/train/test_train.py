@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_network(trained, shell):
 
 
 def test_interrupted_it_resumes_to_the_same_network(shell):
-    words = ["--model", "hu", "--epochs", "40", "--batch-size", "10", *shell.SCENE, "--run", "cut"]
+    words = ["--model", "hu", "--epochs", "15", "--batch-size", "10", *shell.SCENE, "--run", "cut"]
     whole = shell("train", *words[:-1], "whole")
     assert whole.returncode == 0, whole.stderr
     # Saved after every epoch here, so that there is something to resume from.
