@@ -16,9 +16,13 @@ _ADAM_SHARE = {
     "adagrad": 0.1,
     "adadelta": 1e-3,
 }
-# Of a paper's rate of 0.1 or 0.01 with large batches there would be more left than any network of
-# the zoo takes.
-_LARGEST_RATE = 1e-3
+# The rate for batches up to a number of patches, in proportion to larger ones: as regularized, a
+# network learns too little in the same epochs at a lower one (santara, with batches of 200, on a
+# split of Indian Pines: 54.4, 69.7 and 73.1 % in validation at 0.0005, 0.001 and 0.002).
+_RATE = 1e-3
+_BATCH = 100
+# Networks whose papers take less than this part of it keep their papers' rate.
+_LEAST_PART = 0.25
 _WEIGHT_DECAY = 0.05
 _WARMUP = 0.05
 _LABEL_SMOOTHING = 0.1
@@ -32,17 +36,18 @@ def robust_recipe(recipe: Recipe, with_decoder: bool) -> Recipe:
     """The robust recipe of a network: the same for all, but for batch size, epochs and rate.
 
     Adam with decoupled weight decay, warm-up, cosine decay, label smoothing and an average of the
-    weights. The learning rate is the paper's, a tenth of it where the paper has plain gradient
-    descent, and at most 0.001.
+    weights. The learning rate is 0.001, in proportion to batches beyond 100 patches. Where the
+    paper's own, brought to Adam's steps, is less than a quarter of that, it stays.
 
     Args:
         recipe: The recipe of the paper.
         with_decoder: Whether the network learns with a decoder, whose targets are not smoothed.
     """
-    rate = recipe.learning_rate * _ADAM_SHARE.get(recipe.optimizer, 1.0)
+    usual = _RATE * max(1.0, recipe.batch_size / _BATCH)
+    own = recipe.learning_rate * _ADAM_SHARE.get(recipe.optimizer, 1.0)
     return Recipe(
         optimizer="adam",
-        learning_rate=min(rate, _LARGEST_RATE),
+        learning_rate=usual if own >= _LEAST_PART * usual else own,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         decoupled_weight_decay=_WEIGHT_DECAY,
