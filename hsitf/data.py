@@ -127,12 +127,15 @@ class SceneData:
         if self.split.kind != "images":
             return record
         zones = self.split.zones()
-        # The set of most of its pixels: those that validate may be drawn from images that train.
+        # Where the scene does not say it, the set of most of its pixels: regions of images that
+        # train may validate.
         found = [
             np.bincount(zones[one.block].ravel(), minlength=4)[1:] for one in self.scene.images
         ]
         sets = [SETS[int(count.argmax())] if count.any() else "" for count in found]
-        known = [replace(one, set=name) for one, name in zip(record.images, sets, strict=True)]
+        known = [
+            replace(one, set=one.set or name) for one, name in zip(record.images, sets, strict=True)
+        ]
         return replace(record, images=tuple(known))
 
     def split_record(self) -> SplitRecord:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from hsitf.data import SceneData
 from hsitf.errors import DataError, InputError
-from hsitf.graph import Call, copy_weights, unwrap_single, walk
 from hsitf.train.normalized_bands import band_positions
 
 if TYPE_CHECKING:
     import keras
 
+    from hsitf.graph import Call
     from hsitf.layers import PixelNormalization
 
 # As `hsitf.layers.pixel_normalization.KINDS`, which cannot be read without Keras.
@@ -86,6 +86,8 @@ def in_front(layer: keras.Layer, network: keras.Model) -> keras.Model:
         network: A functional model of one input, not used any more.
     """
     import keras
+
+    from hsitf.graph import copy_weights, unwrap_single, walk
 
     (given,) = network.inputs
     bands = getattr(layer, "input_bands", given.shape[-1])

@@ -15,7 +15,7 @@ from hsitf.errors import LoweringError
 from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.graph import walk
-from hsitf.layers import LocalResponseNormalization
+from hsitf.layers import LocalResponseNormalization, PixelNormalization
 from hsitf.lower import difference, lower
 from hsitf.lower.rules import OPERATIONS, RULES
 from hsitf.runtimes import LiteRT, dequantize, quantize
@@ -167,6 +167,9 @@ IMAGE_USES = {
     "dense_of_repeats": chain(layers.UpSampling2D(2), layers.Flatten(), layers.Dense(3)),
     "norm_of_rows": chain(layers.BatchNormalization(axis=1), layers.ReLU()),
     "norm_without_scale": chain(layers.BatchNormalization(scale=False)),
+    "snv": chain(PixelNormalization("snv", [10, 12, 14, 20], [1, 2, 1, 1.5])),
+    "unit_length": chain(PixelNormalization("unit", [10, 12, 14, 20], [1, 2, 1, 1.5])),
+    "first_difference": chain(PixelNormalization("difference", [10, 12, 14, 20], [1, 2, 1, 1.5])),
     "response": chain(LocalResponseNormalization(3, alpha=0.5, bias=2.0)),
     "response_of_a_quarter": chain(LocalResponseNormalization(3, alpha=0.5, beta=0.25)),
     "response_of_all": chain(LocalResponseNormalization(3, alpha=0.5, beta=1.0)),
