@@ -5,8 +5,9 @@ from __future__ import annotations
 from hsitf.zoo import Recipe
 
 RECIPES = ("paper", "robust")
-# Of what a verb trains because it finds no network: the one that is better on unseen ground of
-# three real scenes. `train` itself follows the paper where it is not asked for another.
+# Of what a verb trains because it finds no network: the one that is better on unseen ground, in the
+# mean over networks, of each of three real scenes. `train` itself follows the paper where it is not
+# asked for another.
 DEFAULT_RECIPE = "robust"
 
 # Steps of Adam are as long as its rate. The papers' rates of plain gradient descent and Adagrad are
