@@ -371,6 +371,7 @@ def trained_for(
     elif _only_on_disk(network):
         _check_decided(scene, split, bands, f"{network}, which was trained elsewhere, with")
         run = latest_run(network, scene, progress)
+        _check_recipe(run, recipe)
     else:
         usual = "paper" if network in zoo.BASELINES else DEFAULT_RECIPE
         training = TrainingOptions(recipe_name=recipe or usual)

@@ -18,7 +18,7 @@ import numpy as np
 from hsitf import records
 from hsitf.compare.statistics import PairedDifference, paired_difference
 from hsitf.errors import InputError
-from hsitf.records import SceneChoice
+from hsitf.records import SceneChoice, SceneRecord
 from hsitf.runs import Run
 from hsitf.train.baselines_beside import BaselineScores, PixelKey, finished_baselines, pixel_key
 
@@ -240,6 +240,8 @@ def _lacking(
         reason = f"{name} has no run on {described}"
         if near and near[0].scene.class_names != run.record.scene.class_names:
             reason = f"{name} has other classes on {described}"
+        elif near and _files(near[0].scene) != _files(run.record.scene):
+            reason = f"{name} has other files of that name on {described}"
         elif near:
             theirs = near[0].split
             reason = (
@@ -248,6 +250,11 @@ def _lacking(
             )
         found.append(reason)
     return tuple(found)
+
+
+def _files(scene: SceneRecord) -> list[str]:
+    """SHA-256 of the files of a scene, whatever they are called."""
+    return sorted(scene.sha256.values())
 
 
 def _on_scene(pairs: Sequence[tuple[list[Run], list[Run]]]) -> SceneDifference:

@@ -37,9 +37,8 @@ import numpy as np
 from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
+from hsitf.arrays import Float64Array
 from hsitf.errors import InputError
-
-Float64Array = NDArray[np.float64]
 
 # Added to the mean square of a spectrum whose usual mean square is 1: what has a thousandth of the
 # usual contrast counts as having none.

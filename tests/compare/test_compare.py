@@ -109,6 +109,11 @@ def test_what_cannot_be_paired_is_named(here):
         compare([side("a", "tiny/nearest/wide"), side("b", "tiny/sgd/*-seed0")])
     assert "b has other test pixels on tiny, disjoint split of seed 0, guard 4" in str(error.value)
     assert "guard 2" in str(error.value)
+    (run,) = side("b", "tiny/sgd/*-seed0").runs
+    scene = replace(run.record.scene, sha256=dict.fromkeys(run.record.scene.sha256, "0" * 64))
+    changed = Run(run.folder, replace(run.record, scene=scene))
+    with pytest.raises(InputError, match="b has other files of that name on tiny"):
+        compare([side("a", "tiny/nearest/*-full-seed0"), ComparisonSide("b", (changed,))])
     with pytest.raises(InputError, match="needs two sides"):
         compare([side("a", "tiny/nearest/wide")])
 

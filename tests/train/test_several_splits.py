@@ -187,5 +187,13 @@ def test_a_run_that_is_named_has_the_recipe_that_is_asked_for(here):
         trained_for(*asked, "robust")
 
 
+def test_a_network_that_the_zoo_does_not_know_has_the_recipe_that_is_asked_for(here, monkeypatch):
+    trained = train(plan("sgd"), None, Silent())
+    monkeypatch.setattr("hsitf.options._only_on_disk", lambda network: True)
+    monkeypatch.setattr("hsitf.options.latest_run", lambda *given: trained)
+    with pytest.raises(InputError, match="trained with another recipe"):
+        trained_for("sgd", SceneChoice(""), SplitChoice(), None, Silent(), None, "robust")
+
+
 def test_a_damaged_run_has_nothing_beside(here, tmp_path):
     assert finished_baselines([tmp_path]) == []

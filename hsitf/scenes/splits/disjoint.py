@@ -80,7 +80,7 @@ def with_validation_regions(
     if options.validation == 0:
         return zones
     guard = options.patch - 1
-    # Images are moved apart, further than any rectangle reaches beyond its own image's pixels.
+    # Images are moved apart, so that no pixel is given up for the guard of one in the next image.
     gap = 2 * max(guard, *_COHERENT_GUARDS) if len(first_rows) > 1 else 0
     rows = np.arange(labels.shape[0])
     rows += gap * (np.searchsorted(first_rows, rows, side="right") - 1)
