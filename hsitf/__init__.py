@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hsitf.api import (
+        CompressedNetwork,
         ExportedNetwork,
         LoadedScene,
         SceneMap,
@@ -40,6 +41,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 __version__ = "0.2.0.dev0"
 
 __all__ = [
+    "CompressedNetwork",
     "ExportedNetwork",
     "LoadedScene",
     "SceneMap",

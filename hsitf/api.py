@@ -35,6 +35,7 @@ from hsitf.options import (
     RecipeOptions,
     SplitChoice,
     TrainingOptions,
+    band_reduction,
     changed_recipe,
     training_plan,
 )
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     import keras
 
     from hsitf.compare.comparison import ComparisonRecord
+    from hsitf.compress.record import CompressionRecord
+    from hsitf.prune.record import SensitivityAnalysis
     from hsitf.train.repeat import RepeatSummary
     from hsitf.verify import Verification
 
@@ -263,6 +266,11 @@ class TrainedNetwork:
         max_drop: float | None = None,
         epochs: int | None = None,
         learning_rate: float | None = None,
+        distill: bool = False,
+        temperature: float | None = None,
+        teacher_weight: float | None = None,
+        unlabelled_weight: float | None = None,
+        teacher: TrainedNetwork | None = None,
         run: str | None = None,
         threads: int | None = 1,
         verbose: bool = False,
@@ -292,6 +300,13 @@ class TrainedNetwork:
             max_drop: Points of overall accuracy on validation pixels that may be lost.
             epochs: Epochs of fine-tuning; else as many as the network was trained for.
             learning_rate: Learning rate of fine-tuning.
+            distill: Whether this network teaches the pruned one while it is fine-tuned, on
+                unlabelled pixels, too.
+            temperature: What softens the probabilities of distillation, 1 to 20; 2 where None.
+            teacher_weight: Share of the teacher beside a label; 0.9 where None.
+            unlabelled_weight: What an unlabelled pixel counts, 0 to show none; 1 where None.
+            teacher: Another network that teaches in place of this one, such as the one that this
+                one was pruned from.
             run: Name of the new run's folder.
             threads: Threads that the latency of its files is measured with; None to leave them
                 unmeasured, which is faster.
@@ -301,7 +316,8 @@ class TrainedNetwork:
             The pruned, fine-tuned network.
 
         Raises:
-            InputError: An argument is out of range, or the target cannot be reached.
+            InputError: An argument is out of range, the target cannot be reached, or the teacher
+                does not fit.
             VerificationError: More accuracy was lost than `max_drop` allows.
         """
         load_keras()
@@ -309,7 +325,7 @@ class TrainedNetwork:
         from hsitf.prune.parsing import parse_targets
         from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest
         from hsitf.prune.run import prune
-        from hsitf.train.fine_tuning import fine_tuning_recipe
+        from hsitf.train.fine_tuning import distilled_recipe, fine_tuning_recipe
 
         given = {
             "ratio": ratio,
@@ -320,7 +336,8 @@ class TrainedNetwork:
             "sparsity": sparsity,
         }
         measure, (target,) = parse_targets(given, None, bool(layer_ratios))
-        recipe = fine_tuning_recipe(self.record.plan.recipe)
+        trained = self.record.plan.recipe
+        recipe = distilled_recipe(trained) if distill else fine_tuning_recipe(trained)
         request = PruningRequest(
             measure,
             target,
@@ -338,10 +355,121 @@ class TrainedNetwork:
             DEFAULT_ITERATIONS.get(schedule, 1) if iterations is None else iterations,
             max_drop,
             per_layer,
+            distill,
+            temperature,
+            teacher_weight,
+            unlabelled_weight,
+        )
+        other = None if teacher is None else teacher.run
+        with _progress(verbose) as progress:
+            pruned = prune(self.run, request, run, progress, self.choice, threads, other)
+        return TrainedNetwork(pruned, self.choice)
+
+    def sensitivity(
+        self,
+        *,
+        criterion: str = "l2",
+        round_to: int = 1,
+        min_channels: int = 1,
+        ignore: str | Sequence[str] = (),
+        exact: bool = False,
+        run: str | None = None,
+        verbose: bool = False,
+    ) -> SensitivityAnalysis:
+        """Cuts every dependency group alone by 10 to 90 % and retrains nothing.
+
+        The record and a figure of it (PNG and SVG) are written beside the network's folder.
+
+        Args:
+            criterion: Importance criterion, such as "l2", "lfp" or "taylor".
+            round_to: A multiple of so many channels is left of each group.
+            min_channels: At least so many channels are left of each group.
+            ignore: Layers whose groups are not cut.
+            exact: Whether what cannot be removed exactly is left alone.
+            run: Name of the folder; derived from the criterion where None.
+            verbose: Whether progress is printed.
+
+        Returns:
+            The accuracy on validation pixels, by group and share of its channels.
+
+        Raises:
+            InputError: An argument is out of range, or the split has no validation pixels.
+        """
+        load_keras()
+        from hsitf.prune.config import PruningConfig
+        from hsitf.prune.sensitivity import sensitivity
+
+        config = PruningConfig(
+            round_to=round_to, min_channels=min_channels, ignored=_names(ignore), exact=exact
         )
         with _progress(verbose) as progress:
-            pruned = prune(self.run, request, run, progress, self.choice, threads)
-        return TrainedNetwork(pruned, self.choice)
+            return sensitivity(self.run, criterion, config, run, progress, self.choice)[0]
+
+    def compress(
+        self,
+        *,
+        max_drop: float | None = None,
+        metric: str = "oa",
+        max_bytes: float | None = None,
+        max_macs: float | None = None,
+        max_latency_ms: float | None = None,
+        max_arena: float | None = None,
+        variant: str = "int8",
+        minutes: float = 30.0,
+        epochs: int | None = None,
+        learning_rate: float | None = None,
+        distill: bool = True,
+        round_to: int = 1,
+        controls: bool = False,
+        run: str | None = None,
+        out: Path_ = EXPORT,
+        verbose: bool = False,
+    ) -> CompressedNetwork:
+        """Searches the smallest file within bounds, as `hsitf compress` does.
+
+        Networks are chosen on validation and unlabelled pixels; the test pixels judge the result.
+        Called again, it resumes an interrupted search, and uses what an earlier one found.
+
+        Args:
+            max_drop: Points of accuracy that may be lost.
+            metric: The measure of accuracy: "oa", "aa" or "kappa".
+            max_bytes: Size of the file.
+            max_macs: Multiply-accumulates of one patch.
+            max_latency_ms: Median latency of one patch on this machine, one thread.
+            max_arena: Bytes of the arena of TensorFlow Lite Micro.
+            variant: Kind of the file.
+            minutes: Time of the search, about.
+            epochs: Epochs of fine-tuning after a cut; None for as many as fit.
+            learning_rate: Learning rate of fine-tuning.
+            distill: Whether the original network teaches, on unlabelled pixels, too.
+            round_to: A multiple of so many channels is kept of each layer.
+            controls: Whether simpler ways to the same cost are tried, to compare.
+            run: Name of the new run's folder.
+            out: Folder of all bundles.
+            verbose: Whether progress is printed.
+
+        Raises:
+            InputError: There is no bound, or an argument is out of range.
+            LoweringError: The network cannot be rewritten for inference.
+            VerificationError: No network meets the bounds, or the chosen file does not keep them
+                on test pixels; nothing was published.
+        """
+        load_keras()
+        from hsitf.compress.bounds import CompressionBounds
+        from hsitf.compress.request import CompressionRequest, SearchOptions
+        from hsitf.compress.run import compress
+
+        request = CompressionRequest(
+            CompressionBounds(max_drop, metric, max_bytes, max_macs, max_latency_ms, max_arena),
+            SearchOptions(variant, epochs, learning_rate, distill, round_to),
+            minutes,
+            controls,
+        )
+        with _progress(verbose) as progress:
+            done = compress(self.run, request, run, progress, self.choice, Path(out))
+        return CompressedNetwork(
+            TrainedNetwork(done.run, self.choice), ExportedNetwork(done.bundle), done.record
+        )
 
     def export(
         self,
@@ -482,6 +610,7 @@ def train_network(
     split_seed: int | None = None,
     labelled: int | None = None,
     bands: str | None = None,
+    whiten: bool = False,
     schedule: str = "short",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -529,6 +658,7 @@ def train_network(
         labelled: Labelled pixels of each class that train, and that validate, at most; None for
             all.
         bands: Band reduction such as "pca:30"; None for all bands.
+        whiten: Whether its components get unit deviation each, as of "pca-whiten:30".
         schedule: "short", minutes on a small machine, or "full", the paper's epochs.
         epochs: Epochs in place of the schedule's.
         batch_size: Patches a step in place of the paper's.
@@ -610,7 +740,7 @@ def train_network(
             teachers=tuple(_folder_of(one) for one in teachers),
             teacher_weight=teacher_weight,
         ),
-        bands,
+        band_reduction(bands, whiten),
     )
     with _progress(verbose) as progress:
         return TrainedNetwork(train_run(replace(plan, seed=seed), run, progress), choice)
@@ -656,13 +786,13 @@ def train_on_splits(
 
 
 def compare_networks(
-    sides: Mapping[str, TrainedNetwork | Sequence[TrainedNetwork] | RepeatSummary | Path_],
+    sides: Mapping[str, TrainedNetwork | Sequence[TrainedNetwork | Path_] | RepeatSummary | Path_],
 ) -> ComparisonRecord:
     """Compares networks or recipes pair by pair on the same test pixels, as `hsitf compare` does.
 
     Args:
-        sides: Two or more by name: trained networks, a summary of `train_on_splits`, or the path
-            of a run, a summary or a pattern of such.
+        sides: Two or more by name: trained networks, a summary of `train_on_splits`, the path of
+            a run, a summary or a pattern of such, or a list of these.
 
     Returns:
         Differences with 95 % intervals and Wilcoxon's test, over the splits that two share.
@@ -673,7 +803,7 @@ def compare_networks(
     """
     load_keras()
     from hsitf.compare.comparison import ComparisonSide, compare
-    from hsitf.compare.sides import read_sides
+    from hsitf.compare.sides import runs_at
     from hsitf.train.repeat import RepeatSummary
 
     found = []
@@ -683,9 +813,10 @@ def compare_networks(
         elif isinstance(given, RepeatSummary):
             several = [Run.open(Path(one)) for one in given.runs]
         elif isinstance(given, str | Path):
-            several = read_sides([str(given)])[0].runs
+            several = runs_at(str(given))
         else:
-            several = [one.run for one in given]
+            named = [[o.run] if isinstance(o, TrainedNetwork) else runs_at(str(o)) for o in given]
+            several = [run for runs in named for run in runs]
         found.append(ComparisonSide(name, tuple(several)))
     return compare(found)
 
@@ -855,6 +986,26 @@ class ExportedNetwork:
         from hsitf.export.table import format_bundles
 
         return f"<pre>{html.escape(format_bundles([self.bundle]))}</pre>"
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedNetwork:
+    """The result of a compression.
+
+    Attributes:
+        network: The chosen network, trained and thinned.
+        file: Its published file.
+        record: The search: bounds, candidates, front, and what test pixels say.
+    """
+
+    network: TrainedNetwork
+    file: ExportedNetwork
+    record: CompressionRecord
+
+    def __repr__(self) -> str:
+        from hsitf.compress.table import format_compression
+
+        return format_compression(self.record)
 
 
 def load_bundle(folder: Path_) -> ExportedNetwork:

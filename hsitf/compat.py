@@ -19,6 +19,9 @@ Content = dict[str, Any]
 FORMER_NAMES: dict[type, dict[str, str]] = {}
 # By record class, what brings the content that it had in schema 1 into its shape of today.
 FORMER_SHAPES: dict[type, Callable[[Content], Content]] = {}
+# By record class, what brings the value of a key, by its name today, from how schemas 1 and 2 wrote
+# it to how it is written today.
+FORMER_VALUES: dict[type, dict[str, Callable[[Any], Any]]] = {}
 
 
 def formerly(**names: str) -> Callable[[type[T]], type[T]]:
@@ -35,10 +38,7 @@ def formerly(**names: str) -> Callable[[type[T]], type[T]]:
     """
 
     def decorate(kind: type[T]) -> type[T]:
-        fields = {field.name for field in dataclasses.fields(typing.cast(Any, kind))}
-        if odd := set(names) - fields:
-            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(odd))}")
-        FORMER_NAMES[kind] = {old: new for new, old in names.items()}
+        FORMER_NAMES[kind] = {old: new for new, old in _fields_of(kind, names).items()}
         return kind
 
     return decorate
@@ -64,3 +64,36 @@ def formerly_shaped(upgrade: Callable[[Content], Content]) -> Callable[[type[T]]
         return kind
 
     return decorate
+
+
+def formerly_written(**upgrades: Callable[[Any], Any]) -> Callable[[type[T]], type[T]]:
+    """States how values of a record class were written in schemas 1 and 2.
+
+    Args:
+        **upgrades: For each such field, what returns the value of today, given that of then. Files
+            may be damaged: it returns what it does not understand as it is.
+
+    Returns:
+        The class decorator; it goes above `@dataclass`.
+
+    Raises:
+        TypeError: The class has no such field, so the key would never be found.
+    """
+
+    def decorate(kind: type[T]) -> type[T]:
+        FORMER_VALUES[kind] = _fields_of(kind, upgrades)
+        return kind
+
+    return decorate
+
+
+def _fields_of(kind: type, named: dict[str, T]) -> dict[str, T]:
+    """What is named by the fields of a record class.
+
+    Raises:
+        TypeError: A name is that of no field.
+    """
+    fields = {field.name for field in dataclasses.fields(typing.cast(Any, kind))}
+    if odd := set(named) - fields:
+        raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(odd))}")
+    return named

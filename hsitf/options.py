@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hsitf import runs, zoo
-from hsitf.bands import parse
+from hsitf.bands import parse, selects_bands, whitened
 from hsitf.errors import InputError, unknown
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
@@ -138,6 +138,28 @@ class SplitChoice:
     seed: int = 0
     validation_regions: bool | None = None
     labelled: int | None = None
+
+
+def band_reduction(spec: str | None, whiten: bool) -> str | None:
+    """The band reduction of a user's options, as a specification; None for all bands.
+
+    Args:
+        spec: The reduction, such as "pca:30".
+        whiten: Whether its components get unit deviation each.
+
+    Raises:
+        InputError: It cannot be parsed; or there are no components to whiten.
+    """
+    if not whiten:
+        return spec
+    if spec is None or selects_bands(spec):
+        raise InputError(
+            "only components of bands can be whitened",
+            received=f"--whiten with {spec or 'all bands'}",
+            allowed="techniques that combine bands, such as --bands pca:30",
+            remedy="leave --whiten out",
+        )
+    return whitened(spec)
 
 
 def training_plan(

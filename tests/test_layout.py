@@ -50,6 +50,7 @@ ORDER = [
     "quantize",
     "export",
     "prune",
+    "compress",
     "smoothing",
     "classify",
     "draw",

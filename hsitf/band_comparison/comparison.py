@@ -8,7 +8,7 @@ from pathlib import Path
 from hsitf import bands, records, runs, zoo
 from hsitf.band_comparison.fitting import FittedReduction, measure_reduction
 from hsitf.band_comparison.request import ComparisonRequest
-from hsitf.compat import formerly
+from hsitf.compat import formerly, formerly_written
 from hsitf.data import SceneData, load_scene, prepare, read_train_map, training_spectra
 from hsitf.errors import InputError
 from hsitf.metrics import Interval, interval
@@ -18,6 +18,7 @@ from hsitf.train.run import train
 
 
 @formerly(spec="text")
+@formerly_written(spec=bands.former_spec)
 @dataclass(frozen=True)
 class ComparisonCell:
     """A network or baseline trained on reduced bands.

@@ -65,7 +65,7 @@ def _curves(specs: Sequence[str]) -> dict[str, list[tuple[int, str]]]:
     for text in specs:
         request = parse(text)
         count = request.components
-        found[request.technique if count else text].append((count or len(request.bands), text))
+        found[request.name if count else text].append((count or len(request.bands), text))
     return {name: sorted(members) for name, members in found.items()}
 
 

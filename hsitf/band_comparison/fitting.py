@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from hsitf.bands import Reducer, fit
-from hsitf.compat import formerly
+from hsitf.bands import Reducer, fit, former_spec
+from hsitf.compat import formerly, formerly_written
 from hsitf.data import SceneData, preprocess, training_spectra
 from hsitf.measure import peak_memory, reset_peak_memory
 
 
 @formerly(spec="text", peak_memory="memory", foldable="fusable")
+@formerly_written(spec=former_spec)
 @dataclass(frozen=True)
 class FittedReduction:
     """A reduction fitted to the training pixels of a scene and applied to all pixels.

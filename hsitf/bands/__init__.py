@@ -1,15 +1,19 @@
 """Band reduction, fitted to training pixels only.
 
 A technique is a row in one of the tables (`extraction`, `manifold`, `encoders`, `selection`); its
-result is a `Reducer`, made of arrays, that maps normalized spectra to components of zero mean and
-unit standard deviation. To add a technique, write `(sample, components) -> BandTransform` and give
-it a row.
+result is a `Reducer`, made of arrays, that maps normalized spectra to components of zero mean.
+Where their deviations mean something, weaker components stay weaker (`_scales`); else, or where
+they are whitened, all have unit deviation. To add a technique, write `(sample, components) ->
+BandTransform` and give it a row.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +23,17 @@ from hsitf.bands.encoders import ENCODERS
 from hsitf.bands.extraction import EXTRACTIONS
 from hsitf.bands.manifold import MANIFOLDS
 from hsitf.bands.reducer import BLOCK, BandSelection, BandTransform, Reducer, TrainingEmbedding
-from hsitf.bands.request import SELECT, WAVELENGTHS, ReductionRequest, selected_bands
+from hsitf.bands.request import (
+    SELECT,
+    WAVELENGTHS,
+    WHITEN,
+    ReductionRequest,
+    selected_bands,
+)
 from hsitf.bands.request import parse as _parse
 from hsitf.bands.selection import SELECTIONS
-from hsitf.bands.stored import read, save
+from hsitf.bands.stored import SCHEMA, save
+from hsitf.bands.stored import read as _read
 from hsitf.bands.technique import ReductionTechnique, TrainingSpectra
 from hsitf.errors import InputError
 
@@ -33,10 +44,13 @@ __all__ = [
     "check",
     "count_components",
     "fit",
+    "former_spec",
     "learns_from_labels",
     "parse",
     "read",
     "save",
+    "selects_bands",
+    "whitened",
 ]
 
 TECHNIQUES: dict[str, ReductionTechnique] = {**EXTRACTIONS, **MANIFOLDS, **ENCODERS, **SELECTIONS}
@@ -48,7 +62,43 @@ def parse(spec: str) -> ReductionRequest:
     Raises:
         InputError: It cannot be parsed, or there is no such technique.
     """
-    return _parse(spec, list(TECHNIQUES))
+    return _parse(spec, {name: one.meaningful_scale for name, one in TECHNIQUES.items()})
+
+
+def selects_bands(spec: str) -> bool:
+    """Whether a reduction leaves some of the bands as they are.
+
+    Raises:
+        InputError: It cannot be parsed, or there is no such technique.
+    """
+    return parse(spec).technique in (SELECT, WAVELENGTHS, *SELECTIONS)
+
+
+def whitened(spec: str) -> str:
+    """The same reduction with components of unit deviation.
+
+    Selected bands have none to give up, and stay as they are.
+
+    Raises:
+        InputError: It cannot be parsed, or there is no such technique.
+    """
+    request = parse(spec)
+    known = TECHNIQUES.get(request.technique)
+    if known is None or not known.meaningful_scale:
+        return request.spec
+    return replace(request, whiten=True).spec
+
+
+def former_spec(spec: Any) -> Any:
+    """What today a specification means that was written when all components had unit deviation.
+
+    Args:
+        spec: Of a record or file of then: a specification, a technique alone, or a name that is
+            neither, such as that of a file of preprocessing, which stays as it is.
+    """
+    name, colon, rest = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    known = TECHNIQUES.get(name)
+    return spec if known is None or not known.meaningful_scale else f"{name}{WHITEN}{colon}{rest}"
 
 
 def fit(
@@ -93,6 +143,18 @@ def _fit_reporting_convergence(
         fitted = technique.fit(sample, components)
     stopped = "stopped before it had converged" if warned else ""
     return fitted, "; ".join(filter(None, (technique.remark, stopped)))
+
+
+def read(path: Path) -> Reducer:
+    """Reads a reducer that `save` wrote, of this version or an older one.
+
+    Raises:
+        DataError: It is not a reducer's file.
+    """
+    reducer, schema = _read(path)
+    if schema == SCHEMA:
+        return reducer
+    return replace(reducer, spec=former_spec(reducer.spec))
 
 
 def check(
@@ -147,7 +209,7 @@ def _check(
     most = technique.max_components(sample)
     if not 1 <= request.components <= most:
         raise InputError(
-            f"{request.technique} cannot make so many components",
+            f"{request.name} cannot make so many components",
             received=request.components,
             allowed=f"1 to {most}: {technique.limit}" if most > 0 else f"none: {technique.limit}",
             remedy="ask for fewer",
@@ -163,7 +225,7 @@ def _check(
 def _standardized(
     request: ReductionRequest, sample: TrainingSpectra, fitted: BandTransform, remark: str
 ) -> Reducer:
-    """The reducer with components of zero mean and unit deviation; selected bands are unchanged."""
+    """The reducer with components of zero mean, scaled; selected bands are unchanged."""
     mean, deviation = _moments(fitted, sample.spectra)
     if not np.isfinite([mean, deviation]).all():
         raise InputError(
@@ -175,8 +237,21 @@ def _standardized(
     shift, scale = np.zeros(components, np.float32), np.ones(components, np.float32)
     if not isinstance(fitted, BandSelection):
         shift = mean.astype(np.float32)
-        scale = np.where(deviation > 0, deviation, 1.0).astype(np.float32)
+        scale = _scales(request, deviation).astype(np.float32)
     return Reducer(request.spec, sample.bands, components, fitted, scale, shift, remark)
+
+
+def _scales(request: ReductionRequest, deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(components,) What components are divided by, from their deviations `d`.
+
+    `sqrt(d * max(d))`, after which the strongest has unit deviation, and the others the square root
+    of their share in it: as much weaker that noise does not count as much as signal, and not so
+    weak that a network does not see them, nor an integer file round them away. Where they are
+    whitened, or of another technique, `d`, after which all have unit deviation.
+    """
+    weighted = TECHNIQUES[request.technique].meaningful_scale and not request.whiten
+    scale = np.sqrt(deviation * deviation.max()) if weighted else deviation
+    return np.where(scale > 0, scale, 1.0)
 
 
 def _moments(

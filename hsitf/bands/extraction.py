@@ -141,11 +141,14 @@ def _below_classes(sample: TrainingSpectra) -> int:
 
 _RANKS = "one a band and a training pixel"
 EXTRACTIONS = {
-    "pca": ReductionTechnique(_pca, _ranks, _RANKS),
-    "incremental_pca": ReductionTechnique(_incremental_pca, _ranks, _RANKS),
-    "sparse_pca": ReductionTechnique(_sparse_pca, _ranks, _RANKS),
+    "pca": ReductionTechnique(_pca, _ranks, _RANKS, meaningful_scale=True),
+    "incremental_pca": ReductionTechnique(_incremental_pca, _ranks, _RANKS, meaningful_scale=True),
+    "sparse_pca": ReductionTechnique(_sparse_pca, _ranks, _RANKS, meaningful_scale=True),
     "svd": ReductionTechnique(
-        _svd, _below_ranks, "below the number of bands and of training pixels"
+        _svd,
+        _below_ranks,
+        "below the number of bands and of training pixels",
+        meaningful_scale=True,
     ),
     "lda": ReductionTechnique(_lda, _below_classes, "one less than there are classes"),
     "ica": ReductionTechnique(_ica, _ranks, _RANKS),

@@ -1,8 +1,8 @@
 """What turns the bands of a pixel into fewer numbers, once it is fitted.
 
-A reducer maps normalized spectra to components of zero mean and unit deviation over the training
-pixels. It consists of arrays only, so that it is saved without pickle and can be read safely from
-others.
+A reducer maps normalized spectra to components of zero mean over the training pixels, and of a
+deviation that `scale` decides on. It consists of arrays only, so that it is saved without pickle
+and can be read safely from others.
 """
 
 from __future__ import annotations
@@ -188,9 +188,10 @@ class Reducer:
         bands: Number of input bands.
         components: Number of components.
         transform: The fitted transformation.
-        scale: (components,) standard deviation and, as `shift`, mean over the training pixels of
-            what the transformation returns, by which components are standardized; 1 and 0 for
-            selected bands.
+        scale: (components,) What components are divided by: their standard deviation over the
+            training pixels where they are whitened; 1 for selected bands.
+        shift: (components,) What is subtracted from components before: their mean over the training
+            pixels; 0 for selected bands.
         remark: A caveat that every reader of the results needs to know; empty for none.
     """
 

@@ -1,7 +1,8 @@
-"""What a user asks for: `pca:30`, `forest-rfe:20`, `select:10,20,45`, `nm:450-900,1500-1700`."""
+"""What a user asks for: `pca:30`, `pca-whiten:30`, `select:10,20,45`, `nm:450-900,1500-1700`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from hsitf.errors import InputError, unknown
 
 SELECT, WAVELENGTHS = "select", "nm"
+# End of a technique's name that gives each component unit deviation.
+WHITEN = "-whiten"
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,19 @@ class ReductionRequest:
         components: Number of components; 0 where bands are given explicitly.
         bands: Band indices from 0, for `select`.
         ranges: Ranges (from, to) in nanometers, for `nm`.
+        whiten: Whether each component gets unit deviation, the weak ones too.
     """
 
     technique: str
     components: int = 0
     bands: tuple[int, ...] = ()
     ranges: tuple[tuple[float, float], ...] = ()
+    whiten: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the technique as a user writes it, such as "pca" or "pca-whiten"."""
+        return f"{self.technique}{WHITEN if self.whiten else ''}"
 
     @property
     def spec(self) -> str:
@@ -35,22 +45,30 @@ class ReductionRequest:
             return f"{SELECT}:{','.join(map(str, self.bands))}"
         if self.technique == WAVELENGTHS:
             return f"{WAVELENGTHS}:{','.join(f'{low:g}-{high:g}' for low, high in self.ranges)}"
-        return f"{self.technique}:{self.components}"
+        return f"{self.name}:{self.components}"
 
 
-def parse(spec: str, techniques: list[str]) -> ReductionRequest:
+def parse(spec: str, techniques: Mapping[str, bool]) -> ReductionRequest:
     """Reads what a user wrote.
 
     Args:
         spec: Specification such as "pca:30".
-        techniques: Their names.
+        techniques: Whether a technique can be whitened, by its name.
 
     Raises:
         InputError: It cannot be parsed, or there is no such technique.
     """
-    name, colon, rest = spec.partition(":")
+    written, colon, rest = spec.partition(":")
+    name, whiten = written.removesuffix(WHITEN), written.endswith(WHITEN)
     if name not in [*techniques, SELECT, WAVELENGTHS]:
         raise unknown("band reduction", name, [*techniques, SELECT, WAVELENGTHS])
+    if whiten and not techniques.get(name, False):
+        raise InputError(
+            f"{name} cannot be whitened: selected bands stay as they are, and components of "
+            "such techniques have unit deviation anyway",
+            received=spec,
+            remedy=f"write {name}:{rest}",
+        )
     try:
         if not colon:
             raise ValueError
@@ -60,7 +78,7 @@ def parse(spec: str, techniques: list[str]) -> ReductionRequest:
             )
         if name == WAVELENGTHS:
             return ReductionRequest(name, ranges=tuple(map(_range, rest.split(","))))
-        return ReductionRequest(name, int(rest))
+        return ReductionRequest(name, int(rest), whiten=whiten)
     except ValueError:
         raise InputError(
             "the band reduction cannot be parsed",

@@ -24,11 +24,16 @@ from hsitf.bands.reducer import (
 )
 from hsitf.errors import DataError
 
+# Raised when the meaning of an array changes. Files without a number are from when all components
+# had unit deviation, which the specifications of schema 3, that of the records, call whitened.
+SCHEMA = 3
+
 
 def save(reducer: Reducer, stream: BinaryIO) -> None:
     """Writes a reducer."""
     arrays: Arrays = {
         "kind": np.array(KINDS[type(reducer.transform)]),
+        "schema": np.array(SCHEMA),
         "text": np.array(reducer.spec),
         "bands": np.array(reducer.bands),
         "scale": reducer.scale,
@@ -39,15 +44,16 @@ def save(reducer: Reducer, stream: BinaryIO) -> None:
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
 
 
-def read(path: Path) -> Reducer:
-    """Reads what `save` wrote.
+def read(path: Path) -> tuple[Reducer, int]:
+    """Reads what `save` wrote: the reducer, and the schema of its file.
 
     Raises:
-        DataError: It is not a reducer's file.
+        DataError: It is not a reducer's file, or one of a later version.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        schema = int(arrays.get("schema", 0))
         own = {name[4:]: array for name, array in arrays.items() if name.startswith("map_")}
         scale, shift = (np.asarray(arrays[name], np.float32) for name in ("scale", "shift"))
         reducer = Reducer(
@@ -60,6 +66,8 @@ def read(path: Path) -> Reducer:
             str(arrays["remark"]),
         )
         _check(reducer)
+        if schema not in (0, SCHEMA):
+            raise ValueError(f"schema {schema}")
     except (
         OSError,
         ValueError,
@@ -75,7 +83,7 @@ def read(path: Path) -> Reducer:
             received=type(error).__name__,
             remedy="train the network again",
         ) from error
-    return reducer
+    return reducer, schema
 
 
 def _check(reducer: Reducer) -> None:

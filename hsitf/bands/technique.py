@@ -51,6 +51,9 @@ class ReductionTechnique:
         transductive: Whether it cannot transform unseen pixels, so that it is fitted to the whole
             scene, test pixels included.
         remark: A caveat that every reader of its results needs to know.
+        meaningful_scale: Whether the deviations of its components say how much of the spectra each
+            holds, as those of principal components do. The weaker ones then stay weaker, unless
+            they are whitened; all others have unit deviation.
         refit: For techniques without arrays of their own, see `reducer.RefittedTransform`.
     """
 
@@ -60,4 +63,5 @@ class ReductionTechnique:
     foldable: bool = True
     transductive: bool = False
     remark: str = ""
+    meaningful_scale: bool = False
     refit: Callable[[Float32Array, int, int], Callable[[Float32Array], Float32Array]] | None = None

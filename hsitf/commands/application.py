@@ -23,6 +23,7 @@ VERBS = (
     "compare",
     "adopt",
     "prune",
+    "compress",
     "quantize",
     "export",
     "classify",

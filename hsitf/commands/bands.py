@@ -45,6 +45,13 @@ def bands(
             help="Numbers of components of each technique: 10,20,30 or from:to:step.",
         ),
     ] = None,
+    whiten: Annotated[
+        bool,
+        typer.Option(
+            "--whiten",
+            help="Components of unit deviation each, of all reductions named: pca as pca-whiten.",
+        ),
+    ] = False,
     schedule: Annotated[
         str,
         typer.Option(
@@ -79,14 +86,15 @@ def bands(
     same record.
     """
     from hsitf.band_comparison.request import ComparisonRequest, expand_techniques
-    from hsitf.options import RecipeOptions
+    from hsitf.options import RecipeOptions, band_reduction
     from hsitf.train.run import check_name
     from hsitf.zoo import known
 
     texts = expand_techniques([*(reductions or []), *(also or [])], components)
+    specs = tuple(band_reduction(text, whiten) or text for text in texts)
     models = tuple(dict.fromkeys(map(known, model or [])))
     wanted = ComparisonRequest(
-        texts,
+        specs,
         models,
         runs,
         scene,

@@ -15,11 +15,18 @@ app = application("Compares trained networks on the same test pixels.")
 @verb(app)
 def compare(
     sides: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Two or more: a run, a summary, or a pattern in quotes; NAME=PATHS names it."
         ),
-    ],
+    ] = None,
+    side: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--side",
+            help="NAME=PATH, for a path with = or commas; repeated, more paths or more sides.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder of record and figure; else in models/."),
@@ -40,7 +47,7 @@ def compare(
     from hsitf.compare.table import format_comparison
     from hsitf.runs import MODELS
 
-    record = compared(read_sides(sides))
+    record = compared(read_sides(sides or (), side or ()))
     folder = out or comparison_path(record, MODELS)
     records.write(record, folder / "comparison.json")
     draw_comparison(record, folder / "comparison.png")

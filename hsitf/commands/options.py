@@ -29,6 +29,8 @@ TRAINING = "Training"
 OUTPUT = "Output"
 PRUNING = "Pruning"
 QUANTIZATION = "Quantization"
+BOUND = "Bounds"
+SEARCH = "Search"
 VARIANT = "Files"
 INFERENCE = "Inference"
 SAMPLES = "Pixels"
@@ -68,7 +70,15 @@ Bands = Annotated[
     str | None,
     typer.Option(
         "--bands",
-        help="Band reduction: pca:30, forest-rfe:20, select:10,20, nm:450-900.",
+        help="Band reduction: pca:30, pca-whiten:30, forest-rfe:20, select:10,20, nm:450-900.",
+        rich_help_panel=NETWORK,
+    ),
+]
+Whiten = Annotated[
+    bool,
+    typer.Option(
+        "--whiten",
+        help="Components of unit deviation each: pca:30 as pca-whiten:30.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -288,7 +298,9 @@ def split_choice(
     guard: Annotated[
         int | None,
         typer.Option(
-            "--guard", help="Pixels between the sets of a disjoint split.", rich_help_panel=SPLIT
+            "--guard",
+            help="Pixels between the sets of a disjoint split, and between regions of an image.",
+            rich_help_panel=SPLIT,
         ),
     ] = None,
     patch: Patch = None,

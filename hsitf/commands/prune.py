@@ -183,6 +183,14 @@ def prune(
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity",
+            help="Cut every group alone by 10 to 90 %: table, record and figure.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = False,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -196,7 +204,40 @@ def prune(
         typer.Option(
             "--learning-rate",
             "--lr",
-            help="Learning rate of fine-tuning; else the recipe's, with Adam a tenth.",
+            help="Learning rate of fine-tuning; else the recipe's, with Adam and no teacher a "
+            "tenth.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    distill: Annotated[
+        bool,
+        typer.Option(
+            "--distill",
+            help="The network before pruning teaches the pruned one, on unlabelled pixels too.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = False,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            "--temperature",
+            help="With --distill: what softens the probabilities, 1 to 20; else 2.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    teacher_weight: Annotated[
+        float | None,
+        typer.Option(
+            "--teacher-weight",
+            help="With --distill: the teacher's share beside a label; else 0.9.",
+            rich_help_panel=options.TRAINING,
+        ),
+    ] = None,
+    unlabelled_weight: Annotated[
+        float | None,
+        typer.Option(
+            "--unlabelled-weight",
+            help="With --distill: what an unlabelled pixel counts, 0 for none; else 1.",
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
@@ -208,7 +249,8 @@ def prune(
 ) -> None:
     """Prunes and fine-tunes a trained network; writes models/<scene>/<network>/<run>/.
 
-    Name one target: --ratio, --macs, --parameters, --bytes, --alpha or --sparsity. The result is a
+    Name one target: --ratio, --macs, --parameters, --bytes, --alpha or --sparsity; or --sensitivity
+    to see what each dependency group may lose. The result is a
     trained network like any other: `hsitf export --from` takes it. Where no trained network is
     at hand it trains one first, with a short schedule. Repeated, the same command resumes an
     interrupted run.
@@ -222,10 +264,10 @@ def prune(
     )
     from hsitf.prune.config import PruningConfig
     from hsitf.prune.criteria import get_criterion
-    from hsitf.prune.parsing import parse_layer_ratios, parse_targets
+    from hsitf.prune.parsing import check_sensitivity, parse_layer_ratios, parse_targets
     from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest, check_schedule
     from hsitf.runs import Run
-    from hsitf.train.fine_tuning import fine_tuning_recipe
+    from hsitf.train.fine_tuning import distilled_recipe, fine_tuning_recipe
     from hsitf.train.run import check_name, scheduled_recipe
     from hsitf.zoo import DEFAULT_RECIPE, Recipe, check_trainable, facts
 
@@ -241,7 +283,27 @@ def prune(
         "sparsity": sparsity,
     }
     ratios = parse_layer_ratios(layer or [])
-    measure, targets = ("", ()) if show else parse_targets(given, curve, bool(ratios))
+    if sensitivity:
+        later = {
+            **{f"--{name}": value for name, value in given.items()},
+            "--layer": layer,
+            "--curve": curve,
+            "--groups": show,
+            "--per-layer": per_layer,
+            "--global": global_pruning,
+            "--schedule": schedule != "one-shot",
+            "--iterations": iterations,
+            "--max-drop": max_drop is not None,
+            "--epochs": epochs,
+            "--learning-rate": learning_rate,
+            "--distill": distill,
+            "--temperature": temperature,
+            "--teacher-weight": teacher_weight is not None,
+            "--unlabelled-weight": unlabelled_weight is not None,
+        }
+        check_sensitivity(later)
+    looking = show or sensitivity
+    measure, targets = ("", ()) if looking else parse_targets(given, curve, bool(ratios))
     get_criterion(criterion)
     check_schedule(schedule)
     config = PruningConfig(
@@ -254,19 +316,24 @@ def prune(
     )
     changes = RecipeOptions(epochs=epochs, learning_rate=learning_rate)
 
-    def requests(recipe: Recipe) -> list[PruningRequest]:
+    def requests(trained: Recipe) -> list[PruningRequest]:
+        recipe = distilled_recipe(trained) if distill else fine_tuning_recipe(trained)
         often = DEFAULT_ITERATIONS.get(schedule, 1) if iterations is None else iterations
         return [
             PruningRequest(
                 measure,
                 target,
-                changed_recipe(fine_tuning_recipe(recipe), changes),
+                changed_recipe(recipe, changes),
                 criterion,
                 config,
                 schedule,
                 often,
                 max_drop,
                 per_layer,
+                distill,
+                temperature,
+                teacher_weight,
+                unlabelled_weight,
             )
             for target in targets
         ]
@@ -282,6 +349,8 @@ def prune(
     load_keras()
     from hsitf.prune.curve import format_curve, prune_curve, prune_sparse_curve
     from hsitf.prune.run import prune
+    from hsitf.prune.sensitivity import format_sensitivity
+    from hsitf.prune.sensitivity import sensitivity as measure_sensitivity
     from hsitf.prune.sparse_curve import format_sparse_curve
     from hsitf.prune.table import format_pruning
     from hsitf.prune.tracing import dependency_groups
@@ -290,6 +359,10 @@ def prune(
         then, now = trained_for(name, scene, split, origin, progress, bands)
         if show:
             print("\n".join(map(str, dependency_groups(then.network()))))
+            return
+        if sensitivity:
+            analysis, folder = measure_sensitivity(then, criterion, config, run, progress, now)
+            print(f"{format_sensitivity(analysis)}\nRecord and figures: {folder}.")
             return
         wanted = requests(then.record.plan.recipe)
         if curve is not None and measure == "alpha":

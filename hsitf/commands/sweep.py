@@ -20,7 +20,7 @@ def sweep(
     study: Annotated[
         str,
         typer.Argument(
-            help="compression, learning-curves, lfp, unseen-ground, zoo; or a .toml file."
+            help="compression, learning-curves, lfp, recipe-parts, unseen-ground, zoo; or a .toml."
         ),
     ],
     quick: Annotated[
@@ -31,6 +31,20 @@ def sweep(
         typer.Option(
             "--scene", "-s", help="Scene in place of the study's: a name, or a cube's path."
         ),
+    ] = None,
+    networks: Annotated[
+        str | None,
+        typer.Option("--networks", help="Of its networks, these alone: hu,svm_grid."),
+    ] = None,
+    splits: Annotated[
+        int | None, typer.Option("--splits", help="Of its splits (seeds), so many at most.")
+    ] = None,
+    labelled: Annotated[
+        str | None,
+        typer.Option("--labelled", help="Of its numbers of labelled pixels, these: 5,20,all."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Epochs of training in place of the study's.")
     ] = None,
     data_dir: options.DataDir = None,
     labels: options.Labels = None,
@@ -59,15 +73,18 @@ def sweep(
 ) -> None:
     """Runs every cell of a study; writes studies/<study>-<scene>/ with results.csv and means.csv.
 
+    --networks, --splits, --labelled and --epochs run a part of it, in the same folder.
     Repeated, the same command resumes an interrupted sweep and repeats no finished cell. Cells
     that fail are written down with their message, and the others go on.
     """
     from hsitf.records import SceneChoice
     from hsitf.sweep.cluster import check
     from hsitf.sweep.options import SweepOptions
+    from hsitf.sweep.selection import StudySelection, parse_labelled, parse_words, select
     from hsitf.sweep.study import parse, read_study_text
 
-    read = parse(*read_study_text(study, quick), scene)
+    selection = StudySelection(parse_words(networks), splits, parse_labelled(labelled), epochs)
+    read = select(parse(*read_study_text(study, quick), scene), selection)
     choice = SceneChoice(
         "", data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
     )

@@ -36,6 +36,7 @@ def train(
     *,
     model: options.Model,
     bands: options.Bands = None,
+    whiten: options.Whiten = False,
     scene: SceneChoice,
     split: SplitChoice,
     schedule: Annotated[
@@ -281,7 +282,7 @@ def train(
     resumes an interrupted run.
     """
     from hsitf.errors import InputError
-    from hsitf.options import RecipeOptions, TrainingOptions, training_plan
+    from hsitf.options import RecipeOptions, TrainingOptions, band_reduction, training_plan
     from hsitf.train.devices import select_device, use_backend
 
     if runs < 1:
@@ -325,7 +326,7 @@ def train(
             teachers=tuple(teacher or ()),
             teacher_weight=teacher_weight,
         ),
-        bands,
+        band_reduction(bands, whiten),
     )
     load_keras()
     select_device(device)
@@ -343,7 +344,7 @@ def train(
         finished = run_plan(plan, run, progress)
     record = finished.record
     synthetic = " (synthetic scene)" if record.scene.synthetic else ""
-    guarded = record.split.kind == "disjoint"
+    guarded = record.split.kind == "disjoint" or record.split.guard
     guard = f", guard of {record.split.guard} pixels" if guarded else ""
     print(
         f"{finished.folder}: OA {record.scores.oa:.2%}, AA {record.scores.aa:.2%}, "

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hsitf import records
@@ -17,25 +19,39 @@ from hsitf.train.repeat import SUMMARY, RepeatSummary
 MAX_RUNS = 1000
 
 
-def read_sides(words: Sequence[str]) -> tuple[ComparisonSide, ...]:
+@dataclass(frozen=True)
+class _SidePaths:
+    """A side as it is typed: its name, empty for its runs' own, and its paths and patterns."""
+
+    name: str
+    paths: tuple[str, ...]
+
+
+def read_sides(
+    words: Sequence[str], single_paths: Sequence[str] = ()
+) -> tuple[ComparisonSide, ...]:
     """The sides that a user names, each with a name of its own.
 
+    A path is the folder of a run, a folder of runs or of a summary, a `summary.json`, or a pattern
+    such as `models/*/cao/disjoint-full-robust-seed*`.
+
     Args:
-        words: `PATHS` or `NAME=PATHS` each, with paths separated by commas: the folder of a run,
-            a folder of runs or of a summary, a `summary.json`, or a pattern such as
-            `models/*/cao/disjoint-full-robust-seed*`.
+        words: `PATHS` or `NAME=PATHS` each, with paths separated by commas. Text that is a path,
+            or a pattern that fits something, is not divided at its equals signs and commas.
+        single_paths: `NAME=PATH` each: a name up to the first equals sign, and a path or pattern
+            with whatever it holds. All of one name are one side, after those of `words`.
 
     Raises:
-        InputError: There is no finished run, or two sides have the same name.
+        InputError: There is no finished run, a name is missing, or two sides have the same name.
         DataError: A record is damaged.
     """
-    named = [word.partition("=") if "=" in word else ("", "", word) for word in words]
-    found = [_runs_of(paths) for _, _, paths in named]
+    named = [*map(_parsed, words), *_by_name(single_paths)]
+    found = [_runs_of(side.paths) for side in named]
     own = [_own_name(several) for several in found]
-    count = Counter(one for one, (name, _, _) in zip(own, named, strict=True) if not name)
+    count = Counter(one for one, side in zip(own, named, strict=True) if not side.name)
     names = [
-        name or (own_name if count[own_name] == 1 else f"{own_name} {paths}")
-        for (name, _, paths), own_name in zip(named, own, strict=True)
+        side.name or (own_name if count[own_name] == 1 else f"{own_name} {','.join(side.paths)}")
+        for side, own_name in zip(named, own, strict=True)
     ]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
@@ -49,20 +65,68 @@ def read_sides(words: Sequence[str]) -> tuple[ComparisonSide, ...]:
     )
 
 
-def _runs_of(paths: str) -> list[Run]:
+def runs_at(paths: str) -> list[Run]:
+    """The finished runs at a path, a pattern, or several of them separated by commas.
+
+    Raises:
+        InputError: There is none.
+        DataError: A record is damaged.
+    """
+    return _runs_of(_divided(paths))
+
+
+def _parsed(word: str) -> _SidePaths:
+    """A word of the command line: paths, or a name and paths."""
+    if _matching(word):
+        return _SidePaths("", (word,))
+    name, equals, paths = word.partition("=")
+    return _SidePaths(name, _divided(paths)) if equals else _SidePaths("", _divided(word))
+
+
+def _divided(paths: str) -> tuple[str, ...]:
+    """One path that holds commas, or several between commas."""
+    return (paths,) if _matching(paths) else tuple(filter(None, paths.split(",")))
+
+
+def _by_name(words: Sequence[str]) -> list[_SidePaths]:
+    """Sides of `NAME=PATH`, in the order of their names' first mention."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        name, _, path = word.partition("=")
+        if not name or not path:
+            raise InputError(
+                "a side needs a name and a path",
+                received=f"--side {word}",
+                allowed="NAME=PATH; repeat it with the same name for more paths",
+            )
+        found.setdefault(name, []).append(path)
+    return [_SidePaths(name, tuple(paths)) for name, paths in found.items()]
+
+
+def _matching(path: str) -> list[str]:
+    """What a path or pattern names; a path that is there is no pattern, whatever it holds."""
+    if not path:
+        return []
+    # Unlike Path.exists, no error where a list of paths is longer than a path may be.
+    if os.path.exists(path):
+        return [path]
+    return sorted(glob.glob(path)) if set(path) & set("*?[") else []
+
+
+def _runs_of(paths: Sequence[str]) -> list[Run]:
     folders: dict[Path, None] = {}
-    for path in filter(None, paths.split(",")):
-        matching = sorted(glob.glob(path)) if set(path) & set("*?[") else [path]
-        here = [folder for one in matching for folder in _folders(Path(one))]
+    for path in paths:
+        here = [folder for one in _matching(path) for folder in _folders(Path(one))]
         if not here:
             raise MissingInputError(
                 "there is no finished run",
                 received=path,
-                remedy="name the folder of a run, of a summary, or a pattern of such folders",
+                remedy="name the folder of a run, of a summary, or a pattern of such folders; "
+                "several paths that hold = or commas with --side NAME=PATH each",
             )
         folders |= dict.fromkeys(here)
     if not folders:
-        raise InputError("a side names no runs", received=repr(paths), remedy="give NAME=PATHS")
+        raise InputError("a side names no runs", received="no path", remedy="give NAME=PATHS")
     if len(folders) > MAX_RUNS:
         raise InputError("too many runs on one side", received=len(folders), allowed=MAX_RUNS)
     return [Run.open(folder) for folder in folders]

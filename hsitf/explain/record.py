@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hsitf.compat import formerly
+from hsitf.bands import former_spec
+from hsitf.compat import formerly, formerly_written
 from hsitf.explain.settings import MethodSettings
 from hsitf.explain.similarity import Similarity
 
@@ -28,6 +29,7 @@ class OutputRecord:
 
 
 @formerly(metrics="figures")
+@formerly_written(reduction=former_spec)
 @dataclass(frozen=True)
 class SourceRecord:
     """A network or file that was explained.

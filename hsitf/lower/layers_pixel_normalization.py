@@ -51,10 +51,9 @@ from hsitf.lower.layout_tensor import (
     rearrange,
 )
 
-# Part of the name of the layer that makes normalized bands, or differences, of counts.
+# Part of the name of the layer that makes normalized bands of counts, or differences of bands: what
+# it takes has 16 bits in files of 8.
 FROM_COUNTS = "from_counts"
-# Where engines cut what leaves a sum.
-_CUT = 6.0
 # Added to 1 + h, which is 0 for the opposite of the mean spectrum.
 _OPPOSITE = 1e-6
 # How often a sum over the bands enters, rounded at other places each time.
@@ -142,19 +141,27 @@ class _Spectra:
 
 def _definition(spectra: _Spectra) -> LayoutTensor:
     """The definition, for snv and unit."""
-    layer, bands = spectra.layer, len(spectra.scale)
-    low, high = _in_two(spectra.offset)
-    x = spectra.shifted(spectra.value, spectra.scale, low, "deviation")
-    x = spectra.shifted(replace(x, producer=None), 1.0, high, "spectrum")
+    layer, x = spectra.layer, _spectrum(spectra)
+    # Means are of no weights, which have 11 bits in float16 files: 1 / bands would be wrong in all
+    # bands by the same share of what is much larger than the difference to the center.
     if spectra.layer.kind == "snv":
-        # No weights, which have 11 bits in float16 files.
         x = spectra.difference(x, mean_along(x, (len(x.shape) - 1,)), "centered")
-    squares = spectra.product(x, x, "squared")
-    square = spectra.weighted(squares, np.full((bands, 1), 1 / bands), [FLOOR], "square")
-    unit = spectra.product(x, _inverse_root(square), "unit")
+    square = mean_along(spectra.product(x, x, "squared"), (len(x.shape) - 1,))
+    unit = spectra.product(x, _inverse_root(square, FLOOR), "unit")
     low, high = _in_two(-layer.center)
     near = replace(spectra.shifted(unit, 1.0, high, "near"), producer=None)
     return scale_and_shift(near, 1 / layer.deviation, low / layer.deviation, spectra.context.name)
+
+
+def _spectrum(spectra: _Spectra) -> LayoutTensor:
+    """Spectra over the layer's contrast, exact to twice 11 bits in float16 files."""
+    low, high = _in_two(spectra.offset)
+    fine, coarse = _in_two(spectra.scale)
+    x = replace(spectra.shifted(spectra.value, coarse, low, "deviation"), producer=None)
+    # What is wrong by the same share in all bands cancels.
+    if np.ptp(spectra.scale):
+        x = spectra.sum(x, spectra.shifted(spectra.value, fine, 0.0, "deviation_rest"), "scaled")
+    return spectra.shifted(replace(x, producer=None), 1.0, high, "spectrum")
 
 
 def _in_two(terms: Float64Array) -> tuple[Float64Array, Float64Array]:
@@ -268,17 +275,22 @@ def _difference(context: LoweringContext, value: LayoutTensor) -> LayoutTensor:
 def _difference_in_one_sum(
     spectra: _Spectra, factor: Float64Array, term: Float64Array
 ) -> LayoutTensor:
-    """Difference by one sum in 32 bits, cut by the rectifier that engines compute with it."""
+    """Difference by one sum in 32 bits, cut by the activation that engines compute with it.
+
+    The cut has both signs, so that 0 is one of the 256 values that 8 bits have of it. Where it
+    begins at 0, the middle lies between two of them, and all differences are wrong by half a step.
+    """
     layer, count = spectra.layer, len(factor)
-    step = _CUT / (2 * LIMIT)
+    step = 1 / LIMIT
     kernel = np.zeros((count, count - 1))
     made = np.arange(count - 1)
     kernel[made, made] = -factor[:-1] / layer.deviation * step
     kernel[made + 1, made] = factor[1:] / layer.deviation * step
-    plain = spectra.weighted(spectra.value, kernel, (term + LIMIT) * step, "plain")
-    name = FROM_COUNTS if layer.sensor_units else "cut"
-    cut = layers.ReLU(_CUT, name=spectra.context.for_part(name).name)(plain.tensor)
-    return spectra.shifted(LayoutTensor(cut, plain.layout), 1 / step, -LIMIT, "standardized")
+    plain = spectra.weighted(spectra.value, kernel, term * step, "plain")
+    # Neighboring bands are alike: in 8 bits, normalized or not, their difference is lost.
+    cut_name = spectra.context.for_part(FROM_COUNTS).name
+    cut = layers.Activation("hard_tanh", name=cut_name)(plain.tensor)
+    return spectra.shifted(LayoutTensor(cut, plain.layout), LIMIT, 0.0, "standardized")
 
 
 def _continuum(context: LoweringContext, value: LayoutTensor) -> LayoutTensor:

@@ -47,5 +47,8 @@ def mean_over_sides(network: keras.Model, batch: int | None = None) -> keras.Mod
     (logits,) = walk(
         network, [patches], lambda call, values: call.call_with(call.operation, values)
     )
-    outputs = ops.reshape(logits, (known, SIDES, network.outputs[0].shape[-1]))
-    return keras.Model(inputs, ops.mean(outputs, axis=1), name=network.name)
+    classes = network.outputs[0].shape[-1]
+    # Pooled, since the integer files of ONNX have a mean of a window and none of an axis.
+    outputs = ops.reshape(logits, (known, SIDES, 1, classes))
+    pooled = keras.layers.AveragePooling2D((SIDES, 1), name="mean_over_sides")(outputs)
+    return keras.Model(inputs, ops.reshape(pooled, (known, classes)), name=network.name)

@@ -139,11 +139,11 @@ def prune_sparse_curve(
     """
     folder = origin.folder.parent / (name or f"{origin.folder.name}-magnitude-alpha-curve")
     first = requests[0]
-    if first.schedule != "one-shot" or first.max_drop is not None:
+    if first.schedule != "one-shot" or first.max_drop is not None or first.distill:
         raise InputError(
-            "a curve over alpha uses one-shot pruning without a bound",
-            received="--schedule or --max-drop",
-            remedy="leave them out",
+            "a curve over alpha uses one-shot pruning without a bound or a teacher",
+            received="--schedule, --max-drop or --distill",
+            remedy="leave them out, or prune to one --alpha at a time",
         )
     _check_folder(folder, origin, requests)
     steps = [Thresholds(request.target) for request in requests]

@@ -49,6 +49,23 @@ def _numbers(text: str) -> tuple[float, ...]:
     return found
 
 
+def check_sensitivity(given: Mapping[str, object]) -> None:
+    """Refuses options beside `--sensitivity` that it has no use for.
+
+    Args:
+        given: Options by their names; what is None, False or empty was not given.
+
+    Raises:
+        InputError: One was given.
+    """
+    if odd := [name for name, value in given.items() if value]:
+        raise InputError(
+            "--sensitivity cuts every group by 10 to 90 % and retrains nothing",
+            received=", ".join(odd),
+            remedy="leave them out",
+        )
+
+
 def parse_layer_ratios(words: Sequence[str]) -> dict[str, float]:
     """Ratios of single layers, from words such as "conv1=0.3".
 

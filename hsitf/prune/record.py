@@ -115,3 +115,79 @@ class SparseCurve:
     points: tuple[SparsePoint, ...]
     versions: dict[str, str]
     command: str
+
+
+@dataclass(frozen=True)
+class SensitivityPoint:
+    """A network that lost channels of one dependency group, not retrained.
+
+    Attributes:
+        ratio: Share of the group's channels that was to be removed.
+        kept: Channels of the group that are left.
+        oa: Overall accuracy on the validation pixels.
+        parameters: Weights that are left of the whole network.
+        macs: Multiply-accumulates that are left of the whole network.
+    """
+
+    ratio: float
+    kept: int
+    oa: float
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class GroupSensitivity:
+    """What a network loses with the channels of one dependency group.
+
+    Attributes:
+        layers: The layers of the group.
+        channels: Its number of channels.
+        approximate: Why removing them is not exact; empty where it is.
+        points: By rising ratio.
+    """
+
+    layers: tuple[str, ...]
+    channels: int
+    approximate: str
+    points: tuple[SensitivityPoint, ...]
+
+
+@dataclass(frozen=True)
+class SensitivityAnalysis:
+    """How much accuracy depends on each dependency group alone, without retraining.
+
+    Attributes:
+        network: Name of the network in the zoo.
+        scene: Name of the scene.
+        synthetic: True where the scene was generated.
+        split: Which pixels are training, validation and test pixels.
+        origin: Folder of the trained network.
+        origin_sha256: SHA-256 of its file.
+        criterion: Importance criterion of the channels; the least important are removed.
+        min_channels: Channels that every group keeps at least.
+        round_to: The number of kept channels is a multiple of this.
+        oa: Overall accuracy of the whole network on the validation pixels.
+        parameters: Its weights.
+        macs: Its multiply-accumulates.
+        groups: The groups in the order of the forward pass.
+        versions: Versions of Python and the packages that matter.
+        command: The command line as typed.
+    """
+
+    schema: int
+    network: str
+    scene: str
+    synthetic: bool
+    split: SplitRecord
+    origin: str
+    origin_sha256: str
+    criterion: str
+    min_channels: int
+    round_to: int
+    oa: float
+    parameters: int
+    macs: int
+    groups: tuple[GroupSensitivity, ...]
+    versions: dict[str, str]
+    command: str

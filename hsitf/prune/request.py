@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hsitf.compat import formerly
 from hsitf.errors import InputError
 from hsitf.prune.config import PruningConfig
+from hsitf.train.teachers import Distillation
 from hsitf.zoo import Recipe
 
 # What can be asked for, and what kind of pruning reaches it.
@@ -55,6 +56,13 @@ class PruningRequest:
             points; pruning stops before a larger drop. None for no bound.
         per_layer: Whether every weight tensor gets the sparsity, as in Zhu and Gupta (2018); else
             the smallest weights of the whole network are removed.
+        distill: Whether a teacher, the network before pruning where no other is named, teaches what
+            is left while it is fine-tuned.
+        temperature: What the logits of teacher and network are divided by, 1 to 20; None for the
+            usual one, as with both weights.
+        teacher_weight: Share of the teacher in the loss of a labelled pixel.
+        unlabelled_weight: What the loss of an unlabelled pixel counts, where that of a labelled one
+            counts 1; 0 where none are shown.
 
     Raises:
         InputError: A value is out of range or not valid here.
@@ -69,6 +77,10 @@ class PruningRequest:
     iterations: int = 1
     max_drop: float | None = None
     per_layer: bool = False
+    distill: bool = False
+    temperature: float | None = None
+    teacher_weight: float | None = None
+    unlabelled_weight: float | None = None
 
     def __post_init__(self) -> None:
         # Records of schema 1 call this measure "zeros".
@@ -103,6 +115,14 @@ class PruningRequest:
                 remedy="leave out --per-layer, or give --sparsity",
             )
         self._check_target()
+        if self._distillation_options and not self.distill:
+            raise InputError(
+                "nothing teaches the pruned network",
+                received="--temperature, --teacher-weight or --unlabelled-weight without --distill",
+                remedy="add --distill, or leave them out",
+            )
+        # What is out of range is refused now.
+        _ = self.distillation
 
     def _check_target(self) -> None:
         below_one = self.measure in ("ratio", "sparsity")
@@ -119,6 +139,24 @@ class PruningRequest:
                 received=self.target,
                 allowed=allowed,
             )
+
+    @property
+    def distillation(self) -> Distillation:
+        """How a teacher teaches, if there is one.
+
+        Raises:
+            InputError: A value of it is out of range.
+        """
+        return Distillation(**self._distillation_options)
+
+    @property
+    def _distillation_options(self) -> dict[str, float]:
+        values = {
+            "temperature": self.temperature,
+            "teacher_weight": self.teacher_weight,
+            "unlabelled_weight": self.unlabelled_weight,
+        }
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def criterion_name(self) -> str:
@@ -142,7 +180,8 @@ class PruningRequest:
         """Short name that distinguishes the runs of one network, such as "lfp-macs0.5"."""
         how = "" if self.schedule == "one-shot" else f"-{self.schedule}{self.iterations}"
         layers = "-layers" if self.config.ratios else "-per-layer" if self.per_layer else ""
-        return f"{self.criterion_name}-{self.measure}{self.target:g}{layers}{how}"
+        taught = "-distill" if self.distill else ""
+        return f"{self.criterion_name}-{self.measure}{self.target:g}{layers}{how}{taught}"
 
     def removed_share(self, iteration: int) -> float:
         """Share of the total removal that is done after an iteration, counted from 1.

@@ -32,6 +32,7 @@ from hsitf.prune.weights import (
     prunable_weights,
 )
 from hsitf.records import TrainingPlan
+from hsitf.train.guidance import Guidance
 from hsitf.train.loop import EpochHook, FitResult, fit
 
 
@@ -140,6 +141,7 @@ def retrain(
     data: SceneData,
     checkpoint_file: Path,
     progress: Progress,
+    guidance: Guidance | None = None,
 ) -> FitResult:
     """Prunes a trained network by a schedule while it is trained on.
 
@@ -153,6 +155,7 @@ def retrain(
         data: The scene to train on.
         checkpoint_file: See `loop.fit`.
         progress: Receives the progress of every batch and epoch.
+        guidance: What it learns from beside labels, as in `loop.fit`.
 
     Returns:
         The sparse network with the weights of its best epoch, and how it got there.
@@ -180,4 +183,5 @@ def retrain(
             held = True
             return True
 
-        return fit(plan, data, checkpoint_file, progress, network, EpochHook(before, schedule.last))
+        hook = EpochHook(before, schedule.last)
+        return fit(plan, data, checkpoint_file, progress, network, hook, guidance)

@@ -39,6 +39,14 @@ def format_pruning(record: RunRecord) -> str:
     threads = "1 thread" if pruning.threads == 1 else f"{pruning.threads} threads"
     notes = [f"Latency of one patch, {threads}: {pruning.processor}."]
     notes += [f"Approximate: {reason}." for reason in pruning.approximate]
+    if (taught := pruning.distillation) is not None:
+        pixels = f"{record.split.train:,} training pixels"
+        if taught.unlabelled:
+            pixels += f" and {taught.unlabelled:,} unlabelled ones"
+        notes.append(
+            f"Taught by {taught.teacher.folder} on {pixels}: temperature {taught.temperature:g}, "
+            f"share beside labels {taught.teacher_weight:g}."
+        )
     return "\n".join([title, format_table(_HEAD, rows), *notes])
 
 

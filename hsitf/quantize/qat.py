@@ -26,6 +26,7 @@ from hsitf.quantize.request import CALIBRATION_PATCHES
 from hsitf.quantize.schemes import Bits, Scheme
 from hsitf.quantize.simulator import FakeQuantizedNetwork, QuantizationSimulator
 from hsitf.records import TrainingPlan
+from hsitf.train.guidance import NO_GUIDANCE
 from hsitf.train.loop import FitResult, fit
 
 EPOCHS = 10
@@ -66,7 +67,8 @@ def quantization_aware_train(
     learning = replace(plan, recipe=recipe, schedule="custom", patience=0)
     folder = Path(tempfile.mkdtemp())
     try:
-        found = fit(learning, data, folder / "state.npz", progress, aware.logits, labelled=True)
+        state = folder / "state.npz"
+        found = fit(learning, data, state, progress, aware.logits, guidance=NO_GUIDANCE)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     copy = keras.models.clone_model(network)

@@ -3,13 +3,14 @@
 Beside every file that hsitf writes there is a record of its content, origin and accuracy.
 """
 
-from hsitf.compat import formerly, formerly_shaped
+from hsitf.compat import formerly, formerly_shaped, formerly_written
 from hsitf.records.environment import command, versions
 from hsitf.records.export import ExportRecord, Latency, OperatorCount, TensorSpec, TflmReport
 from hsitf.records.json import SCHEMA, parse, read, write
 from hsitf.records.run import (
     AdoptionRecord,
     BandsRecord,
+    DistillationRecord,
     Epoch,
     FileStats,
     ModelStats,
@@ -25,6 +26,7 @@ __all__ = [
     "SCHEMA",
     "AdoptionRecord",
     "BandsRecord",
+    "DistillationRecord",
     "Epoch",
     "ExportRecord",
     "FileStats",
@@ -45,6 +47,7 @@ __all__ = [
     "command",
     "formerly",
     "formerly_shaped",
+    "formerly_written",
     "parse",
     "read",
     "versions",

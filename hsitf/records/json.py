@@ -9,7 +9,7 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hsitf.compat import FORMER_NAMES, FORMER_SHAPES
+from hsitf.compat import FORMER_NAMES, FORMER_SHAPES, FORMER_VALUES
 from hsitf.compat import formerly as formerly
 from hsitf.compat import formerly_shaped as formerly_shaped
 from hsitf.errors import DataError, HsitfError, MissingDataError
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 # Raised when the meaning of a record's keys changes. Schema 2 has the field's words as keys;
-# records of schema 1 are read through the former names and shapes of each class (`compat`).
-SCHEMA = 2
-_READABLE = (1, SCHEMA)
+# records of schema 1 are read through the former names and shapes of each class (`compat`). Schema
+# 3 calls reductions to components of unit deviation whitened, which all were before.
+SCHEMA = 3
+_READABLE = (1, 2, SCHEMA)
 
 T = TypeVar("T")
 
@@ -70,11 +71,11 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
         raise DataError(
             f"{name} is of another version of hsitf",
             received=f"schema {schema}",
-            allowed=f"schema {' or '.join(map(str, _READABLE))}",
+            allowed=f"schema {_READABLE[0]} to {SCHEMA}",
             remedy="read it with the version that wrote it, or make it again with this one",
         )
     if schema != SCHEMA:
-        content = _upgraded(kind, content) | {"schema": SCHEMA}
+        content = _upgraded(kind, content, schema) | {"schema": SCHEMA}
         text = json.dumps(content).encode()
     try:
         found: T = _adapter(kind).validate_json(text)
@@ -97,29 +98,42 @@ def _content(text: bytes) -> Any:
         return None
 
 
-def _upgraded(kind: Any, content: Any) -> Any:
-    """Content of schema 1 with the keys and shape that its type has today, at every depth."""
+def _upgraded(kind: Any, content: Any, schema: int) -> Any:
+    """Content of an older schema with the keys, shape and values of today, at every depth."""
     if dataclasses.is_dataclass(kind) and isinstance(content, dict):
         record = typing.cast("type", kind)
-        former = FORMER_NAMES.get(record, {})
-        if upgrade := FORMER_SHAPES.get(record):
-            content = upgrade(content)
         hints = typing.get_type_hints(kind)
-        named = {former.get(str(key), str(key)): value for key, value in content.items()}
-        return {key: _upgraded(hints.get(key), value) for key, value in named.items()}
+        named = _renamed(record, content) if schema == 1 else content
+        values = FORMER_VALUES.get(record, {})
+        return {
+            key: values.get(key, _unchanged)(_upgraded(hints.get(key), value, schema))
+            for key, value in named.items()
+        }
     inner = typing.get_args(kind)
     if isinstance(content, list) and inner:
         kinds = [inner[0]] * len(content) if inner[-1] is Ellipsis or len(inner) == 1 else inner
-        return [_upgraded(one, value) for one, value in zip(kinds, content, strict=False)]
+        return [_upgraded(one, value, schema) for one, value in zip(kinds, content, strict=False)]
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         classes = [one for one in inner if dataclasses.is_dataclass(one)]
         # Of several classes validation picks one by its keys, today's ones.
         for one in classes:
-            content = _upgraded(one, content)
+            content = _upgraded(one, content, schema)
         return content
     if isinstance(content, dict) and len(inner) == 2:
-        return {key: _upgraded(inner[1], value) for key, value in content.items()}
+        return {key: _upgraded(inner[1], value, schema) for key, value in content.items()}
     return content
+
+
+def _renamed(record: type, content: dict[str, Any]) -> dict[str, Any]:
+    """Content of schema 1 with the keys and shape that its class has today."""
+    former = FORMER_NAMES.get(record, {})
+    if upgrade := FORMER_SHAPES.get(record):
+        content = upgrade(content)
+    return {former.get(str(key), str(key)): value for key, value in content.items()}
+
+
+def _unchanged(value: Any) -> Any:
+    return value
 
 
 def _adapter(kind: type) -> TypeAdapter[Any]:

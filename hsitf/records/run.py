@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hsitf.bands.reducer import Reducer
-from hsitf.compat import Content, formerly, formerly_shaped
+from hsitf.bands import Reducer, former_spec
+from hsitf.compat import Content, formerly, formerly_shaped, formerly_written
 from hsitf.files import sha256
 from hsitf.metrics import Scores
 from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
@@ -34,6 +34,7 @@ class TeacherRun:
     intra_class_mixup="mixture",
     class_weights="balanced",
 )
+@formerly_written(bands=former_spec)
 @dataclass(frozen=True)
 class TrainingPlan:
     """Everything that decides on a training run's result, and nothing else.
@@ -109,6 +110,7 @@ class TrainingPlan:
 
 
 @formerly(spec="text", selected="chosen", foldable="fusable")
+@formerly_written(spec=former_spec)
 @dataclass(frozen=True)
 class BandsRecord:
     """A band reduction; `bands.npz` holds the fitted arrays.
@@ -160,12 +162,29 @@ class RunStart:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training pixels: its mean loss, the accuracy after it, its rate."""
+    """One pass over the training pixels: its mean loss, the accuracy after it, its rate.
+
+    Attributes:
+        loss: Mean loss.
+        validation_oa: Overall accuracy on validation pixels.
+        learning_rate: Learning rate of its first step.
+        seconds: Time that it took.
+        agreement: Share of unlabelled pixels that the network and its teacher classify alike; None
+            where an epoch is judged by validation pixels alone.
+    """
 
     loss: float
     validation_oa: float
     learning_rate: float
     seconds: float
+    agreement: float | None = None
+
+    @property
+    def score(self) -> float:
+        """What epochs are compared by: the mean of accuracy and agreement, where there is one."""
+        if self.agreement is None:
+            return self.validation_oa
+        return (self.validation_oa + self.agreement) / 2
 
 
 # The variant whose file holds every weight in full precision: its size says no more than the number
@@ -230,6 +249,26 @@ class ModelStats:
         return {name: file for name, file in self.files.items() if name != FULL_PRECISION}
 
 
+@dataclass(frozen=True)
+class DistillationRecord:
+    """How a pruned network learned from a teacher while it was fine-tuned.
+
+    Attributes:
+        teacher: The network that taught it.
+        temperature: What the logits of both were divided by.
+        teacher_weight: Share of the teacher in the loss of a labelled pixel.
+        unlabelled: Unlabelled pixels that epochs were drawn from; 0 where none were asked for, or
+            none were far enough from validation and test pixels.
+        unlabelled_weight: What the loss of an unlabelled pixel counted, a labelled one's 1.
+    """
+
+    teacher: TeacherRun
+    temperature: float
+    teacher_weight: float
+    unlabelled: int
+    unlabelled_weight: float = 1.0
+
+
 @formerly(iterations="steps")
 @dataclass(frozen=True)
 class PruningRecord:
@@ -252,6 +291,8 @@ class PruningRecord:
         after: The network after fine-tuning.
         threads: Number of threads of the latency measurement; 0 where it was not measured.
         processor: Processor of the latency measurement.
+        distillation: How it was taught while it was fine-tuned; None where it learned from labels.
+        earlier_teachers: Networks that taught what it was pruned from, in earlier prunings.
     """
 
     origin: str
@@ -267,6 +308,8 @@ class PruningRecord:
     after: ModelStats
     threads: int
     processor: str
+    distillation: DistillationRecord | None = None
+    earlier_teachers: tuple[TeacherRun, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from hsitf.records import SceneChoice, SceneRecord, TrainingPlan
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import SplitOptions
 from hsitf.sweep.record import CellSettings, LeftOut, StudyCell
-from hsitf.sweep.study import MAX_CELLS, ParameterGrid, StudyFile
+from hsitf.sweep.study import MAX_CELLS, ParameterGrid, StudyFile, networks_of_disjoint_splits
+from hsitf.sweep.training_keys import changes_of_baseline, options_of
 from hsitf.train.fine_tuning import fine_tuning_recipe
 from hsitf.train.run import scheduled_recipe
 from hsitf.zoo import Recipe
@@ -103,8 +104,8 @@ def _impossible(refused: Mapping[str, list[CellSettings]]) -> InputError:
 
 def _common_guard(study: StudyFile) -> int:
     """The guard at which all networks of a study can be judged on the same pixels."""
-    disjoint = [grid for grid in study.grids if "disjoint" in grid.splits]
-    return max([_own_guard(name) for grid in disjoint for name in grid.networks], default=0)
+    names = study.networks or networks_of_disjoint_splits(study)
+    return max(map(_own_guard, names), default=0)
 
 
 def _own_guard(network: str) -> int:
@@ -136,16 +137,23 @@ def _settings(grid: ParameterGrid, guard: int) -> list[CellSettings]:
             (grid.fine_tuning_epochs_of(network) or epochs) if pruning.measure else 0,
             grid.max_samples if bits else 0,
             # What a network has seen is never judged, whatever the study says.
-            max(chosen, _own_guard(network)) if split == "disjoint" else None,
+            _guard(grid, split, max(chosen, _own_guard(network))),
             # A baseline has no recipe: its cells are the same with any.
             "paper" if network in zoo.BASELINES else recipe,
             labelled,
+            changes_of_baseline(training) if network in zoo.BASELINES else training,
         )
         for scene, split, network, text, pruning, (
             bits,
             kind,
-        ), seed, recipe, labelled in grid.combinations()
+        ), seed, recipe, labelled, training in grid.combinations()
     ]
+
+
+def _guard(grid: ParameterGrid, split: str, guard: int) -> int | None:
+    """The guard of a cell; regions within images have one where the study says so."""
+    by_image = split == "images" and grid.guard is not None
+    return guard if split == "disjoint" or by_image else None
 
 
 def _network_name(network: str) -> str:
@@ -158,7 +166,7 @@ def _named(text: str) -> tuple[str, int]:
     if not text:
         return "", 0
     request = bands.parse(text)
-    return (request.technique, request.components) if request.components else (text, 0)
+    return (request.name, request.components) if request.components else (text, 0)
 
 
 def _epochs(grid: ParameterGrid, network: str, labelled: int) -> int:
@@ -187,15 +195,16 @@ def training_plan_of(settings: CellSettings, choice: SceneChoice) -> TrainingPla
         labelled=settings.labelled or None,
     )
     published = scheduled_recipe(zoo.network(settings.network), settings.schedule).epochs
-    other = settings.epochs != published
-    changes = RecipeOptions(epochs=settings.epochs) if other else RecipeOptions()
+    recipe, training = options_of(settings.training)
+    if settings.epochs != published:
+        recipe["epochs"] = settings.epochs
     return training_plan(
         settings.network,
         choice,
         split,
         settings.schedule,
-        changes,
-        TrainingOptions(recipe_name=settings.recipe),
+        RecipeOptions(**recipe),
+        TrainingOptions(recipe_name=settings.recipe, **training),
         settings.reduction,
     )
 

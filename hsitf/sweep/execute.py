@@ -138,14 +138,26 @@ def _clear_session() -> None:
 
 def run_name(settings: CellSettings) -> str:
     """Name of the run of a training stage."""
-    reduced = re.sub(r"[^a-z0-9.-]+", "-", settings.reduction)
-    if len(reduced) > 40:
-        reduced = f"{reduced[:30]}-{_digest(reduced)}"
+    reduced = _file_name(settings.reduction)
     split = settings.split + (f"-train{settings.train}" if settings.train else "")
     recipe = "" if settings.recipe == "paper" else settings.recipe
     labelled = f"labelled{settings.labelled}" if settings.labelled else ""
-    parts = [split, f"{settings.epochs}epochs", recipe, reduced, labelled, f"seed{settings.seed}"]
+    parts = [
+        split,
+        f"{settings.epochs}epochs",
+        recipe,
+        _file_name(settings.training),
+        reduced,
+        labelled,
+        f"seed{settings.seed}",
+    ]
     return "-".join(filter(None, parts))
+
+
+def _file_name(text: str) -> str:
+    """A specification as part of a file's name, cut where it is long."""
+    plain = re.sub(r"[^a-z0-9.-]+", "-", text)
+    return f"{plain[:30]}-{_digest(plain)}" if len(plain) > 40 else plain
 
 
 def _digest(text: str) -> str:
@@ -204,8 +216,17 @@ def _train(context: SweepContext, stage: Stage) -> Outcomes:
         train_seconds=record.seconds,
         peak_memory=record.peak_memory,
         gpu_memory=record.gpu_memory,
+        validation_oa=_validation_oa(run),
     )
     return {cell: (values, _places(context, cell)) for cell in stage.cells}
+
+
+def _validation_oa(run: Run) -> float | None:
+    """Accuracy on validation pixels in the epoch that was kept; None where there is none."""
+    record = run.record
+    if not record.split.validation or not 0 < record.best_epoch <= len(record.history):
+        return None
+    return record.history[record.best_epoch - 1].validation_oa
 
 
 def _prune(context: SweepContext, stage: Stage) -> Outcomes:

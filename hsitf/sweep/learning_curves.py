@@ -21,6 +21,9 @@ _STYLES = {"paper": ("-", "o"), "robust": ("--", "D")}
 _COLUMNS = 2
 # Part of the distance between two numbers of pixels that the curves share.
 _SPREAD = 0.3
+# Of fewer splits, an interval by Student's t is wider than what is known: of two, 9 times their
+# difference.
+_MIN_INTERVAL_SPLITS = 3
 
 Curves = dict[CellSettings, tuple[CellMean, ...]]
 
@@ -64,6 +67,8 @@ def _titles(results: StudyResults) -> dict[str, str]:
 def draw_learning_curves(found: Curves, titles: dict[str, str]) -> Figure:
     """Draws curves, a panel a scene, a color a network and a style a recipe.
 
+    Each split is a small dot; of three splits or more, the mean has its 95 % interval.
+
     Args:
         found: Points of each curve by rising number of labelled pixels, 0 for all, last.
         titles: Title of each scene.
@@ -101,11 +106,21 @@ def _panel(axes: Axes, found: Curves, networks: list[str], ticks: list[int]) -> 
             line, marker = ":", "x"
         # Side by side, so that intervals do not hide each other.
         aside = _SPREAD * (number - (len(found) - 1) / 2) / len(found)
-        halves = [100 * one.values["oa"].half_width for one in points]
+        at = [ticks.index(one.settings.labelled) + aside for one in points]
+        for position, one in zip(at, points, strict=True):
+            axes.plot(
+                [position] * len(one.single_oa),
+                [100 * oa for oa in one.single_oa],
+                color=color,
+                linestyle="none",
+                marker=".",
+                markersize=3,
+                alpha=0.5,
+            )
         axes.errorbar(
-            [ticks.index(one.settings.labelled) + aside for one in points],
+            at,
             [100 * one.values["oa"].mean for one in points],
-            [0.0 if math.isnan(half) else half for half in halves],
+            list(map(_half_width, points)),
             color=color,
             linestyle=line,
             linewidth=1.2,
@@ -120,7 +135,14 @@ def _panel(axes: Axes, found: Curves, networks: list[str], ticks: list[int]) -> 
     axes.set_ylabel("overall accuracy (%)")
 
 
+def _half_width(point: CellMean) -> float:
+    """Half-width of the interval in percent; 0 where none is drawn."""
+    half = point.values["oa"].half_width
+    few = len(point.seeds) < _MIN_INTERVAL_SPLITS
+    return 0.0 if few or math.isnan(half) else 100 * half
+
+
 def _label(settings: CellSettings) -> str:
-    if settings.network in BASELINES:
-        return settings.network
-    return " ".join(filter(None, [settings.network, settings.recipe, settings.reduction]))
+    own = "" if settings.network in BASELINES else settings.recipe
+    changed = settings.training.replace(";", ", ")
+    return " ".join(filter(None, [settings.network, own, changed, settings.reduction]))

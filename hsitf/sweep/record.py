@@ -8,7 +8,8 @@
     results.csv         one row per finished or failed cell, in the order of the study
     means.csv           one row per cell averaged over its seeds: mean and half-width of the 95 %
                         interval
-    results.xlsx        the same two tables, where requested
+    differences.csv     differences to the reference grid, where the study names one
+    results.xlsx        the first two tables, where requested
     models/<scene>/<network>/<run>/
                         trained and pruned networks, as `train` and `prune` write them
                         (`hsitf.runs.Run.open`); `order.json` and `channels.json` in pruned ones
@@ -37,7 +38,9 @@ from functools import cached_property
 from pathlib import Path
 
 from hsitf import records
-from hsitf.compat import formerly
+from hsitf.bands import former_spec
+from hsitf.bands.request import WHITEN
+from hsitf.compat import formerly, formerly_written
 from hsitf.errors import DataError
 from hsitf.metrics import Interval, interval
 from hsitf.records import SceneRecord
@@ -52,6 +55,7 @@ DONE, FAILED = "done", "failed"
 
 
 @formerly(fine_tuning_epochs="tuning_epochs", max_samples="most")
+@formerly_written(bands=former_spec)
 @dataclass(frozen=True)
 class CellSettings:
     """What decides on a cell's values; two cells with the same settings are one cell.
@@ -62,8 +66,8 @@ class CellSettings:
         train: Training side of the split, such as "0.65" or "50"; empty for the default.
         network: Name of a network or a baseline; of a file with a network of one's own, its name
             without the suffix.
-        bands: Technique of band reduction, such as "pca", or explicit bands, such as
-            "select:10,20"; empty where all bands are used.
+        bands: Technique of band reduction, such as "pca" or "pca-whiten", or explicit bands, such
+            as "select:10,20"; empty where all bands are used.
         components: Number of components of the technique; 0 without a technique.
         measure: Measure of the pruning target (`hsitf.prune.request.MEASURES`): ratio, parameters,
             macs or bytes (structured: whole channels), alpha or sparsity (unstructured: single
@@ -86,6 +90,8 @@ class CellSettings:
             patch.
         recipe: Recipe of training; "paper" for a baseline.
         labelled: Labelled pixels a class, at most; 0 for all.
+        training: What is changed of the recipe, such as "label_smoothing=0;mixup=0.2" (see
+            `hsitf.sweep.training_keys`); empty for nothing.
     """
 
     scene: str
@@ -108,6 +114,7 @@ class CellSettings:
     guard: int | None = None
     recipe: str = "paper"
     labelled: int = 0
+    training: str = ""
 
     def __post_init__(self) -> None:
         # Records of schema 1 call the measure of unstructured pruning "zeros".
@@ -121,9 +128,14 @@ class CellSettings:
         content["most"] = content.pop("max_samples")
         content["tuning_epochs"] = content.pop("fine_tuning_epochs")
         # Cells from before there were these settings are still found.
-        for name, default in (("guard", None), ("recipe", "paper"), ("labelled", 0)):
-            if content[name] == default:
+        for name in ("guard", "recipe", "labelled", "training"):
+            if content[name] == getattr(CellSettings, name):
                 del content[name]
+        # Cells of components of unit deviation are found by the names of when all were such.
+        if self.bands.endswith(WHITEN):
+            content["bands"] = self.bands.removesuffix(WHITEN)
+        elif former_spec(self.bands) != self.bands:
+            content["component_scale"] = "weighted"
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -154,6 +166,7 @@ class CellSettings:
             self.pruning,
             f"bits {self.bits}" if self.bits else self.variant,
             "" if self.recipe == "paper" else f"{self.recipe} recipe",
+            self.training.replace(";", ", "),
             f"{self.labelled} labelled a class" if self.labelled else "",
             f"seed {self.seed}",
         ]
@@ -194,6 +207,7 @@ class StudyRecord:
         command: The command line of the last start.
         network_sha256: SHA-256 of the files that define networks which are not hsitf's own, by
             the names of these networks.
+        reference: Name of the grid that others are compared with; empty where none is.
     """
 
     schema: int
@@ -208,6 +222,7 @@ class StudyRecord:
     processor: str
     command: str
     network_sha256: dict[str, str] = field(default_factory=dict)
+    reference: str = ""
 
 
 @formerly(oa_pruned="oa_cut", sparsity="zeros")
@@ -246,6 +261,8 @@ class CellValues:
         train_seconds: Time of training, or of fine-tuning where the cell prunes.
         peak_memory: Peak memory of the training process, in bytes.
         gpu_memory: Peak memory of the first GPU, in bytes; 0 where no GPU was used.
+        validation_oa: Overall accuracy on the validation pixels in the epoch that was kept, of a
+            cell that only trains.
     """
 
     oa: float
@@ -271,6 +288,7 @@ class CellValues:
     train_seconds: float | None = None
     peak_memory: int | None = None
     gpu_memory: int | None = None
+    validation_oa: float | None = None
 
 
 @dataclass(frozen=True)
@@ -329,12 +347,14 @@ class CellMean:
         seeds: Seeds of the cells in the mean.
         values: Mean and interval of each field of `CellValues` that all cells have. The half-width
             is NaN for a single seed.
+        single_oa: Overall accuracy of each seed.
     """
 
     settings: CellSettings
     grids: tuple[str, ...]
     seeds: tuple[int, ...]
     values: dict[str, Interval]
+    single_oa: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -413,6 +433,9 @@ class StudyResults:
         for mean in self.means:
             if grid in mean.grids:
                 others = asdict(mean.settings) | {"seed": 0, along: None}
+                if along == "labelled":
+                    # With few pixels, more epochs are trained (`epochs_factor`).
+                    others |= {"epochs": 0, "fine_tuning_epochs": 0}
                 made.setdefault(tuple(others.items()), []).append(mean)
         found = {}
         for points in made.values():
@@ -460,4 +483,5 @@ def _mean(group: Sequence[CellRecord], grids: tuple[str, ...]) -> CellMean:
                 interval(found) if len(found) > 1 else Interval(float(found[0]), float("nan"))
             )
     seeds = tuple(record.settings.seed for record in group)
-    return CellMean(group[0].settings, grids, seeds, values)
+    single = tuple(record.values.oa for record in group if record.values is not None)
+    return CellMean(group[0].settings, grids, seeds, values, single)

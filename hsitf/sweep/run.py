@@ -15,7 +15,7 @@ from hsitf.errors import InputError
 from hsitf.measure import processor
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
-from hsitf.sweep import cluster, learning_curves, tables
+from hsitf.sweep import cluster, differences, learning_curves, tables
 from hsitf.sweep.cells import StudyCells, expand_cells
 from hsitf.sweep.eta import EtaEstimator
 from hsitf.sweep.execute import fail
@@ -91,6 +91,7 @@ def sweep(
             # Tables show what there is, also of a sweep that was interrupted.
             results = StudyResults.open(study_folder)
             tables.write(results, options.spreadsheet)
+            differences.write(results)
             learning_curves.write(results)
     return results
 
@@ -156,6 +157,7 @@ def _open_study(study: StudyFile, found: StudyCells, study_folder: Path) -> Stud
         processor(),
         records.command(),
         found.network_sha256,
+        study.reference,
     )
     if (study_folder / STUDY).is_file():
         then = records.read(StudyRecord, study_folder / STUDY)

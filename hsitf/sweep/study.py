@@ -15,6 +15,7 @@
     bits = ["none", "8,8,32"]     # and/or variant = ["none", "int8"]
     recipe = ["paper", "robust"]
     labelled = [5, 20, "all"]     # pixels a class
+    mixup = ["recipe", 0]         # and every other option of training
 
 A grid is every combination of the values of its keys. A study may contain impossible cells, such as
 a reduction to more components than a scene has bands, where it says `impossible = "leave out"`.
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from itertools import product
@@ -32,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from hsitf.errors import HsitfError, InputError, unknown
+from hsitf.sweep.training_keys import AS_RECIPE, TRAINING_KEYS, changes
 from hsitf.train.recipes import RECIPES
 
 SUFFIX = ".toml"
@@ -83,6 +85,7 @@ class ParameterGrid:
         labelled: Labelled pixels a class, at most; 0 for all.
         epochs_factor: How many times the epochs a network is trained for, by labelled pixels a
             class: with few pixels, an epoch has few steps.
+        trainings: Changes of the recipe, see `training_keys.changes`; "" for none.
     """
 
     name: str
@@ -104,6 +107,7 @@ class ParameterGrid:
     recipes: tuple[str, ...] = ("paper",)
     labelled: tuple[int, ...] = (0,)
     epochs_factor: Mapping[int, int] = field(default_factory=dict)
+    trainings: tuple[str, ...] = ("",)
 
     def epochs_of(self, network: str) -> int:
         """Epochs of a network's training; 0 for those of the schedule."""
@@ -115,9 +119,9 @@ class ParameterGrid:
 
     def combinations(
         self,
-    ) -> Iterator[tuple[str, str, str, str, PruningChoice, tuple[str, str], int, str, int]]:
-        """Scene, split, network, reduction, pruning, (bits, variant), seed, recipe and labelled
-        pixels a class of every cell.
+    ) -> Iterator[tuple[str, str, str, str, PruningChoice, tuple[str, str], int, str, int, str]]:
+        """Scene, split, network, reduction, pruning, (bits, variant), seed, recipe, labelled
+        pixels a class and changes of the recipe of every cell.
         """
         quantizations = [(bits, "") for bits in self.bits] + [("", name) for name in self.variants]
         return product(
@@ -130,18 +134,37 @@ class ParameterGrid:
             self.seeds,
             self.recipes,
             self.labelled,
+            self.trainings,
         )
 
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A study file: its name, title, grids and text, and the former keys that it uses."""
+    """A study file.
+
+    Attributes:
+        name: Its name.
+        title: One line of text.
+        grids: Its grids, or those that a user selected.
+        source: The file as it was written.
+        former_keys: Former keys that it uses.
+        reference: Name of the grid that others are compared with; empty where none is.
+        networks: Networks whose disjoint splits have one guard; empty for those of the grids.
+    """
 
     name: str
     title: str
     grids: tuple[ParameterGrid, ...]
     source: str
     former_keys: tuple[str, ...] = ()
+    reference: str = ""
+    networks: tuple[str, ...] = ()
+
+
+def networks_of_disjoint_splits(study: StudyFile) -> tuple[str, ...]:
+    """The networks of a study that are judged on a disjoint split."""
+    disjoint = [grid for grid in study.grids if "disjoint" in grid.splits]
+    return tuple(dict.fromkeys(name for grid in disjoint for name in grid.networks))
 
 
 def shipped_studies() -> list[str]:
@@ -191,7 +214,7 @@ def parse(name: str, text: str, scene: str | None = None) -> StudyFile:
     """
     faults: list[str] = []
     content = _toml(name, text)
-    _unknown(content, {"title", "common", "grid"}, "the study", faults)
+    _unknown(content, {"title", "common", "grid", "reference"}, "the study", faults)
     title = content.get("title", "")
     if not isinstance(title, str) or not title:
         faults.append("the study has no title, a line of text")
@@ -216,12 +239,27 @@ def parse(name: str, text: str, scene: str | None = None) -> StudyFile:
     faults += [
         f"two grids are called {one!r}" for one in sorted(set(names)) if names.count(one) > 1
     ]
+    reference = content.get("reference", "")
+    faults += _faults_of_reference(reference, grids)
     if faults:
         raise InputError(
             f"the study {name} is not valid:\n  " + "\n  ".join(faults) + "\n",
             remedy="correct these lines of the study file; docs/studies.md lists the keys",
         )
-    return StudyFile(name, title, tuple(grids), text, tuple(sorted(former)))
+    return StudyFile(name, title, tuple(grids), text, tuple(sorted(former)), reference)
+
+
+def _faults_of_reference(reference: object, grids: Sequence[ParameterGrid]) -> list[str]:
+    """What is wrong with the name of the grid that others are compared with."""
+    if reference == "":
+        return []
+    names = [grid.name for grid in grids]
+    if not isinstance(reference, str) or reference not in names:
+        return [f"reference is {reference!r}; allowed: the name of a grid, {', '.join(names)}"]
+    grid = grids[names.index(reference)]
+    if len(grid.recipes) * len(grid.trainings) > 1:
+        return [f"reference is {reference!r}, which trains in several ways; allowed: one way"]
+    return []
 
 
 def _toml(name: str, text: str) -> dict[str, Any]:
@@ -262,6 +300,7 @@ _KEYS = {
     "labelled",
     "splits",
     "epochs_factor",
+    *TRAINING_KEYS,
 }
 # A grid with one of these keys inherits none of the others from [common].
 _EXCLUSIVE = {*MEASURES, "layers"}
@@ -337,7 +376,24 @@ class _GridReader:
             recipes=self._recipes(),
             labelled=self._labelled(),
             epochs_factor=self._epochs_factor(),
+            trainings=self._trainings(),
         )
+
+    def _trainings(self) -> tuple[str, ...]:
+        texts = {name: self._texts(name) for name in TRAINING_KEYS if name in self._table}
+        found = product(*texts.values())
+        return tuple(dict.fromkeys(changes(dict(zip(texts, one, strict=True))) for one in found))
+
+    def _texts(self, name: str) -> list[str]:
+        """Values of a training option as texts; empty for what the recipe has."""
+        value = self._table[name]
+        found = []
+        for one in value if isinstance(value, list) else [value]:
+            try:
+                found.append("" if one == AS_RECIPE else TRAINING_KEYS[name].text(one))
+            except ValueError as error:
+                self._fault(f"{name} is {one!r}; allowed: {error}, or {AS_RECIPE!r}")
+        return found or [""]
 
     def _epochs_factor(self) -> dict[int, int]:
         value = self._table.get("epochs_factor", {})

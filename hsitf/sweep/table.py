@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from hsitf.sweep.differences import format_differences
 from hsitf.sweep.record import CellMean, CellSettings, StudyResults
 from hsitf.tables import format_table
 
@@ -27,6 +28,7 @@ _HEAD = (
 _VARIED: dict[str, Callable[[CellSettings], str]] = {
     "scene": lambda own: own.scene,
     "recipe": lambda own: own.recipe,
+    "training": lambda own: own.training.replace(";", ", ") or "as the recipe",
     "labelled": lambda own: str(own.labelled or "all"),
 }
 
@@ -53,6 +55,8 @@ def format_study(results: StudyResults) -> str:
         lines.append(format_table((*varied, *_HEAD), rows, text_columns=len(varied) + 4))
     if len(means) > _MAX_ROWS:
         lines.append(f"{len(means) - _MAX_ROWS} more lines are in means.csv.")
+    if compared := format_differences(results):
+        lines.append(compared)
     lines += [f"Failed: {one.settings.text}: {one.message}" for one in results.failed]
     if results.pending:
         lines.append(f"{len(results.pending)} cells have not been run; repeat the command.")

@@ -40,10 +40,10 @@ class Checkpoint:
 
     @property
     def best_epoch(self) -> int:
-        """The first evaluated epoch with the highest validation accuracy, counted from 1."""
-        accuracies = [epoch.validation_oa for epoch in self.history]
-        indices = range(len(accuracies))
-        return max(indices, key=lambda at: (at >= self.evaluated_from, accuracies[at])) + 1
+        """The first evaluated epoch with the highest score, counted from 1."""
+        scores = [epoch.score for epoch in self.history]
+        indices = range(len(scores))
+        return max(indices, key=lambda at: (at >= self.evaluated_from, scores[at])) + 1
 
 
 def model_variables(model: keras.Model) -> list[keras.Variable]:

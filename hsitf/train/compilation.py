@@ -12,6 +12,7 @@ from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.records import TrainingPlan
 from hsitf.train.averaging import average_weights
+from hsitf.train.distillation import DistillationLoss
 from hsitf.train.epoch_inputs import UNLABELLED, has_soft_targets, training_pixels
 from hsitf.train.gather import PatchChanges, gather_model, reconstruction_model
 from hsitf.train.guidance import NO_GUIDANCE, Guidance
@@ -80,13 +81,7 @@ def compile_model(
             plan.intra_class_mixup,
             _patch_changes(plan, data),
         )
-        loss = (
-            keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=recipe.label_smoothing
-            )
-            if has_soft_targets(plan)
-            else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        )
+        loss = _class_loss(plan, guidance)
     else:
         check_decoder(plan)
         model = reconstruction_model(zoo.semi_supervised(plan.network, network), data.patches)
@@ -116,6 +111,16 @@ def compile_model(
     return model
 
 
+def _class_loss(plan: TrainingPlan, guidance: Guidance) -> keras.losses.Loss:
+    """The loss of a network with one output, its logits."""
+    smoothing = plan.recipe.label_smoothing
+    if guidance.temperature is not None:
+        return DistillationLoss(guidance.temperature, smoothing)
+    if has_soft_targets(plan, guidance):
+        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
 def _patch_changes(plan: TrainingPlan, data: SceneData) -> PatchChanges:
     """How the plan changes patches in training; spectra are changed only where they are whole."""
     strengths = dict(plan.augmentations)
@@ -129,7 +134,8 @@ def check_decoder(plan: TrainingPlan) -> None:
     Raises:
         InputError: It does.
     """
-    changed = plan.brightness_noise or plan.intra_class_mixup or has_soft_targets(plan)
+    soft = has_soft_targets(plan) or plan.pseudo_labels > 0 or bool(plan.teachers)
+    changed = plan.brightness_noise or plan.intra_class_mixup or soft
     if not (changed or plan.augmentations or plan.balanced_sampling):
         return
     raise InputError(

@@ -14,7 +14,7 @@ from hsitf.records import Epoch, TrainingPlan
 from hsitf.train.averaging import averaged_weights
 from hsitf.train.checkpoint import Checkpoint
 from hsitf.train.epoch_inputs import draw_inputs, training_pixels
-from hsitf.train.evaluation import evaluate
+from hsitf.train.evaluation import evaluate, predict
 from hsitf.train.guidance import Guidance
 from hsitf.train.schedule import next_learning_rate
 
@@ -43,10 +43,19 @@ def run_epoch(
     selection_pixels = data.split.validation if len(data.split.validation) else data.split.train
     with averaged_weights(network, model, data):
         oa = evaluate(model, data, selection_pixels).oa
-        state.history.append(Epoch(loss, oa, learning_rate, time.monotonic() - begin))
+        alike = agreement(model, guidance)
+        state.history.append(Epoch(loss, oa, learning_rate, time.monotonic() - begin, alike))
         state.seconds += state.history[-1].seconds
         if state.best_epoch == len(state.history):
             state.best = network.get_weights()
+
+
+def agreement(model: keras.Model, guidance: Guidance) -> float | None:
+    """Share of the compared pixels that the network classifies as its teacher does."""
+    compared = guidance.compared
+    if compared is None:
+        return None
+    return float((predict(model, compared.pixels) == compared.targets.argmax(axis=1)).mean())
 
 
 def _train_epoch(
@@ -70,7 +79,7 @@ def _train_epoch(
         plan,
         data,
         len(history),
-        guidance.taught,
+        guidance,
         guidance.extra(networks, plan, data, len(history)),
     )
     fitted = model.fit(

@@ -14,17 +14,17 @@ from hsitf.train.augment import add_partners
 from hsitf.train.augmentations import NEIGHBOR
 from hsitf.train.devices import padded_to_devices
 from hsitf.train.gather import patch_views
-from hsitf.train.pseudo_labels import EXTRA_WEIGHT, NamedPixels, extra_count
+from hsitf.train.guidance import NO_GUIDANCE, Guidance
+from hsitf.train.pseudo_labels import NamedPixels
 from hsitf.train.sampling import balanced_order, draw_mixup, draw_neighbors, mix
 
 # The value of `SceneData.targets` for a pixel without a label.
 UNLABELLED = -1
 
 
-def has_soft_targets(plan: TrainingPlan) -> bool:
+def has_soft_targets(plan: TrainingPlan, guidance: Guidance = NO_GUIDANCE) -> bool:
     """Whether targets are shares of classes."""
-    smoothed = plan.mixup > 0 or plan.recipe.label_smoothing > 0
-    return smoothed or plan.pseudo_labels > 0 or bool(plan.teachers)
+    return plan.mixup > 0 or plan.recipe.label_smoothing > 0 or guidance.softens_targets
 
 
 def training_pixels(model: keras.Model, data: SceneData) -> NDArray[np.int64]:
@@ -39,7 +39,7 @@ def draw_inputs(
     plan: TrainingPlan,
     data: SceneData,
     epoch: int,
-    taught: NamedPixels | None = None,
+    guidance: Guidance = NO_GUIDANCE,
     extra: NamedPixels | None = None,
 ) -> tuple[NDArray[np.int32], Any, Any]:
     """What an epoch is fitted to: views of pixels, targets, and weights (None: all alike).
@@ -52,7 +52,7 @@ def draw_inputs(
         plan: The training plan.
         data: The scene.
         epoch: Number of the epoch, from 0.
-        taught: Training pixels as teachers see them; None without teachers.
+        guidance: What is learned from beside labels.
         extra: Unlabelled pixels to show, too. Where they are fewer than an epoch has room for,
             training pixels take the rest, so that the number of steps is known beforehand.
     """
@@ -64,15 +64,18 @@ def draw_inputs(
         else generator.permutation(pixels)
     )
     if extra is not None:
-        room = extra_count(data) - len(extra.pixels)
+        room = guidance.unlabelled.count - len(extra.pixels)
         again = generator.permutation(np.resize(generator.permutation(pixels), room))
         order = generator.permutation(np.concatenate([order, extra.pixels, again]))
     order = padded_to_devices(order, plan.recipe.batch_size)
     classes = data.targets(order)
     shares: Any = None
-    if has_soft_targets(plan):
-        shares = _shares(plan, data, order, taught, extra)
+    if has_soft_targets(plan, guidance):
+        labels, taught = _shares(data, order, guidance, extra)
+        shares = labels + taught
         classes = shares.argmax(axis=1).astype(np.int32)
+        if guidance.temperature is not None:
+            shares = np.concatenate([labels, taught], axis=1)
     views = patch_views(order, generator if plan.flip_rotate else None)
     if plan.intra_class_mixup:
         views = add_partners(views, classes, generator)
@@ -88,7 +91,7 @@ def draw_inputs(
     if extra is not None:
         labelled = data.targets(order) != UNLABELLED
         weights = np.ones(len(order), np.float32) if weights is None else weights
-        weights = np.where(labelled, weights, np.float32(EXTRA_WEIGHT))
+        weights = np.where(labelled, weights, np.float32(guidance.unlabelled.weight))
     if plan.mixup:
         rows, parts = draw_mixup(len(views), plan.mixup, generator)
         views = np.column_stack([views, views[rows, 0], parts]).astype(np.int32)
@@ -98,23 +101,28 @@ def draw_inputs(
 
 
 def _shares(
-    plan: TrainingPlan,
     data: SceneData,
     pixels: NDArray[np.int64],
-    taught: NamedPixels | None,
+    guidance: Guidance,
     extra: NamedPixels | None,
-) -> NDArray[np.float32]:
-    """(n, classes) float32: the share of each class in the target of pixels."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The share of each class in the targets of pixels: of labels, and of teachers.
+
+    Returns:
+        Two arrays (n, classes) float32, whose rows sum to 1 together.
+    """
     classes = data.targets(pixels)
     labelled = classes != UNLABELLED
-    found = np.eye(data.scene.classes, dtype=np.float32)[classes]
-    if taught is not None:
-        weight = np.float32(plan.teacher_weight)
-        own = found[labelled]
-        found[labelled] = (1 - weight) * own + weight * taught.of(pixels[labelled])
+    labels = np.eye(data.scene.classes, dtype=np.float32)[classes]
+    taught = np.zeros_like(labels)
+    if guidance.taught is not None:
+        weight = np.float32(guidance.teacher_weight)
+        taught[labelled] = weight * guidance.taught.of(pixels[labelled])
+        labels[labelled] *= 1 - weight
     if extra is not None:
-        found[~labelled] = extra.of(pixels[~labelled])
-    return found
+        labels[~labelled] = 0
+        taught[~labelled] = extra.of(pixels[~labelled])
+    return labels, taught
 
 
 def targets_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -29,7 +29,7 @@ from hsitf.train.epoch import run_epoch
 from hsitf.train.epoch_inputs import training_pixels
 from hsitf.train.evaluation import PREDICT_BATCH_SIZE, predict, predict_logits
 from hsitf.train.gather import gather_model
-from hsitf.train.guidance import Guidance
+from hsitf.train.guidance import NO_GUIDANCE, Guidance
 from hsitf.train.schedule import is_finished
 
 # Saving the state costs seconds for large networks; losing so many seconds of work is fair.
@@ -80,7 +80,7 @@ def fit(
     progress: Progress,
     network: keras.Model | None = None,
     hook: EpochHook | None = None,
-    labelled: bool = False,
+    guidance: Guidance | None = None,
 ) -> FitResult:
     """Trains a network, from the state file where there is one.
 
@@ -92,7 +92,9 @@ def fit(
         progress: Receives the progress of every batch and epoch.
         network: The network to train, in place; the plan's network with fresh weights where None.
         hook: Called before every epoch, for example to prune.
-        labelled: Whether to use labelled pixels only, although the paper's network has a decoder.
+        guidance: What it learns from beside labels, in place of a decoder and of what the plan
+            says. Where None, a network with fresh weights has the guidance of the plan, one that is
+            trained on has none, and either is trained with the decoder of its paper.
 
     Returns:
         The network with the weights of its best epoch, and how it got there. A decoder serves
@@ -103,14 +105,12 @@ def fit(
         InputError: The training diverged, or a teacher does not fit.
     """
     fresh = network is None
-    if not fresh:
-        # A network that is trained on learns from labels alone.
-        plan = replace(plan, pseudo_labels=0.0, teachers=())
-    guidance = Guidance.of(plan, data, progress)
+    weight = decoder_weight(plan.network) if guidance is None else None
+    if guidance is None:
+        guidance = Guidance.of(plan, data, progress) if fresh else NO_GUIDANCE
     keras.utils.set_random_seed(plan.seed)
     with precision_policy(plan.precision if fresh else "float32"):
         network = build_network(plan, data) if network is None else network
-        weight = None if labelled else decoder_weight(plan.network)
         first = hook.evaluated_from if hook else 0
         model = compile_model(network, plan, data, weight, guidance, first)
     state = read_checkpoint(checkpoint_file) or Checkpoint([], None, [], 0.0)

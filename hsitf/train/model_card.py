@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hsitf.records import RunRecord
+from hsitf.records import PruningRecord, RunRecord
 from hsitf.train.collapse import collapse_remark
 from hsitf.train.small_validation import small_validation_remark
 
@@ -172,6 +172,22 @@ def _pruned(record: RunRecord) -> list[str]:
         f"{before.oa:.2%}): {pruning.target}, {pruning.kind} selected by {pruning.criterion}, "
         f"{pruning.schedule}. {after.macs / before.macs:.1%} of the multiply-accumulates and "
         f"{after.parameters / before.parameters:.1%} of the parameters remain."
-        + (f" Approximate: {exact}." if exact else ""),
+        + (f" Approximate: {exact}." if exact else "")
+        + _distilled(pruning),
         "",
     ]
+
+
+def _distilled(pruning: PruningRecord) -> str:
+    """How a pruned network was taught; empty where it learned from labels alone."""
+    taught = pruning.distillation
+    if taught is None:
+        return ""
+    pixels = "training pixels"
+    if taught.unlabelled:
+        pixels += f" and {taught.unlabelled:,} unlabelled pixels"
+    return (
+        f" `{taught.teacher.folder}` (SHA-256 {taught.teacher.sha256[:12]}) taught it on {pixels}, "
+        f"at temperature {taught.temperature:g} and with a share of {taught.teacher_weight:g} "
+        "beside labels."
+    )

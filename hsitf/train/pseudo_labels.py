@@ -27,6 +27,21 @@ WARMUP_SHARE = 0.3
 EXTRA_WEIGHT = 0.5
 
 
+@dataclass(frozen=True)
+class UnlabelledShare:
+    """How many unlabelled pixels an epoch shows, and what they count.
+
+    Attributes:
+        count: Unlabelled pixels of an epoch, at most.
+        weight: What the loss of one counts, where that of a labelled one counts 1.
+        first_epoch: The first epoch that shows them, from 0.
+    """
+
+    count: int = 0
+    weight: float = 1.0
+    first_epoch: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class NamedPixels:
     """Pixels with a share of each class.

@@ -204,6 +204,8 @@ def save_run(
 
     facts = zoo.facts(plan.network)
     with_decoder = facts is not None and facts.reconstruction_weight is not None
+    # A teacher takes the decoder's place.
+    taught = pruning is not None and pruning.distillation is not None
     record = RunRecord(
         schema=records.SCHEMA,
         plan=plan,
@@ -225,7 +227,7 @@ def save_run(
         command=records.command(),
         pruning=pruning,
         bands=None if data.reducer is None else BandsRecord.of(data.reducer, folder / runs.BANDS),
-        unlabelled=len(data.unlabelled) if with_decoder and fitted.history else 0,
+        unlabelled=len(data.unlabelled) if with_decoder and fitted.history and not taught else 0,
         adopted=adopted,
     )
     with replacing(folder / runs.MODEL_CARD) as temporary:

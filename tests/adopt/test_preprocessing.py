@@ -83,6 +83,7 @@ def test_whitened_components_of_a_scene_as_published_code_makes_them(tiny, prepa
     found = prepared(normalize="none", statistics="scene", bands="pca:3")
     received = found.apply(tiny.cube).reshape(len(spectra), 3)
     np.testing.assert_allclose(received, expected, rtol=2e-3, atol=2e-3)
+    assert found.reducer.spec == PreprocessingOptions(bands="pca:3").bands == "pca-whiten:3"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.lower import difference, lower
 from hsitf.lower.preprocessing import fold_preprocessing
+from hsitf.options import band_reduction
 from hsitf.runs import Run
 from hsitf.runtimes import LiteRT, predict
 from hsitf.scenes.scene import Scene
@@ -23,6 +24,8 @@ RNG = np.random.default_rng(0)
 # Too slow or too far from deterministic for every run of the tests, and an extra.
 SLOW = {"boulch", "tsne", "mds", "umap"}
 QUICK = [name for name in TECHNIQUES if name not in SLOW]
+# Whose components share one scale.
+WEIGHTED = [name for name in QUICK if TECHNIQUES[name].meaningful_scale]
 
 
 def sample(pixels: int = 120, count: int = 10, classes: int = 3) -> TrainingSpectra:
@@ -35,7 +38,7 @@ def sample(pixels: int = 120, count: int = 10, classes: int = 3) -> TrainingSpec
 
 
 def components(name: str) -> int:
-    return {"lda": 2, "boulch": 3}.get(name, 4)
+    return {"lda": 2, "boulch": 3}.get(name.removesuffix("-whiten"), 4)
 
 
 def fitted(text: str, given: TrainingSpectra) -> bands.Reducer:
@@ -49,10 +52,26 @@ def test_principal_component_by_hand():
     reducer = fitted("pca:1", TrainingSpectra(line, np.zeros(3, np.int32), 0))
     matrix = reducer.transform.matrix[:, 0]
     np.testing.assert_allclose(np.abs(matrix), [0.6, 0.8], atol=1e-6)
-    # Deviation of -5, 0, 5 is 5 * sqrt(2 / 3).
+    # Deviation of -5, 0, 5 is 5 * sqrt(2 / 3), and a single component is the strongest.
     np.testing.assert_allclose(
         np.abs(reducer.apply(line)[:, 0]), [1.5**0.5, 0, 1.5**0.5], rtol=1e-5
     )
+
+
+def test_weak_components_stay_weaker_by_hand():
+    # Deviations 8 and 2 along the bands: a quarter, whose root is a half.
+    ends = np.array([[8, 2], [8, -2], [-8, 2], [-8, -2]], np.float32)
+    given = TrainingSpectra(ends, np.zeros(4, np.int32), 0)
+    reducer = fitted("pca:2", given)
+    np.testing.assert_allclose(reducer.scale, [8, 4], rtol=1e-6)
+    np.testing.assert_allclose(reducer.apply(ends).std(0), [1, 0.5], rtol=1e-6)
+    whitened = fitted("pca-whiten:2", given)
+    np.testing.assert_allclose(whitened.scale, [8, 2], rtol=1e-6)
+    np.testing.assert_allclose(whitened.apply(ends).std(0), [1, 1], rtol=1e-6)
+    np.testing.assert_array_equal(whitened.transform.matrix, reducer.transform.matrix)
+    # The second component holds nothing.
+    flat = replace(given, spectra=ends * np.float32([1, 0]))
+    np.testing.assert_array_equal(fitted("pca:2", flat).apply(flat.spectra)[:, 1], np.zeros(4))
 
 
 def test_projection_on_parts_by_hand():
@@ -66,7 +85,7 @@ def test_projection_on_parts_by_hand():
         assert np.abs(np.corrcoef(found[:, column], amounts.T)[0, 1:]).max() > 0.99
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", [*QUICK, *(f"{name}-whiten" for name in WEIGHTED)])
 def test_components_are_standard_and_survive_a_file(name, tmp_path):
     given = sample()
     reducer = fitted(f"{name}:{components(name)}", given)
@@ -76,7 +95,11 @@ def test_components_are_standard_and_survive_a_file(name, tmp_path):
     if not reducer.selected:
         assert reducer.components == components(name)
         np.testing.assert_allclose(found.mean(0), 0, atol=1e-4)
-        np.testing.assert_allclose(found.std(0), 1, atol=1e-3)
+        if name in WEIGHTED:
+            raw = reducer.transform.apply(given.spectra).std(0)
+            np.testing.assert_allclose(found.std(0), (raw / raw.max()) ** 0.5, rtol=1e-3)
+        else:
+            np.testing.assert_allclose(found.std(0), 1, atol=1e-3)
     path = tmp_path / "bands.npz"
     with path.open("wb") as stream:
         bands.save(reducer, stream)
@@ -136,11 +159,28 @@ def test_bands_by_number_and_wavelength():
         ("nm:2000-2500", "400 to 1000 nm"),
         ("nm:900-450", "TECHNIQUE"),
         ("boulch:4", "three"),
+        ("ica-whiten:3", "ica cannot be whitened.*write ica:3"),
+        ("forest-rfe-whiten:3", "selected bands stay as they are"),
+        ("select-whiten:3", "write select:3"),
+        ("pca-whiten", "TECHNIQUE:COMPONENTS"),
+        ("pca-whiten:11", "pca-whiten cannot make so many components.*1 to 10"),
     ],
 )
 def test_what_cannot_be_is_said(text, message):
     with pytest.raises(InputError, match=message):
         fitted(text, sample())
+
+
+def test_whitening_is_an_option_and_part_of_a_name():
+    assert bands.whitened("pca:3") == bands.whitened("pca-whiten:3") == "pca-whiten:3"
+    # Of unit deviation as they are.
+    assert bands.whitened("ica:3") == "ica:3"
+    assert band_reduction("pca:3", whiten=True) == "pca-whiten:3"
+    assert band_reduction("pca:3", whiten=False) == "pca:3"
+    assert band_reduction(None, whiten=False) is None
+    for spec in (None, "select:1,2", "nm:450-600", "forest-rfe:3"):
+        with pytest.raises(InputError, match="only components of bands can be whitened"):
+            band_reduction(spec, whiten=True)
 
 
 def test_other_refusals():
@@ -163,6 +203,21 @@ def test_a_reduction_of_the_whole_scene_knows_no_other_pixel():
         reducer.apply(given.spectra[:5])
 
 
+def test_files_of_before_hold_whitened_components(tmp_path):
+    path = tmp_path / "bands.npz"
+    given = sample()
+    for name in ("pca", "ica", "forest-rfe"):
+        whitened = fitted(bands.whitened(f"{name}:3"), given)
+        with path.open("wb") as stream:
+            bands.save(replace(whitened, spec=f"{name}:3"), stream)
+        arrays = dict(np.load(path))
+        del arrays["schema"]
+        np.savez(path, **arrays)
+        found = bands.read(path)
+        assert found.spec == whitened.spec
+        np.testing.assert_array_equal(found.apply(given.spectra), whitened.apply(given.spectra))
+
+
 def test_strange_files_are_refused(tmp_path):
     path = tmp_path / "bands.npz"
     reducer = fitted("pca:2", sample())
@@ -176,6 +231,7 @@ def test_strange_files_are_refused(tmp_path):
         {"map_matrix": np.zeros((3, 2))},
         {"map_matrix": np.full((10, 2), np.nan)},
         {"text": np.array({}, object)},
+        {"schema": np.array(4)},
     ):
         with path.open("wb") as stream:
             np.savez(stream, **{**arrays, **change})
@@ -225,7 +281,9 @@ def test_reductions_see_training_pixels_only(name):
     assert one.bands == one.reducer.components == one.patches.bands
 
 
-@pytest.mark.parametrize("text", ["", "pca:8", "nmf:8", "forest-rfe:8", "autoencoder:8"])
+@pytest.mark.parametrize(
+    "text", ["", "pca:8", "pca-whiten:8", "nmf:8", "forest-rfe:8", "autoencoder:8"]
+)
 @pytest.mark.parametrize(("name", "apart"), [("hu", False), ("cao", False), ("hu", True)])
 def test_a_fused_network_takes_counts(tiny, text, name, apart):
     side = zoo.network(name).patch

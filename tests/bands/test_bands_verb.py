@@ -27,6 +27,7 @@ def test_every_technique_with_every_number():
     )
     assert expand_techniques(["pca", "select:1,2"], "4,8") == ("pca:4", "pca:8", "select:1,2")
     assert expand_techniques(["pca:3", "nmf:3", "pca:3"], None) == ("pca:3", "nmf:3")
+    assert expand_techniques(["pca", "pca-whiten"], "4") == ("pca:4", "pca-whiten:4")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,17 @@ def test_more_joins_the_record_and_nothing_is_done_twice(compared, shell):
     assert "srp:4" not in done.stdout
 
 
+def test_whitened_components_are_a_reduction_of_their_own(compared, shell):
+    done = shell("bands", *shell.SCENE, "pca:4", "--whiten", *SVM)
+    assert done.returncode == 0, done.stderr
+    after = json.loads((compared[1] / f"{PLACE}.json").read_text())
+    assert {"pca:4", "pca-whiten:4"} <= {one["spec"] for one in after["reductions"]}
+    folder = compared[1] / "models/tiny/svm"
+    for spec in ("pca-4", "pca-whiten-4"):
+        record = json.loads((folder / f"disjoint-short-{spec}-seed0/record.json").read_text())
+        assert record["plan"]["bands"] == spec.replace("-4", ":4")
+
+
 def test_runs_make_intervals(shell, compared):
     done = shell("bands", *shell.SCENE, "pca:4", *SVM, "--runs", "2")
     assert done.returncode == 0, done.stderr
@@ -108,6 +120,7 @@ def test_without_models_costs_alone(shell, compared):
         (("pca:2", "--model", "he"), "he cannot run with so few bands"),
         (("pca:4", "--model", "hee"), "did you mean"),
         (("pca:4", "--runs", "0"), "number of runs"),
+        (("pca:4", "forest-rfe:4", "--whiten"), "only components of bands can be whitened"),
         (("pca:4", *SVM, "--run", "../away"), "name"),
         (("pca:4", *SVM, "--run", "disjoint-short-runs1-from0", "--seed", "1"), "another split"),
     ],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,6 +151,57 @@ def test_sides_are_folders_summaries_and_patterns(here):
     # Two sides that are called alike are told apart by what was typed.
     names = [found.name for found in read_sides([folder, "models/tiny/sgd/disjoint-full-seed1"])]
     assert names[0] == f"sgd {folder}"
+
+
+@pytest.fixture
+def odd(here) -> list[str]:
+    """Two runs in folders whose names hold what separates names and paths."""
+    found = []
+    for seed, folder in enumerate(("lr=0.1,b=2/one", "lr=0.1,b=[2]")):
+        copy = here / "odd" / folder
+        if not copy.is_dir():
+            shutil.copytree(here / f"models/tiny/sgd/disjoint-full-seed{seed}", copy)
+        found.append(f"odd/{folder}")
+    return found
+
+
+def test_paths_may_hold_what_separates_names_and_paths(odd):
+    nearest = "models/tiny/nearest/*-full-seed?"
+    for words, name in (
+        ([odd[0]], "sgd"),
+        ([f"steps={odd[0]}"], "steps"),
+        # A pattern that fits something as a whole, too.
+        (["odd/lr=0.1,b=2/o*"], "sgd"),
+        (["steps=odd/lr=0.1,b=2/o*"], "steps"),
+    ):
+        first, _ = read_sides([*words, nearest])
+        assert (first.name, [run.folder for run in first.runs]) == (name, [Path(odd[0])])
+    # Brackets of a folder that is there are no pattern.
+    assert [run.folder for run in read_sides([odd[1], nearest])[0].runs] == [Path(odd[1])]
+    # Several of them, each by an option of its own.
+    one, other = read_sides([nearest], [f"steps={odd[0]}", f"steps={odd[1]}"])
+    assert (one.name, len(one.runs)) == ("nearest", 3)
+    assert (other.name, [str(run.folder) for run in other.runs]) == ("steps", odd)
+    with pytest.raises(MissingInputError, match="no finished run") as error:
+        read_sides([nearest, "odd/lr=0.1,b=3/one"])
+    assert "--side NAME=PATH" in str(error.value)
+
+
+def test_a_side_by_option_has_a_name(here):
+    word = "models/tiny/nearest/*-full-seed?"
+    for given in (word, f"={word}", "sgd="):
+        with pytest.raises(InputError, match="NAME=PATH"):
+            read_sides([word], [given])
+    with pytest.raises(InputError, match="same name"):
+        read_sides([f"a={word}"], ["a=models/tiny/sgd/*-seed0"])
+
+
+def test_sides_by_options_from_the_command_line(odd, capsys):
+    words = ["--side", f"steps={odd[0]}", "--side", f"steps={odd[1]}", "--out", "compared-odd"]
+    assert not app([*words, "models/tiny/nearest/*-full-seed?"], standalone_mode=False)
+    assert "steps against nearest on tiny" in capsys.readouterr().out
+    record = hsitf.compare_networks({"steps": odd, "nearest": "models/tiny/nearest/*-full-seed?"})
+    assert record.pairs[0].scenes[0].measures["oa"].pairs == 2
 
 
 def test_a_comparison_from_the_command_line(here, capsys):

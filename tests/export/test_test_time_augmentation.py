@@ -57,15 +57,16 @@ def trained(tiny, tmp_path_factory):
         yield hsitf.train_network("li", scene, patch=5, epochs=4, batch_size=50)
 
 
-@pytest.mark.parametrize("variant", ["float32", "int8", "onnx"])
+@pytest.mark.parametrize("variant", ["float32", "int8", "onnx", "onnx-int8"])
 def test_files_compute_it(trained, tiny, variant, tmp_path):
     file = trained.export(variant, tta=True, out=tmp_path, equalize=variant == "int8")
     record = file.record
     assert record.tta
     assert file.folder.name == f"{variant}-tta"
-    assert record.agreement > 0.97
-    assert record.max_rank <= 4 or variant == "onnx"
-    if variant == "int8":
+    assert record.agreement > (0.95 if variant == "onnx-int8" else 0.97)
+    assert record.max_rank <= 4 or "onnx" in variant
+    if "int8" in variant:
+        # The mean, too.
         assert record.integer_share == 1
         assert record.bytes < 0.6 * record.bytes_float32
     else:

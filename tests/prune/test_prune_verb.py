@@ -244,6 +244,8 @@ def test_an_interrupted_run_goes_on(shell, origin):
         (("--macs", "0.0001"), r"so few macs cannot be reached.*allowed: 0\.\d+ to 1"),
         (("--layer", "cnv=0.5"), "unknown layer with channels 'cnv'.*conv"),
         (("--ratio", "0.5", "--criterion", "bn_scale"), "needs batch normalization"),
+        (("--macs", "0.5", "--temperature", "3"), "without --distill; add --distill"),
+        (("--macs", "0.5", "--distill", "--teacher-weight", "2"), "teacher weight of distillation"),
     ],
 )
 def test_what_cannot_be_cut(shell, origin, words, message):

@@ -187,7 +187,7 @@ def test_value_that_its_own_class_refuses(tmp_path):
 
 
 def test_another_schema(tmp_path):
-    words = f"received: schema {SCHEMA + 1}; allowed: schema 1 or {SCHEMA}"
+    words = f"received: schema {SCHEMA + 1}; allowed: schema 1 to {SCHEMA}"
     assert_refused(changed(tmp_path, schema=SCHEMA + 1), "another version of hsitf", words)
 
 
@@ -244,7 +244,7 @@ def test_a_run_of_schema_1_is_read(tmp_path):
     bands = BandsRecord("pca:3", 3, (), True, "", "ef56")
     run = replace(RUN, pruning=pruning, bands=bands)
     records.write(run, tmp_path / "record.json")
-    text = (tmp_path / "record.json").read_text().replace('"schema": 2', '"schema": 1')
+    text = (tmp_path / "record.json").read_text().replace('"schema": 3', '"schema": 1')
     for new, old in {
         "batch_size": "batch",
         "weight_decay": "l2",
@@ -265,7 +265,9 @@ def test_a_run_of_schema_1_is_read(tmp_path):
         del content["pruning"][stage]["files"]
         content["pruning"][stage] |= FORMER_FILES
     (tmp_path / "old.json").write_text(json.dumps(content))
-    assert records.read(RunRecord, tmp_path / "old.json") == run
+    # Components had unit deviation each.
+    bands = replace(bands, spec="pca-whiten:3")
+    assert records.read(RunRecord, tmp_path / "old.json") == replace(run, bands=bands)
 
 
 STATS_1 = {"parameters": 10, "nonzero": 9, "macs": 100, "bytes_zipped": 30}
@@ -284,6 +286,53 @@ def test_files_of_schema_1_are_read_by_variant():
     with pytest.raises(DataError, match=r"files\.int8\.milliseconds: Field required"):
         read(**damaged)
     assert list(STATS.compressed_files) == ["int8"]
+
+
+@pytest.mark.parametrize(
+    ("then", "today"),
+    [
+        ("", ""),
+        ("pca:30", "pca-whiten:30"),
+        ("svd:3", "svd-whiten:3"),
+        ("ica:30", "ica:30"),
+        ("nmf:30", "nmf:30"),
+        ("forest-rfe:8", "forest-rfe:8"),
+        ("select:1,2", "select:1,2"),
+        ("weights.npz", "weights.npz"),
+    ],
+)
+def test_reductions_of_schema_2_are_whitened(tmp_path, then, today):
+    bands = BandsRecord(then, 3, (), True, "", "ef56")
+    run = replace(RUN, plan=replace(RUN.plan, bands=then), bands=bands)
+    records.write(run, tmp_path / "record.json")
+    assert records.read(RunRecord, tmp_path / "record.json") == run
+    text = (tmp_path / "record.json").read_text()
+    (tmp_path / "old.json").write_text(text.replace('"schema": 3', '"schema": 2'))
+    found = records.read(RunRecord, tmp_path / "old.json")
+    assert (found.plan.bands, found.bands.spec) == (today, today)
+
+
+@records.formerly_written(spec=lambda spec: f"old {spec}")
+@dataclass(frozen=True)
+class Inner:
+    spec: str
+
+
+@dataclass(frozen=True)
+class Outer:
+    one: Inner | None
+    several: tuple[Inner, ...]
+    named: dict[str, Inner]
+
+
+def test_values_are_upgraded_at_every_depth_once():
+    text = b'{"schema": 2, "one": null, "several": [{"spec": "a"}], "named": {"b": {"spec": "b"}}}'
+    expected = Outer(None, (Inner("old a"),), {"b": Inner("old b")})
+    assert records.parse(Outer, text, "old.json") == expected
+    today = Outer(None, (Inner("a"),), {"b": Inner("b")})
+    assert records.parse(Outer, text.replace(b"2", b"3", 1), "new.json") == today
+    with pytest.raises(TypeError, match="Inner has no field text"):
+        records.formerly_written(text=str)(Inner)
 
 
 def test_a_former_shape_is_read_before_former_names():

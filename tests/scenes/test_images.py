@@ -374,8 +374,34 @@ def test_options_that_contradict_the_images():
         split(labels, SplitOptions("images"))
     with pytest.raises(InputError, match="a split by image cannot promise"):
         SplitOptions("images", train=5)
-    with pytest.raises(InputError, match="no guard band"):
-        SplitOptions("images", guard=2)
+    with pytest.raises(InputError, match=r"no guard band.*--validation-regions"):
+        SplitOptions("images", guard=2, validation_regions=False)
+
+
+@pytest.mark.parametrize("kind", ["images", "disjoint"])
+def test_a_guard_lies_between_the_regions_of_an_image(kind):
+    """Networks of different patches have the same sets; pixels of other images are not near."""
+    labels = np.repeat(np.repeat([[1, 2, 1], [2, 1, 2]], 20, axis=0), 20, axis=1)
+    labels = np.vstack([labels, labels])
+    images = (SceneImage("a", 0, 40, 60, "train"), SceneImage("b", 40, 40, 60, "test"))
+    found = split(labels, SplitOptions(kind, guard=12), images=images)
+    rows = [np.divmod(pixels, 60) for pixels in (found.train, found.validation)]
+    apart = [np.abs(np.subtract.outer(*axis)) for axis in zip(*rows, strict=True)]
+    assert len(found.validation)
+    assert np.maximum(*apart).min() > 12
+    assert found.guard == 12
+    # The test image begins at once below.
+    assert found.test.size == 40 * 60
+    with_patch = split(labels, SplitOptions(kind, guard=12, patch=9), images=images)
+    assert with_patch.digest() == found.digest()
+    assert split(labels, SplitOptions(kind, patch=9), images=images).digest() != found.digest()
+
+
+def test_whole_images_have_any_guard():
+    labels, images = scene_of([[1, 2], [1, 2], [2, 1]], ("train", "validation", "test"))
+    one, other = (split(labels, SplitOptions(guard=g), images=images) for g in (None, 50))
+    assert one.digest() == other.digest()
+    assert (one.guard, other.guard) == (0, 50)
 
 
 # --- data and records -------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def test_none_are_left_of_a_random_split(tiny):
     ready = data.prepare(tiny, asked.split)
     progress = Saying()
     guidance = Guidance.of(asked, ready, progress)
-    assert len(guidance.eligible) == 0
+    assert len(guidance.candidates) == guidance.unlabelled.count == 0
     assert progress.said == [
         "no unlabelled pixel is far enough from validation and test pixels: training goes on "
         "without pseudo-labels"
@@ -99,7 +99,8 @@ def test_an_epoch_with_unlabelled_pixels_by_hand(tiny):
     class OneOutput:
         outputs = (None,)
 
-    views, targets, weights = draw_inputs(OneOutput(), asked, ready, 3, extra=shown)
+    guidance = Guidance.of(asked, ready, Saying())
+    views, targets, weights = draw_inputs(OneOutput(), asked, ready, 3, guidance, shown)
     room = extra_count(ready)
     assert len(views) == len(ready.split.train) + room
     unlabelled = np.isin(views[:, 0], shown.pixels)
@@ -155,7 +156,7 @@ def test_a_taught_run(teacher, monkeypatch):
     class OneOutput:
         outputs = (None,)
 
-    views, targets, _ = draw_inputs(OneOutput(), asked, ready, 0, guidance.taught)
+    views, targets, _ = draw_inputs(OneOutput(), asked, ready, 0, guidance)
     labels = np.eye(4)[ready.targets(views[:, 0])]
     mixed = 0.75 * labels + 0.25 * guidance.taught.of(views[:, 0])
     np.testing.assert_allclose(targets, mixed, atol=1e-6)

@@ -38,7 +38,9 @@ class PreprocessingOptions:
             transformer of scikit-learn.
         statistics: Pixels that a normalization given by name, and the band reduction, are fitted
             to: "training" or "scene" (all pixels, as much published code does).
-        bands: Specification of a band reduction after it, such as "pca:30"; empty for none.
+        bands: Specification of a band reduction after it, such as "pca:30"; empty for none. Its
+            components are whitened whether it says so or not: a network from elsewhere was not
+            trained on deviations of ours, but on unit ones, or on those of a file.
         reverse_bands: Whether the network takes the bands in reverse order.
 
     Raises:
@@ -76,6 +78,8 @@ class PreprocessingOptions:
             )
         if isinstance(self.normalize, str | Path) and not named:
             _check_file(Path(self.normalize))
+        if self.bands:
+            object.__setattr__(self, "bands", reductions.whitened(self.bands))
 
 
 def _check_file(path: Path) -> None:

@@ -29,11 +29,12 @@ def split_by_image(
 
     Images train, validate and test as the scene says. Where it says nothing, images are drawn for
     the test until it has about its share of the pixels, as long as the others hold every class.
-    Where no image validates, regions of those that train do.
+    Where no image validates, regions of those that train do, further from training pixels than the
+    guard.
 
     Args:
         labels: (rows, cols) ground truth of the stacked images, 0 = unlabelled.
-        options: Shares and seed.
+        options: Shares, guard and seed.
         class_names: Name of class k at k - 1, for messages.
         images: The images.
 
@@ -70,7 +71,7 @@ def split_by_image(
         train=np.flatnonzero(zones == 1).astype(np.int64),
         validation=np.flatnonzero(zones == 2).astype(np.int64),
         test=np.flatnonzero(zones == 3).astype(np.int64),
-        guard=0,
+        guard=options.guard or 0,
         seed=options.seed,
         shape=(labels.shape[0], labels.shape[1]),
         unvalidated=tuple(c for c in present if options.validation > 0 and not sizes[c, 2]),

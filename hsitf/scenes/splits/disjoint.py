@@ -68,18 +68,19 @@ def with_validation_regions(
 ) -> NDArray[np.uint8]:
     """Moves regions of the training zone to validation, as test regions are chosen elsewhere.
 
-    Their patches share no pixel with a training patch. Training pixels between the two are given
+    Their patches share no pixel with a training patch, or they are further from training pixels
+    than the guard of the options, where that is given. Training pixels between the two are given
     up; a class too small for two regions stays in training.
 
     Args:
         labels: (rows, cols) ground truth, 0 = unlabelled.
         zones: (rows, cols) zones without validation.
-        options: Share of the training side, patch and seed.
+        options: Share of the training side, patch, guard and seed.
         first_rows: First row of each image; no patch crosses from one to the next.
     """
     if options.validation == 0:
         return zones
-    guard = options.patch - 1
+    guard = options.patch - 1 if options.guard is None else options.guard
     # Images are moved apart, so that no pixel is given up for the guard of one in the next image.
     gap = 2 * max(guard, *_COHERENT_GUARDS) if len(first_rows) > 1 else 0
     rows = np.arange(labels.shape[0])

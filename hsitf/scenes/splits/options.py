@@ -26,9 +26,9 @@ class SplitOptions:
         validation_regions: Whether validation pixels are regions that no training patch touches, as
             those of a disjoint split always are. None: as the kind has it, which is so but for
             "random" and "fixed", where they are drawn from all training pixels.
-        guard: Disjoint only: pixels of different sets are further apart than this, in the larger
-            of rows and cols. None: `patch - 1`, the least at which no two patches from different
-            sets share a pixel.
+        guard: Disjoint and images: pixels of different sets are further apart than this, in the
+            larger of rows and cols; images are apart by any distance. None: `patch - 1`, the least
+            at which no two patches from different sets share a pixel.
         seed: Seed of every draw.
         labelled: At most so many labelled pixels of each class train, and so many validate, drawn
             from those of the split; None for all. Test pixels are the same with any number.
@@ -107,11 +107,17 @@ class SplitOptions:
     def _check_guard(self) -> None:
         if self.guard is None:
             return
-        if self.kind != "disjoint":
+        if self.kind not in ("disjoint", "images"):
             raise InputError(
                 f"a {self.kind} split has no guard band",
                 received=f"guard={self.guard}",
                 remedy="leave the guard out or use --split disjoint",
+            )
+        if not self.validates_on_regions:
+            raise InputError(
+                "a split by image whose validation pixels are drawn has no guard band",
+                received=f"guard={self.guard}",
+                remedy="leave the guard out, or validate on regions (--validation-regions)",
             )
         if self.guard < 0:
             raise InputError("the guard is out of range", received=self.guard, allowed=">= 0")

@@ -20,7 +20,8 @@ class Split:
         train: (pixels,) int64 flat indices.
         validation: (pixels,) int64, from the training side; empty where none was requested.
         test: (pixels,) int64 flat indices.
-        guard: Pixels of different sets are further apart than this; 0 for random and fixed.
+        guard: Pixels of different sets in the same image are further apart than this; 0 for random
+            and fixed, and by image where none is given.
         seed: Seed of the random draws.
         shape: (rows, cols) of the label map.
         unused: Labelled pixels in none of the sets: those of the guard band or between training

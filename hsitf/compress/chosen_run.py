@@ -1,0 +1,81 @@
+"""The chosen network as a run like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from hsitf.compress.record import CompressionCandidate
+from hsitf.compress.search import Search
+from hsitf.compress.trial import Laboratory
+from hsitf.measure import processor
+from hsitf.prune.run import CHANNELS, model_stats
+from hsitf.records import DistillationRecord, PruningRecord, TeacherRun
+from hsitf.runs import Run
+from hsitf.train.evaluation import predict, score_predictions
+from hsitf.train.gather import gather_model
+from hsitf.train.loop import FitResult
+from hsitf.train.run import save_run
+from hsitf.train.teachers import Distillation
+
+
+def save_chosen(
+    folder: Path, origin: Run, network: keras.Model, chosen: CompressionCandidate, search: Search
+) -> Run:
+    """Writes the chosen network as a run.
+
+    Args:
+        folder: Folder of the run.
+        origin: The run that was compressed.
+        network: Its network.
+        chosen: The chosen candidate.
+        search: The search that chose it.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    laboratory = search.laboratory
+    data, plan = laboratory.data, laboratory.plan
+    small = laboratory.files.network(chosen)
+    cut = laboratory.files.plan(chosen)
+    predicted = predict(gather_model(small, data.patches), data.split.test)
+    scores = score_predictions(predicted, data, data.split.test)
+    after = model_stats(small, {}, scores)
+    pruning = PruningRecord(
+        origin=str(origin.folder),
+        origin_sha256=origin.record.sha256,
+        kind="channels",
+        criterion=chosen.step.criterion,
+        target=f"{search.cuts.measure} {chosen.share:g}",
+        schedule="search",
+        iterations=0 if cut is None else 1,
+        approximate=() if cut is None else cut.approximate,
+        before=model_stats(network, {}, origin.record.scores),
+        thinned=after,
+        after=after,
+        threads=0,
+        processor=processor(),
+        distillation=_distillation(origin, laboratory),
+    )
+    if cut is not None:
+        cut.save(folder / CHANNELS)
+    fitted = FitResult(
+        small,
+        chosen.history or origin.record.history,
+        chosen.best_epoch,
+        predicted,
+        chosen.seconds,
+    )
+    return save_run(fitted, plan, data, folder, pruning, origin.record)
+
+
+def _distillation(origin: Run, laboratory: Laboratory) -> DistillationRecord | None:
+    guidance = laboratory.guidance
+    if guidance is None:
+        return None
+    how = Distillation()
+    teacher = TeacherRun(str(origin.folder), origin.record.sha256)
+    return DistillationRecord(
+        teacher, how.temperature, how.teacher_weight, len(guidance.candidates)
+    )

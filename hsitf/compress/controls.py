@@ -1,0 +1,81 @@
+"""Controls: simpler ways to a network of the same cost, to see whether the search earned its time.
+
+Besides these, the original's own file (nothing cut) is a control that every search has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import keras
+
+from hsitf.compress.record import CompressionCandidate, Step
+from hsitf.compress.search import Search
+from hsitf.compress.trial import Laboratory
+from hsitf.graph import functional
+from hsitf.prune.config import PruningConfig
+from hsitf.prune.ranking import rank
+from hsitf.prune.target import search_ratio
+from hsitf.prune.thinning import thin
+from hsitf.zoo import Recipe
+
+UNTRAINED = "same widths, from nothing"
+UNIFORM = "one uniform cut by l2"
+
+
+def control_candidates(
+    search: Search, original: keras.Model, recipe: Recipe, chosen: CompressionCandidate, steps: int
+) -> Iterator[CompressionCandidate]:
+    """Networks as costly as the chosen one, made in simpler ways.
+
+    Args:
+        search: The search that chose.
+        original: The network as it was trained.
+        recipe: Recipe of its training.
+        chosen: The chosen candidate, which is cut.
+        steps: Number of cuts that led to it.
+    """
+    laboratory = replace(search.laboratory, guidance=None)
+    files, progress = laboratory.files, laboratory.progress
+    key = f"untrained-{chosen.share:.4f}"
+    if (found := files.find(key)) is None:
+        progress.say(f"control: {UNTRAINED}")
+        found = _from_nothing(laboratory, recipe, chosen, key)
+    yield found
+    key = f"uniform-{chosen.share:.4f}"
+    if (found := files.find(key)) is None:
+        progress.say(f"control: {UNIFORM}")
+        found = _uniform(laboratory, search, original, chosen, steps, key)
+    yield found
+
+
+def _from_nothing(
+    laboratory: Laboratory, recipe: Recipe, chosen: CompressionCandidate, key: str
+) -> CompressionCandidate:
+    """The chosen widths with fresh weights, trained as the original was."""
+    keras.utils.set_random_seed(laboratory.plan.seed)
+    network = keras.models.clone_model(functional(laboratory.files.network(chosen)))
+    laboratory = replace(laboratory, plan=replace(laboratory.plan, recipe=recipe))
+    step = Step(key, chosen.key, UNTRAINED, chosen.share)
+    return laboratory.finish(step, network, laboratory.files.plan(chosen))
+
+
+def _uniform(
+    laboratory: Laboratory,
+    search: Search,
+    original: keras.Model,
+    chosen: CompressionCandidate,
+    steps: int,
+    key: str,
+) -> CompressionCandidate:
+    """One cut of the same share of every layer, fine-tuned with labels for as many epochs."""
+    cuts = search.cuts
+    keras.utils.set_random_seed(laboratory.plan.seed)
+    plan = search_ratio(
+        rank(original, "l2"), cuts.measure, chosen.share, cuts.full_cost, PruningConfig()
+    )
+    fine_tuning = replace(laboratory.plan.recipe, epochs=steps * search.epochs)
+    laboratory = replace(laboratory, plan=replace(laboratory.plan, recipe=fine_tuning))
+    step = Step(key, "original", UNIFORM, chosen.share, "l2", "local")
+    return laboratory.finish(step, thin(original, plan), plan)

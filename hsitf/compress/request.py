@@ -1,0 +1,67 @@
+"""What a compression is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hsitf.compress.bounds import CompressionBounds
+from hsitf.errors import InputError
+
+# A step leaves this share of the cost of the step before.
+STEP = 0.65
+# Steps of the path at most: 0.65^10 is 1.3 % of the original.
+MAX_STEPS = 10
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What decides on the candidates, whatever the bounds: searches that share it share them.
+
+    Attributes:
+        variant: Kind of the published file, such as int8.
+        epochs: Epochs of fine-tuning after a step; None for as many as fit into `minutes`.
+        learning_rate: Learning rate of fine-tuning; None for the default.
+        distill: Whether the original network teaches in fine-tuning, on unlabelled pixels, too.
+        round_to: Channels of a layer are kept in multiples of this.
+        seed: Seed of fine-tuning.
+    """
+
+    variant: str = "int8"
+    epochs: int | None = None
+    learning_rate: float | None = None
+    distill: bool = True
+    round_to: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "round_to"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(
+                    f"{name.replace('_', ' ')} is out of range", received=value, allowed="1 or more"
+                )
+
+
+@dataclass(frozen=True)
+class CompressionRequest:
+    """Bounds of a file, and how it is searched.
+
+    Attributes:
+        bounds: What the file may lose and cost.
+        options: What decides on the candidates.
+        minutes: Time of the search, about: no step is begun that would end later.
+        controls: Whether simpler ways to the same size are tried, too.
+    """
+
+    bounds: CompressionBounds
+    options: SearchOptions = field(default_factory=SearchOptions)
+    minutes: float = 30.0
+    controls: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.minutes < float("inf"):
+            raise InputError(
+                "the time of the search is out of range",
+                received=self.minutes,
+                allowed="above 0 minutes",
+            )

@@ -1,0 +1,227 @@
+"""A compression: search, choice, and the published file with its proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from hsitf import records
+from hsitf.compress.choice import choose, pareto_front
+from hsitf.compress.chosen_run import save_chosen
+from hsitf.compress.controls import control_candidates
+from hsitf.compress.figure import draw_front
+from hsitf.compress.judging import judge
+from hsitf.compress.preparation import begun, check_validation, prepare_search
+from hsitf.compress.record import CompressionCandidate, CompressionRecord, Judgement
+from hsitf.compress.request import CompressionRequest
+from hsitf.compress.search import Search
+from hsitf.compress.table import write_csv
+from hsitf.errors import VerificationError
+from hsitf.export.bundle import EXPORT, Bundle
+from hsitf.export.convert import float32_size, lower_and_check
+from hsitf.export.pipeline import export
+from hsitf.export.request import ExportRequest
+from hsitf.log_silencing import suppressed_output
+from hsitf.measure import interleaved, processor
+from hsitf.progress import Progress
+from hsitf.records import (
+    SceneChoice,
+)
+from hsitf.runs import Run
+from hsitf.runtimes import Keras, quantize
+from hsitf.targets import FLOAT
+from hsitf.train.run import check_name
+from hsitf.verify import runtime_logits
+
+RECORD = "compression.json"
+FIGURES = ("front.png", "front.svg")
+TABLE = "front.csv"
+
+
+@dataclass(frozen=True, eq=False)
+class Compression:
+    """A finished compression.
+
+    Attributes:
+        record: The search and its result.
+        run: The chosen network, a run like any other.
+        bundle: Its published file.
+    """
+
+    record: CompressionRecord
+    run: Run
+    bundle: Bundle
+
+
+def compress(
+    origin: Run,
+    request: CompressionRequest,
+    name: str | None,
+    progress: Progress,
+    choice: SceneChoice | None = None,
+    root: Path = EXPORT,
+) -> Compression:
+    """Compresses a trained network until a bound is met, and publishes the file.
+
+    Candidates are kept in the folder of the new run: an interrupted search goes on where it was,
+    and a search with other bounds uses those that are there.
+
+    Args:
+        origin: The trained network.
+        request: Bounds, and how to search.
+        name: Name of the new run's folder, beside the origin's; `<origin>-compressed` where None.
+        progress: Receives progress and messages.
+        choice: Where the scene is now, if not at the path of the record.
+        root: Folder of the published bundle.
+
+    Returns:
+        Record, run and bundle.
+
+    Raises:
+        InputError: The request is not possible, or the folder belongs to something else.
+        DataError: The scene or the network is not the one of the origin's record.
+        LoweringError: The network cannot be rewritten for inference.
+        VerificationError: No network meets the bounds, or the chosen file does not keep them on
+            test pixels; front and candidates are kept.
+        OutputError: The folder cannot be written.
+    """
+    if name is not None:
+        check_name(name)
+    begin = time.monotonic()
+    folder = origin.folder.parent / (name or f"{origin.folder.name}-compressed")
+    data = origin.data(choice)
+    check_validation(data, request)
+    start = begun(folder, origin, request)
+    network = origin.network()
+    search = prepare_search(folder, start, origin, data, request, progress)
+    candidates = list(search.candidates(network))
+    front = pareto_front(candidates, request.bounds.minimized)
+    candidates = _measured_in_turns(candidates, front, search)
+    write_csv(candidates, front, folder / TABLE)
+    with suppressed_output():
+        whole = float32_size(lower_and_check(network, data, 1, FLOAT).model)
+    _draw(folder, candidates, front, origin, request)
+    chosen = choose(candidates, request.bounds)
+    _draw(folder, candidates, front, origin, request, chosen.key)
+    progress.say(f"{chosen.key} is chosen")
+    steps = _ancestors(chosen, candidates)
+    controls = [candidates[0]]
+    if request.controls and len(steps) > 1:
+        recipe = origin.record.plan.recipe
+        controls += control_candidates(search, network, recipe, chosen, len(steps) - 1)
+    judged = _judged([chosen, *controls], search, network, request)
+    _check_judgement(judged[chosen.key], request, chosen)
+    run = save_chosen(folder, origin, network, chosen, search)
+    published, refused = export(
+        run,
+        ExportRequest((search.laboratory.files.variant,), root=root),
+        progress,
+        choice or origin.scene_choice(),
+    )
+    if refused:
+        raise refused[0]
+    record = CompressionRecord(
+        schema=records.SCHEMA,
+        network=origin.record.plan.network,
+        scene=origin.record.scene.name,
+        synthetic=origin.record.scene.synthetic,
+        split=origin.record.split,
+        bounds=request.bounds,
+        start=start,
+        candidates=(*candidates, *controls[1:]),
+        front=front,
+        minimized=request.bounds.minimized,
+        chosen=chosen.key,
+        steps=steps,
+        bytes_float32=whole,
+        judgements=judged,
+        seconds=time.monotonic() - begin,
+        processor=processor(),
+        versions=records.versions(),
+        command=records.command(),
+    )
+    records.write(record, folder / RECORD)
+    return Compression(record, run, published[0])
+
+
+def _draw(
+    folder: Path,
+    candidates: Sequence[CompressionCandidate],
+    front: Sequence[str],
+    origin: Run,
+    request: CompressionRequest,
+    chosen: str = "",
+) -> None:
+    for figure in FIGURES:
+        draw_front(candidates, front, origin.record, request.bounds, folder / figure, chosen)
+
+
+def _measured_in_turns(
+    candidates: Sequence[CompressionCandidate], front: Sequence[str], search: Search
+) -> list[CompressionCandidate]:
+    """The candidates, latencies of those on the front and of the original measured in turns."""
+    laboratory = search.laboratory
+    kept = [one for one in candidates if one.key in front or one is candidates[0]]
+    patch = laboratory.data.patches.extract(laboratory.data.split.train[:1])
+    actions = {}
+    for one in kept:
+        runtime = laboratory.files.variant.runtime(laboratory.files.file(one.key), 1)
+        actions[one.key] = runtime.action(quantize(patch, runtime.input))
+    timings = interleaved(actions)
+    return [
+        replace(one, costs=one.costs | {"latency_ms": 1e3 * timings[one.key].percentile(50)})
+        if one.key in timings
+        else one
+        for one in candidates
+    ]
+
+
+def _judged(
+    some: Sequence[CompressionCandidate],
+    search: Search,
+    network: keras.Model,
+    request: CompressionRequest,
+) -> dict[str, Judgement]:
+    """What test pixels say of candidates, by key."""
+    laboratory = search.laboratory
+    files, data, progress = laboratory.files, laboratory.data, laboratory.progress
+    original = runtime_logits(Keras(network), data, data.split.test, progress)
+    return {
+        one.key: judge(
+            original, files.variant.runtime(files.file(one.key), 1), data, request.bounds, progress
+        )
+        for one in some
+    }
+
+
+def _check_judgement(
+    judged: Judgement, request: CompressionRequest, chosen: CompressionCandidate
+) -> None:
+    """Refuses a file that certainly loses more than it may."""
+    drop = request.bounds.max_drop
+    if drop is None or judged.drop.low <= drop:
+        return
+    raise VerificationError(
+        "the chosen network loses more on test pixels than it may, so nothing was published",
+        received=f"{chosen.key}: {judged.drop.points:.2f} points lost "
+        f"(95 %: {judged.drop.low:.2f} to {judged.drop.high:.2f}), "
+        f"{chosen.fidelity.expected_drop:.2f} expected",
+        allowed=request.bounds.text,
+        remedy="validation pixels told too little of these: train with more of them, give more "
+        "--epochs, or allow a larger drop",
+    )
+
+
+def _ancestors(
+    chosen: CompressionCandidate, candidates: Sequence[CompressionCandidate]
+) -> tuple[str, ...]:
+    """Keys from the original to a candidate."""
+    by_key = {one.key: one for one in candidates}
+    keys = [chosen.key]
+    while parent := by_key[keys[0]].step.parent:
+        keys.insert(0, parent)
+    return tuple(keys)

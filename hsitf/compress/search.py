@@ -1,0 +1,133 @@
+"""The search: a path of cuts, each fine-tuned, and steps between the last good and the first bad.
+
+A path is cheap: each network is cut a little and starts from what the one before has learned. Every
+point on it is a candidate. The path ends where two networks in a row lose too much; between the
+last good and the first bad one, the search then halves the distance. Because candidates do not
+depend on the bounds but only on how far is cut, a second search with other bounds finds most of
+them done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+
+from hsitf.compress.bounds import CompressionBounds
+from hsitf.compress.proposals import CutContext, best_cut
+from hsitf.compress.record import ORIGINAL, CompressionCandidate, Step
+from hsitf.compress.schedule import SearchClock, path_shares
+from hsitf.compress.trial import Laboratory
+from hsitf.errors import InputError
+from hsitf.prune.plans import compose
+
+# Points between the last good and the first bad network.
+_BISECTIONS = 2
+# Networks in a row that lose too much, after which a path ends.
+_PATIENCE = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A search for candidates.
+
+    Attributes:
+        laboratory: What candidates are made and examined with.
+        cuts: What cuts are proposed with.
+        bounds: What the result has to meet.
+        clock: How long it may go on.
+        epochs: Epochs of fine-tuning of a candidate.
+    """
+
+    laboratory: Laboratory
+    cuts: CutContext
+    bounds: CompressionBounds
+    clock: SearchClock
+    epochs: int
+
+    def candidates(self, original: keras.Model) -> Iterator[CompressionCandidate]:
+        """All candidates, the original first.
+
+        Args:
+            original: The network as it was trained.
+        """
+        first = self._original(original)
+        yield first
+        good, bad = (first if self.meets_accuracy(first) else None), None
+        current, misses = first, 0
+        for share in path_shares():
+            found = self._cut(current, share)
+            if found is None:
+                break
+            yield found
+            current = found
+            if self.meets_accuracy(found):
+                good, bad, misses = found, None, 0
+            else:
+                bad, misses = bad or found, misses + 1
+            if misses == _PATIENCE or self._is_far_enough(found):
+                break
+        if self.bounds.max_drop is None or good is None or bad is None:
+            return
+        for _ in range(_BISECTIONS):
+            between = self._cut(good, (good.share * bad.share) ** 0.5)
+            if between is None:
+                return
+            yield between
+            good, bad = (between, bad) if self.meets_accuracy(between) else (good, between)
+
+    def meets_accuracy(self, one: CompressionCandidate) -> bool:
+        """Whether a candidate is expected to lose no more than it may."""
+        drop = self.bounds.max_drop
+        return drop is None or one.fidelity.expected_drop <= drop
+
+    def _is_far_enough(self, one: CompressionCandidate) -> bool:
+        """Whether smaller networks would only lose more accuracy for nothing."""
+        return self.bounds.max_drop is None and not self.bounds.excess(one.costs)
+
+    def _original(self, network: keras.Model) -> CompressionCandidate:
+        files = self.laboratory.files
+        found = files.find(ORIGINAL)
+        if found is not None:
+            return found
+        self.laboratory.progress.say("the original as it is")
+        step = Step(ORIGINAL, "", "original", 1.0)
+        return self.laboratory.finish(step, network, None, train=False)
+
+    def _cut(self, parent: CompressionCandidate, share: float) -> CompressionCandidate | None:
+        """A candidate cut from another one; None where there is no time, or nothing left to cut."""
+        files, progress = self.laboratory.files, self.laboratory.progress
+        key = f"cut-{share:.4f}"
+        if found := files.find(key):
+            return found
+        if not self.clock.allows(share, self.epochs):
+            progress.say("no time is left for another candidate")
+            return None
+        progress.say(f"cutting to {share:.1%} of the {self.cuts.measure}")
+        # The seed of a copied dropout is drawn when it is built.
+        keras.utils.set_random_seed(self.laboratory.plan.seed)
+        network = files.network(parent)
+        try:
+            cut = best_cut(network, share, self.cuts)
+        except InputError as error:
+            progress.say(str(error))
+            return None
+        before = files.plan(parent)
+        plan = compose(before, cut.plan) if before else cut.plan
+        step = Step(key, parent.key, "cut", share, cut.criterion, cut.allocation, cut.divergence)
+        done = self.laboratory.finish(step, cut.network, plan)
+        progress.say(format_candidate(done))
+        return done
+
+
+def format_candidate(one: CompressionCandidate) -> str:
+    """A line of what a candidate is like."""
+    found = one.fidelity
+    agreement = "" if found.agreement is None else f", {found.agreement:.1%} of unlabelled alike"
+    how = f" ({one.step.criterion}, {one.step.allocation})" if one.step.criterion else ""
+    return (
+        f"{one.key}{how}: {one.costs['bytes']:,.0f} bytes, {one.costs['latency_ms']:.3f} ms, "
+        f"{found.drop.points:+.2f} points lost in validation{agreement}, "
+        f"{found.expected_drop:+.2f} expected, {one.seconds:.0f} s"
+    )

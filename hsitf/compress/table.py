@@ -1,0 +1,123 @@
+"""What a compression says of its result: a table, and all candidates as CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from hsitf.compress.bounds import COSTS
+from hsitf.compress.losses import METRICS
+from hsitf.compress.record import CompressionCandidate, CompressionRecord
+from hsitf.files import replacing
+from hsitf.tables import format_table
+
+_HEAD = (
+    "network",
+    "how",
+    "parameters",
+    "MACs",
+    "bytes",
+    "/ float32",
+    "ms",
+    "lost in validation",
+    "unlabelled alike",
+    "expected loss",
+    "lost on test",
+    "s",
+)
+_COLUMNS = (
+    *("candidate", "parent", "kind", "share", "criterion", "allocation", "parameters"),
+    *COSTS,
+    *METRICS,
+    *("drop", "drop_low", "drop_high", "validation_agreement", "unlabelled_agreement"),
+    *("expected_drop", "seconds", "front"),
+)
+
+
+def format_compression(record: CompressionRecord) -> str:
+    """The steps from the original to the published file, and what that file lost on test pixels."""
+    by_key = {one.key: one for one in record.candidates}
+    synthetic = ", a synthetic scene" if record.synthetic else ""
+    variant = record.start.options.variant
+    title = (
+        f"{record.network} on {record.scene}{synthetic}: {record.bounds.text}; "
+        f"{record.split.summary}"
+    )
+    rows = [_row(by_key[key], record) for key in record.steps]
+    controls = [one for one in record.candidates if one.step.kind not in ("original", "cut")]
+    rows += [_row(one, record) for one in controls]
+    return "\n".join(
+        [
+            title,
+            format_table(_HEAD, rows, text_columns=2),
+            f"All are {variant} files; of the {len(record.candidates)} candidates, "
+            f"{len(record.front)} are on the front. Losses in points; in validation with their "
+            "95 % interval over fields.",
+            *_verdict(record),
+        ]
+    )
+
+
+def _verdict(record: CompressionRecord) -> list[str]:
+    """What test pixels, which chose nothing, say of the published file."""
+    judged, metric = record.judgements[record.chosen], record.bounds.metric
+    name = metric if metric == "kappa" else metric.upper()
+    drop, bound = judged.drop, record.bounds.max_drop
+    lines = [
+        f"On {judged.pixels:,} test pixels: {name} {100 * judged.before[metric]:.2f} before, "
+        f"{100 * judged.after[metric]:.2f} after, {drop.points:.2f} points lost "
+        f"(95 %: {drop.low:.2f} to {drop.high:.2f}, over {drop.fields} fields); "
+        f"{judged.agreement:.1%} classified alike."
+    ]
+    if bound is not None and drop.points > bound:
+        lines.append(
+            f"That is more than the {bound:g} points asked for, which lie within the interval."
+        )
+    elif bound is not None and drop.high > bound:
+        lines.append(
+            f"The {bound:g} points asked for are kept here; the interval does not exclude more."
+        )
+    return lines
+
+
+def _row(one: CompressionCandidate, record: CompressionRecord) -> tuple[str, ...]:
+    found, judged = one.fidelity, record.judgements.get(one.key)
+    how = {"original": f"{record.start.options.variant} alone"}.get(one.step.kind, one.step.kind)
+    if one.step.criterion:
+        how = f"{how}: {one.step.criterion}, {one.step.allocation}"
+    alike = "" if found.agreement is None else f"{found.agreement:.1%}"
+    return (
+        one.key,
+        how,
+        f"{one.parameters:,}",
+        f"{one.macs:,}",
+        f"{one.costs['bytes']:,.0f}",
+        f"{one.costs['bytes'] / record.bytes_float32:.1%}",
+        f"{one.costs['latency_ms']:.3f}",
+        f"{found.drop.points:.2f} ({found.drop.low:.2f} to {found.drop.high:.2f})",
+        alike,
+        f"{found.expected_drop:.2f}",
+        "" if judged is None else f"{judged.drop.points:.2f}",
+        f"{one.seconds:.0f}",
+    )
+
+
+def write_csv(candidates: Sequence[CompressionCandidate], front: Sequence[str], path: Path) -> None:
+    """Writes all candidates, one a row.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with replacing(path) as temporary, temporary.open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(_COLUMNS)
+        for one in candidates:
+            found, step = one.fidelity, one.step
+            values = [step.key, step.parent, step.kind, step.share, step.criterion]
+            values += [step.allocation, one.parameters]
+            values += [one.costs.get(name, "") for name in COSTS]
+            values += [found.accuracy[name] for name in METRICS]
+            values += [found.drop.points, found.drop.low, found.drop.high]
+            values += [found.validation_agreement, found.agreement, found.expected_drop]
+            rows.writerow([*values, one.seconds, one.key in front])

@@ -1,0 +1,213 @@
+"""A compression from the trained network to the published file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import hsitf
+from hsitf.compress import search
+from hsitf.compress.bounds import CompressionBounds
+from hsitf.compress.fidelity import fields_of
+from hsitf.compress.preparation import check_validation
+from hsitf.compress.request import CompressionRequest, SearchOptions
+from hsitf.compress.run import compress
+from hsitf.compress.table import format_compression
+from hsitf.cost import cost
+from hsitf.errors import InputError, VerificationError
+from hsitf.progress import Silent
+from hsitf.prune.plans import PruningPlan
+from hsitf.prune.thinning import thin
+from hsitf.runs import Run
+from hsitf.train.unseen import taught_pixels, unseen_pixels
+
+BOUNDS = CompressionBounds(max_drop=30.0, max_bytes=20_000)
+REQUEST = CompressionRequest(BOUNDS, SearchOptions(epochs=2), minutes=60, controls=True)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("user"))
+        patch.setattr("hsitf.compress.schedule.MAX_STEPS", 3)
+        np.save("tiny.npy", tiny.cube)
+        np.save("labels.npy", tiny.labels)
+        scene = hsitf.load_scene("tiny.npy", labels="labels.npy")
+        yield hsitf.train_network("hu", scene, epochs=12, batch_size=50, run="origin")
+
+
+@pytest.fixture(scope="module")
+def done(trained):
+    return compress(trained.run, REQUEST, None, Silent())
+
+
+def test_the_published_file_is_the_chosen_candidate(trained, done):
+    record = done.record
+    by_key = {one.key: one for one in record.candidates}
+    chosen = by_key[record.chosen]
+    assert record.steps[0] == "original"
+    assert record.steps[-1] == record.chosen
+    assert done.bundle.record.bytes == chosen.costs["bytes"] <= 20_000
+    assert done.bundle.record.bytes < by_key["original"].costs["bytes"]
+    assert done.bundle.record.integer_share == 1
+    assert record.bytes_float32 > 2 * by_key["original"].costs["bytes"]
+    network = done.run.network()
+    assert network.count_params() == chosen.parameters == cost(network).parameters
+    assert done.run.record.pruning.origin_sha256 == trained.record.sha256
+
+
+def test_what_is_kept_of_the_original_is_recorded(trained, done):
+    plan = PruningPlan.load(done.run.folder / "channels.json")
+    again = thin(trained.model, plan)
+    shapes = [weight.shape for weight in again.weights]
+    assert shapes == [weight.shape for weight in done.run.network().weights]
+
+
+def test_costs_fall_along_the_path(done):
+    cuts = [one for one in done.record.candidates if one.step.kind in ("original", "cut")]
+    path = [one for one in cuts if one.share in {1.0, 0.65, 0.65**2, 0.65**3}]
+    assert len(path) >= 2
+    sizes = [one.parameters for one in path]
+    assert sizes == sorted(sizes, reverse=True)
+    for one in cuts[1:]:
+        assert one.parameters <= one.share * cuts[0].parameters
+
+
+def test_controls_cost_the_same(done):
+    by_kind = {one.step.kind: one for one in done.record.candidates}
+    chosen = next(one for one in done.record.candidates if one.key == done.record.chosen)
+    assert by_kind["same widths, from nothing"].parameters == chosen.parameters
+    assert by_kind["one uniform cut by l2"].parameters <= chosen.share * 1.001 * (
+        done.record.candidates[0].parameters
+    )
+    assert set(done.record.judgements) >= {
+        "original",
+        done.record.chosen,
+        by_kind["one uniform cut by l2"].key,
+    }
+
+
+def test_test_pixels_only_judge(trained, done):
+    judged = done.record.judgements[done.record.chosen]
+    test = trained.run.data().split.test
+    assert judged.pixels == len(test)
+    assert judged.before["oa"] == pytest.approx(trained.record.scores.oa)
+    assert judged.after["oa"] == pytest.approx(done.bundle.record.oa)
+    assert judged.drop.points == pytest.approx(100 * (judged.before["oa"] - judged.after["oa"]))
+    compared = unseen_pixels(trained.run.data())
+    assert len(compared)
+    assert not np.isin(compared, np.concatenate(trained.run.split().sets)).any()
+    assert not np.isin(compared, taught_pixels(trained.run.data())).any()
+
+
+def test_the_table_says_what_was_lost(done):
+    text = format_compression(done.record)
+    assert "at most 30 points of OA lost; file, bytes at most 20,000" in text
+    assert "int8 alone" in text
+    assert f"On {done.record.judgements[done.record.chosen].pixels:,} test pixels" in text
+
+
+def test_the_front_is_a_table_and_a_figure(done):
+    folder = done.run.folder
+    with (folder / "front.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    found = [one for one in done.record.candidates if one.step.kind in ("original", "cut")]
+    assert [row["candidate"] for row in rows] == [one.key for one in found]
+    assert {row["candidate"] for row in rows if row["front"] == "True"} == set(done.record.front)
+    assert (folder / "front.png").stat().st_size > 10_000
+    assert (folder / "compression.json").is_file()
+
+
+def test_another_bound_uses_the_same_candidates(trained, done, monkeypatch):
+    monkeypatch.setattr(
+        "hsitf.compress.trial.Laboratory.finish", lambda *a, **k: pytest.fail("made again")
+    )
+    looser = replace(REQUEST, bounds=replace(BOUNDS, max_bytes=30_000), controls=False)
+    again = compress(trained.run, looser, None, Silent())
+    keys = {one.key for one in done.record.candidates}
+    assert {one.key for one in again.record.candidates} <= keys
+
+
+def test_a_killed_search_resumes_with_the_same_result(trained, done, monkeypatch):
+    original = search.Search._cut
+
+    def killed(self, parent, share):
+        if parent.key != "original":
+            raise KeyboardInterrupt
+        return original(self, parent, share)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(search.Search, "_cut", killed)
+        with pytest.raises(KeyboardInterrupt):
+            compress(trained.run, REQUEST, "again", Silent())
+    again = compress(trained.run, REQUEST, "again", Silent())
+    assert again.record.chosen == done.record.chosen
+    assert again.bundle.record.sha256 == done.bundle.record.sha256
+    for one, other in zip(again.record.candidates, done.record.candidates, strict=True):
+        assert (one.key, one.fidelity, one.file_sha256) == (
+            other.key,
+            other.fidelity,
+            other.file_sha256,
+        )
+
+
+def test_where_nothing_meets_the_bound_the_front_is_kept(trained, tmp_path):
+    tiny = CompressionRequest(
+        CompressionBounds(max_bytes=1000), SearchOptions(epochs=2), minutes=60
+    )
+    shutil.copytree(trained.run.folder, trained.run.folder.parent / "other")
+    other = Run.open(trained.run.folder.parent / "other")
+    with pytest.raises(VerificationError, match="the nearest, cut-"):
+        compress(other, tiny, None, Silent(), root=tmp_path)
+    assert (trained.run.folder.parent / "other-compressed" / "front.csv").is_file()
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_request_needs_another_folder(trained, done):
+    other = replace(REQUEST, options=SearchOptions(epochs=3))
+    with pytest.raises(InputError, match="belongs to another run or search"):
+        compress(trained.run, other, None, Silent())
+
+
+def test_a_damaged_candidate_is_refused(trained, done, tmp_path):
+    folder = trained.run.folder.parent / "damaged"
+    shutil.copytree(done.run.folder, folder)
+    (folder / "search" / "original" / "file.tflite").write_bytes(b"")
+    with pytest.raises(hsitf.errors.DataError, match="is not the file that its record describes"):
+        compress(trained.run, REQUEST, "damaged", Silent())
+
+
+def test_validation_pixels_that_cannot_tell(trained):
+    data = trained.run.data()
+    pixels = len(data.split.validation)
+    too_fine = CompressionRequest(CompressionBounds(max_drop=50 / pixels))
+    with pytest.raises(InputError, match=f"with {pixels:,} validation pixels"):
+        check_validation(data, too_fine)
+    check_validation(data, CompressionRequest(CompressionBounds(max_drop=200 / pixels)))
+
+
+def test_touching_pixels_of_a_class_are_one_field(trained):
+    data = trained.run.data()
+    pixels = data.split.test
+    fields = fields_of(data, pixels)
+    assert fields.min() == 0
+    assert len(np.unique(fields)) == fields.max() + 1
+    classes = data.targets(pixels)
+    for number in range(fields.max() + 1):
+        assert len(np.unique(classes[fields == number])) == 1
+    right = np.isin(pixels + 1, pixels) & ((pixels + 1) % data.split.shape[1] > 0)
+    for at in np.flatnonzero(right):
+        beside = np.searchsorted(pixels, pixels[at] + 1)
+        assert (fields[at] == fields[beside]) == (classes[at] == classes[beside])
+
+
+def test_from_python(trained, done):
+    found = trained.compress(max_drop=30.0, max_bytes=20_000, epochs=2)
+    assert found.record.chosen == done.record.chosen
+    assert "int8 alone" in repr(found)
+    assert json.loads((found.network.folder / "record.json").read_text())
