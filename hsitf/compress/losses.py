@@ -60,10 +60,8 @@ class Fidelity:
     expected_drop: float
 
 
-# As if this share of so many more pixels, on which the networks disagree, were lost in validation:
-# what is expected before any are seen, from many cuts of networks (docs/compress.md).
-_PRIOR_PIXELS = 20
-_PRIOR_LOSS = 0.05
+# Weight of what is expected of a pixel that differs, in pixels, beside those of validation.
+_PRIOR_PIXELS = 200
 
 
 def expected_drop(drop: Drop, disagreeing: int, pixels: int, disagreement: float | None) -> float:
@@ -71,8 +69,10 @@ def expected_drop(drop: Drop, disagreeing: int, pixels: int, disagreement: float
 
     What is lost is the share of pixels on which the networks disagree, times what each of these
     costs: 1 where the original was always right, -1 where the other one was. The share is measured
-    on unlabelled pixels. What each costs can only be measured where labels are, on validation
-    pixels; since few disagree there, it is shrunk towards a usual value.
+    on unlabelled pixels. What each costs grows with the share: networks that disagree a little do
+    so where both are unsure, and what one loses there it gains elsewhere; over many cuts of
+    networks, each costs about that share (docs/compress.md). Validation pixels that differ correct
+    this, each as one of many.
 
     Args:
         drop: Loss on validation pixels.
@@ -81,9 +81,9 @@ def expected_drop(drop: Drop, disagreeing: int, pixels: int, disagreement: float
         disagreement: Share of unlabelled pixels on which they disagree; that of validation pixels
             where None.
     """
+    share = disagreeing / pixels if disagreement is None else disagreement
     lost = drop.points / 100 * pixels
-    cost = (lost + _PRIOR_LOSS * _PRIOR_PIXELS) / (disagreeing + _PRIOR_PIXELS)
-    return 100 * cost * (disagreeing / pixels if disagreement is None else disagreement)
+    return 100 * share * (lost + _PRIOR_PIXELS * share) / (disagreeing + _PRIOR_PIXELS)
 
 
 def field_matrices(

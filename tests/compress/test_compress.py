@@ -3,47 +3,55 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import hsitf
+from hsitf import records
 from hsitf.compress import search
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.compress.fidelity import fields_of
 from hsitf.compress.preparation import check_validation
+from hsitf.compress.record import CompressionCandidate
 from hsitf.compress.request import CompressionRequest, SearchOptions
-from hsitf.compress.run import compress
+from hsitf.compress.run import Compression, compress
 from hsitf.compress.table import format_compression
 from hsitf.cost import cost
 from hsitf.errors import InputError, VerificationError
 from hsitf.progress import Silent
 from hsitf.prune.plans import PruningPlan
 from hsitf.prune.thinning import thin
-from hsitf.runs import Run
 from hsitf.train.unseen import taught_pixels, unseen_pixels
 
-BOUNDS = CompressionBounds(max_drop=30.0, max_bytes=20_000)
-REQUEST = CompressionRequest(BOUNDS, SearchOptions(epochs=2), minutes=60, controls=True)
+# What nothing on the path meets: such a search ends before it judges and exports.
+IMPOSSIBLE = CompressionRequest(
+    CompressionBounds(max_bytes=1000), SearchOptions(epochs=1), minutes=60
+)
 
 
 @pytest.fixture(scope="module")
 def trained(tiny, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("user"))
-        patch.setattr("hsitf.compress.schedule.MAX_STEPS", 3)
+        patch.setattr("hsitf.compress.schedule.MAX_STEPS", 2)
         np.save("tiny.npy", tiny.cube)
         np.save("labels.npy", tiny.labels)
         scene = hsitf.load_scene("tiny.npy", labels="labels.npy")
-        yield hsitf.train_network("hu", scene, epochs=12, batch_size=50, run="origin")
+        yield hsitf.train_network("hu", scene, epochs=6, batch_size=50, run="origin")
 
 
 @pytest.fixture(scope="module")
-def done(trained):
-    return compress(trained.run, REQUEST, None, Silent())
+def found(trained):
+    return trained.compress(max_drop=90.0, max_bytes=30_000, epochs=1, minutes=60, controls=True)
+
+
+@pytest.fixture(scope="module")
+def done(found):
+    return Compression(found.record, found.network.run, found.file.bundle)
 
 
 def test_the_published_file_is_the_chosen_candidate(trained, done):
@@ -52,7 +60,7 @@ def test_the_published_file_is_the_chosen_candidate(trained, done):
     chosen = by_key[record.chosen]
     assert record.steps[0] == "original"
     assert record.steps[-1] == record.chosen
-    assert done.bundle.record.bytes == chosen.costs["bytes"] <= 20_000
+    assert done.bundle.record.bytes == chosen.costs["bytes"] <= 30_000
     assert done.bundle.record.bytes < by_key["original"].costs["bytes"]
     assert done.bundle.record.integer_share == 1
     assert record.bytes_float32 > 2 * by_key["original"].costs["bytes"]
@@ -70,8 +78,8 @@ def test_what_is_kept_of_the_original_is_recorded(trained, done):
 
 def test_costs_fall_along_the_path(done):
     cuts = [one for one in done.record.candidates if one.step.kind in ("original", "cut")]
-    path = [one for one in cuts if one.share in {1.0, 0.65, 0.65**2, 0.65**3}]
-    assert len(path) >= 2
+    path = [one for one in cuts if one.share in {1.0, 0.65, 0.65**2}]
+    assert len(path) == 3
     sizes = [one.parameters for one in path]
     assert sizes == sorted(sizes, reverse=True)
     for one in cuts[1:]:
@@ -107,7 +115,7 @@ def test_test_pixels_only_judge(trained, done):
 
 def test_the_table_says_what_was_lost(done):
     text = format_compression(done.record)
-    assert "at most 30 points of OA lost; file, bytes at most 20,000" in text
+    assert "at most 90 points of OA lost; file, bytes at most 30,000" in text
     assert "int8 alone" in text
     assert f"On {done.record.judgements[done.record.chosen].pixels:,} test pixels" in text
 
@@ -123,14 +131,23 @@ def test_the_front_is_a_table_and_a_figure(done):
     assert (folder / "compression.json").is_file()
 
 
-def test_another_bound_uses_the_same_candidates(trained, done, monkeypatch):
+def copied(done: Compression, name: str) -> Path:
+    """The finished search in a folder of its own."""
+    folder = done.run.folder.parent / name
+    shutil.copytree(done.run.folder, folder)
+    return folder
+
+
+def test_another_bound_uses_the_same_candidates(trained, done, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "hsitf.compress.trial.Laboratory.finish", lambda *a, **k: pytest.fail("made again")
     )
-    looser = replace(REQUEST, bounds=replace(BOUNDS, max_bytes=30_000), controls=False)
-    again = compress(trained.run, looser, None, Silent())
-    keys = {one.key for one in done.record.candidates}
-    assert {one.key for one in again.record.candidates} <= keys
+    folder = copied(done, "other")
+    (folder / "front.csv").unlink()
+    with pytest.raises(VerificationError, match="the nearest, cut-"):
+        compress(trained.run, IMPOSSIBLE, "other", Silent(), root=tmp_path)
+    assert (folder / "front.csv").is_file()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_killed_search_resumes_with_the_same_result(trained, done, monkeypatch):
@@ -144,42 +161,27 @@ def test_a_killed_search_resumes_with_the_same_result(trained, done, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(search.Search, "_cut", killed)
         with pytest.raises(KeyboardInterrupt):
-            compress(trained.run, REQUEST, "again", Silent())
-    again = compress(trained.run, REQUEST, "again", Silent())
-    assert again.record.chosen == done.record.chosen
-    assert again.bundle.record.sha256 == done.bundle.record.sha256
-    for one, other in zip(again.record.candidates, done.record.candidates, strict=True):
-        assert (one.key, one.fidelity, one.file_sha256) == (
-            other.key,
-            other.fidelity,
-            other.file_sha256,
-        )
-
-
-def test_where_nothing_meets_the_bound_the_front_is_kept(trained, tmp_path):
-    tiny = CompressionRequest(
-        CompressionBounds(max_bytes=1000), SearchOptions(epochs=2), minutes=60
-    )
-    shutil.copytree(trained.run.folder, trained.run.folder.parent / "other")
-    other = Run.open(trained.run.folder.parent / "other")
-    with pytest.raises(VerificationError, match="the nearest, cut-"):
-        compress(other, tiny, None, Silent(), root=tmp_path)
-    assert (trained.run.folder.parent / "other-compressed" / "front.csv").is_file()
-    assert not list(tmp_path.iterdir())
+            compress(trained.run, IMPOSSIBLE, "again", Silent())
+    with pytest.raises(VerificationError):
+        compress(trained.run, IMPOSSIBLE, "again", Silent())
+    again = done.run.folder.parent / "again" / "search"
+    for one in done.record.candidates:
+        if one.step.kind in ("original", "cut"):
+            known = records.read(CompressionCandidate, again / one.key / "candidate.json")
+            assert (known.fidelity, known.file_sha256) == (one.fidelity, one.file_sha256)
 
 
 def test_another_request_needs_another_folder(trained, done):
-    other = replace(REQUEST, options=SearchOptions(epochs=3))
+    other = replace(IMPOSSIBLE, options=SearchOptions(epochs=3))
     with pytest.raises(InputError, match="belongs to another run or search"):
         compress(trained.run, other, None, Silent())
 
 
-def test_a_damaged_candidate_is_refused(trained, done, tmp_path):
-    folder = trained.run.folder.parent / "damaged"
-    shutil.copytree(done.run.folder, folder)
+def test_a_damaged_candidate_is_refused(trained, done):
+    folder = copied(done, "damaged")
     (folder / "search" / "original" / "file.tflite").write_bytes(b"")
     with pytest.raises(hsitf.errors.DataError, match="is not the file that its record describes"):
-        compress(trained.run, REQUEST, "damaged", Silent())
+        compress(trained.run, IMPOSSIBLE, "damaged", Silent())
 
 
 def test_validation_pixels_that_cannot_tell(trained):
@@ -206,8 +208,6 @@ def test_touching_pixels_of_a_class_are_one_field(trained):
         assert (fields[at] == fields[beside]) == (classes[at] == classes[beside])
 
 
-def test_from_python(trained, done):
-    found = trained.compress(max_drop=30.0, max_bytes=20_000, epochs=2)
-    assert found.record.chosen == done.record.chosen
-    assert "int8 alone" in repr(found)
-    assert json.loads((found.network.folder / "record.json").read_text())
+def test_from_python(found):
+    assert found.file.record.bytes <= 30_000
+    assert repr(found) == format_compression(found.record)

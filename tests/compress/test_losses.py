@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hsitf.compress.losses import accuracy, field_matrices, paired_drop
+from hsitf.compress.losses import Drop, accuracy, expected_drop, field_matrices, paired_drop
 
 # Two fields of class 0 and 1 with four pixels each.
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 1, 1])
@@ -57,3 +57,19 @@ def test_one_field_has_no_interval():
     after = np.array([0, 0, 0, 1])
     found = paired_drop(np.zeros(4, int), np.zeros(4, int), after, np.zeros(4, int), 2, "oa")
     assert (found.points, found.low, found.high, found.fields) == (25.0, 25.0, 25.0, 1)
+
+
+def test_what_is_expected_to_be_lost():
+    none = Drop(0.0, 0.0, 0.0, 9)
+    # A tenth of unlabelled pixels differs: each costs 0.1, but for 50 of 250 that cost nothing.
+    assert expected_drop(none, 50, 1000, 0.1) == pytest.approx(100 * 0.1 * 0.08)
+    # 25 of these 50 were lost.
+    lost = Drop(2.5, 0.0, 5.0, 9)
+    assert expected_drop(lost, 50, 1000, 0.1) == pytest.approx(100 * 0.1 * 45 / 250)
+    # The same file loses nothing, wherever it is used.
+    assert expected_drop(none, 0, 1000, 0.0) == 0.0
+
+
+def test_without_unlabelled_pixels_those_of_validation_stand_for_them():
+    lost = Drop(2.5, 0.0, 5.0, 9)
+    assert expected_drop(lost, 50, 1000, None) == expected_drop(lost, 50, 1000, 0.05)
