@@ -369,6 +369,8 @@ def trained_for(
     progress: Progress,
     bands: str | None = None,
     recipe: str | None = None,
+    *,
+    train: bool = True,
 ) -> tuple[Run, SceneChoice]:
     """The trained network that a user selects, and the current location of its scene.
 
@@ -382,9 +384,10 @@ def trained_for(
         bands: Specification of the band reduction, where no run is named.
         recipe: Recipe of the run, where no run is named; None for a run of any, or one trained now
             with the robust recipe.
+        train: Whether a network is trained where none is found.
 
     Raises:
-        InputError: See `open_run` and `find_or_train`.
+        InputError: See `open_run` and `find_or_train`; or none is found, and none may be trained.
     """
     known = replace(scene, source=scene.source or BUILT_IN)
     if origin is not None:
@@ -398,7 +401,7 @@ def trained_for(
         usual = "paper" if network in zoo.BASELINES else DEFAULT_RECIPE
         training = TrainingOptions(recipe_name=recipe or usual)
         plan = training_plan(network, known, split, "short", training=training, bands=bands)
-        run = find_or_train(plan, progress, any_recipe=recipe is None)
+        run = find_or_train(plan, progress, any_recipe=recipe is None, may_train=train)
     return run, run.scene_choice(scene)
 
 

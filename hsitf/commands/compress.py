@@ -147,7 +147,6 @@ def compress(
     """
     from hsitf.compress.bounds import CompressionBounds
     from hsitf.compress.request import CompressionRequest, SearchOptions
-    from hsitf.export.variants import variant as named
     from hsitf.options import check_origin, named_network, trained_for
     from hsitf.train.run import check_name
     from hsitf.zoo import check_trainable
@@ -155,7 +154,6 @@ def compress(
     name = named_network(model, origin)
     check_trainable(name, "compressed")
     check_origin(origin, scene, split, bands)
-    named(variant)
     bounds = CompressionBounds(max_drop, metric, max_bytes, max_macs, max_latency_ms, max_arena)
     request = CompressionRequest(
         bounds,
@@ -166,13 +164,15 @@ def compress(
     if run is not None:
         check_name(run)
     load_keras()
+    from hsitf.compress.preparation import check_validation
     from hsitf.compress.run import compress
     from hsitf.compress.schedule import format_schedule
     from hsitf.compress.table import format_compression
 
     with Terminal() as progress:
-        then, now = trained_for(name, scene, split, origin, progress, bands)
+        then, now = trained_for(name, scene, split, origin, progress, bands, train=not dry_run)
         if dry_run:
+            check_validation(then.record.split.validation, request)
             print(format_schedule(then.record, request))
             return
         done = compress(then, request, run, progress, now, out)

@@ -73,9 +73,9 @@ class CandidateFiles:
             raise _damaged(file, self.root)
         return found
 
-    def state(self, key: str) -> Path:
-        """Where the training state of a candidate lies until it is finished."""
-        return self.root / f"{key}-{_STATE}"
+    def state(self, key: str, rate: float) -> Path:
+        """Where the training state of a candidate at a learning rate lies until it is finished."""
+        return self.root / f"{key}-{rate:g}-{_STATE}"
 
     def save(
         self, one: CompressionCandidate, network: keras.Model, plan: PruningPlan | None, file: Path
@@ -102,7 +102,8 @@ class CandidateFiles:
                 shutil.copyfile(file, kept)
             one = replace(one, sha256=sha256(folder / _NETWORK), file_sha256=sha256(kept))
             records.write(one, folder / _RECORD)
-        self.state(one.key).unlink(missing_ok=True)
+        for leftover in self.root.glob(f"{one.key}-*-{_STATE}"):
+            leftover.unlink()
         return one
 
 

@@ -65,7 +65,7 @@ def _nothing_meets(
         nearest = min(candidates, key=lambda one: max(bounds.excess(one.costs).values()))
     costs = ", ".join(
         f"{COSTS[name].title} {nearest.costs[name]:{COSTS[name].format}}"
-        for name in (*bounds.costs, "bytes")
+        for name in dict.fromkeys((*bounds.costs, "bytes"))
         if name in nearest.costs
     )
     return VerificationError(

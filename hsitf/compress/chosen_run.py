@@ -9,15 +9,19 @@ import keras
 from hsitf.compress.record import CompressionCandidate
 from hsitf.compress.search import Search
 from hsitf.compress.trial import Laboratory
+from hsitf.files import os_errors_reported
 from hsitf.measure import processor
-from hsitf.prune.run import CHANNELS, model_stats
+from hsitf.prune.run import CHANNELS, model_stats, teachers_before
 from hsitf.records import DistillationRecord, PruningRecord, TeacherRun
-from hsitf.runs import Run
+from hsitf.runs import RECORD, Run
 from hsitf.train.evaluation import predict, score_predictions
 from hsitf.train.gather import gather_model
 from hsitf.train.loop import FitResult
 from hsitf.train.run import save_run
 from hsitf.train.teachers import Distillation
+
+# Record of the search, beside the record of the run.
+COMPRESSION = "compression.json"
 
 
 def save_chosen(
@@ -56,17 +60,23 @@ def save_chosen(
         after=after,
         threads=0,
         processor=processor(),
-        distillation=_distillation(origin, laboratory),
+        distillation=None if cut is None else _distillation(origin, laboratory),
+        earlier_teachers=teachers_before(origin.record.pruning),
     )
+    # An earlier result is no longer described while its files are replaced.
+    for earlier in (COMPRESSION, RECORD, CHANNELS):
+        with os_errors_reported(folder / earlier):
+            (folder / earlier).unlink(missing_ok=True)
     if cut is not None:
         cut.save(folder / CHANNELS)
-    fitted = FitResult(
-        small,
-        chosen.history or origin.record.history,
-        chosen.best_epoch,
-        predicted,
-        chosen.seconds,
+    trained = (
+        (origin.record.history, origin.record.best_epoch, origin.record.seconds)
+        if cut is None
+        else (chosen.history, chosen.best_epoch, chosen.seconds)
     )
+    fitted = FitResult(small, *trained[:2], predicted, trained[2])
+    if cut is None:
+        plan = origin.record.plan
     return save_run(fitted, plan, data, folder, pruning, origin.record)
 
 

@@ -13,52 +13,63 @@ import keras
 from hsitf.compress.record import CompressionCandidate, Step
 from hsitf.compress.search import Search
 from hsitf.compress.trial import Laboratory
+from hsitf.errors import InputError
 from hsitf.graph import functional
 from hsitf.prune.config import PruningConfig
 from hsitf.prune.ranking import rank
 from hsitf.prune.target import search_ratio
 from hsitf.prune.thinning import thin
-from hsitf.zoo import Recipe
+from hsitf.records import TrainingPlan
 
 UNTRAINED = "same widths, from nothing"
 UNIFORM = "one uniform cut by l2"
 
 
 def control_candidates(
-    search: Search, original: keras.Model, recipe: Recipe, chosen: CompressionCandidate, steps: int
+    search: Search,
+    original: keras.Model,
+    trained: TrainingPlan,
+    chosen: CompressionCandidate,
+    steps: int,
 ) -> Iterator[CompressionCandidate]:
     """Networks as costly as the chosen one, made in simpler ways.
 
     Args:
         search: The search that chose.
         original: The network as it was trained.
-        recipe: Recipe of its training.
+        trained: The plan of its training.
         chosen: The chosen candidate, which is cut.
         steps: Number of cuts that led to it.
     """
     laboratory = replace(search.laboratory, guidance=None)
-    files, progress = laboratory.files, laboratory.progress
+    progress = laboratory.progress
     key = f"untrained-{chosen.share:.4f}"
-    if (found := files.find(key)) is None:
+    if (found := laboratory.recall(key)) is None:
         progress.say(f"control: {UNTRAINED}")
-        found = _from_nothing(laboratory, recipe, chosen, key)
+        found = _from_nothing(laboratory, trained, chosen, key)
     yield found
     key = f"uniform-{chosen.share:.4f}"
-    if (found := files.find(key)) is None:
+    if (found := laboratory.recall(key)) is None:
         progress.say(f"control: {UNIFORM}")
-        found = _uniform(laboratory, search, original, chosen, steps, key)
+        try:
+            found = _uniform(laboratory, search, original, chosen, steps, key)
+        except InputError as error:
+            # Cut at once, some layer would be left without channels.
+            progress.say(f"there is no such control: {error}")
+            return
     yield found
 
 
 def _from_nothing(
-    laboratory: Laboratory, recipe: Recipe, chosen: CompressionCandidate, key: str
+    laboratory: Laboratory, trained: TrainingPlan, chosen: CompressionCandidate, key: str
 ) -> CompressionCandidate:
-    """The chosen widths with fresh weights, trained as the original was."""
+    """The chosen widths with fresh weights, trained on labels as the original was."""
     keras.utils.set_random_seed(laboratory.plan.seed)
     network = keras.models.clone_model(functional(laboratory.files.network(chosen)))
-    laboratory = replace(laboratory, plan=replace(laboratory.plan, recipe=recipe))
+    laboratory = replace(laboratory, plan=trained)
     step = Step(key, chosen.key, UNTRAINED, chosen.share)
-    return laboratory.finish(step, network, laboratory.files.plan(chosen))
+    rates = (trained.recipe.learning_rate,)
+    return laboratory.finish(step, network, laboratory.files.plan(chosen), rates=rates)
 
 
 def _uniform(
@@ -78,4 +89,4 @@ def _uniform(
     fine_tuning = replace(laboratory.plan.recipe, epochs=steps * search.epochs)
     laboratory = replace(laboratory, plan=replace(laboratory.plan, recipe=fine_tuning))
     step = Step(key, "original", UNIFORM, chosen.share, "l2", "local")
-    return laboratory.finish(step, thin(original, plan), plan)
+    return laboratory.finish(step, thin(original, plan), plan, rates=search.rates)

@@ -77,6 +77,7 @@ class Examiner:
             accuracy={name: float(accuracy(table, name)) for name in METRICS},
             drop=drop,
             expected_drop=expected_drop(drop, differ, len(truth), unlike),
+            metric=self.metric,
         )
 
 

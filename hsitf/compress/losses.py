@@ -50,6 +50,7 @@ class Fidelity:
         drop: Loss of the bounded measure on validation pixels.
         expected_drop: Points that are expected to be lost on ground that was not seen; see
             `expected_drop`.
+        metric: The measure of accuracy that `drop` and `expected_drop` are of: oa, aa or kappa.
     """
 
     agreement: float | None
@@ -58,6 +59,7 @@ class Fidelity:
     accuracy: dict[str, float]
     drop: Drop
     expected_drop: float
+    metric: str = "oa"
 
 
 # Weight of what is expected of a pixel that differs, in pixels, beside those of validation.
@@ -69,7 +71,8 @@ def expected_drop(drop: Drop, disagreeing: int, pixels: int, disagreement: float
 
     What is lost is the share of pixels on which the networks disagree, times what each of these
     costs: 1 where the original was always right, -1 where the other one was. The share is measured
-    on unlabelled pixels. What each costs grows with the share: networks that disagree a little do
+    on unlabelled pixels, or on validation pixels where more differ: a network that names one class
+    alone may agree on ground that is nearly all of that class. What each costs grows with the share: networks that disagree a little do
     so where both are unsure, and what one loses there it gains elsewhere; over many cuts of
     networks, each costs about that share (docs/compress.md). Validation pixels that differ correct
     this, each as one of many.
@@ -81,7 +84,7 @@ def expected_drop(drop: Drop, disagreeing: int, pixels: int, disagreement: float
         disagreement: Share of unlabelled pixels on which they disagree; that of validation pixels
             where None.
     """
-    share = disagreeing / pixels if disagreement is None else disagreement
+    share = max(disagreeing / pixels, disagreement or 0.0)
     lost = drop.points / 100 * pixels
     return 100 * share * (lost + _PRIOR_PIXELS * share) / (disagreeing + _PRIOR_PIXELS)
 

@@ -29,16 +29,22 @@ from hsitf.train.pseudo_labels import softmax
 from hsitf.train.teachers import Distillation
 
 SEARCH = "search"
+# Shares of the recipe's learning rate that the first cut tries: see docs/compress.md.
+RATE_SHARES = (1.0, 0.2)
 START = "start.json"
 
 
-def check_validation(data: SceneData, request: CompressionRequest) -> None:
+def check_validation(pixels: int, request: CompressionRequest) -> None:
     """Refuses validation pixels that cannot tell a loss as small as the bound.
 
+    Args:
+        pixels: Number of validation pixels.
+        request: What is asked for.
+
     Raises:
-        InputError: One pixel is more than the drop.
+        InputError: There are none, or one pixel is more than the drop.
     """
-    pixels, drop = len(data.split.validation), request.bounds.max_drop
+    drop = request.bounds.max_drop
     if not pixels:
         raise InputError(
             "networks are chosen on validation pixels, and there are none",
@@ -84,7 +90,7 @@ def begun(folder: Path, origin: Run, request: CompressionRequest) -> SearchStart
             start = replace(start, options=replace(start.options, epochs=then.options.epochs))
         if replace(start, origin="") == replace(then, origin=""):
             return start
-        received = "candidates of another network, of other options or of another kind of bound"
+        received = _difference(then, start)
     elif folder.exists() and any(folder.iterdir()):
         received = "other contents"
     else:
@@ -94,6 +100,18 @@ def begun(folder: Path, origin: Run, request: CompressionRequest) -> SearchStart
         f"{folder} belongs to another run or search",
         received=received,
         remedy="give this search another name with --run, or remove that folder",
+    )
+
+
+def _difference(then: SearchStart, now: SearchStart) -> str:
+    """What keeps a search from the candidates of an earlier one."""
+    if then.origin_sha256 != now.origin_sha256:
+        return "candidates of another network"
+    old, new = ({"cost that is reduced": one.steered_by} | vars(one.options) for one in (then, now))
+    return "; ".join(
+        f"{name.replace('_', ' ')} {new[name]}, the candidates there have {old[name]}"
+        for name in new
+        if new[name] != old[name]
     )
 
 
@@ -137,7 +155,10 @@ def prepare_search(
     arena = request.bounds.max_arena is not None
     laboratory = Laboratory(data, plan, guidance, examiner, files, arena, progress)
     clock = SearchClock(60 * request.minutes, epoch_seconds(origin.record, options))
-    return Search(laboratory, cuts, request.bounds, clock, plan.recipe.epochs)
+    rates: tuple[float, ...] = (plan.recipe.learning_rate,)
+    if options.learning_rate is None and options.distill:
+        rates = tuple(share * plan.recipe.learning_rate for share in RATE_SHARES)
+    return Search(laboratory, cuts, request.bounds, clock, plan.recipe.epochs, rates)
 
 
 def _fine_tuning_plan(trained: TrainingPlan, options: SearchOptions) -> TrainingPlan:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.errors import InputError
+from hsitf.export.tflm import check_tflm
+from hsitf.export.variants import TFLITE
+from hsitf.export.variants import variant as known_variant
 
 # A step leaves this share of the cost of the step before.
 STEP = 0.65
@@ -20,10 +24,13 @@ class SearchOptions:
     Attributes:
         variant: Kind of the published file, such as int8.
         epochs: Epochs of fine-tuning after a step; None for as many as fit into `minutes`.
-        learning_rate: Learning rate of fine-tuning; None for the default.
+        learning_rate: Learning rate of fine-tuning, above 0; None for the default.
         distill: Whether the original network teaches in fine-tuning, on unlabelled pixels, too.
         round_to: Channels of a layer are kept in multiples of this.
         seed: Seed of fine-tuning.
+
+    Raises:
+        InputError: A number is out of range, or there is no such kind of file.
     """
 
     variant: str = "int8"
@@ -34,6 +41,12 @@ class SearchOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        known_variant(self.variant)
+        rate = self.learning_rate
+        if rate is not None and not 0 < rate < math.inf:
+            raise InputError(
+                "the learning rate is out of range", received=rate, allowed="finite numbers above 0"
+            )
         for name in ("epochs", "round_to"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -50,7 +63,11 @@ class CompressionRequest:
         bounds: What the file may lose and cost.
         options: What decides on the candidates.
         minutes: Time of the search, about: no step is begun that would end later.
-        controls: Whether simpler ways to the same size are tried, too.
+        controls: Whether simpler ways to the same size are tried, too; they take their time beyond
+            `minutes`.
+
+    Raises:
+        InputError: The time is out of range, or an arena is bounded that cannot be measured.
     """
 
     bounds: CompressionBounds
@@ -65,3 +82,11 @@ class CompressionRequest:
                 received=self.minutes,
                 allowed="above 0 minutes",
             )
+        if self.bounds.max_arena is not None:
+            if known_variant(self.options.variant).format is not TFLITE:
+                raise InputError(
+                    "TensorFlow Lite Micro runs .tflite files alone",
+                    received=f"--max-arena with --variant {self.options.variant}",
+                    remedy="name another --variant, such as int8, or leave --max-arena out",
+                )
+            check_tflm()

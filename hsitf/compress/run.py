@@ -11,7 +11,7 @@ import keras
 
 from hsitf import records
 from hsitf.compress.choice import choose, pareto_front
-from hsitf.compress.chosen_run import save_chosen
+from hsitf.compress.chosen_run import COMPRESSION, save_chosen
 from hsitf.compress.controls import control_candidates
 from hsitf.compress.figure import draw_front
 from hsitf.compress.judging import judge
@@ -20,24 +20,23 @@ from hsitf.compress.record import CompressionCandidate, CompressionRecord, Judge
 from hsitf.compress.request import CompressionRequest
 from hsitf.compress.search import Search
 from hsitf.compress.table import write_csv
+from hsitf.compress.trial import latency_ms
 from hsitf.errors import VerificationError
 from hsitf.export.bundle import EXPORT, Bundle
 from hsitf.export.convert import float32_size, lower_and_check
 from hsitf.export.pipeline import export
 from hsitf.export.request import ExportRequest
+from hsitf.export.variants import Variant
 from hsitf.log_silencing import suppressed_output
-from hsitf.measure import interleaved, processor
+from hsitf.measure import processor
 from hsitf.progress import Progress
-from hsitf.records import (
-    SceneChoice,
-)
+from hsitf.records import SceneChoice
 from hsitf.runs import Run
-from hsitf.runtimes import Keras, quantize
+from hsitf.runtimes import Keras
 from hsitf.targets import FLOAT
 from hsitf.train.run import check_name
 from hsitf.verify import runtime_logits
 
-RECORD = "compression.json"
 FIGURES = ("front.png", "front.svg")
 TABLE = "front.csv"
 
@@ -93,32 +92,33 @@ def compress(
         check_name(name)
     begin = time.monotonic()
     folder = origin.folder.parent / (name or f"{origin.folder.name}-compressed")
+    check_validation(origin.record.split.validation, request)
     data = origin.data(choice)
-    check_validation(data, request)
     start = begun(folder, origin, request)
     network = origin.network()
     search = prepare_search(folder, start, origin, data, request, progress)
     candidates = list(search.candidates(network))
+    candidates = _measured_in_turns(candidates, search)
     front = pareto_front(candidates, request.bounds.minimized)
-    candidates = _measured_in_turns(candidates, front, search)
     write_csv(candidates, front, folder / TABLE)
     with suppressed_output():
         whole = float32_size(lower_and_check(network, data, 1, FLOAT).model)
     _draw(folder, candidates, front, origin, request)
+    progress.say(f"the front: {folder / FIGURES[0]} and {folder / TABLE}")
     chosen = choose(candidates, request.bounds)
     _draw(folder, candidates, front, origin, request, chosen.key)
     progress.say(f"{chosen.key} is chosen")
     steps = _ancestors(chosen, candidates)
     controls = [candidates[0]]
     if request.controls and len(steps) > 1:
-        recipe = origin.record.plan.recipe
-        controls += control_candidates(search, network, recipe, chosen, len(steps) - 1)
+        trained = origin.record.plan
+        controls += control_candidates(search, network, trained, chosen, len(steps) - 1)
     judged = _judged([chosen, *controls], search, network, request)
     _check_judgement(judged[chosen.key], request, chosen)
     run = save_chosen(folder, origin, network, chosen, search)
     published, refused = export(
         run,
-        ExportRequest((search.laboratory.files.variant,), root=root),
+        _publication(search.laboratory.files.variant, root),
         progress,
         choice or origin.scene_choice(),
     )
@@ -144,8 +144,18 @@ def compress(
         versions=records.versions(),
         command=records.command(),
     )
-    records.write(record, folder / RECORD)
+    records.write(record, folder / COMPRESSION)
     return Compression(record, run, published[0])
+
+
+def _publication(kind: Variant, root: Path) -> ExportRequest:
+    """How the chosen file is published: as it was judged, with the inputs of the network.
+
+    Its accuracy was compared with the original's, of which alone the bounds are; what it loses
+    against the network that it was converted from is among that.
+    """
+    bounds = replace(kind.bounds, agreement=0.0, oa_drop=100.0)
+    return ExportRequest((replace(kind, bounds=bounds),), root=root, fold_preprocessing=False)
 
 
 def _draw(
@@ -161,23 +171,13 @@ def _draw(
 
 
 def _measured_in_turns(
-    candidates: Sequence[CompressionCandidate], front: Sequence[str], search: Search
+    candidates: Sequence[CompressionCandidate], search: Search
 ) -> list[CompressionCandidate]:
-    """The candidates, latencies of those on the front and of the original measured in turns."""
-    laboratory = search.laboratory
-    kept = [one for one in candidates if one.key in front or one is candidates[0]]
-    patch = laboratory.data.patches.extract(laboratory.data.split.train[:1])
-    actions = {}
-    for one in kept:
-        runtime = laboratory.files.variant.runtime(laboratory.files.file(one.key), 1)
-        actions[one.key] = runtime.action(quantize(patch, runtime.input))
-    timings = interleaved(actions)
-    return [
-        replace(one, costs=one.costs | {"latency_ms": 1e3 * timings[one.key].percentile(50)})
-        if one.key in timings
-        else one
-        for one in candidates
-    ]
+    """The candidates with their latencies measured in turns, which alone can be compared."""
+    files, data = search.laboratory.files, search.laboratory.data
+    opened = {one.key: files.variant.runtime(files.file(one.key), 1) for one in candidates}
+    found = latency_ms(opened, data.patches.extract(data.split.train[:1]))
+    return [replace(one, costs=one.costs | {"latency_ms": found[one.key]}) for one in candidates]
 
 
 def _judged(

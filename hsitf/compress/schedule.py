@@ -88,6 +88,7 @@ def format_schedule(record: RunRecord, request: CompressionRequest) -> str:
     steered = request.bounds.steered_by
     lines = [
         f"{record.plan.network} on {record.scene.name}: {request.bounds.text}",
+        f"The {options.variant} file of the original is measured first.",
         f"Each cut is fine-tuned for {epochs} epochs; the path ends where two networks in a row "
         "lose too much.",
     ]

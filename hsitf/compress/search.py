@@ -19,7 +19,7 @@ from hsitf.compress.proposals import CutContext, best_cut
 from hsitf.compress.record import ORIGINAL, CompressionCandidate, Step
 from hsitf.compress.schedule import SearchClock, path_shares
 from hsitf.compress.trial import Laboratory
-from hsitf.errors import InputError
+from hsitf.errors import InputError, VerificationError
 from hsitf.prune.plans import compose
 
 # Points between the last good and the first bad network.
@@ -38,6 +38,7 @@ class Search:
         bounds: What the result has to meet.
         clock: How long it may go on.
         epochs: Epochs of fine-tuning of a candidate.
+        rates: Learning rates that the first cut of a path tries.
     """
 
     laboratory: Laboratory
@@ -45,15 +46,22 @@ class Search:
     bounds: CompressionBounds
     clock: SearchClock
     epochs: int
+    rates: tuple[float, ...]
 
     def candidates(self, original: keras.Model) -> Iterator[CompressionCandidate]:
         """All candidates, the original first.
 
         Args:
             original: The network as it was trained.
+
+        Raises:
+            VerificationError: An arena is bounded, and the file of the original has none.
+            DataError: A candidate's files are damaged.
         """
         first = self._original(original)
         yield first
+        if self._is_far_enough(first):
+            return
         good, bad = (first if self.meets_accuracy(first) else None), None
         current, misses = first, 0
         for share in path_shares():
@@ -87,19 +95,25 @@ class Search:
         return self.bounds.max_drop is None and not self.bounds.excess(one.costs)
 
     def _original(self, network: keras.Model) -> CompressionCandidate:
-        files = self.laboratory.files
-        found = files.find(ORIGINAL)
-        if found is not None:
-            return found
-        self.laboratory.progress.say("the original as it is")
-        step = Step(ORIGINAL, "", "original", 1.0)
-        return self.laboratory.finish(step, network, None, train=False)
+        found = self.laboratory.recall(ORIGINAL)
+        if found is None:
+            self.laboratory.progress.say("the original as it is")
+            step = Step(ORIGINAL, "", "original", 1.0)
+            found = self.laboratory.finish(step, network, None, rates=())
+        if self.laboratory.arena and "arena" not in found.costs:
+            # Nor will what is cut from it, which has the same operators.
+            raise VerificationError(
+                "the file does not run in TensorFlow Lite Micro, so it has no arena",
+                received=f"a {self.laboratory.files.variant.name} file",
+                remedy="name another --variant, such as int8, or leave --max-arena out",
+            )
+        return found
 
     def _cut(self, parent: CompressionCandidate, share: float) -> CompressionCandidate | None:
         """A candidate cut from another one; None where there is no time, or nothing left to cut."""
         files, progress = self.laboratory.files, self.laboratory.progress
         key = f"cut-{share:.4f}"
-        if found := files.find(key):
+        if found := self.laboratory.recall(key):
             return found
         if not self.clock.allows(share, self.epochs):
             progress.say("no time is left for another candidate")
@@ -116,9 +130,19 @@ class Search:
         before = files.plan(parent)
         plan = compose(before, cut.plan) if before else cut.plan
         step = Step(key, parent.key, "cut", share, cut.criterion, cut.allocation, cut.divergence)
-        done = self.laboratory.finish(step, cut.network, plan)
+        done = self.laboratory.finish(step, cut.network, plan, rates=self._rates(parent))
         progress.say(format_candidate(done))
         return done
+
+    def _rates(self, parent: CompressionCandidate) -> tuple[float, ...]:
+        """Learning rates of a cut: on a path, that of its first cut, which tries several.
+
+        A network that learned with a small rate is thrown far back by a large one, and one that has
+        lost much does not recover by a small one: no share of the recipe's rate suits all.
+        """
+        if parent.history:
+            return (parent.history[0].learning_rate,)
+        return self.rates
 
 
 def format_candidate(one: CompressionCandidate) -> str:

@@ -47,16 +47,23 @@ def format_compression(record: CompressionRecord) -> str:
     rows = [_row(by_key[key], record) for key in record.steps]
     controls = [one for one in record.candidates if one.step.kind not in ("original", "cut")]
     rows += [_row(one, record) for one in controls]
+    head = list(_HEAD)
+    if _shows_arena(record):
+        head.insert(head.index("ms") + 1, "arena, bytes")
     return "\n".join(
         [
             title,
-            format_table(_HEAD, rows, text_columns=2),
-            f"All are {variant} files; of the {len(record.candidates)} candidates, "
-            f"{len(record.front)} are on the front. Losses in points; in validation with their "
-            "95 % interval over fields.",
+            format_table(head, rows, text_columns=2),
+            f"All are {variant} files. On the front: {len(record.front)} of the "
+            f"{len(record.candidates) - len(controls)} candidates. Losses in points; in validation "
+            "with their 95 % interval over fields.",
             *_verdict(record),
         ]
     )
+
+
+def _shows_arena(record: CompressionRecord) -> bool:
+    return record.bounds.max_arena is not None
 
 
 def _verdict(record: CompressionRecord) -> list[str]:
@@ -83,6 +90,7 @@ def _verdict(record: CompressionRecord) -> list[str]:
 
 def _row(one: CompressionCandidate, record: CompressionRecord) -> tuple[str, ...]:
     found, judged = one.fidelity, record.judgements.get(one.key)
+    arena = (f"{one.costs['arena']:,.0f}" if "arena" in one.costs else "",)
     how = {"original": f"{record.start.options.variant} alone"}.get(one.step.kind, one.step.kind)
     if one.step.criterion:
         how = f"{how}: {one.step.criterion}, {one.step.allocation}"
@@ -95,6 +103,7 @@ def _row(one: CompressionCandidate, record: CompressionRecord) -> tuple[str, ...
         f"{one.costs['bytes']:,.0f}",
         f"{one.costs['bytes'] / record.bytes_float32:.1%}",
         f"{one.costs['latency_ms']:.3f}",
+        *(arena if _shows_arena(record) else ()),
         f"{found.drop.points:.2f} ({found.drop.low:.2f} to {found.drop.high:.2f})",
         alike,
         f"{found.expected_drop:.2f}",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
+from hsitf.arrays import Float32Array
 from hsitf.compress.candidates import CandidateFiles
 from hsitf.compress.fidelity import Examiner
 from hsitf.compress.record import CompressionCandidate, Step
@@ -18,15 +21,17 @@ from hsitf.data import SceneData
 from hsitf.export.calibration import Calibration
 from hsitf.export.convert import calibration_patches, lower_and_check
 from hsitf.export.variants import Variant
+from hsitf.export.verification import check_integer
 from hsitf.files import size
 from hsitf.log_silencing import suppressed_output
-from hsitf.measure import MeasurementSchedule, interleaved
+from hsitf.measure import DEFAULT_SCHEDULE, MeasurementSchedule, interleaved
 from hsitf.progress import Progress
 from hsitf.prune.plans import PruningPlan
 from hsitf.records import Epoch, TrainingPlan
 from hsitf.runtimes import Runtime, quantize
+from hsitf.train.further_fit import fit_further
 from hsitf.train.guidance import Guidance
-from hsitf.train.loop import fit
+from hsitf.train.loop import FitResult
 
 # Enough to tell candidates apart; the final table measures all files in turns, and longer.
 _QUICK = MeasurementSchedule(warm_up=3, rounds=3, runs=10)
@@ -54,13 +59,32 @@ class Laboratory:
     arena: bool
     progress: Progress
 
+    def recall(self, key: str) -> CompressionCandidate | None:
+        """A finished candidate with all that this search asks of it; None where there is none.
+
+        An earlier search may have compared another measure of accuracy and had no need of an arena,
+        and it measured latency while the machine was busy otherwise: these are measured again.
+
+        Raises:
+            DataError: Its files are damaged.
+        """
+        found = self.files.find(key)
+        if found is None:
+            return None
+        path = self.files.file(key)
+        runtime = self.files.variant.runtime(path, 1)
+        if found.fidelity.metric != self.examiner.metric:
+            found = replace(found, fidelity=self.examiner.fidelity(runtime, self.progress))
+        measured = self._measured_costs(runtime, path)
+        return replace(found, costs=found.costs | measured)
+
     def finish(
         self,
         step: Step,
         network: keras.Model,
         plan: PruningPlan | None,
         *,
-        train: bool = True,
+        rates: Sequence[float] = (),
     ) -> CompressionCandidate:
         """Fine-tunes a network, writes its file, examines that and keeps all of it.
 
@@ -68,20 +92,21 @@ class Laboratory:
             step: How it came about.
             network: Its network, which is trained in place.
             plan: The channels of the original that it keeps; None where nothing was cut.
-            train: Whether it is fine-tuned.
+            rates: Learning rates of fine-tuning, each tried from the same weights: the network that
+                is then best is kept. It is not fine-tuned where there are none.
         """
         begin = time.monotonic()
         history: tuple[Epoch, ...] = ()
         best, trained = 0, 0.0
-        if train:
-            history, best, trained = self._fine_tuned(step.key, network)
+        if rates:
+            history, best, trained = self._fine_tuned(step.key, network, rates)
         counted = cost(network)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / self.files.file(step.key).name
             runtime = write_file(network, self.data, self.files.variant, path)
             fidelity = self.examiner.fidelity(runtime, self.progress)
             costs = {"bytes": float(size(path)), "macs": float(counted.macs)}
-            costs |= measured_costs(runtime, path, self.data, arena=self.arena)
+            costs |= self._measured_costs(runtime, path)
             done = CompressionCandidate(
                 step,
                 counted.parameters,
@@ -94,17 +119,42 @@ class Laboratory:
             )
             return self.files.save(done, network, plan, path)
 
-    def _fine_tuned(self, key: str, network: keras.Model) -> tuple[tuple[Epoch, ...], int, float]:
+    def _fine_tuned(
+        self, key: str, network: keras.Model, rates: Sequence[float]
+    ) -> tuple[tuple[Epoch, ...], int, float]:
         """Fine-tunes in place, and returns its epochs, the best of them and the time they took."""
-        fitted = fit(
-            self.plan,
-            self.data,
-            self.files.state(key),
-            self.progress,
-            network,
-            guidance=self.guidance,
-        )
-        return fitted.history, fitted.best_epoch, fitted.seconds
+        weights, seconds = network.get_weights(), 0.0
+        tried: list[tuple[float, FitResult, Any]] = []
+        for rate in rates:
+            network.set_weights(weights)
+            plan = replace(self.plan, recipe=replace(self.plan.recipe, learning_rate=rate))
+            state = self.files.state(key, rate)
+            fitted, kept = fit_further(
+                network, plan, self.data, state, self.progress, self.guidance
+            )
+            tried.append((kept.score, fitted, network.get_weights()))
+            seconds += fitted.seconds
+        _, best, weights = max(tried, key=lambda one: one[0])
+        network.set_weights(weights)
+        return best.history, best.best_epoch, seconds
+
+    def _measured_costs(self, runtime: Runtime, path: Path) -> dict[str, float]:
+        """Latency of a file and, where it is bounded, its arena."""
+        patches = self.data.patches.extract(self.data.split.train[:1])
+        found = {"latency_ms": latency_ms({"file": runtime}, patches, _QUICK)["file"]}
+        if self.arena:
+            from hsitf.export.bundle import GoldenVectors
+            from hsitf.export.tflm import run_tflm
+
+            logits = np.zeros((1, self.data.scene.classes), np.float32)
+            golden = GoldenVectors.of(runtime, self.data.split.train[:1], patches, logits)
+            report = run_tflm(path, golden)
+            # One that does not run there has no arena, and meets no bound of it.
+            if report.failure:
+                self.progress.say(f"in TensorFlow Lite Micro, {report.failure}")
+            else:
+                found["arena"] = float(report.arena_bytes)
+        return found
 
 
 def write_file(network: keras.Model, data: SceneData, variant: Variant, path: Path) -> Runtime:
@@ -112,32 +162,27 @@ def write_file(network: keras.Model, data: SceneData, variant: Variant, path: Pa
 
     Raises:
         LoweringError: The network cannot be rewritten for inference.
+        VerificationError: The file of an integer variant computes in floats.
     """
     with suppressed_output():
         lowered = lower_and_check(network, data, 1, variant.target).model
         variant.convert(lowered, Calibration(calibration_patches(data, 1)), path)
+        check_integer(variant, variant.inspect(path), variant.name)
         return variant.runtime(path, 1)
 
 
-def measured_costs(
-    runtime: Runtime, path: Path, data: SceneData, *, arena: bool
+def latency_ms(
+    files: Mapping[str, Runtime],
+    patches: Float32Array,
+    schedule: MeasurementSchedule = DEFAULT_SCHEDULE,
 ) -> dict[str, float]:
-    """Latency of a file and, where that is asked for, its arena.
+    """Median latencies of files, measured in turns, by their names.
 
-    Raises:
-        InputError: TensorFlow Lite Micro is not installed.
+    Args:
+        files: The files, opened with one thread.
+        patches: (1, rows, cols, bands) float32, the patch that each is run on.
+        schedule: Number of runs.
     """
-    patches = data.patches.extract(data.split.train[:1])
-    timing = interleaved({"file": runtime.action(quantize(patches, runtime.input))}, _QUICK)
-    found = {"latency_ms": 1e3 * timing["file"].percentile(50)}
-    if arena:
-        from hsitf.export.bundle import GoldenVectors
-        from hsitf.export.tflm import run_tflm
-
-        logits = np.zeros((1, data.scene.classes), np.float32)
-        golden = GoldenVectors.of(runtime, data.split.train[:1], patches, logits)
-        report = run_tflm(path, golden)
-        # One that does not run there has no arena, and meets no bound of it.
-        if not report.failure:
-            found["arena"] = float(report.arena_bytes)
-    return found
+    actions = {name: one.action(quantize(patches, one.input)) for name, one in files.items()}
+    timings = interleaved(actions, schedule)
+    return {name: 1e3 * one.percentile(50) for name, one in timings.items()}

@@ -60,6 +60,15 @@ def run_tflm(file: Path, golden: GoldenVectors) -> TflmReport:
     return TflmReport(arena_bytes=int(match[1]), max_output_difference=float(np.abs(steps).max()))
 
 
+def check_tflm() -> None:
+    """Refuses an environment without TensorFlow Lite Micro.
+
+    Raises:
+        InputError: The extra is not installed.
+    """
+    _library()
+
+
 def _library() -> Any:
     try:
         from tflite_micro.python.tflite_micro import runtime

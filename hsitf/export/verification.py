@@ -13,6 +13,7 @@ from hsitf.export.bundle import GoldenVectors
 from hsitf.export.job import Job
 from hsitf.export.preparation import PreparedModel
 from hsitf.export.tflm import run_tflm
+from hsitf.export.variants import Variant
 from hsitf.inspection import Contents
 from hsitf.progress import Progress
 from hsitf.records import TflmReport
@@ -60,14 +61,7 @@ def verify_file(
             broken.
     """
     contents = job.variant.inspect(file)
-    if job.variant.integer and contents.integer_share < 1:
-        floats = [f"{o.count} {o.op} in {o.dtype}" for o in contents.floating]
-        raise VerificationError(
-            f"{job.label} is not integer throughout, so it was not published",
-            received=", ".join(floats),
-            allowed="arithmetic in int8 only",
-            remedy="choose another variant",
-        )
+    check_integer(job.variant, contents, job.label)
     runtime = job.variant.runtime(file, job.threads)
     verification = verify.verify(
         runtime, model.reference.test_logits, model.data, progress=progress
@@ -77,6 +71,27 @@ def verify_file(
     golden = _golden(model, runtime)
     tflm = run_tflm(file, golden) if job.tflm else None
     return VerifiedFile(job, model, file, runtime, contents, verification, golden, techniques, tflm)
+
+
+def check_integer(variant: Variant, contents: Contents, label: str) -> None:
+    """Refuses a file of a variant that promises integers if it computes in floats.
+
+    Args:
+        variant: The kind of file.
+        contents: Its operators.
+        label: What messages call it.
+
+    Raises:
+        VerificationError: An arithmetic operator computes in floats.
+    """
+    if variant.integer and contents.integer_share < 1:
+        floats = [f"{o.count} {o.op} in {o.dtype}" for o in contents.floating]
+        raise VerificationError(
+            f"{label} is not integer throughout, so it was not published",
+            received=", ".join(floats),
+            allowed="arithmetic in int8 only",
+            remedy="choose another variant",
+        )
 
 
 def _golden(model: PreparedModel, runtime: Runtime) -> GoldenVectors:

@@ -28,13 +28,11 @@ from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
 from hsitf.prune.unstructured import final_masks, sparsity_schedule
 from hsitf.prune.weights import apply_masks, masked_share
-from hsitf.records import Epoch
 from hsitf.runs import load_network
-from hsitf.train.epoch import agreement
 from hsitf.train.evaluation import evaluate
+from hsitf.train.further_fit import fit_further
 from hsitf.train.gather import gather_model
-from hsitf.train.guidance import NO_GUIDANCE
-from hsitf.train.loop import FitResult, fit
+from hsitf.train.loop import FitResult
 
 # Class-balanced training patches that criteria look at.
 NUM_SAMPLES = 512
@@ -146,17 +144,9 @@ def _fine_tuned(
         The best epoch, 0 for none; the overall accuracy reached on the validation pixels; and the
         training result.
     """
-    data, weights = job.data, network.get_weights()
-    model = gather_model(network, data.patches)
-    oa = evaluate(model, data, _selection_pixels(data)).oa
-    start = Epoch(0.0, oa, 0.0, 0.0, agreement(model, job.guidance or NO_GUIDANCE))
     plan = job.fine_tuning_plan(epochs)
-    fitted = fit(plan, data, state, job.progress, network, guidance=job.guidance)
-    tuned = fitted.history[fitted.best_epoch - 1]
-    if tuned.score >= start.score:
-        return fitted.best_epoch, tuned.validation_oa, fitted
-    network.set_weights(weights)
-    return 0, oa, fitted
+    fitted, kept = fit_further(network, plan, job.data, state, job.progress, job.guidance)
+    return fitted.best_epoch, kept.validation_oa, fitted
 
 
 def _selection_pixels(data: SceneData) -> NDArray[np.int64]:

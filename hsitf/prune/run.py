@@ -33,7 +33,14 @@ from hsitf.train.loop import FitResult
 from hsitf.train.run import check_name, save_run
 from hsitf.train.teachers import check_teacher_of_pruned
 
-__all__ = ["CHANNELS", "calibration_samples", "model_stats", "plan_iteration", "prune"]
+__all__ = [
+    "CHANNELS",
+    "calibration_samples",
+    "model_stats",
+    "plan_iteration",
+    "prune",
+    "teachers_before",
+]
 
 
 def prune(
@@ -187,11 +194,11 @@ def _measured(
         threads=threads or 0,
         processor=processor(),
         distillation=job.distillation,
-        earlier_teachers=_teachers_before(origin.record.pruning),
+        earlier_teachers=teachers_before(origin.record.pruning),
     )
 
 
-def _teachers_before(pruning: PruningRecord | None) -> tuple[TeacherRun, ...]:
+def teachers_before(pruning: PruningRecord | None) -> tuple[TeacherRun, ...]:
     """The networks that taught a run in this and earlier prunings; none where it was not pruned."""
     if pruning is None:
         return ()

@@ -292,7 +292,9 @@ def latest_run(network: str, scene: SceneChoice, progress: Progress) -> Run:
     return fitting[-1]
 
 
-def find_or_train(plan: TrainingPlan, progress: Progress, *, any_recipe: bool = True) -> Run:
+def find_or_train(
+    plan: TrainingPlan, progress: Progress, *, any_recipe: bool = True, may_train: bool = True
+) -> Run:
     """A trained network for the plan: the latest run that fits, else a new one.
 
     A finished run matches if its network, scene and split are the plan's, whatever its schedule
@@ -303,9 +305,10 @@ def find_or_train(plan: TrainingPlan, progress: Progress, *, any_recipe: bool = 
         plan: The plan to match; it is trained where no run matches.
         progress: Receives a message about the run that was found, with its recipe.
         any_recipe: Whether a run of another recipe than the plan's matches, too.
+        may_train: Whether one is trained where no run matches.
 
     Raises:
-        InputError: As `train`.
+        InputError: As `train`; or no run matches, and none may be trained.
     """
     fitting = [run for run in runs.finished_runs(plan.network, progress) if _matches(run, plan)]
     if not any_recipe:
@@ -322,6 +325,12 @@ def find_or_train(plan: TrainingPlan, progress: Progress, *, any_recipe: bool = 
             + (f", trained without {', '.join(dropped)}" if dropped else "")
         )
         return run
+    if not may_train:
+        raise InputError(
+            f"there is no trained {plan.network} for this scene and split",
+            received=f"--scene {plan.scene.source}, {plan.split.kind} split",
+            remedy="train it with hsitf train, or name a run with --from",
+        )
     progress.say(
         f"no trained {plan.network} for this scene and split"
         f"{'' if any_recipe else f' with the {plan.recipe_name} recipe'}: training one with the "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.compress.choice import choose, pareto_front
 from hsitf.compress.losses import Drop, Fidelity
 from hsitf.compress.record import CompressionCandidate, Step
+from hsitf.compress.request import CompressionRequest, SearchOptions
 from hsitf.errors import InputError, VerificationError
 
 
@@ -47,7 +50,7 @@ def test_all_bounds_count():
 
 
 def test_where_nothing_meets_the_bounds_the_nearest_is_named():
-    with pytest.raises(VerificationError, match="the nearest, b: file, bytes 40") as caught:
+    with pytest.raises(VerificationError, match=r"the nearest, b: file, bytes 40, 0\.90") as caught:
         choose(FOUND, CompressionBounds(max_bytes=30))
     assert "file, bytes at most 30" in str(caught.value)
     with pytest.raises(VerificationError, match="the nearest, original"):
@@ -63,6 +66,21 @@ def test_the_front_has_what_no_other_surpasses():
 def test_a_cost_that_was_not_measured_meets_no_bound():
     with pytest.raises(VerificationError):
         choose(FOUND, CompressionBounds(max_arena=1e9))
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_learning_rate_that_is_none(rate):
+    with pytest.raises(InputError, match="learning rate is out of range"):
+        SearchOptions(learning_rate=rate)
+
+
+def test_an_arena_needs_a_file_of_microcontrollers_and_their_interpreter(monkeypatch):
+    bounds = CompressionBounds(max_arena=10_000)
+    with pytest.raises(InputError, match="--max-arena with --variant onnx"):
+        CompressionRequest(bounds, SearchOptions("onnx"))
+    monkeypatch.setitem(sys.modules, "tflite_micro.python.tflite_micro", None)
+    with pytest.raises(InputError, match=r"needs tflite-micro.*pip install"):
+        CompressionRequest(bounds)
 
 
 @pytest.mark.parametrize(

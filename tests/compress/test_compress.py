@@ -12,6 +12,7 @@ import pytest
 
 import hsitf
 from hsitf import records
+from hsitf.bounds import Bounds
 from hsitf.compress import search
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.compress.fidelity import fields_of
@@ -22,9 +23,12 @@ from hsitf.compress.run import Compression, compress
 from hsitf.compress.table import format_compression
 from hsitf.cost import cost
 from hsitf.errors import InputError, VerificationError
+from hsitf.export.variants import VARIANTS
 from hsitf.progress import Silent
 from hsitf.prune.plans import PruningPlan
 from hsitf.prune.thinning import thin
+from hsitf.records import TeacherRun, TflmReport
+from hsitf.runs import Run
 from hsitf.train.unseen import taught_pixels, unseen_pixels
 
 # What nothing on the path meets: such a search ends before it judges and exports.
@@ -61,6 +65,7 @@ def test_the_published_file_is_the_chosen_candidate(trained, done):
     assert record.steps[0] == "original"
     assert record.steps[-1] == record.chosen
     assert done.bundle.record.bytes == chosen.costs["bytes"] <= 30_000
+    assert done.bundle.record.sha256 == chosen.file_sha256
     assert done.bundle.record.bytes < by_key["original"].costs["bytes"]
     assert done.bundle.record.integer_share == 1
     assert record.bytes_float32 > 2 * by_key["original"].costs["bytes"]
@@ -173,8 +178,85 @@ def test_a_killed_search_resumes_with_the_same_result(trained, done, monkeypatch
 
 def test_another_request_needs_another_folder(trained, done):
     other = replace(IMPOSSIBLE, options=SearchOptions(epochs=3))
-    with pytest.raises(InputError, match="belongs to another run or search"):
+    with pytest.raises(InputError, match="epochs 3, the candidates there have 1"):
         compress(trained.run, other, None, Silent())
+    other = replace(IMPOSSIBLE, bounds=CompressionBounds(max_macs=10))
+    with pytest.raises(InputError, match="cost that is reduced macs"):
+        compress(trained.run, other, None, Silent())
+
+
+def test_another_measure_of_accuracy_is_compared_anew(trained, done, tmp_path):
+    folder = copied(done, "kappa")
+    bounds = CompressionBounds(max_drop=90.0, metric="kappa", max_bytes=1000)
+    with pytest.raises(VerificationError, match="points of kappa lost"):
+        compress(trained.run, replace(IMPOSSIBLE, bounds=bounds), "kappa", Silent(), root=tmp_path)
+    with (folder / "front.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    sums = [float(row["drop"]) + 100 * float(row["kappa"]) for row in rows]
+    assert sums == pytest.approx([sums[0]] * len(rows))
+    assert len({row["kappa"] for row in rows}) > 1
+
+
+def test_what_meets_the_bounds_already_is_not_cut(trained, done, tmp_path):
+    folder = copied(done, "whole")
+    pruning = done.run.record.pruning
+    teacher = TeacherRun("elsewhere", "f" * 64)
+    taught = replace(pruning, distillation=replace(pruning.distillation, teacher=teacher))
+    origin = Run(trained.run.folder, replace(trained.record, pruning=taught))
+    request = replace(IMPOSSIBLE, bounds=CompressionBounds(max_bytes=1e6))
+    whole = compress(origin, request, "whole", Silent(), root=tmp_path)
+    assert [one.key for one in whole.record.candidates] == ["original"]
+    # Nothing of the earlier result is left, and the record is of what it is.
+    assert not (folder / "channels.json").exists()
+    assert whole.run.record.history == trained.record.history
+    assert whole.run.record.best_epoch == trained.record.best_epoch
+    assert whole.run.record.plan == trained.record.plan
+    assert whole.run.record.pruning.distillation is None
+    assert whole.run.record.pruning.earlier_teachers == (teacher,)
+    assert whole.run.network().count_params() == trained.model.count_params()
+
+
+def test_the_bounds_of_the_request_alone_decide_on_publication(
+    trained, done, tmp_path, monkeypatch
+):
+    copied(done, "strict")
+    strict = replace(VARIANTS["int8"], bounds=Bounds(agreement=1.1, relative_error=None, oa_drop=0))
+    monkeypatch.setattr("hsitf.compress.preparation.variant", lambda _: strict)
+    request = replace(IMPOSSIBLE, bounds=CompressionBounds(max_bytes=1e6))
+    found = compress(trained.run, request, "strict", Silent(), root=tmp_path)
+    assert found.bundle.record.sha256 == found.record.candidates[0].file_sha256
+
+
+def test_a_control_that_cannot_be_made_is_left_out(trained, done, tmp_path, monkeypatch):
+    def refused(*_):
+        raise InputError("so few parameters cannot be reached")
+
+    folder = copied(done, "few")
+    for one in (folder / "search").glob("uniform-*"):
+        shutil.rmtree(one)
+    monkeypatch.setattr("hsitf.compress.controls.search_ratio", refused)
+    request = CompressionRequest(done.record.bounds, SearchOptions(epochs=1), 60, controls=True)
+    found = compress(trained.run, request, "few", Silent(), root=tmp_path)
+    kinds = {one.step.kind for one in found.record.candidates}
+    assert "same widths, from nothing" in kinds
+    assert "one uniform cut by l2" not in kinds
+
+
+def test_a_file_that_microcontrollers_do_not_run_has_no_arena(trained, monkeypatch):
+    monkeypatch.setattr("hsitf.compress.request.check_tflm", lambda: None)
+    monkeypatch.setattr(
+        "hsitf.export.tflm.run_tflm", lambda *_: TflmReport(0, 0, "it has no kernel for TANH")
+    )
+    request = replace(IMPOSSIBLE, bounds=CompressionBounds(max_arena=10_000))
+    with pytest.raises(VerificationError, match="does not run in TensorFlow Lite Micro"):
+        compress(trained.run, request, "arena", Silent())
+
+
+def test_the_published_file_takes_what_the_network_takes(trained, tmp_path):
+    scene = hsitf.load_scene("tiny.npy", labels="labels.npy")
+    reduced = hsitf.train_network("hu", scene, epochs=1, bands="pca:5", run="reduced")
+    found = reduced.compress(max_bytes=1e6, variant="float32", epochs=1, out=tmp_path)
+    assert found.file.record.sha256 == found.record.candidates[0].file_sha256
 
 
 def test_a_damaged_candidate_is_refused(trained, done):
@@ -185,12 +267,11 @@ def test_a_damaged_candidate_is_refused(trained, done):
 
 
 def test_validation_pixels_that_cannot_tell(trained):
-    data = trained.run.data()
-    pixels = len(data.split.validation)
+    pixels = trained.record.split.validation
     too_fine = CompressionRequest(CompressionBounds(max_drop=50 / pixels))
     with pytest.raises(InputError, match=f"with {pixels:,} validation pixels"):
-        check_validation(data, too_fine)
-    check_validation(data, CompressionRequest(CompressionBounds(max_drop=200 / pixels)))
+        check_validation(pixels, too_fine)
+    check_validation(pixels, CompressionRequest(CompressionBounds(max_drop=200 / pixels)))
 
 
 def test_touching_pixels_of_a_class_are_one_field(trained):

@@ -70,6 +70,11 @@ def test_what_is_expected_to_be_lost():
     assert expected_drop(none, 0, 1000, 0.0) == 0.0
 
 
+def test_a_collapsed_network_is_expected_to_lose_much():
+    lost = Drop(30.0, 20.0, 40.0, 9)
+    assert expected_drop(lost, 500, 1000, 0.05) == pytest.approx(100 * 0.5 * 400 / 700)
+
+
 def test_without_unlabelled_pixels_those_of_validation_stand_for_them():
     lost = Drop(2.5, 0.0, 5.0, 9)
     assert expected_drop(lost, 50, 1000, None) == expected_drop(lost, 50, 1000, 0.05)
