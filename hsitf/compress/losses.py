@@ -72,10 +72,10 @@ def expected_drop(drop: Drop, disagreeing: int, pixels: int, disagreement: float
     What is lost is the share of pixels on which the networks disagree, times what each of these
     costs: 1 where the original was always right, -1 where the other one was. The share is measured
     on unlabelled pixels, or on validation pixels where more differ: a network that names one class
-    alone may agree on ground that is nearly all of that class. What each costs grows with the share: networks that disagree a little do
-    so where both are unsure, and what one loses there it gains elsewhere; over many cuts of
-    networks, each costs about that share (docs/compress.md). Validation pixels that differ correct
-    this, each as one of many.
+    alone may agree on ground that is nearly all of that class. What each costs grows with the
+    share: networks that disagree a little do so where both are unsure, and what one loses there it
+    gains elsewhere; over many cuts of networks, each costs about that share (docs/compress.md).
+    Validation pixels that differ correct this, each as one of many.
 
     Args:
         drop: Loss on validation pixels.
