@@ -282,7 +282,11 @@ def test_reductions_see_training_pixels_only(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "pca:8", "pca-whiten:8", "nmf:8", "forest-rfe:8", "autoencoder:8"]
+    "text",
+    [
+        *("", "pca:8", "pca-whiten:8", "nmf:8", "forest-rfe:8"),
+        pytest.param("autoencoder:8", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.parametrize(("name", "apart"), [("hu", False), ("cao", False), ("hu", True)])
 def test_a_fused_network_takes_counts(tiny, text, name, apart):

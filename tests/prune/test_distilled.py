@@ -95,7 +95,7 @@ def test_a_student_is_closer_to_its_teacher(origin):
     assert gaps[0] < gaps[1]
 
 
-@pytest.mark.parametrize("measure", ["macs", "sparsity"])
+@pytest.mark.parametrize("measure", ["macs", pytest.param("sparsity", marks=pytest.mark.slow)])
 def test_interrupted_it_goes_on_bit_by_bit(origin, measure, monkeypatch):
     request = replace(HALF, measure=measure)
     if measure == "macs":
@@ -177,6 +177,7 @@ def test_a_network_trained_elsewhere_teaches_its_own_pruned_one(origin):
     assert second.record.split.leakage_pixel is None
 
 
+@pytest.mark.slow
 def test_a_decoder_gives_way_to_the_teacher(origin):
     boulch = train(plan("boulch", epochs=1), "boulch", Silent())
     assert boulch.record.unlabelled > 0
