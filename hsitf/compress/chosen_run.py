@@ -6,9 +6,9 @@ from pathlib import Path
 
 import keras
 
+from hsitf.compress.candidate_builder import CandidateBuilder
 from hsitf.compress.record import CompressionCandidate
 from hsitf.compress.search import Search
-from hsitf.compress.trial import Laboratory
 from hsitf.files import os_errors_reported
 from hsitf.measure import processor
 from hsitf.prune.run import CHANNELS, model_stats, teachers_before
@@ -39,10 +39,10 @@ def save_chosen(
     Raises:
         OutputError: The folder cannot be written.
     """
-    laboratory = search.laboratory
-    data, plan = laboratory.data, laboratory.plan
-    small = laboratory.files.network(chosen)
-    cut = laboratory.files.plan(chosen)
+    builder = search.builder
+    data, plan = builder.data, builder.plan
+    small = builder.files.network(chosen)
+    cut = builder.files.plan(chosen)
     predicted = predict(gather_model(small, data.patches), data.split.test)
     scores = score_predictions(predicted, data, data.split.test)
     after = model_stats(small, {}, scores)
@@ -60,7 +60,7 @@ def save_chosen(
         after=after,
         threads=0,
         processor=processor(),
-        distillation=None if cut is None else _distillation(origin, laboratory),
+        distillation=None if cut is None else _distillation(origin, builder),
         earlier_teachers=teachers_before(origin.record.pruning),
     )
     # An earlier result is no longer described while its files are replaced.
@@ -80,8 +80,8 @@ def save_chosen(
     return save_run(fitted, plan, data, folder, pruning, origin.record)
 
 
-def _distillation(origin: Run, laboratory: Laboratory) -> DistillationRecord | None:
-    guidance = laboratory.guidance
+def _distillation(origin: Run, builder: CandidateBuilder) -> DistillationRecord | None:
+    guidance = builder.guidance
     if guidance is None:
         return None
     how = Distillation()

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import keras
 
+from hsitf.compress.candidate_builder import CandidateBuilder
 from hsitf.compress.record import CompressionCandidate, Step
 from hsitf.compress.search import Search
-from hsitf.compress.trial import Laboratory
 from hsitf.errors import InputError
 from hsitf.graph import functional
 from hsitf.prune.config import PruningConfig
@@ -41,18 +41,18 @@ def control_candidates(
         chosen: The chosen candidate, which is cut.
         steps: Number of cuts that led to it.
     """
-    laboratory = replace(search.laboratory, guidance=None)
-    progress = laboratory.progress
+    builder = replace(search.builder, guidance=None)
+    progress = builder.progress
     key = f"untrained-{chosen.share:.4f}"
-    if (found := laboratory.recall(key)) is None:
+    if (found := builder.recall(key)) is None:
         progress.say(f"control: {UNTRAINED}")
-        found = _from_nothing(laboratory, trained, chosen, key)
+        found = _from_nothing(builder, trained, chosen, key)
     yield found
     key = f"uniform-{chosen.share:.4f}"
-    if (found := laboratory.recall(key)) is None:
+    if (found := builder.recall(key)) is None:
         progress.say(f"control: {UNIFORM}")
         try:
-            found = _uniform(laboratory, search, original, chosen, steps, key)
+            found = _uniform(builder, search, original, chosen, steps, key)
         except InputError as error:
             # Cut at once, some layer would be left without channels.
             progress.say(f"there is no such control: {error}")
@@ -61,19 +61,19 @@ def control_candidates(
 
 
 def _from_nothing(
-    laboratory: Laboratory, trained: TrainingPlan, chosen: CompressionCandidate, key: str
+    builder: CandidateBuilder, trained: TrainingPlan, chosen: CompressionCandidate, key: str
 ) -> CompressionCandidate:
     """The chosen widths with fresh weights, trained on labels as the original was."""
-    keras.utils.set_random_seed(laboratory.plan.seed)
-    network = keras.models.clone_model(functional(laboratory.files.network(chosen)))
-    laboratory = replace(laboratory, plan=trained)
+    keras.utils.set_random_seed(builder.plan.seed)
+    network = keras.models.clone_model(functional(builder.files.network(chosen)))
+    builder = replace(builder, plan=trained)
     step = Step(key, chosen.key, UNTRAINED, chosen.share)
     rates = (trained.recipe.learning_rate,)
-    return laboratory.finish(step, network, laboratory.files.plan(chosen), rates=rates)
+    return builder.finish(step, network, builder.files.plan(chosen), rates=rates)
 
 
 def _uniform(
-    laboratory: Laboratory,
+    builder: CandidateBuilder,
     search: Search,
     original: keras.Model,
     chosen: CompressionCandidate,
@@ -82,11 +82,11 @@ def _uniform(
 ) -> CompressionCandidate:
     """One cut of the same share of every layer, fine-tuned with labels for as many epochs."""
     cuts = search.cuts
-    keras.utils.set_random_seed(laboratory.plan.seed)
+    keras.utils.set_random_seed(builder.plan.seed)
     plan = search_ratio(
         rank(original, "l2"), cuts.measure, chosen.share, cuts.full_cost, PruningConfig()
     )
-    fine_tuning = replace(laboratory.plan.recipe, epochs=steps * search.epochs)
-    laboratory = replace(laboratory, plan=replace(laboratory.plan, recipe=fine_tuning))
+    fine_tuning = replace(builder.plan.recipe, epochs=steps * search.epochs)
+    builder = replace(builder, plan=replace(builder.plan, recipe=fine_tuning))
     step = Step(key, "original", UNIFORM, chosen.share, "l2", "local")
-    return laboratory.finish(step, thin(original, plan), plan, rates=search.rates)
+    return builder.finish(step, thin(original, plan), plan, rates=search.rates)

@@ -29,7 +29,7 @@ from hsitf.verify import runtime_logits
 
 
 @dataclass(frozen=True, eq=False)
-class Examiner:
+class FidelityEvaluator:
     """Compares files with the original network on the same pixels.
 
     Attributes:
@@ -47,7 +47,9 @@ class Examiner:
     fields: NDArray[np.int64]
 
     @classmethod
-    def of(cls, network: Runtime, data: SceneData, metric: str, progress: Progress) -> Examiner:
+    def of(
+        cls, network: Runtime, data: SceneData, metric: str, progress: Progress
+    ) -> FidelityEvaluator:
         """Prepares the comparison with a network."""
         unlabelled = unseen_pixels(data)
         pixels = np.concatenate([unlabelled, data.split.validation])

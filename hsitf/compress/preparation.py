@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from hsitf import records
+from hsitf.compress.candidate_builder import CandidateBuilder
 from hsitf.compress.candidates import CandidateFiles
-from hsitf.compress.fidelity import Examiner
+from hsitf.compress.fidelity import FidelityEvaluator
 from hsitf.compress.proposals import CutContext
 from hsitf.compress.record import SearchStart
 from hsitf.compress.request import CompressionRequest, SearchOptions
 from hsitf.compress.schedule import SearchClock, default_epochs, epoch_seconds
 from hsitf.compress.search import Search
-from hsitf.compress.trial import Laboratory
 from hsitf.cost import cost
 from hsitf.data import SceneData
 from hsitf.errors import InputError
@@ -138,11 +138,11 @@ def prepare_search(
     guidance = None
     if options.distill:
         guidance = Guidance.distilled(origin, plan, data, Distillation(), progress)
-    examiner = Examiner.of(Keras(network), data, request.bounds.metric, progress)
+    evaluator = FidelityEvaluator.of(Keras(network), data, request.bounds.metric, progress)
     files = CandidateFiles(folder / SEARCH, variant(options.variant))
     # Where every pixel is in a set, cuts are judged on validation pixels.
-    compared = examiner.unlabelled if len(examiner.unlabelled) else data.split.validation
-    logits = examiner.unlabelled_logits if len(examiner.unlabelled) else examiner.original
+    compared = evaluator.unlabelled if len(evaluator.unlabelled) else data.split.validation
+    logits = evaluator.unlabelled_logits if len(evaluator.unlabelled) else evaluator.original
     cuts = CutContext(
         start.steered_by,
         cost(network),
@@ -153,12 +153,12 @@ def prepare_search(
         options.round_to,
     )
     arena = request.bounds.max_arena is not None
-    laboratory = Laboratory(data, plan, guidance, examiner, files, arena, progress)
+    builder = CandidateBuilder(data, plan, guidance, evaluator, files, arena, progress)
     clock = SearchClock(60 * request.minutes, epoch_seconds(origin.record, options))
     rates: tuple[float, ...] = (plan.recipe.learning_rate,)
     if options.learning_rate is None and options.distill:
         rates = tuple(share * plan.recipe.learning_rate for share in RATE_SHARES)
-    return Search(laboratory, cuts, request.bounds, clock, plan.recipe.epochs, rates)
+    return Search(builder, cuts, request.bounds, clock, plan.recipe.epochs, rates)
 
 
 def _fine_tuning_plan(trained: TrainingPlan, options: SearchOptions) -> TrainingPlan:

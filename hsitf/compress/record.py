@@ -94,7 +94,7 @@ class CompressionCandidate:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class FinalEvaluation:
     """What the chosen file lost on the test pixels, which chose nothing.
 
     Attributes:
@@ -129,7 +129,7 @@ class CompressionRecord:
         chosen: Key of the candidate that was published.
         steps: Keys from the original to the chosen one.
         bytes_float32: Size of the float32 file of the original.
-        judgements: The chosen file, the original's and those of controls on test pixels, by key.
+        final_evaluations: The chosen file, the original's and those of controls on test pixels, by key.
         seconds: Time of the search, without candidates that were there already.
         processor: Processor on which latencies were measured, alternately.
         versions: Versions of Python and the packages that matter.
@@ -149,7 +149,7 @@ class CompressionRecord:
     chosen: str
     steps: tuple[str, ...]
     bytes_float32: int
-    judgements: dict[str, Judgement]
+    final_evaluations: dict[str, FinalEvaluation]
     seconds: float
     processor: str
     versions: dict[str, str] = field(default_factory=dict)

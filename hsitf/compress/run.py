@@ -10,17 +10,17 @@ from pathlib import Path
 import keras
 
 from hsitf import records
+from hsitf.compress.candidate_builder import latency_ms
 from hsitf.compress.choice import choose, pareto_front
 from hsitf.compress.chosen_run import COMPRESSION, save_chosen
 from hsitf.compress.controls import control_candidates
 from hsitf.compress.figure import draw_front
-from hsitf.compress.judging import judge
+from hsitf.compress.final_evaluation import evaluate_finally
 from hsitf.compress.preparation import begun, check_validation, prepare_search
-from hsitf.compress.record import CompressionCandidate, CompressionRecord, Judgement
+from hsitf.compress.record import CompressionCandidate, CompressionRecord, FinalEvaluation
 from hsitf.compress.request import CompressionRequest
 from hsitf.compress.search import Search
 from hsitf.compress.table import write_csv
-from hsitf.compress.trial import latency_ms
 from hsitf.errors import VerificationError
 from hsitf.export.bundle import EXPORT, Bundle
 from hsitf.export.convert import float32_size, lower_and_check
@@ -113,12 +113,12 @@ def compress(
     if request.controls and len(steps) > 1:
         trained = origin.record.plan
         controls += control_candidates(search, network, trained, chosen, len(steps) - 1)
-    judged = _judged([chosen, *controls], search, network, request)
-    _check_judgement(judged[chosen.key], request, chosen)
+    final = _final_evaluations([chosen, *controls], search, network, request)
+    _check_final(final[chosen.key], request, chosen)
     run = save_chosen(folder, origin, network, chosen, search)
     published, refused = export(
         run,
-        _publication(search.laboratory.files.variant, root),
+        _publication(search.builder.files.variant, root),
         progress,
         choice or origin.scene_choice(),
     )
@@ -138,7 +138,7 @@ def compress(
         chosen=chosen.key,
         steps=steps,
         bytes_float32=whole,
-        judgements=judged,
+        final_evaluations=final,
         seconds=time.monotonic() - begin,
         processor=processor(),
         versions=records.versions(),
@@ -149,7 +149,7 @@ def compress(
 
 
 def _publication(kind: Variant, root: Path) -> ExportRequest:
-    """How the chosen file is published: as it was judged, with the inputs of the network.
+    """How the chosen file is published: as it was evaluated, with the inputs of the network.
 
     Its accuracy was compared with the original's, of which alone the bounds are; what it loses
     against the network that it was converted from is among that.
@@ -174,41 +174,41 @@ def _measured_in_turns(
     candidates: Sequence[CompressionCandidate], search: Search
 ) -> list[CompressionCandidate]:
     """The candidates with their latencies measured in turns, which alone can be compared."""
-    files, data = search.laboratory.files, search.laboratory.data
+    files, data = search.builder.files, search.builder.data
     opened = {one.key: files.variant.runtime(files.file(one.key), 1) for one in candidates}
     found = latency_ms(opened, data.patches.extract(data.split.train[:1]))
     return [replace(one, costs=one.costs | {"latency_ms": found[one.key]}) for one in candidates]
 
 
-def _judged(
+def _final_evaluations(
     some: Sequence[CompressionCandidate],
     search: Search,
     network: keras.Model,
     request: CompressionRequest,
-) -> dict[str, Judgement]:
+) -> dict[str, FinalEvaluation]:
     """What test pixels say of candidates, by key."""
-    laboratory = search.laboratory
-    files, data, progress = laboratory.files, laboratory.data, laboratory.progress
+    builder = search.builder
+    files, data, progress = builder.files, builder.data, builder.progress
     original = runtime_logits(Keras(network), data, data.split.test, progress)
     return {
-        one.key: judge(
+        one.key: evaluate_finally(
             original, files.variant.runtime(files.file(one.key), 1), data, request.bounds, progress
         )
         for one in some
     }
 
 
-def _check_judgement(
-    judged: Judgement, request: CompressionRequest, chosen: CompressionCandidate
+def _check_final(
+    final: FinalEvaluation, request: CompressionRequest, chosen: CompressionCandidate
 ) -> None:
     """Refuses a file that certainly loses more than it may."""
     drop = request.bounds.max_drop
-    if drop is None or judged.drop.low <= drop:
+    if drop is None or final.drop.low <= drop:
         return
     raise VerificationError(
         "the chosen network loses more on test pixels than it may, so nothing was published",
-        received=f"{chosen.key}: {judged.drop.points:.2f} points lost "
-        f"(95 %: {judged.drop.low:.2f} to {judged.drop.high:.2f}), "
+        received=f"{chosen.key}: {final.drop.points:.2f} points lost "
+        f"(95 %: {final.drop.low:.2f} to {final.drop.high:.2f}), "
         f"{chosen.fidelity.expected_drop:.2f} expected",
         allowed=request.bounds.text,
         remedy="validation pixels told too little of these: train with more of them, give more "

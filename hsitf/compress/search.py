@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import keras
 
 from hsitf.compress.bounds import CompressionBounds
+from hsitf.compress.candidate_builder import CandidateBuilder
 from hsitf.compress.proposals import CutContext, best_cut
 from hsitf.compress.record import ORIGINAL, CompressionCandidate, Step
 from hsitf.compress.schedule import SearchClock, path_shares
-from hsitf.compress.trial import Laboratory
 from hsitf.errors import InputError, VerificationError
 from hsitf.prune.plans import compose
 
@@ -33,7 +33,7 @@ class Search:
     """A search for candidates.
 
     Attributes:
-        laboratory: What candidates are made and examined with.
+        builder: What candidates are made and examined with.
         cuts: What cuts are proposed with.
         bounds: What the result has to meet.
         clock: How long it may go on.
@@ -41,7 +41,7 @@ class Search:
         rates: Learning rates that the first cut of a path tries.
     """
 
-    laboratory: Laboratory
+    builder: CandidateBuilder
     cuts: CutContext
     bounds: CompressionBounds
     clock: SearchClock
@@ -95,32 +95,32 @@ class Search:
         return self.bounds.max_drop is None and not self.bounds.excess(one.costs)
 
     def _original(self, network: keras.Model) -> CompressionCandidate:
-        found = self.laboratory.recall(ORIGINAL)
+        found = self.builder.recall(ORIGINAL)
         if found is None:
-            self.laboratory.progress.say("the original as it is")
+            self.builder.progress.say("the original as it is")
             step = Step(ORIGINAL, "", "original", 1.0)
-            found = self.laboratory.finish(step, network, None, rates=())
-        if self.laboratory.arena and "arena" not in found.costs:
+            found = self.builder.finish(step, network, None, rates=())
+        if self.builder.arena and "arena" not in found.costs:
             # Nor will what is cut from it, which has the same operators.
             raise VerificationError(
                 "the file does not run in TensorFlow Lite Micro, so it has no arena",
-                received=f"a {self.laboratory.files.variant.name} file",
+                received=f"a {self.builder.files.variant.name} file",
                 remedy="name another --variant, such as int8, or leave --max-arena out",
             )
         return found
 
     def _cut(self, parent: CompressionCandidate, share: float) -> CompressionCandidate | None:
         """A candidate cut from another one; None where there is no time, or nothing left to cut."""
-        files, progress = self.laboratory.files, self.laboratory.progress
+        files, progress = self.builder.files, self.builder.progress
         key = f"cut-{share:.4f}"
-        if found := self.laboratory.recall(key):
+        if found := self.builder.recall(key):
             return found
         if not self.clock.allows(share, self.epochs):
             progress.say("no time is left for another candidate")
             return None
         progress.say(f"cutting to {share:.1%} of the {self.cuts.measure}")
         # The seed of a copied dropout is drawn when it is built.
-        keras.utils.set_random_seed(self.laboratory.plan.seed)
+        keras.utils.set_random_seed(self.builder.plan.seed)
         network = files.network(parent)
         try:
             cut = best_cut(network, share, self.cuts)
@@ -130,7 +130,7 @@ class Search:
         before = files.plan(parent)
         plan = compose(before, cut.plan) if before else cut.plan
         step = Step(key, parent.key, "cut", share, cut.criterion, cut.allocation, cut.divergence)
-        done = self.laboratory.finish(step, cut.network, plan, rates=self._rates(parent))
+        done = self.builder.finish(step, cut.network, plan, rates=self._rates(parent))
         progress.say(format_candidate(done))
         return done
 

@@ -68,14 +68,14 @@ def _shows_arena(record: CompressionRecord) -> bool:
 
 def _verdict(record: CompressionRecord) -> list[str]:
     """What test pixels, which chose nothing, say of the published file."""
-    judged, metric = record.judgements[record.chosen], record.bounds.metric
+    final, metric = record.final_evaluations[record.chosen], record.bounds.metric
     name = metric if metric == "kappa" else metric.upper()
-    drop, bound = judged.drop, record.bounds.max_drop
+    drop, bound = final.drop, record.bounds.max_drop
     lines = [
-        f"On {judged.pixels:,} test pixels: {name} {100 * judged.before[metric]:.2f} before, "
-        f"{100 * judged.after[metric]:.2f} after, {drop.points:.2f} points lost "
+        f"On {final.pixels:,} test pixels: {name} {100 * final.before[metric]:.2f} before, "
+        f"{100 * final.after[metric]:.2f} after, {drop.points:.2f} points lost "
         f"(95 %: {drop.low:.2f} to {drop.high:.2f}, over {drop.fields} fields); "
-        f"{judged.agreement:.1%} classified alike."
+        f"{final.agreement:.1%} classified alike."
     ]
     if bound is not None and drop.points > bound:
         lines.append(
@@ -89,7 +89,7 @@ def _verdict(record: CompressionRecord) -> list[str]:
 
 
 def _row(one: CompressionCandidate, record: CompressionRecord) -> tuple[str, ...]:
-    found, judged = one.fidelity, record.judgements.get(one.key)
+    found, final = one.fidelity, record.final_evaluations.get(one.key)
     arena = (f"{one.costs['arena']:,.0f}" if "arena" in one.costs else "",)
     how = {"original": f"{record.start.options.variant} alone"}.get(one.step.kind, one.step.kind)
     if one.step.criterion:
@@ -107,7 +107,7 @@ def _row(one: CompressionCandidate, record: CompressionRecord) -> tuple[str, ...
         f"{found.drop.points:.2f} ({found.drop.low:.2f} to {found.drop.high:.2f})",
         alike,
         f"{found.expected_drop:.2f}",
-        "" if judged is None else f"{judged.drop.points:.2f}",
+        "" if final is None else f"{final.drop.points:.2f}",
         f"{one.seconds:.0f}",
     )
 

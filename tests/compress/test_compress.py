@@ -98,7 +98,7 @@ def test_controls_cost_the_same(done):
     assert by_kind["one uniform cut by l2"].parameters <= chosen.share * 1.001 * (
         done.record.candidates[0].parameters
     )
-    assert set(done.record.judgements) >= {
+    assert set(done.record.final_evaluations) >= {
         "original",
         done.record.chosen,
         by_kind["one uniform cut by l2"].key,
@@ -106,7 +106,7 @@ def test_controls_cost_the_same(done):
 
 
 def test_test_pixels_only_judge(trained, done):
-    judged = done.record.judgements[done.record.chosen]
+    judged = done.record.final_evaluations[done.record.chosen]
     test = trained.run.data().split.test
     assert judged.pixels == len(test)
     assert judged.before["oa"] == pytest.approx(trained.record.scores.oa)
@@ -122,7 +122,7 @@ def test_the_table_says_what_was_lost(done):
     text = format_compression(done.record)
     assert "at most 90 points of OA lost; file, bytes at most 30,000" in text
     assert "int8 alone" in text
-    assert f"On {done.record.judgements[done.record.chosen].pixels:,} test pixels" in text
+    assert f"On {done.record.final_evaluations[done.record.chosen].pixels:,} test pixels" in text
 
 
 def test_the_front_is_a_table_and_a_figure(done):
@@ -145,7 +145,8 @@ def copied(done: Compression, name: str) -> Path:
 
 def test_another_bound_uses_the_same_candidates(trained, done, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "hsitf.compress.trial.Laboratory.finish", lambda *a, **k: pytest.fail("made again")
+        "hsitf.compress.candidate_builder.CandidateBuilder.finish",
+        lambda *a, **k: pytest.fail("made again"),
     )
     folder = copied(done, "other")
     (folder / "front.csv").unlink()

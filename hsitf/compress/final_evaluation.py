@@ -8,20 +8,20 @@ from hsitf.arrays import Float32Array
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.compress.fidelity import fields_of
 from hsitf.compress.losses import METRICS, accuracy, field_matrices, paired_drop
-from hsitf.compress.record import Judgement
+from hsitf.compress.record import FinalEvaluation
 from hsitf.data import SceneData
 from hsitf.progress import Progress
 from hsitf.runtimes import Runtime
 from hsitf.verify import runtime_logits
 
 
-def judge(
+def evaluate_finally(
     original: Float32Array,
     file: Runtime,
     data: SceneData,
     bounds: CompressionBounds,
     progress: Progress,
-) -> Judgement:
+) -> FinalEvaluation:
     """Compares a file with the original network on all test pixels.
 
     Args:
@@ -36,7 +36,7 @@ def judge(
     found = [original.argmax(1), runtime_logits(file, data, pixels, progress).argmax(1)]
     scored = [field_matrices(truth, one, fields, classes).sum(0) for one in found]
     before, after = ({name: float(accuracy(one, name)) for name in METRICS} for one in scored)
-    return Judgement(
+    return FinalEvaluation(
         before,
         after,
         paired_drop(truth, found[0], found[1], fields, classes, bounds.metric),

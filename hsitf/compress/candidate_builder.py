@@ -14,7 +14,7 @@ import numpy as np
 
 from hsitf.arrays import Float32Array
 from hsitf.compress.candidates import CandidateFiles
-from hsitf.compress.fidelity import Examiner
+from hsitf.compress.fidelity import FidelityEvaluator
 from hsitf.compress.record import CompressionCandidate, Step
 from hsitf.cost import cost
 from hsitf.data import SceneData
@@ -38,14 +38,14 @@ _QUICK = MeasurementSchedule(warm_up=3, rounds=3, runs=10)
 
 
 @dataclass(frozen=True, eq=False)
-class Laboratory:
+class CandidateBuilder:
     """What every candidate is made and examined with.
 
     Attributes:
         data: The scene as the network takes it.
         plan: How a network is fine-tuned.
         guidance: What it learns from beside labels; None for labels alone.
-        examiner: Compares files with the original network.
+        evaluator: Compares files with the original network.
         files: Where candidates are kept.
         arena: Whether the arena of TensorFlow Lite Micro is measured.
         progress: Receives progress and messages.
@@ -54,7 +54,7 @@ class Laboratory:
     data: SceneData
     plan: TrainingPlan
     guidance: Guidance | None
-    examiner: Examiner
+    evaluator: FidelityEvaluator
     files: CandidateFiles
     arena: bool
     progress: Progress
@@ -73,8 +73,8 @@ class Laboratory:
             return None
         path = self.files.file(key)
         runtime = self.files.variant.runtime(path, 1)
-        if found.fidelity.metric != self.examiner.metric:
-            found = replace(found, fidelity=self.examiner.fidelity(runtime, self.progress))
+        if found.fidelity.metric != self.evaluator.metric:
+            found = replace(found, fidelity=self.evaluator.fidelity(runtime, self.progress))
         measured = self._measured_costs(runtime, path)
         return replace(found, costs=found.costs | measured)
 
@@ -104,7 +104,7 @@ class Laboratory:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / self.files.file(step.key).name
             runtime = write_file(network, self.data, self.files.variant, path)
-            fidelity = self.examiner.fidelity(runtime, self.progress)
+            fidelity = self.evaluator.fidelity(runtime, self.progress)
             costs = {"bytes": float(size(path)), "macs": float(counted.macs)}
             costs |= self._measured_costs(runtime, path)
             done = CompressionCandidate(
