@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -77,6 +78,10 @@ def save_chosen(
     fitted = FitResult(small, *trained[:2], predicted, trained[2])
     if cut is None:
         plan = origin.record.plan
+    else:
+        # Of those that were tried, the one of its path.
+        rate = chosen.history[0].learning_rate
+        plan = replace(plan, recipe=replace(plan.recipe, learning_rate=rate))
     return save_run(fitted, plan, data, folder, pruning, origin.record)
 
 

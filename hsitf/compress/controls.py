@@ -20,6 +20,7 @@ from hsitf.prune.ranking import rank
 from hsitf.prune.target import search_ratio
 from hsitf.prune.thinning import thin
 from hsitf.records import TrainingPlan
+from hsitf.train.fine_tuning import fine_tuning_recipe
 
 UNTRAINED = "same widths, from nothing"
 UNIFORM = "one uniform cut by l2"
@@ -52,7 +53,7 @@ def control_candidates(
     if (found := builder.recall(key)) is None:
         progress.say(f"control: {UNIFORM}")
         try:
-            found = _uniform(builder, search, original, chosen, steps, key)
+            found = _uniform(builder, search, original, trained, chosen, steps, key)
         except InputError as error:
             # Cut at once, some layer would be left without channels.
             progress.say(f"there is no such control: {error}")
@@ -76,17 +77,21 @@ def _uniform(
     builder: CandidateBuilder,
     search: Search,
     original: keras.Model,
+    trained: TrainingPlan,
     chosen: CompressionCandidate,
     steps: int,
     key: str,
 ) -> CompressionCandidate:
-    """One cut of the same share of every layer, fine-tuned with labels for as many epochs."""
+    """One cut of the same share of every layer, fine-tuned with labels as `hsitf prune` does.
+
+    It gets as many epochs as all cuts of the chosen one together.
+    """
     cuts = search.cuts
     keras.utils.set_random_seed(builder.plan.seed)
     plan = search_ratio(
         rank(original, "l2"), cuts.measure, chosen.share, cuts.full_cost, PruningConfig()
     )
-    fine_tuning = replace(builder.plan.recipe, epochs=steps * search.epochs)
-    builder = replace(builder, plan=replace(builder.plan, recipe=fine_tuning))
+    recipe = replace(fine_tuning_recipe(trained.recipe), epochs=steps * search.epochs)
+    builder = replace(builder, plan=replace(trained, recipe=recipe, schedule="custom"))
     step = Step(key, "original", UNIFORM, chosen.share, "l2", "local")
-    return builder.finish(step, thin(original, plan), plan, rates=search.rates)
+    return builder.finish(step, thin(original, plan), plan, rates=(recipe.learning_rate,))

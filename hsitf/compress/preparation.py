@@ -29,8 +29,6 @@ from hsitf.train.pseudo_labels import softmax
 from hsitf.train.teachers import Distillation
 
 SEARCH = "search"
-# Shares of the recipe's learning rate that the first cut tries: see docs/compress.md.
-RATE_SHARES = (1.0, 0.2)
 START = "start.json"
 
 
@@ -155,9 +153,7 @@ def prepare_search(
     arena = request.bounds.max_arena is not None
     builder = CandidateBuilder(data, plan, guidance, evaluator, files, arena, progress)
     clock = SearchClock(60 * request.minutes, epoch_seconds(origin.record, options))
-    rates: tuple[float, ...] = (plan.recipe.learning_rate,)
-    if options.learning_rate is None and options.distill:
-        rates = tuple(share * plan.recipe.learning_rate for share in RATE_SHARES)
+    rates = tuple(share * plan.recipe.learning_rate for share in options.rate_shares)
     return Search(builder, cuts, request.bounds, clock, plan.recipe.epochs, rates)
 
 

@@ -129,7 +129,8 @@ class CompressionRecord:
         chosen: Key of the candidate that was published.
         steps: Keys from the original to the chosen one.
         bytes_float32: Size of the float32 file of the original.
-        final_evaluations: The chosen file, the original's and those of controls on test pixels, by key.
+        final_evaluations: The chosen file, the original's and those of controls on test pixels, by
+            key.
         seconds: Time of the search, without candidates that were there already.
         processor: Processor on which latencies were measured, alternately.
         versions: Versions of Python and the packages that matter.

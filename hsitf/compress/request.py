@@ -15,6 +15,8 @@ from hsitf.export.variants import variant as known_variant
 STEP = 0.65
 # Steps of the path at most: 0.65^10 is 1.3 % of the original.
 MAX_STEPS = 10
+# Shares of the recipe's learning rate that the first cut of a path tries; see docs/compress.md.
+RATE_SHARES = (1.0, 0.2)
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class SearchOptions:
                 raise InputError(
                     f"{name.replace('_', ' ')} is out of range", received=value, allowed="1 or more"
                 )
+
+    @property
+    def rate_shares(self) -> tuple[float, ...]:
+        """Shares of the learning rate that the first cut tries: one where it is known."""
+        return RATE_SHARES if self.distill and self.learning_rate is None else (1.0,)
 
 
 @dataclass(frozen=True)

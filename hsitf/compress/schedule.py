@@ -44,7 +44,12 @@ class SearchClock:
         return time.monotonic() - self.begin
 
     def allows(self, share: float, epochs: int) -> bool:
-        """Whether a candidate of so much of the original's cost would be finished in time."""
+        """Whether a candidate of so much of the original's cost would be finished in time.
+
+        Args:
+            share: Share of the original's cost.
+            epochs: Epochs of fine-tuning, those of all learning rates that are tried.
+        """
         return self.spent + candidate_seconds(share, epochs, self.epoch_seconds) <= self.seconds
 
 
@@ -93,8 +98,9 @@ def format_schedule(record: RunRecord, request: CompressionRequest) -> str:
         "lose too much.",
     ]
     total = 0.0
-    for share in path_shares():
-        seconds = candidate_seconds(share, epochs, one_epoch)
+    for number, share in enumerate(path_shares()):
+        tried = 1 if number else len(options.rate_shares)
+        seconds = candidate_seconds(share, tried * epochs, one_epoch)
         total += seconds
         late = total > 60 * request.minutes
         lines.append(

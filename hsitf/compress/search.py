@@ -115,7 +115,8 @@ class Search:
         key = f"cut-{share:.4f}"
         if found := self.builder.recall(key):
             return found
-        if not self.clock.allows(share, self.epochs):
+        rates = self._rates(parent)
+        if not self.clock.allows(share, len(rates) * self.epochs):
             progress.say("no time is left for another candidate")
             return None
         progress.say(f"cutting to {share:.1%} of the {self.cuts.measure}")
@@ -130,7 +131,7 @@ class Search:
         before = files.plan(parent)
         plan = compose(before, cut.plan) if before else cut.plan
         step = Step(key, parent.key, "cut", share, cut.criterion, cut.allocation, cut.divergence)
-        done = self.builder.finish(step, cut.network, plan, rates=self._rates(parent))
+        done = self.builder.finish(step, cut.network, plan, rates=rates)
         progress.say(format_candidate(done))
         return done
 
