@@ -141,7 +141,7 @@ def compress(
     """Cuts, fine-tunes and quantizes until a bound is met; publishes the file with its proof.
 
     Name one bound or more. Everything is chosen on validation and unlabelled pixels; the test
-    pixels judge the result. Repeated, the same command resumes an interrupted search; with another
+    pixels evaluate the result. Repeated, the same command resumes an interrupted search; with another
     bound it uses the candidates that are there. Where no trained network is at hand it trains one
     first, with a short schedule.
     """

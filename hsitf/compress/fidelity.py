@@ -1,4 +1,4 @@
-"""How far a compressed network is from the original one, judged without test pixels.
+"""How far a compressed network is from the original one, evaluated without test pixels.
 
 Validation regions are few, and a network may lose fields that lie elsewhere. So it is also compared
 with the original on unlabelled pixels from all over the scene, where no label is needed to see that

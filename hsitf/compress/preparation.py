@@ -138,7 +138,7 @@ def prepare_search(
         guidance = Guidance.distilled(origin, plan, data, Distillation(), progress)
     evaluator = FidelityEvaluator.of(Keras(network), data, request.bounds.metric, progress)
     files = CandidateFiles(folder / SEARCH, variant(options.variant))
-    # Where every pixel is in a set, cuts are judged on validation pixels.
+    # Where every pixel is in a set, cuts are compared on validation pixels.
     compared = evaluator.unlabelled if len(evaluator.unlabelled) else data.split.validation
     logits = evaluator.unlabelled_logits if len(evaluator.unlabelled) else evaluator.original
     cuts = CutContext(

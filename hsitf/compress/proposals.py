@@ -58,7 +58,7 @@ class Proposal:
 
 @dataclass(frozen=True, eq=False)
 class CutContext:
-    """What cuts are proposed and judged with.
+    """What cuts are proposed and compared with.
 
     Attributes:
         measure: The cost that is reduced: parameters or macs.
@@ -85,7 +85,7 @@ def best_cut(network: keras.Model, share: float, context: CutContext) -> Proposa
     Args:
         network: The network as earlier steps left it.
         share: Share of the original's cost that is to be left.
-        context: What cuts are judged with.
+        context: What cuts are compared with.
 
     Raises:
         InputError: The network cannot be cut so far.

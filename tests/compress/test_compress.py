@@ -105,7 +105,7 @@ def test_controls_cost_the_same(done):
     }
 
 
-def test_test_pixels_only_judge(trained, done):
+def test_test_pixels_only_evaluate(trained, done):
     judged = done.record.final_evaluations[done.record.chosen]
     test = trained.run.data().split.test
     assert judged.pixels == len(test)
