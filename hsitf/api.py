@@ -427,8 +427,8 @@ class TrainedNetwork:
     ) -> CompressedNetwork:
         """Searches the smallest file within bounds, as `hsitf compress` does.
 
-        Networks are chosen on validation and unlabelled pixels; the test pixels evaluate the result.
-        Called again, it resumes an interrupted search, and uses what an earlier one found.
+        Networks are chosen on validation and unlabelled pixels; the test pixels evaluate the
+        result. Called again, it resumes an interrupted search, and uses what an earlier one found.
 
         Args:
             max_drop: Points of accuracy that may be lost.

@@ -141,9 +141,9 @@ def compress(
     """Cuts, fine-tunes and quantizes until a bound is met; publishes the file with its proof.
 
     Name one bound or more. Everything is chosen on validation and unlabelled pixels; the test
-    pixels evaluate the result. Repeated, the same command resumes an interrupted search; with another
-    bound it uses the candidates that are there. Where no trained network is at hand it trains one
-    first, with a short schedule.
+    pixels evaluate the result. Repeated, the same command resumes an interrupted search; with
+    another bound it uses the candidates that are there. Where no trained network is at hand it
+    trains one first, with a short schedule.
     """
     from hsitf.compress.bounds import CompressionBounds
     from hsitf.compress.request import CompressionRequest, SearchOptions
