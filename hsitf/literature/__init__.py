@@ -1,15 +1,17 @@
 """The literature's claims on compressing hyperspectral networks, compared with a study's results.
 
-`claims.toml` holds the claims as data: what the literature states, with which figures, and by which
-check of `checks.py` a study answers it. `check_claims` evaluates all of them.
+Each file of `papers/` holds the claims of a paper as data: what it states and where, with which
+figures, and by which check of `checks/` a study answers it. `check_claims` evaluates all of them.
 """
 
 from hsitf.literature.checks import CHECKS, Finding, Limits
 from hsitf.literature.claims import (
     FAILS,
     HOLDS,
+    REASONS,
     UNKNOWN,
     CheckedClaim,
+    Paper,
     PaperClaim,
     check_claims,
     load_claims,
@@ -21,10 +23,12 @@ __all__ = [
     "CHECKS",
     "FAILS",
     "HOLDS",
+    "REASONS",
     "UNKNOWN",
     "CheckedClaim",
     "Finding",
     "Limits",
+    "Paper",
     "PaperClaim",
     "StudyMeans",
     "check_claims",

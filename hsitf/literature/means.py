@@ -3,8 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
+
+from hsitf import records
+from hsitf.arrays import FloatArray
+from hsitf.errors import DataError
+from hsitf.explain.record import ExplanationRecord
+from hsitf.runs import MODELS
 from hsitf.sweep.record import CellMean, LeftOut, StudyResults
+
+
+@dataclass(frozen=True)
+class StudyExplanation:
+    """An explanation of networks of a study, as `hsitf explain` wrote it beside the first of them.
+
+    Attributes:
+        path: Path of its record.
+        record: Its record.
+    """
+
+    path: Path
+    record: ExplanationRecord
+
+    def magnitude(self, source: int = 0) -> FloatArray:
+        """Mean absolute attributions (outputs, patch, patch, inputs) of a network.
+
+        Raises:
+            DataError: The arrays beside the record are missing or damaged.
+        """
+        arrays = self.path.with_suffix(".npz")
+        try:
+            with np.load(arrays, allow_pickle=False) as found:
+                return np.asarray(found[f"magnitude{source}"])
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise DataError(
+                f"{arrays} are not the arrays of an explanation",
+                received=str(error),
+                remedy="explain these networks again",
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -14,10 +52,16 @@ class StudyMeans:
     Attributes:
         means: Finished cells, averaged over their seeds.
         left_out: Impossible cells of the scene.
+        scene: Name of the scene.
+        split: Kind of the split.
+        explanations: Explanations of networks that were trained on this scene and split.
     """
 
     means: tuple[CellMean, ...]
     left_out: tuple[LeftOut, ...]
+    scene: str = ""
+    split: str = ""
+    explanations: tuple[StudyExplanation, ...] = ()
 
     @classmethod
     def of(cls, results: StudyResults, scene: str = "", split: str = "") -> StudyMeans:
@@ -32,6 +76,8 @@ class StudyMeans:
         scene = scene or cells[0].scene
         splits = [one.split for one in cells if one.scene == scene]
         split = split or max(dict.fromkeys(splits), key=splits.count)
+        record = results.study.scenes.get(scene)
+        name = record.name if record else scene
         return cls(
             tuple(
                 mean
@@ -39,6 +85,13 @@ class StudyMeans:
                 if (mean.settings.scene, mean.settings.split) == (scene, split)
             ),
             tuple(one for one in results.study.left_out if one.settings.scene == scene),
+            name,
+            split,
+            tuple(
+                one
+                for one in _explanations(results.folder / MODELS / name)
+                if one.record.split == split
+            ),
         )
 
     def select(self, **settings: object) -> list[CellMean]:
@@ -75,6 +128,25 @@ class StudyMeans:
         found = self.one(network=network)
         return None if found is None else overall_accuracy(found)
 
+    def gain(self, mean: CellMean) -> float | None:
+        """Points that a mean gains over its network with all bands and weights, on the same seeds.
+
+        Returns:
+            None where the network itself was not measured on these seeds.
+        """
+        found = self.one(network=mean.settings.network)
+        if found is None or not set(mean.seeds) <= set(found.seeds):
+            return None
+        by_seed = dict(zip(found.seeds, found.single_oa, strict=True))
+        return overall_accuracy(mean) - 100 * sum(map(by_seed.__getitem__, mean.seeds)) / len(
+            mean.seeds
+        )
+
+    @property
+    def references(self) -> dict[str, CellMean]:
+        """Means of the networks with all bands and weights, by network."""
+        return {mean.settings.network: mean for mean in self.select(network=...)}
+
     def value(self, name: str, **settings: object) -> float | None:
         """A measured value of the first mean that `select` finds; None where not measured."""
         found = self.one(**settings)
@@ -84,3 +156,9 @@ class StudyMeans:
 def overall_accuracy(mean: CellMean) -> float:
     """Overall accuracy of a mean in percent."""
     return 100 * mean.values["oa"].mean
+
+
+def _explanations(models: Path) -> list[StudyExplanation]:
+    """Explanations of the networks in a folder of runs."""
+    paths = sorted(models.glob("*/*-explained/*.json"))
+    return [StudyExplanation(path, records.read(ExplanationRecord, path)) for path in paths]
