@@ -85,8 +85,7 @@ class PaperClaim:
         criterion: How it is checked on the cells of a study.
         check: The check with its arguments: returns the finding, or None where the study lacks the
             cells that it needs.
-        scene: Scene whose cells are compared, of a study with several; empty for the one with most
-            cells.
+        scene: The only scene whose cells are compared; empty for the one with most cells.
         reason: Known reason of its failure, a key of `REASONS`; empty where none is known.
         why: That reason in a sentence.
     """
@@ -143,12 +142,15 @@ def check_claims(
     by_scene = {
         record.name: StudyMeans.of(results, name) for name, record in results.study.scenes.items()
     }
-    return tuple(_checked(claim, by_scene.get(claim.scene, whole)) for claim in load_claims())
+    return tuple(
+        _checked(claim, by_scene.get(claim.scene) if claim.scene else whole)
+        for claim in load_claims()
+    )
 
 
-def _checked(claim: PaperClaim, study: StudyMeans) -> CheckedClaim:
-    finding = claim.check(study)
-    if finding is None:
+def _checked(claim: PaperClaim, study: StudyMeans | None) -> CheckedClaim:
+    finding = None if study is None else claim.check(study)
+    if study is None or finding is None:
         return CheckedClaim(claim, UNKNOWN, "")
     if finding.holds:
         return CheckedClaim(claim, HOLDS, finding.measured)

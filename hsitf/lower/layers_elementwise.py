@@ -98,6 +98,11 @@ def _along(kind: str, value: LayoutTensor, axes: tuple[int, ...], name: str) -> 
     return LayoutTensor(tensor, dense_layout(value.shape, order))
 
 
+def softmax_along(value: LayoutTensor, axes: tuple[int, ...], name: str) -> LayoutTensor:
+    """Softmax along axes of the logical shape, without batch."""
+    return _along("softmax", value, axes, name)
+
+
 def prelu(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """PReLU: slopes reordered to memory."""
     value = compact(inputs[0])

@@ -17,6 +17,11 @@ from keras.src.applications.convnext import LayerScale, StochasticDepth
 from hsitf.errors import LoweringError
 from hsitf.layers import LocalResponseNormalization, PixelNormalization
 from hsitf.lower.context import LoweringRule
+from hsitf.lower.layers_attention import (
+    dot_attention,
+    grouped_query_attention,
+    multi_head_attention,
+)
 from hsitf.lower.layers_convolution import convolution, depthwise, separable, transposed
 from hsitf.lower.layers_dense import dense, einsum
 from hsitf.lower.layers_elementwise import (
@@ -62,6 +67,8 @@ from hsitf.lower.layers_pooling import global_pooling, pooling, reduction
 from hsitf.lower.layers_recurrent import recurrent
 from hsitf.lower.layers_resizing import resizing, upsampling
 from hsitf.lower.layers_wrapping import time_distributed
+from hsitf.lower.products import dot, matmul
+from hsitf.lower.products import einsum as einsum_of_tensors
 from hsitf.operators import Capability, RuleTable
 
 RULES: dict[type[Any], LoweringRule] = {
@@ -77,6 +84,10 @@ RULES: dict[type[Any], LoweringRule] = {
     layers.SeparableConv2D: separable,
     layers.Dense: dense,
     layers.EinsumDense: einsum,
+    layers.MultiHeadAttention: multi_head_attention,
+    layers.GroupQueryAttention: grouped_query_attention,
+    layers.Attention: dot_attention,
+    layers.Dot: dot,
     layers.SimpleRNN: recurrent,
     layers.GRU: recurrent,
     layers.LSTM: recurrent,
@@ -175,6 +186,8 @@ OPERATIONS: dict[str, LoweringRule] = {
     "Max": reduction,
     "Min": reduction,
     "Sum": reduction,
+    "Matmul": matmul,
+    "Einsum": einsum_of_tensors,
     "Softmax": softmax,
     "LogSoftmax": softmax,
     "Elu": exponential,

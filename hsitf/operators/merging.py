@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hsitf.operators import counting
-from hsitf.operators.refusals import in_rewriting
-from hsitf.operators.row import OperatorType, Role, Rows
+from hsitf.operators.refusals import refuse
+from hsitf.operators.row import Capability, OperatorType, Role, Rows
 
 _ELEMENTWISE = OperatorType(Role.JOINS, elementwise=True)
 
@@ -19,8 +19,10 @@ LAYERS: Rows = {
     "Dot": OperatorType(
         Role.MIXES,
         macs=counting.dot_layer,
-        refusals=in_rewriting(
-            "a product of two activations has no rule yet", "combine them with Multiply or Add"
+        refusals=refuse(
+            "a product of two activations has no pruning rule yet",
+            "combine them with Multiply or Add",
+            Capability.PRUNE,
         ),
     ),
 }

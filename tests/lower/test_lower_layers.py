@@ -100,6 +100,25 @@ SPECTRUM_USES = {
     "einsum_of_positions": chain(
         layers.EinsumDense("abc,bde->aedc", (3, 4, 6), bias_axes="e", activation="tanh")
     ),
+    "self_attention": lambda x: layers.MultiHeadAttention(2, 3)(x, x),
+    "cross_attention": lambda x: layers.MultiHeadAttention(3, 2, value_dim=4, output_shape=5)(
+        x[:, :7], value=x, key=layers.Dense(2)(x)
+    ),
+    "attention_without_bias": lambda x: layers.MultiHeadAttention(1, 4, use_bias=False)(
+        x, x[:, 3:]
+    ),
+    "query_groups": lambda x: layers.GroupQueryAttention(3, 4, 2)(x, x[:, :9]),
+    "plain_attention": lambda x: layers.Attention(use_scale=True)([x[:, :5], x, x + 1]),
+    "dot": lambda x: layers.Dot(axes=(1, 1))([layers.Softmax(axis=1)(layers.Dense(4)(x)), x]),
+    "dot_of_vectors": lambda x: [layers.Dot(axes=1)([x[:, 0], x[:, 1]]), x[:, 0]],
+    "encoder": lambda x: layers.Add()(
+        [
+            x,
+            layers.MultiHeadAttention(2, 3)(
+                *[layers.LayerNormalization()(x)] * 2,
+            ),
+        ]
+    ),
     "simple_rnn": chain(layers.SimpleRNN(4, return_sequences=True, go_backwards=True)),
     "gru": chain(
         layers.GRU(4, return_sequences=True), layers.Flatten(), layers.BatchNormalization()
@@ -150,6 +169,8 @@ IMAGE_USES = {
         layers.TimeDistributed(layers.Permute((2, 1))),
         layers.TimeDistributed(layers.GRU(2)),
     ),
+    "attention_of_rows": lambda x: layers.MultiHeadAttention(2, 3, attention_axes=1)(x, x),
+    "attention_of_pixels": lambda x: layers.MultiHeadAttention(2, 3)(x, x[:, ::2]),
     "rescaling": chain(layers.Rescaling(1 / 3, [0.5, 0, -1, 2]), layers.Rescaling(2.0)),
     "standardized": chain(
         layers.Normalization(mean=[1.0, 2, 3, 4], variance=[0.5, 1, 2, 3]),
@@ -271,6 +292,7 @@ OPERATION_USES = {
     "Concatenate": lambda x: ops.concatenate([x, x[:, :2]], axis=1),
     "Divide": lambda x: ops.divide(x, 2 + ops.abs(x)),
     "Elu": lambda x: ops.elu(x, 0.5),
+    "Einsum": lambda x: ops.einsum("bhwc,bhvc->bvhw", x, layers.Dense(4)(x)),
     "Exp": ops.exp,
     "ExpandDims": lambda x: ops.expand_dims(x, 2),
     "Flip": lambda x: ops.flip(x, axis=(1, 3)),
@@ -282,6 +304,9 @@ OPERATION_USES = {
     "LeakyRelu": lambda x: ops.leaky_relu(x, 0.3),
     "Log": lambda x: ops.log(ops.abs(x) + 1),
     "LogSoftmax": lambda x: ops.log_softmax(x, axis=2),
+    "Matmul": lambda x: (
+        ops.matmul(x, np.ones((4, 3)) - np.eye(4, 3)) @ ops.swapaxes(x, 2, 3)[:, :, :3]
+    ),
     "Max": lambda x: ops.max(x, axis=(1, 3)),
     "Maximum": lambda x: ops.maximum(ops.maximum(x, 0.3), np.array([0.1, 0.2, 0.3, 0.4])),
     "Mean": lambda x: ops.mean(x, axis=-1, keepdims=True),
