@@ -7,7 +7,7 @@ left, so no data are needed.
     PYTHONPATH=. python benchmarks/lfp_tables.py [NETWORK ...]
 
 Where the paper gives the first convolution a ratio of its own, it takes that of its stage's
-outputs here: the two are added, and live together.
+outputs here: the two are added, and lose the same channels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
     Attributes:
         network: Name in the zoo.
-        classes: Of its picture set.
+        classes: Classes of its picture set.
         ratios: As the paper lists them.
         parameters: Reduction of the parameters in the paper, in percent; `flops` likewise.
         within: Percentage points that ours may differ; None where they are only shown, since
@@ -58,6 +58,9 @@ ROWS = [
     Row("resnet20", 100, [0.0] + [0.3] * 2 + [0.3] * 3 + [0.4] * 3 + [0.5] * 3, 43.4, 52.3, None),
     Row("resnet50", 1000, [0.0] + [0.1] * 3 + [0.35] * 16, 40.8, 46.7, 4),
     Row("resnet50", 1000, [0.0] + [0.5] * 3 + [0.6] * 16, 68.5, 76.3, 4),
+    # Table 7 gives no ratios: those of the study lfp, in the form of Table 1.
+    Row("vgg16", 21, [0.04] * 7 + [0.76] * 5, 78.3, 40.6, 2),
+    Row("vgg16", 21, [0.13] * 7 + [0.9] * 5, 86.4, 53.3, 2),
 ]
 
 # Blocks of each stage.

@@ -144,12 +144,13 @@ def load_scene(
     class_column: str | None = None,
     align: bool = False,
     keep_all: bool = False,
+    picture_size: int | None = None,
 ) -> LoadedScene:
     """Loads a scene of the catalog, or a cube with its label map.
 
     Args:
-        source: A catalog name such as "PaviaU", "fields" for the built-in synthetic scene, or the
-            path of a cube.
+        source: A catalog name such as "PaviaU", "fields" for the built-in synthetic scene, the path
+            of a cube, or a folder of pictures with a sub-folder for each class.
         data_dir: Folder that holds the catalog's files.
         labels: Path of the label map of a cube given by its path.
         variable: Variable of the cube in its file.
@@ -164,6 +165,8 @@ def load_scene(
         align: Whether labels on another grid are resampled to the cube's, by nearest neighbor.
         keep_all: Whether training refuses classes that are too small for a disjoint split; else
             they are left out.
+        picture_size: Rows and cols that the pictures of a folder are resized to; None to leave them
+            as they are.
 
     Raises:
         InputError: There is no such scene, file or class.
@@ -187,6 +190,7 @@ def load_scene(
         class_column,
         align,
         keep_all,
+        picture_size,
     )
     return LoadedScene(choice, load(choice))
 
@@ -253,8 +257,13 @@ class TrainedNetwork:
         bytes: float | None = None,
         sparsity: float | None = None,
         alpha: float | None = None,
+        layer_alphas: Mapping[str, float] | None = None,
         per_layer: bool = False,
+        clusters: int = 0,
+        untrained: bool = False,
         criterion: str = "l2",
+        batches: int | None = None,
+        batch_samples: int | None = None,
         layer_ratios: Mapping[str, float] | None = None,
         global_pruning: bool = False,
         round_to: int = 1,
@@ -277,7 +286,8 @@ class TrainedNetwork:
     ) -> TrainedNetwork:
         """Removes channels (or single weights) for real and fine-tunes what is left.
 
-        Exactly one of the first six says how much, as the options of `hsitf prune` do.
+        Exactly one of the first six says how much, as the options of `hsitf prune` do; none where
+        weights are clustered alone.
 
         Args:
             ratio: Share of the channels to remove.
@@ -288,7 +298,17 @@ class TrainedNetwork:
             per_layer: Whether every layer gets that sparsity; else the smallest weights of the
                 whole network are removed.
             alpha: Single weights below so many standard deviations of their layer are removed.
-            criterion: Importance criterion, such as "l2", "lfp" or "taylor".
+            layer_alphas: Other alphas by kind of layer ("first_convolution", "other_convolutions",
+                "other_dense", "last_dense") or by name of a layer.
+            clusters: Number of values that the weights of each kernel share in the end; 0 where
+                they are not clustered.
+            untrained: Whether channels are removed from this network as it was before training,
+                and what is left is then trained as this one was.
+            criterion: Importance criterion, such as "l2", "lfp" or "taylor", or a sum of several,
+                such as "0.7*lfp+0.3*l1".
+            batches: Batches of samples that the criterion is averaged over; None for its own
+                number.
+            batch_samples: Samples of each such batch; None for the criterion's own number.
             layer_ratios: Other ratios by layer.
             global_pruning: Whether the channels of all layers are ranked together.
             round_to: A multiple of so many channels is left of each layer.
@@ -325,6 +345,7 @@ class TrainedNetwork:
         from hsitf.prune.parsing import parse_targets
         from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest
         from hsitf.prune.run import prune
+        from hsitf.prune.untrained import untrained_like
         from hsitf.train.fine_tuning import distilled_recipe, fine_tuning_recipe
 
         given = {
@@ -335,9 +356,13 @@ class TrainedNetwork:
             "alpha": alpha,
             "sparsity": sparsity,
         }
-        measure, (target,) = parse_targets(given, None, bool(layer_ratios))
+        measure, (target,) = parse_targets(
+            given, None, bool(layer_ratios), bool(layer_alphas), clusters != 0
+        )
         trained = self.record.plan.recipe
         recipe = distilled_recipe(trained) if distill else fine_tuning_recipe(trained)
+        if untrained:
+            recipe = trained
         request = PruningRequest(
             measure,
             target,
@@ -359,16 +384,24 @@ class TrainedNetwork:
             temperature,
             teacher_weight,
             unlabelled_weight,
+            dict(layer_alphas or {}),
+            clusters,
+            batches,
+            batch_samples,
+            untrained,
         )
         other = None if teacher is None else teacher.run
         with _progress(verbose) as progress:
-            pruned = prune(self.run, request, run, progress, self.choice, threads, other)
+            origin = untrained_like(self.run, self.choice) if untrained else self.run
+            pruned = prune(origin, request, run, progress, self.choice, threads, other)
         return TrainedNetwork(pruned, self.choice)
 
     def sensitivity(
         self,
         *,
         criterion: str = "l2",
+        batches: int | None = None,
+        batch_samples: int | None = None,
         round_to: int = 1,
         min_channels: int = 1,
         ignore: str | Sequence[str] = (),
@@ -381,7 +414,11 @@ class TrainedNetwork:
         The record and a figure of it (PNG and SVG) are written beside the network's folder.
 
         Args:
-            criterion: Importance criterion, such as "l2", "lfp" or "taylor".
+            criterion: Importance criterion, such as "l2", "lfp" or "taylor", or a sum of several,
+                such as "0.7*lfp+0.3*l1".
+            batches: Batches of samples that the criterion is averaged over; None for its own
+                number.
+            batch_samples: Samples of each such batch; None for the criterion's own number.
             round_to: A multiple of so many channels is left of each group.
             min_channels: At least so many channels are left of each group.
             ignore: Layers whose groups are not cut.
@@ -396,14 +433,17 @@ class TrainedNetwork:
             InputError: An argument is out of range, or the split has no validation pixels.
         """
         load_keras()
+        from hsitf.prune.combination import EvidenceBatches
         from hsitf.prune.config import PruningConfig
         from hsitf.prune.sensitivity import sensitivity
 
         config = PruningConfig(
             round_to=round_to, min_channels=min_channels, ignored=_names(ignore), exact=exact
         )
+        looked_at = EvidenceBatches(batches, batch_samples)
         with _progress(verbose) as progress:
-            return sensitivity(self.run, criterion, config, run, progress, self.choice)[0]
+            found = sensitivity(self.run, criterion, config, run, progress, self.choice, looked_at)
+        return found[0]
 
     def compress(
         self,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hsitf import scenes
 from hsitf.bands import Reducer, TrainingSpectra, fit
 from hsitf.bands.reducer import BLOCK
-from hsitf.errors import DataError
+from hsitf.errors import DataError, InputError
 from hsitf.records import ImageRecord, SceneChoice, SceneRecord, SplitRecord
 from hsitf.scenes.image_list import SETS, find_image_list, read_image_list
 from hsitf.scenes.labels import LabelOptions
@@ -253,6 +253,7 @@ def read_scene(choice: SceneChoice) -> Scene:
         variable=choice.variable,
         label_options=label_options(choice),
         raster=raster_options(choice),
+        picture_size=choice.picture_size,
     )
 
 
@@ -321,10 +322,30 @@ def prepare(
     """
     # The cheap complaint about the patch comes before the search for a split.
     PatchSource.check_size(scene.cube.shape, options.patch, scene.images)
+    check_whole_pictures(scene.picture_side, options.patch)
     scene, parts = split_scene(scene, options, train_map, keep_all=keep_all)
     normalizer = Normalizer.fit(scene.cube, parts.train)
     reducer = _fit_reducer(scene, parts, normalizer, bands) if bands else None
     return restore(scene, parts, normalizer, options.patch, reducer)
+
+
+def check_whole_pictures(picture_side: int, patch: int) -> None:
+    """Refuses a patch that is a part of a picture, or more than one.
+
+    Args:
+        picture_side: Rows and cols of the pictures of a scene; 0 for an image of pixels.
+        patch: Side of the patch in pixels.
+
+    Raises:
+        InputError: It is.
+    """
+    if picture_side and patch != picture_side:
+        raise InputError(
+            "the samples of this scene are whole pictures",
+            received=f"a patch of {patch} x {patch} of pictures of {picture_side} x {picture_side}",
+            allowed=f"a patch of {picture_side}",
+            remedy=f"leave --patch out, or resize the pictures with --picture-size {patch}",
+        )
 
 
 def split_scene(
@@ -349,6 +370,7 @@ def split_scene(
                 class_names=names,
                 train_map=train_map,
                 images=scene.images,
+                of_pictures=bool(scene.picture_side),
             )
             return _with_few_labels(scene, parts, options.labelled)
         except SmallClassesError as error:

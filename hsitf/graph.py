@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -100,6 +101,25 @@ def walk(
             for tensor, value in zip(node.outputs, results, strict=True):
                 values[id(tensor)] = value
     return [values[id(tensor)] for tensor in model.outputs]
+
+
+def named_values(call: Call, values: Sequence[V]) -> dict[str, V]:
+    """The values of a call's tensors by the names of the layer's arguments.
+
+    Args:
+        call: A call of a layer that takes its tensors as arguments of their own.
+        values: One for each tensor, in the order of the call.
+    """
+    arguments = call.node.arguments
+    by_id = {
+        id(tensor): value for tensor, value in zip(arguments.keras_tensors, values, strict=True)
+    }
+    bound = inspect.signature(call.operation.call).bind(*arguments.args, **arguments.kwargs)
+    return {
+        name: by_id[id(given)]
+        for name, given in bound.arguments.items()
+        if isinstance(given, keras.KerasTensor)
+    }
 
 
 def operations(model: keras.Model) -> list[Any]:

@@ -28,6 +28,7 @@ _READING = (
     "all_bands",
     "class_column",
     "align",
+    "picture_size",
 )
 # Options with the path of a file besides the cube, each with the option that names it.
 _FILES = {
@@ -119,6 +120,9 @@ def is_same_source(now: SceneChoice, then: SceneChoice, known: SceneRecord) -> b
     path = Path(source).expanduser()
     # A folder may hold a list of images.
     path = find_image_list(path) or path
+    if path.is_dir():
+        # A folder of pictures.
+        return path.resolve() == Path(then.source).expanduser().resolve()
     if not path.is_file():
         return False
     try:

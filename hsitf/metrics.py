@@ -7,7 +7,7 @@ class j (Congalton, Remote Sensing of Environment 37, 1991).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,29 @@ def confusion(
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
+TOP = 5
+"""The best logits that Top-5 accuracy looks at."""
+
+
+def top5_accuracy(truth: NDArray[np.integer], logits: NDArray[np.floating]) -> float | None:
+    """Share of samples whose class is among the five with the largest logits.
+
+    Of equal logits the first comes first, as in `argmax`.
+
+    Args:
+        truth: (n,) classes from 0.
+        logits: (n, classes).
+
+    Returns:
+        0 to 1; None for five classes or fewer, where it would always be 1.
+    """
+    count, classes = logits.shape
+    if classes <= TOP or not count:
+        return None
+    order = np.argsort(-logits, axis=1, kind="stable")[:, :TOP]
+    return float((order == np.asarray(truth)[:, None]).any(axis=1).mean())
+
+
 @dataclass(frozen=True)
 class Scores:
     """Accuracy measures of one classification, all between 0 and 1 (kappa from -1).
@@ -35,6 +58,9 @@ class Scores:
         f1: F1 score of every class; 0 for a class without test pixels.
         support: Number of test pixels of every class.
         matrix: The confusion matrix, rows are truth; empty in records of before there was one.
+        top5: Top-5 accuracy, the share of pixels whose class is among the five likeliest; None
+            for five classes or fewer, in records of before there was one, and of maps, which hold
+            the likeliest class alone.
     """
 
     oa: float
@@ -44,6 +70,7 @@ class Scores:
     f1: tuple[float, ...]
     support: tuple[int, ...]
     matrix: tuple[tuple[int, ...], ...] = ()
+    top5: float | None = None
 
 
 def scores(matrix: NDArray[np.int64]) -> Scores:
@@ -64,6 +91,12 @@ def scores(matrix: NDArray[np.int64]) -> Scores:
         support=tuple(truth.tolist()),
         matrix=tuple(map(tuple, matrix.tolist())),
     )
+
+
+def logit_scores(truth: NDArray[np.integer], logits: NDArray[np.floating], classes: int) -> Scores:
+    """All measures of logits (n, logits), Top-5 accuracy included, against true classes from 0."""
+    found = scores(confusion(truth, logits.argmax(1), classes))
+    return replace(found, top5=top5_accuracy(truth, logits))
 
 
 @formerly(half_width="half")

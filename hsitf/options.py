@@ -9,10 +9,12 @@ from pathlib import Path
 
 from hsitf import runs, zoo
 from hsitf.bands import parse, selects_bands, whitened
+from hsitf.data import check_whole_pictures
 from hsitf.errors import InputError, unknown
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice, TrainingPlan
 from hsitf.runs import Run
+from hsitf.scenes import picture_side
 from hsitf.scenes.splits import SplitOptions
 from hsitf.train.pixel_normalization import PIXEL_NORMALIZATIONS
 from hsitf.train.recipes import DEFAULT_RECIPE, RECIPES, ROBUST_MIXUP, robust_recipe
@@ -208,7 +210,7 @@ def training_plan(
             received="--pseudo-labels or --teacher",
             remedy="leave them out, or name a network without a decoder",
         )
-    patch = facts.patch if split.patch is None else split.patch
+    patch = _patch(scene, split, facts)
     return TrainingPlan(
         network=network,
         scene=scene,
@@ -220,6 +222,20 @@ def training_plan(
         network_sha256=zoo.file_sha256(network),
         **(vars(training) | _patch_options(training, facts, reduction, patch)),
     )
+
+
+def _patch(scene: SceneChoice, split: SplitChoice, facts: Network) -> int:
+    """Side of the patch: a whole picture, what the user asks for, or the network's own.
+
+    Raises:
+        InputError: It is not that of the scene's pictures, or these are not of one size.
+        DataError: A picture cannot be read.
+    """
+    side = picture_side(scene.source, scene.picture_size)
+    if side is None:
+        return facts.patch if split.patch is None else split.patch
+    check_whole_pictures(side, split.patch or side)
+    return side
 
 
 def _patch_options(
@@ -389,7 +405,6 @@ def trained_for(
     Raises:
         InputError: See `open_run` and `find_or_train`; or none is found, and none may be trained.
     """
-    known = replace(scene, source=scene.source or BUILT_IN)
     if origin is not None:
         run = open_run(network, origin)
         _check_recipe(run, recipe)
@@ -398,11 +413,34 @@ def trained_for(
         run = latest_run(network, scene, progress)
         _check_recipe(run, recipe)
     else:
-        usual = "paper" if network in zoo.BASELINES else DEFAULT_RECIPE
-        training = TrainingOptions(recipe_name=recipe or usual)
-        plan = training_plan(network, known, split, "short", training=training, bands=bands)
+        plan = short_plan(network, scene, split, bands, recipe)
         run = find_or_train(plan, progress, any_recipe=recipe is None, may_train=train)
     return run, run.scene_choice(scene)
+
+
+def short_plan(
+    network: str,
+    scene: SceneChoice,
+    split: SplitChoice,
+    bands: str | None = None,
+    recipe: str | None = None,
+) -> TrainingPlan:
+    """How a network is trained where none is at hand: with the short schedule.
+
+    Args:
+        network: Name of the network.
+        scene: The scene; the built-in one where its source is empty.
+        split: How it is split.
+        bands: Specification of the band reduction; None for all bands.
+        recipe: "paper" or "robust"; the robust one where None, that of the paper for a baseline.
+
+    Raises:
+        InputError: An option has no meaning or is out of range.
+    """
+    known = replace(scene, source=scene.source or BUILT_IN)
+    usual = "paper" if network in zoo.BASELINES else DEFAULT_RECIPE
+    training = TrainingOptions(recipe_name=recipe or usual)
+    return training_plan(network, known, split, "short", training=training, bands=bands)
 
 
 def _check_recipe(run: Run, recipe: str | None) -> None:

@@ -12,7 +12,7 @@ from hsitf.arrays import Float32Array
 from hsitf.bounds import Bounds
 from hsitf.data import SceneData
 from hsitf.errors import VerificationError
-from hsitf.metrics import Scores, confusion, scores
+from hsitf.metrics import Scores, logit_scores
 from hsitf.progress import Progress, Silent
 from hsitf.runtimes import Runtime, scan
 
@@ -132,8 +132,8 @@ def compare(
     # A network whose logits are all zero has no largest logit to compare with.
     largest = max(float(np.abs(reference).max()), float(np.finfo(np.float32).tiny))
     return Verification(
-        reference=scores(confusion(truth, expected_class, count)),
-        scores=scores(confusion(truth, received_class, count)),
+        reference=logit_scores(truth, reference, count),
+        scores=logit_scores(truth, received, count),
         agreement=float((expected_class == received_class).mean()),
         max_abs_error=error,
         relative_error=error / largest,

@@ -11,6 +11,9 @@ RNG = np.random.default_rng(0)
 # Bands and patches that are small and suit the network; 62 bands and its own patch elsewhere.
 GEOMETRY = {
     "chen": (94, 25),
+    "fdssc": (20, 5),
+    "gaht": (18, 5),
+    "justoliunet": (91, 1),
     "luo": (42, 3),
     "mou": (12, 1),
     "resnet110": (3, 8),
@@ -19,6 +22,9 @@ GEOMETRY = {
     "resnet56": (3, 8),
     "roy": (13, 9),
     "sharma": (6, 56),
+    "spectralformer": (12, 3),
+    "ssftt": (8, 7),
+    "ssrn": (20, 5),
     "vgg16": (3, 32),
 }
 

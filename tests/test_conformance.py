@@ -18,7 +18,20 @@ from hsitf.lower import lower
 from hsitf.runtimes import predict
 
 RNG = np.random.default_rng(0)
-HEAVY = {"chen", "luo", "nn", "resnet110", "resnet50", "resnet56", "sharma", "vgg16"}
+HEAVY = {
+    "chen",
+    "fdssc",
+    "gaht",
+    "luo",
+    "nn",
+    "resnet110",
+    "resnet50",
+    "resnet56",
+    "sharma",
+    "spectralformer",
+    "ssrn",
+    "vgg16",
+}
 NETWORKS = [
     pytest.param(name, marks=[pytest.mark.slow] if name in HEAVY else []) for name in zoo.names()
 ]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hsitf.metrics import confusion, scores
+from hsitf.metrics import confusion, logit_scores, scores, top5_accuracy
 
 
 def test_confusion_by_hand():
@@ -62,3 +62,29 @@ def test_same_as_scikit_learn(seed):
     assert found.aa == pytest.approx(judge.balanced_accuracy_score(truth, predicted))
     assert found.kappa == pytest.approx(judge.cohen_kappa_score(truth, predicted))
     assert found.f1 == pytest.approx(judge.f1_score(truth, predicted, average=None))
+
+
+def test_top5_by_hand():
+    # Of seven classes; the true class is first, fifth, sixth, and fifth of equals.
+    logits = np.array(
+        [
+            [9, 1, 2, 3, 4, 5, 6],
+            [3, 9, 8, 7, 6, 1, 2],
+            [2, 9, 8, 7, 6, 5, 1],
+            [0, 0, 0, 0, 0, 0, 0],
+        ],
+        np.float32,
+    )
+    truth = np.array([0, 0, 0, 4])
+    assert top5_accuracy(truth, logits) == pytest.approx(3 / 4)
+    # Of equal logits the first five count.
+    assert top5_accuracy(np.array([5]), logits[3:]) == 0
+    found = logit_scores(truth, logits, 7)
+    assert found.top5 == pytest.approx(3 / 4)
+    assert found.oa == pytest.approx(1 / 4)
+    assert found.matrix == scores(confusion(truth, logits.argmax(1), 7)).matrix
+
+
+def test_top5_needs_more_than_five_classes():
+    assert top5_accuracy(np.array([0]), np.zeros((1, 5), np.float32)) is None
+    assert logit_scores(np.array([0, 1]), np.eye(5, dtype=np.float32)[:2], 5).top5 is None

@@ -18,7 +18,13 @@ from hsitf.adopt.ranges import renamed_ranges
 from hsitf.adopt.remarks import at_chance, doubts, remarks_on
 from hsitf.adopt.request import AdoptionRequest
 from hsitf.arrays import Float32Array
-from hsitf.data import SceneData, load_scene, read_train_map, restore
+from hsitf.data import (
+    SceneData,
+    check_whole_pictures,
+    load_scene,
+    read_train_map,
+    restore,
+)
 from hsitf.errors import InputError
 from hsitf.files import sha256
 from hsitf.measure import reset_peak_memory
@@ -28,7 +34,7 @@ from hsitf.runs import Run
 from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import Split, SplitOptions, split
-from hsitf.train.evaluation import predict
+from hsitf.train.evaluation import predict, predict_ranked
 from hsitf.train.gather import gather_model
 from hsitf.train.loop import FitResult
 from hsitf.train.run import check_name, default_run_name, save_run
@@ -111,6 +117,7 @@ def _recipe(network: str) -> Recipe:
 
 def _split(scene: Scene, options: SplitOptions, request: AdoptionRequest) -> Split:
     PatchSource.check_size(scene.cube.shape, options.patch, scene.images)
+    check_whole_pictures(scene.picture_side, options.patch)
     train_map = read_train_map(request.scene.train_map)
     if options.kind == "fixed" and train_map is None:
         train_map = scene.training
@@ -120,6 +127,7 @@ def _split(scene: Scene, options: SplitOptions, request: AdoptionRequest) -> Spl
         class_names=scene.class_names,
         train_map=train_map,
         images=scene.images,
+        of_pictures=bool(scene.picture_side),
     )
 
 
@@ -170,6 +178,6 @@ def _evaluated(network: keras.Model, data: SceneData) -> FitResult:
     model = gather_model(network, data.patches)
     predict(model, data.split.test[:1])
     begin = time.monotonic()
-    predicted = predict(model, data.split.test)
+    predicted, top5 = predict_ranked(model, data, data.split.test)
     micros = 1e6 * (time.monotonic() - begin) / len(data.split.test)
-    return FitResult(network, (), 0, predicted, 0.0, micros)
+    return FitResult(network, (), 0, predicted, 0.0, micros, top5)

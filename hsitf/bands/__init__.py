@@ -214,6 +214,7 @@ def _check(
             allowed=f"1 to {most}: {technique.limit}" if most > 0 else f"none: {technique.limit}",
             remedy="ask for fewer",
         )
+    technique.check_package(request.technique)
     if learns_from_labels(request.technique) and len(np.unique(sample.classes)) < 2:
         raise InputError(
             f"{request.technique} tells classes apart",

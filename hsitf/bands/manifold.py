@@ -13,25 +13,31 @@ from typing import Any
 import numpy as np
 
 from hsitf.arrays import Float32Array
+from hsitf.bands.landmarks import MAX_EXACT_PIXELS, MAX_LANDMARKS, metric_mds
 from hsitf.bands.reducer import BandTransform, RefittedTransform, TrainingEmbedding
-from hsitf.bands.technique import ReductionTechnique, TrainingSpectra
+from hsitf.bands.technique import ReductionTechnique, TrainingSpectra, package_missing
 from hsitf.errors import InputError
 
 # Spectra that are fitted to: the cost grows with their square.
 MAX_SPECTRA = 2000
-# Pixels of the largest scene that techniques for study are fitted to.
-MAX_PIXELS = {"mds": 5_000, "tsne": 60_000}
+# Pixels of the largest scene that tsne is fitted to.
+MAX_TSNE_PIXELS = 60_000
 _ANSWERS = 32
 
 Transform = Callable[[Float32Array], Float32Array]
 
 
-def _refitted(name: str, make: Callable[[int, int, Float32Array], Any]) -> ReductionTechnique:
-    """A technique of scikit-learn that transforms unseen spectra.
+def _refitted(
+    name: str,
+    make: Callable[[int, int, Float32Array], Any],
+    required_package: str = "",
+) -> ReductionTechnique:
+    """A technique with scikit-learn's interface that transforms unseen spectra.
 
     Args:
         name: Name of the technique.
         make: From components, seed and spectra to an estimator.
+        required_package: Package of an extra that it needs; empty where none.
     """
 
     def refit(spectra: Float32Array, components: int, seed: int) -> Transform:
@@ -52,6 +58,7 @@ def _refitted(name: str, make: Callable[[int, int, Float32Array], Any]) -> Reduc
         foldable=False,
         remark=f"fitted to at most {MAX_SPECTRA} training spectra",
         refit=refit,
+        required_package=required_package,
     )
 
 
@@ -99,55 +106,51 @@ def _umap(components: int, seed: int, spectra: Float32Array) -> Any:
     try:
         from umap import UMAP
     except ImportError:
-        raise InputError(
-            "umap is not installed", remedy="pip install umap-learn, or reduce the bands otherwise"
-        ) from None
+        raise package_missing("umap", "umap") from None
     return UMAP(n_components=components, random_state=seed)
 
 
-def _embedded(name: str, make: Callable[[int, int], Any]) -> ReductionTechnique:
-    def fit(sample: TrainingSpectra, components: int) -> BandTransform:
-        if len(sample.spectra) > MAX_PIXELS[name]:
-            raise InputError(
-                f"the scene is too large for {name}, which compares all pixels with each other",
-                received=f"{len(sample.spectra)} pixels",
-                allowed=f"{MAX_PIXELS[name]} at most",
-                remedy="reduce the bands otherwise, with isomap for example",
-            )
-        found = make(components, sample.seed).fit_transform(sample.spectra.astype(np.float64))
-        return TrainingEmbedding(np.asarray(found, np.float32))
-
-    most: Callable[[TrainingSpectra], int] = (
-        (lambda sample: 3) if name == "tsne" else _max_components
-    )
-    return ReductionTechnique(
-        fit,
-        most,
-        "three" if name == "tsne" else "below the number of pixels",
-        foldable=False,
-        transductive=True,
-        remark="for study only: fitted to the whole scene, test pixels included",
-    )
+def _mds(sample: TrainingSpectra, components: int) -> BandTransform:
+    return TrainingEmbedding(metric_mds(sample.spectra, components, sample.seed))
 
 
-def _mds(components: int, seed: int) -> Any:
-    from sklearn.manifold import MDS
-
-    return MDS(components, n_init=1, max_iter=100, random_state=seed)
-
-
-def _tsne(components: int, seed: int) -> Any:
+def _tsne(sample: TrainingSpectra, components: int) -> BandTransform:
     from sklearn.manifold import TSNE
 
-    return TSNE(components, init="pca", random_state=seed)
+    if len(sample.spectra) > MAX_TSNE_PIXELS:
+        raise InputError(
+            "the scene is too large for tsne, which compares all pixels with each other",
+            received=f"{len(sample.spectra)} pixels",
+            allowed=f"{MAX_TSNE_PIXELS} at most",
+            remedy="reduce the bands otherwise, with isomap for example",
+        )
+    embedding = TSNE(components, init="pca", random_state=sample.seed)
+    found = embedding.fit_transform(sample.spectra.astype(np.float64))
+    return TrainingEmbedding(np.asarray(found, np.float32))
 
+
+_TRANSDUCTIVE = "for study only: fitted to the whole scene, test pixels included"
 
 MANIFOLDS = {
     "kernel_pca": _refitted("kernel_pca", _kernel_pca),
     "dictionary": _refitted("dictionary", _dictionary),
     "lle": _refitted("lle", _lle),
     "isomap": _refitted("isomap", _isomap),
-    "umap": _refitted("umap", _umap),
-    "mds": _embedded("mds", _mds),
-    "tsne": _embedded("tsne", _tsne),
+    "umap": _refitted("umap", _umap, required_package="umap"),
+    "mds": ReductionTechnique(
+        _mds,
+        _max_components,
+        "below the number of pixels",
+        foldable=False,
+        transductive=True,
+        remark=f"{_TRANSDUCTIVE}; above {MAX_EXACT_PIXELS:,} pixels by {MAX_LANDMARKS:,} landmarks",
+    ),
+    "tsne": ReductionTechnique(
+        _tsne,
+        lambda sample: 3,
+        "three",
+        foldable=False,
+        transductive=True,
+        remark=_TRANSDUCTIVE,
+    ),
 }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.arrays import Float32Array
 from hsitf.bands.reducer import BandTransform
+from hsitf.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,8 @@ class ReductionTechnique:
             holds, as those of principal components do. The weaker ones then stay weaker, unless
             they are whitened; all others have unit deviation.
         refit: For techniques without arrays of their own, see `reducer.RefittedTransform`.
+        required_package: Package that it needs, of hsitf's extra of the same name; empty where
+            none.
     """
 
     fit: Callable[[TrainingSpectra, int], BandTransform]
@@ -65,3 +69,24 @@ class ReductionTechnique:
     remark: str = ""
     meaningful_scale: bool = False
     refit: Callable[[Float32Array, int, int], Callable[[Float32Array], Float32Array]] | None = None
+    required_package: str = ""
+
+    def check_package(self, name: str) -> None:
+        """Refuses a technique whose package is not installed.
+
+        Args:
+            name: Name of the technique.
+
+        Raises:
+            InputError: It is not.
+        """
+        if self.required_package and find_spec(self.required_package) is None:
+            raise package_missing(name, self.required_package)
+
+
+def package_missing(technique: str, package: str) -> InputError:
+    """The refusal of a technique whose package is not installed."""
+    return InputError(
+        f"{technique} needs a package that is not installed",
+        remedy=f"install it: pip install 'hsitf[{package}]'",
+    )

@@ -11,14 +11,14 @@ from hsitf.commands import options
 from hsitf.commands.application import application, verb
 from hsitf.log_silencing import load_keras
 
-app = application("Draws a network.")
+app = application("Draws a network, or an exported file.")
 
 
 @verb(app)
 def draw(
     model: options.OptionalModel = None,
     origin: Annotated[
-        Path | None, typer.Option("--from", help="Folder of a run, pruned or not, in its place.")
+        Path | None, typer.Option("--from", help="Run, bundle, .tflite or .onnx file in its place.")
     ] = None,
     against: Annotated[
         Path | None,
@@ -36,7 +36,8 @@ def draw(
     """Writes a drawing: layers with shapes, parameters and multiply-accumulates.
 
     Of a pruned network each layer shows how much is left of it, as long as the run that it was
-    made from is at hand.
+    made from is at hand. Of an exported file its operators are drawn, with the shapes, types,
+    scales and zero points of its tensors.
     """
     from hsitf.draw.source import DrawingOptions, check_options
 
@@ -45,8 +46,8 @@ def draw(
     path = out or Path(f"{origin.name if origin else Path(str(model)).stem}.svg")
     load_keras()
     from hsitf.draw.picture import draw as drawn
-    from hsitf.draw.source import open_diagram
+    from hsitf.draw.source import open_boxes
 
-    found, title = open_diagram(asked)
+    found, title = open_boxes(asked)
     drawn(found, title, path)
     print(f"{title}\nWrote {path}.")

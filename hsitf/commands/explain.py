@@ -41,7 +41,7 @@ def explain(
         typer.Option(
             "--method",
             help="saliency, gradient-times-input, integrated-gradients, smoothgrad, "
-            "guided-backpropagation, occlusion, activation or weight.",
+            "guided-backpropagation, grad-cam, occlusion, activation or weight.",
         ),
     ] = "saliency",
     pixel: Annotated[
@@ -70,7 +70,7 @@ def explain(
         str,
         typer.Option(
             "--layer",
-            help="Layer, for activation; else the logits.",
+            help="Layer, for activation (else the logits) and grad-cam (else the last maps).",
             rich_help_panel=options.METHOD,
         ),
     ] = "",

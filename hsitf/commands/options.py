@@ -109,6 +109,14 @@ KeepAll = Annotated[
         rich_help_panel=SCENE,
     ),
 ]
+PictureSize = Annotated[
+    int | None,
+    typer.Option(
+        "--picture-size",
+        help="Rows and cols that the pictures of a folder are resized to.",
+        rich_help_panel=SCENE,
+    ),
+]
 TrainMap = Annotated[
     str | None,
     typer.Option(
@@ -190,6 +198,7 @@ def scene_files(
             rich_help_panel=SCENE,
         ),
     ] = False,
+    picture_size: PictureSize = None,
 ) -> SceneChoice:
     """Where a scene's files lie and how they are read; the scene itself is not named."""
     from hsitf.records import SceneChoice
@@ -207,6 +216,7 @@ def scene_files(
         classes=classes,
         class_column=class_column,
         align=align,
+        picture_size=picture_size,
     )
 
 
@@ -269,7 +279,9 @@ def _keyword_only(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 # The scene of a verb that trains.
-new_scene = _scene_group("Scene by name, or the path of a cube.", "fields", trains=True)
+new_scene = _scene_group(
+    "Scene by name, or the path of a cube or a folder of pictures.", "fields", trains=True
+)
 # The scene of a verb that takes a trained network or trains one; "" for the network's own.
 run_scene = _scene_group(
     "Scene by name, or a path; the trained network's own, or fields.", None, trains=True

@@ -41,10 +41,26 @@ def prune(
         typer.Option(
             "--criterion",
             "-c",
-            help="Importance criterion, such as l2, lfp or taylor.",
+            help="Importance criterion, such as l2, lfp or taylor, or a sum: 0.7*lfp+0.3*l1.",
             rich_help_panel=options.PRUNING,
         ),
     ] = "l2",
+    batches: Annotated[
+        int | None,
+        typer.Option(
+            "--batches",
+            help="Batches of samples that the criterion is averaged over; else its own number.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
+    batch_samples: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-samples",
+            help="Samples of each such batch; else the criterion's own number.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
     ratio: Annotated[
         float | None,
         typer.Option(
@@ -89,6 +105,15 @@ def prune(
             rich_help_panel=options.PRUNING,
         ),
     ] = None,
+    layer_alpha: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layer-alpha",
+            help="NAME=ALPHA, other than --alpha for a layer, or for first_convolution, "
+            "other_convolutions, other_dense or last_dense; repeatable.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = None,
     sparsity: Annotated[
         float | None,
         typer.Option(
@@ -102,6 +127,23 @@ def prune(
         typer.Option(
             "--per-layer",
             help="Give every layer that --sparsity; else the smallest weights go.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = False,
+    cluster: Annotated[
+        int,
+        typer.Option(
+            "--cluster",
+            help="Let the weights of each kernel share so many values: alone, or behind --alpha "
+            "or --sparsity.",
+            rich_help_panel=options.PRUNING,
+        ),
+    ] = 0,
+    untrained: Annotated[
+        bool,
+        typer.Option(
+            "--untrained",
+            help="Remove channels of the network before it is trained, then train it.",
             rich_help_panel=options.PRUNING,
         ),
     ] = False,
@@ -249,10 +291,11 @@ def prune(
 ) -> None:
     """Prunes and fine-tunes a trained network; writes models/<scene>/<network>/<run>/.
 
-    Name one target: --ratio, --macs, --parameters, --bytes, --alpha or --sparsity; or --sensitivity
-    to see what each dependency group may lose. The result is a
-    trained network like any other: `hsitf export --from` takes it. Where no trained network is
-    at hand it trains one first, with a short schedule. Repeated, the same command resumes an
+    Name one target: --ratio, --macs, --parameters, --bytes, --alpha or --sparsity; --cluster alone;
+    or --sensitivity to see what each dependency group may lose. The result is a trained network
+    like any other: `hsitf export --from` takes it. Where no trained network is at hand it trains
+    one first, with a short schedule. With --untrained, channels go before that training, or before
+    that of the network named with --from is repeated. Repeated, the same command resumes an
     interrupted run.
     """
     from hsitf.options import (
@@ -260,11 +303,17 @@ def prune(
         changed_recipe,
         check_origin,
         named_network,
+        short_plan,
         trained_for,
     )
+    from hsitf.prune.combination import EvidenceBatches, criterion_terms
     from hsitf.prune.config import PruningConfig
-    from hsitf.prune.criteria import get_criterion
-    from hsitf.prune.parsing import check_sensitivity, parse_layer_ratios, parse_targets
+    from hsitf.prune.parsing import (
+        check_sensitivity,
+        parse_layer_alphas,
+        parse_layer_ratios,
+        parse_targets,
+    )
     from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest, check_schedule
     from hsitf.runs import Run
     from hsitf.train.fine_tuning import distilled_recipe, fine_tuning_recipe
@@ -282,11 +331,14 @@ def prune(
         "alpha": alpha,
         "sparsity": sparsity,
     }
-    ratios = parse_layer_ratios(layer or [])
+    ratios, alphas = parse_layer_ratios(layer or []), parse_layer_alphas(layer_alpha or [])
     if sensitivity:
         later = {
             **{f"--{name}": value for name, value in given.items()},
             "--layer": layer,
+            "--layer-alpha": layer_alpha,
+            "--cluster": cluster,
+            "--untrained": untrained,
             "--curve": curve,
             "--groups": show,
             "--per-layer": per_layer,
@@ -303,8 +355,11 @@ def prune(
         }
         check_sensitivity(later)
     looking = show or sensitivity
-    measure, targets = ("", ()) if looking else parse_targets(given, curve, bool(ratios))
-    get_criterion(criterion)
+    measure, targets = "", tuple[float, ...]()
+    if not looking:
+        measure, targets = parse_targets(given, curve, bool(ratios), bool(alphas), cluster != 0)
+    criterion_terms(criterion)
+    looked_at = EvidenceBatches(batches, batch_samples)
     check_schedule(schedule)
     config = PruningConfig(
         ratios=ratios,
@@ -318,6 +373,8 @@ def prune(
 
     def requests(trained: Recipe) -> list[PruningRequest]:
         recipe = distilled_recipe(trained) if distill else fine_tuning_recipe(trained)
+        if untrained:
+            recipe = trained
         often = DEFAULT_ITERATIONS.get(schedule, 1) if iterations is None else iterations
         return [
             PruningRequest(
@@ -334,6 +391,11 @@ def prune(
                 temperature,
                 teacher_weight,
                 unlabelled_weight,
+                alphas,
+                cluster,
+                batches,
+                batch_samples,
+                untrained,
             )
             for target in targets
         ]
@@ -354,14 +416,24 @@ def prune(
     from hsitf.prune.sparse_curve import format_sparse_curve
     from hsitf.prune.table import format_pruning
     from hsitf.prune.tracing import dependency_groups
+    from hsitf.prune.untrained import untrained as untrained_run
+    from hsitf.prune.untrained import untrained_like
 
     with Terminal() as progress:
-        then, now = trained_for(name, scene, split, origin, progress, bands)
+        then: Run
+        if untrained and origin is None:
+            then, now = untrained_run(short_plan(name, scene, split, bands), progress), scene
+        else:
+            then, now = trained_for(name, scene, split, origin, progress, bands)
+        if untrained and origin is not None:
+            then = untrained_like(then, now)
         if show:
             print("\n".join(map(str, dependency_groups(then.network()))))
             return
         if sensitivity:
-            analysis, folder = measure_sensitivity(then, criterion, config, run, progress, now)
+            analysis, folder = measure_sensitivity(
+                then, criterion, config, run, progress, now, looked_at
+            )
             print(f"{format_sensitivity(analysis)}\nRecord and figures: {folder}.")
             return
         wanted = requests(then.record.plan.recipe)

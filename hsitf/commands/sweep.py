@@ -32,6 +32,10 @@ def sweep(
             "--scene", "-s", help="Scene in place of the study's: a name, or a cube's path."
         ),
     ] = None,
+    grids: Annotated[
+        str | None,
+        typer.Option("--grids", help="Of its grids, these alone: reference,bits."),
+    ] = None,
     networks: Annotated[
         str | None,
         typer.Option("--networks", help="Of its networks, these alone: hu,svm_grid."),
@@ -52,6 +56,7 @@ def sweep(
     labels_variable: options.LabelsVariable = None,
     drop_class: options.DropClass = None,
     train_map: options.TrainMap = None,
+    picture_size: options.PictureSize = None,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Number of processes; else as many as fit.")
     ] = None,
@@ -73,7 +78,7 @@ def sweep(
 ) -> None:
     """Runs every cell of a study; writes studies/<study>-<scene>/ with results.csv and means.csv.
 
-    --networks, --splits, --labelled and --epochs run a part of it, in the same folder.
+    --grids, --networks, --splits, --labelled and --epochs run a part of it, in the same folder.
     Repeated, the same command resumes an interrupted sweep and repeats no finished cell. Cells
     that fail are written down with their message, and the others go on.
     """
@@ -83,10 +88,19 @@ def sweep(
     from hsitf.sweep.selection import StudySelection, parse_labelled, parse_words, select
     from hsitf.sweep.study import parse, read_study_text
 
-    selection = StudySelection(parse_words(networks), splits, parse_labelled(labelled), epochs)
+    selection = StudySelection(
+        parse_words(networks), splits, parse_labelled(labelled), epochs, parse_words(grids)
+    )
     read = select(parse(*read_study_text(study, quick), scene), selection)
     choice = SceneChoice(
-        "", data_dir, labels, variable, labels_variable, train_map, tuple(drop_class or ())
+        "",
+        data_dir,
+        labels,
+        variable,
+        labels_variable,
+        train_map,
+        tuple(drop_class or ()),
+        picture_size=picture_size,
     )
     means = SweepOptions(choice, workers, dask, retry, spreadsheet)
     check()

@@ -348,6 +348,7 @@ def train(
     guard = f", guard of {record.split.guard} pixels" if guarded else ""
     print(
         f"{finished.folder}: OA {record.scores.oa:.2%}, AA {record.scores.aa:.2%}, "
+        f"{'' if record.scores.top5 is None else f'Top-5 {record.scores.top5:.2%}, '}"
         f"kappa {record.scores.kappa:.4f} on {record.split.test:,} test pixels{synthetic}; "
         f"{record.split.summary}{guard}; {record.seconds:.0f} s"
     )

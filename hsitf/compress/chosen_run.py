@@ -15,7 +15,7 @@ from hsitf.measure import processor
 from hsitf.prune.run import CHANNELS, model_stats, teachers_before
 from hsitf.records import DistillationRecord, PruningRecord, TeacherRun
 from hsitf.runs import RECORD, Run
-from hsitf.train.evaluation import predict, score_predictions
+from hsitf.train.evaluation import predict_ranked, score_predictions
 from hsitf.train.gather import gather_model
 from hsitf.train.loop import FitResult
 from hsitf.train.run import save_run
@@ -44,8 +44,8 @@ def save_chosen(
     data, plan = builder.data, builder.plan
     small = builder.files.network(chosen)
     cut = builder.files.plan(chosen)
-    predicted = predict(gather_model(small, data.patches), data.split.test)
-    scores = score_predictions(predicted, data, data.split.test)
+    predicted, top5 = predict_ranked(gather_model(small, data.patches), data, data.split.test)
+    scores = score_predictions(predicted, data, data.split.test, top5)
     after = model_stats(small, {}, scores)
     pruning = PruningRecord(
         origin=str(origin.folder),
@@ -75,7 +75,7 @@ def save_chosen(
         if cut is None
         else (chosen.history, chosen.best_epoch, chosen.seconds)
     )
-    fitted = FitResult(small, *trained[:2], predicted, trained[2])
+    fitted = FitResult(small, *trained[:2], predicted, trained[2], top5=top5)
     if cut is None:
         plan = origin.record.plan
     else:

@@ -1,55 +1,80 @@
-"""Draws the plan of a network."""
+"""Draws boxes in rows, and the lines between them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hsitf.draw.plan import LayerBox, NetworkDiagram
-from hsitf.figures import BLUE, GRAY, GREEN, ORANGE, new_figure, save
+from hsitf.draw.boxes import DrawnBox
+from hsitf.errors import InputError
+from hsitf.figures import (
+    BLUE,
+    GRAY,
+    GREEN,
+    ORANGE,
+    figure_format,
+    new_figure,
+    plain_text,
+    save,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Inches: of a box, of the gaps around it, and of the margin that long lines run in.
-WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 3.9, 0.62, 0.35, 0.3, 0.45
-_TINTS = (("Conv", BLUE), ("Dense", ORANGE), ("Pool", GREEN))
+# Inches: of a box, of a line of text in it, of the gaps around it, and of the margin that long
+# lines run in.
+WIDTH, PADDING, LINE, ACROSS, DOWN, MARGIN = 3.9, 0.05, 0.19, 0.35, 0.3, 0.45
+_TINTS = {"convolution": BLUE, "dense": ORANGE, "pooling": GREEN}
+# Inches of the side of a .png, which has at most 2**16 pixels at 160 a inch.
+_MAX_PNG = 400
 
 
-def draw(plan: NetworkDiagram, title: str, path: Path) -> None:
+def draw(boxes: Sequence[DrawnBox], title: str, path: Path) -> None:
     """Writes a drawing as .svg, .png or .pdf.
 
     Args:
-        plan: Diagram of the network.
-        title: Title above it.
+        boxes: The boxes, each after those that its lines come from; all of as many lines.
+        title: Title above them.
         path: Path of the file.
 
     Raises:
-        InputError: The suffix is another one.
+        InputError: The suffix is another one, or the drawing is too large for a .png.
         OutputError: The file cannot be written.
     """
-    corners = _places(plan)
+    most = max(len(box.lines) for box in boxes)
+    height = PADDING + LINE * (1 + most)
+    corners = _places(boxes, height)
     right = max(x for x, _ in corners) + WIDTH + MARGIN
     left = min(x for x, _ in corners) - MARGIN / 3
-    bottom = -plan.rows * (HEIGHT + DOWN)
-    figure = new_figure(max(right - left, 5.5), -bottom + 0.75)
+    bottom = -(1 + max(box.row for box in boxes)) * (height + DOWN)
+    size = max(right - left, 5.5), -bottom + 0.75
+    if figure_format(path) == "png" and max(size) > _MAX_PNG:
+        raise InputError(
+            "the drawing is too large for a .png",
+            received=f"{max(size):.0f} inches",
+            allowed=f"{_MAX_PNG} inches",
+            remedy=f"write {path.with_suffix('.svg')}",
+        )
+    figure = new_figure(*size)
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, DOWN)
-    axes.set_title(title, fontsize=10)
-    for box, corner in zip(plan.boxes, corners, strict=True):
+    axes.set_title(plain_text(title), fontsize=10)
+    for box, corner in zip(boxes, corners, strict=True):
         for number in box.inputs:
-            _draw_line(axes, plan.boxes[number], corners[number], box, corner)
-    for box, corner in zip(plan.boxes, corners, strict=True):
-        _draw_box(axes, box, corner)
+            adjacent = box.row == boxes[number].row + 1
+            _draw_line(axes, corners[number], corner, height, adjacent)
+    for box, corner in zip(boxes, corners, strict=True):
+        _draw_box(axes, box, corner, height)
     save(figure, path)
 
 
-def _places(plan: NetworkDiagram) -> list[tuple[float, float]]:
+def _places(boxes: Sequence[DrawnBox], height: float) -> list[tuple[float, float]]:
     """Lower left corners of the boxes: those of a row side by side, around the middle."""
     rows: dict[int, list[int]] = {}
-    for number, box in enumerate(plan.boxes):
+    for number, box in enumerate(boxes):
         rows.setdefault(box.row, []).append(number)
     corners = {}
     for row, numbers in rows.items():
@@ -57,27 +82,27 @@ def _places(plan: NetworkDiagram) -> list[tuple[float, float]]:
         for number_in_row, number in enumerate(numbers):
             corners[number] = (
                 number_in_row * (WIDTH + ACROSS) - whole / 2,
-                -row * (HEIGHT + DOWN) - HEIGHT,
+                -row * (height + DOWN) - height,
             )
-    return [corners[number] for number in range(len(plan.boxes))]
+    return [corners[number] for number in range(len(boxes))]
 
 
 def _draw_line(
     axes: Axes,
-    above: LayerBox,
     start: tuple[float, float],
-    below: LayerBox,
     end: tuple[float, float],
+    height: float,
+    adjacent: bool,
 ) -> None:
     """From the bottom of a box to the top of the next, or around those between."""
-    if below.row == above.row + 1:
+    if adjacent:
         xs = [start[0] + WIDTH / 2, end[0] + WIDTH / 2]
-        ys = [start[1], end[1] + HEIGHT]
+        ys = [start[1], end[1] + height]
     else:
         # Lines leave low and arrive high, so that those of one box after the other stay apart.
         edge = max(start[0], end[0]) + WIDTH + MARGIN * 0.6
         xs = [start[0] + WIDTH, edge, edge, end[0] + WIDTH]
-        ys = [start[1] + HEIGHT * 0.25] * 2 + [end[1] + HEIGHT * 0.75] * 2
+        ys = [start[1] + height * 0.25] * 2 + [end[1] + height * 0.75] * 2
     axes.plot(xs[:-1], ys[:-1], color=GRAY, linewidth=1, zorder=1)
     axes.annotate(
         "",
@@ -87,23 +112,47 @@ def _draw_line(
     )
 
 
-def _draw_box(axes: Axes, box: LayerBox, corner: tuple[float, float]) -> None:
-    from matplotlib.patches import Rectangle
-
+def _draw_box(axes: Axes, box: DrawnBox, corner: tuple[float, float], height: float) -> None:
     x, y = corner
-    tint = next((color for part, color in _TINTS if part in box.kind), "#FFFFFF")
-    axes.add_patch(Rectangle(corner, WIDTH, HEIGHT, facecolor="white", edgecolor="none", zorder=2))
+    share = 1.0
     if box.original_width and box.width is not None:
         # The share of the box that is tinted is the share of the channels that are left.
         share = box.width / box.original_width
-        axes.add_patch(
-            Rectangle(corner, WIDTH * share, HEIGHT, facecolor=tint, alpha=0.3, zorder=2)
+    _draw_area(axes, corner, height, _TINTS.get(box.family, "#FFFFFF"), share)
+    write: dict[str, Any] = {"va": "center", "fontsize": 7.5, "zorder": 4}
+    top = y + height - 0.13
+    axes.text(x + 0.07, top, plain_text(box.title), weight="bold", **write)
+    axes.text(x + WIDTH - 0.07, top, plain_text(box.corner), ha="right", **write)
+    for number, line in enumerate(box.lines, start=1):
+        last = number == max(2, len(box.lines))
+        axes.text(
+            x + 0.07,
+            top - LINE * number,
+            plain_text(line),
+            color=GRAY if last else "black",
+            **write,
         )
+    if box.original_width and box.width is not None and box.width != box.original_width:
+        widths = f"{box.width} of {box.original_width} left"
+        axes.text(x + WIDTH - 0.07, top - LINE * len(box.lines), widths, ha="right", **write)
+
+
+def _draw_area(
+    axes: Axes, corner: tuple[float, float], height: float, tint: str, share: float
+) -> None:
+    """A box with its color on a share of it, and hatches where channels are gone."""
+    from matplotlib.patches import Rectangle
+
+    x, y = corner
+    axes.add_patch(Rectangle(corner, WIDTH, height, facecolor="white", edgecolor="none", zorder=2))
+    alpha = 0.3 if tint != "#FFFFFF" else 1
+    axes.add_patch(Rectangle(corner, WIDTH * share, height, facecolor=tint, alpha=alpha, zorder=2))
+    if share < 1:
         axes.add_patch(
             Rectangle(
                 (x + WIDTH * share, y),
                 WIDTH * (1 - share),
-                HEIGHT,
+                height,
                 facecolor="none",
                 edgecolor="#DDDDDD",
                 hatch="////",
@@ -111,21 +160,4 @@ def _draw_box(axes: Axes, box: LayerBox, corner: tuple[float, float]) -> None:
                 zorder=2,
             )
         )
-    else:
-        alpha = 0.3 if tint != "#FFFFFF" else 1
-        axes.add_patch(Rectangle(corner, WIDTH, HEIGHT, facecolor=tint, alpha=alpha, zorder=2))
-    axes.add_patch(Rectangle(corner, WIDTH, HEIGHT, facecolor="none", edgecolor=GRAY, zorder=3))
-    write: dict[str, Any] = {"va": "center", "fontsize": 7.5, "zorder": 4}
-    axes.text(x + 0.07, y + 0.49, box.name[:34], weight="bold", **write)
-    axes.text(x + WIDTH - 0.07, y + 0.49, " x ".join(map(str, box.shape)), ha="right", **write)
-    axes.text(x + 0.07, y + 0.30, ", ".join((box.kind, *box.followers))[:72], **write)
-    axes.text(x + 0.07, y + 0.12, _cost(box), color=GRAY, **write)
-    if box.original_width and box.width is not None and box.width != box.original_width:
-        widths = f"{box.width} of {box.original_width} left"
-        axes.text(x + WIDTH - 0.07, y + 0.12, widths, ha="right", **write)
-
-
-def _cost(box: LayerBox) -> str:
-    parts = [f"{box.parameters:,} parameters"] if box.parameters else []
-    parts += [f"{box.macs:,} MACs"] if box.macs else []
-    return ", ".join(parts)
+    axes.add_patch(Rectangle(corner, WIDTH, height, facecolor="none", edgecolor=GRAY, zorder=3))

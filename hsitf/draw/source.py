@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsitf import zoo
-from hsitf.errors import DataError, InputError
+from hsitf.errors import DataError, InputError, MissingInputError
+from hsitf.export.bundle import RECORD as BUNDLE
+from hsitf.export.bundle import Bundle
 from hsitf.log_silencing import suppressed_output
-from hsitf.runs import Run
+from hsitf.runs import NETWORK, Run
 from hsitf.zoo import BASELINES, known
 
 if TYPE_CHECKING:
+    from hsitf.draw.boxes import DrawnBox
     from hsitf.draw.plan import NetworkDiagram
+
+FILES = (".tflite", ".onnx")
+"""Suffixes of exported files that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class DrawingOptions:
 
     Attributes:
         model: Name of a zoo network, or path of a file with one; None where a run is named.
-        origin: Folder of a run.
+        origin: Folder of a run or a bundle, or a .tflite or .onnx file.
         against: Folder of the run to compare widths with; None: the one that `origin` was pruned
             from, if it exists.
         inputs: Number of bands or components of `model`; `classes` and `patch` likewise.
@@ -61,18 +67,65 @@ def check_options(options: DrawingOptions) -> None:
                 received="--model with --against",
                 remedy="give --from in place of --model",
             )
+    if options.origin is not None and options.against is not None and _file_of(options.origin):
+        raise InputError(
+            "widths are compared between runs",
+            received=f"--against with {options.origin}",
+            remedy="leave --against out, or name a run with --from",
+        )
     for option, value in (("--inputs", options.inputs), ("--classes", options.classes)):
         if not 1 <= value <= 100_000:
             raise InputError(f"{option} is out of range", received=value, allowed="1 to 100,000")
 
 
-def open_diagram(options: DrawingOptions) -> tuple[NetworkDiagram, str]:
-    """The diagram of a network, and a title with its cost.
+def open_boxes(options: DrawingOptions) -> tuple[list[DrawnBox], str]:
+    """The boxes of a network or an exported file, and a title.
 
     Raises:
-        InputError: A run cannot be found, or the geometry does not fit the network.
-        DataError: A run is damaged.
+        InputError: A run or file cannot be found, the geometry does not fit the network, or a file
+            has too many operators.
+        DataError: A run or file is damaged.
     """
+    path = None if options.origin is None else _file_of(options.origin)
+    if path is not None:
+        return _boxes_of_file(path)
+    from hsitf.draw.boxes import network_boxes
+
+    found, title = _open_diagram(options)
+    return network_boxes(found), title
+
+
+def _file_of(origin: Path) -> Path | None:
+    """The exported file that a user names by itself or by its bundle; None for a run."""
+    if origin.suffix.lower() in FILES and not origin.is_dir():
+        if not origin.is_file():
+            raise MissingInputError(f"there is no file {origin}", remedy="correct the path")
+        return origin
+    if not (origin / BUNDLE).is_file() or (origin / NETWORK).is_file():
+        return None
+    path = Bundle.open(origin).file
+    if path.suffix.lower() not in FILES:
+        raise InputError(
+            f"{path} is not of a format that is drawn",
+            received=path.suffix or "a folder",
+            allowed=", ".join(FILES),
+            remedy="draw the run that it was made from",
+        )
+    return path
+
+
+def _boxes_of_file(path: Path) -> tuple[list[DrawnBox], str]:
+    from hsitf.draw.file_graph import file_boxes, file_title
+    from hsitf.draw.onnx_file import onnx_graph
+    from hsitf.draw.tflite_file import tflite_graph
+
+    read = onnx_graph if path.suffix.lower() == ".onnx" else tflite_graph
+    graph = read(path)
+    return file_boxes(graph), file_title(path.name, graph, path.stat().st_size)
+
+
+def _open_diagram(options: DrawingOptions) -> tuple[NetworkDiagram, str]:
+    """The diagram of a network, and a title with its cost."""
     from hsitf.draw.plan import diagram, with_original_widths
 
     with suppressed_output():

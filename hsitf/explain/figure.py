@@ -12,6 +12,7 @@ from hsitf.arrays import Float32Array
 from hsitf.explain import importance
 from hsitf.explain.explanation import Explanation, SourceExplanation
 from hsitf.explain.outputs import ExplainedOutput
+from hsitf.explain.position_figure import draw_positions
 from hsitf.figures import (
     BLUE,
     GRAY,
@@ -91,6 +92,9 @@ def rows(explanation: Explanation) -> list[tuple[str, Float32Array]]:
 def draw_maps(explanation: Explanation, path: Path) -> None:
     """Draws maps of the patch in a row, column by band, on one shared scale of colors."""
     shown = rows(explanation)
+    if not explanation.options.method.spectral:
+        draw_positions(shown, f"{_headline(explanation)}{_over(explanation)}", path)
+        return
     inputs = min(found.shape[-1] for _, found in shown)
     bands = columns(explanation.options.map_bands, inputs)
     height = len(shown) * 0.95 + 1.0
@@ -214,6 +218,8 @@ def _selected(reduction: BandsRecord | None) -> tuple[int, ...]:
 
 
 def _with_same_inputs(explanation: Explanation) -> list[SourceExplanation]:
+    if not explanation.options.method.spectral:
+        return list(explanation.explained)
     first = explanation.explained[0].source.reduction
     return [one for one in explanation.explained if one.source.reduction == first]
 
@@ -241,6 +247,11 @@ def _axis(explanation: Explanation) -> str:
     (title,) = column_titles(explanation, [0])
     reduced = explanation.explained[0].source.reduction
     what = "bands" if "nm" in title else "components" if reduced else "band numbers"
+    return f"columns: {what}{_over(explanation)}"
+
+
+def _over(explanation: Explanation) -> str:
+    """What a mean is over, and what is not shown."""
     subjects = explanation.outputs
     if len(explanation.explained) > 1 and len(subjects) > 1:
         over = f"; mean over {len(subjects)} {'classes' if len(subjects[0].pixels) else 'filters'}"
@@ -248,4 +259,4 @@ def _axis(explanation: Explanation) -> str:
         over = f"; {subjects[0].name}" if len(explanation.explained) > 1 else ""
     left_out = len(explanation.explained) - len(_with_same_inputs(explanation))
     others = "; networks of other inputs are not shown" if left_out else ""
-    return f"columns: {what}{over}{others}"
+    return f"{over}{others}"

@@ -70,11 +70,23 @@ class ExplanationOptions:
                 received="--pixel or --class",
                 remedy="name --layer and --filter; the filters of the last layer are the classes",
             )
-        if not looks_at_filters and (self.settings.layer or self.filters):
+        if self.filters and not looks_at_filters:
             raise InputError(
                 f"{self.method.name} explains logits",
-                received="--layer or --filter",
+                received="--filter",
                 remedy="take --method activation, or name a weight with --weight",
+            )
+        if self.settings.layer and not self.method.takes_layer:
+            raise InputError(
+                f"{self.method.name} looks at no layer",
+                received=f"--layer {self.settings.layer}",
+                remedy="take --method activation or grad-cam, or name a weight with --weight",
+            )
+        if self.map_bands and not self.method.spectral:
+            raise InputError(
+                f"{self.method.name} has one map, of all bands",
+                received=f"--show {','.join(map(str, self.map_bands[:5]))}",
+                remedy="leave --show out, or take --method saliency",
             )
         if (self.method.name == "weight") != bool(self.settings.weight):
             raise InputError(

@@ -16,6 +16,7 @@ from hsitf.errors import DataError, InputError
 from hsitf.explain import figure, importance, outputs, truncation
 from hsitf.explain.averaging import MeanAttribution, mean_attribution
 from hsitf.explain.explanation import Explanation, SourceExplanation
+from hsitf.explain.feature_maps import chosen_maps
 from hsitf.explain.methods import check
 from hsitf.explain.outputs import ExplainedOutput
 from hsitf.explain.record import ExplanationRecord, OutputRecord, SourceRecord
@@ -86,6 +87,8 @@ def _check(options: ExplanationOptions, sources: Sequence[ExplainedSource]) -> N
         elif options.settings.weight:
             layer, name = truncation.split_weight(options.settings.weight)
             truncation.weight(truncation.truncate(source.native_view.network, layer), name)
+        elif not options.method.spectral:
+            chosen_maps(source.native_view.network, options.settings.layer)
     sides = sorted({source.native_view.patches.patch for source in sources})
     if len(sides) > 1:
         raise InputError(
@@ -149,7 +152,8 @@ def _explained(
 ) -> SourceExplanation:
     start = time.perf_counter()
     views = [source.native_view]
-    if options.method.explains == "pixels" and source.band_view not in (None, source.native_view):
+    banded = options.method.explains == "pixels" and options.method.spectral
+    if banded and source.band_view not in (None, source.native_view):
         views.append(source.band_view)
     steps = len(views) * sum(max(1, len(one.pixels)) for one in subjects)
     progress.start(f"explaining {source.label}", steps)
@@ -160,7 +164,7 @@ def _explained(
         ]
         for view in views
     ]
-    known = options.method.explains == "pixels" and source.band_view is not None
+    known = banded and source.band_view is not None
     bands = (
         np.stack([importance.band_importance(one.magnitude) for one in found[-1]])
         if known

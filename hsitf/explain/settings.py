@@ -13,7 +13,8 @@ class MethodSettings:
     """How methods work.
 
     Attributes:
-        layer: Name of a layer, for `activation`; empty for the logits.
+        layer: Name of a layer, for `activation` and `grad-cam`; empty for the logits, or the last
+            layer with maps.
         weight: Weight such as "dense1/bias", for the method `weight`.
         noise_level: Standard deviation of SmoothGrad's noise, relative to the range of the patch.
         num_samples: Number of noisy copies that SmoothGrad averages.

@@ -36,8 +36,29 @@ def convert(model: keras.Model, calibration: Calibration, path: Path) -> None:
     with suppressed_output():
         model.export(path, format="onnx", verbose=False, input_signature=static(model))
     whole = onnx.load(path)
-    if _split_second_biases(whole.graph):
+    changes = [_split_second_biases(whole.graph), _express_erfc(whole.graph)]
+    if any(changes):
         onnx.save(whole, path)
+
+
+def _express_erfc(graph: onnx.GraphProto) -> bool:
+    """Replaces `erfc(x)` by `1 - erf(x)`; returns whether there was any.
+
+    TensorFlow computes GELU with the complementary error function, which ONNX does not define and
+    tf2onnx passes on as it is.
+    """
+    from onnx import helper, numpy_helper
+
+    found = [node for node in graph.node if node.op_type == "Erfc"]
+    for node in found:
+        (output,) = node.output
+        error, one = f"{output}/erf", f"{output}/one"
+        graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), one))
+        node.op_type, node.output[:] = "Erf", [error]
+        position = list(graph.node).index(node) + 1
+        difference = helper.make_node("Sub", [one, error], [output], name=f"{output}/difference")
+        graph.node.insert(position, difference)
+    return bool(found)
 
 
 def _split_second_biases(graph: onnx.GraphProto) -> bool:

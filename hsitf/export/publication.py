@@ -94,6 +94,7 @@ def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
         oa=verification.scores.oa,
         aa=verification.scores.aa,
         kappa=verification.scores.kappa,
+        top5=verification.scores.top5,
         oa_drop=verification.oa_drop,
         agreement=verification.agreement,
         max_abs_logit_error=verification.max_abs_error,

@@ -2,5 +2,13 @@
 
 from hsitf.layers.pixel_normalization import PixelNormalization
 from hsitf.layers.response_normalization import LocalResponseNormalization
+from hsitf.layers.scaled_attention import ScaledAttention
+from hsitf.layers.tokens import LearnedTokens, PositionEmbedding
 
-__all__ = ["LocalResponseNormalization", "PixelNormalization"]
+__all__ = [
+    "LearnedTokens",
+    "LocalResponseNormalization",
+    "PixelNormalization",
+    "PositionEmbedding",
+    "ScaledAttention",
+]

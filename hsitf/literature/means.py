@@ -108,6 +108,7 @@ class StudyMeans:
             "criterion": "",
             "bits": "",
             "variant": "",
+            "weights": "channel",
             **settings,
         }
         return [

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from hsitf.graph import named_values
 from hsitf.lower.context import LoweringContext
 from hsitf.lower.depthwise import scale_and_shift
 from hsitf.lower.layers_dense import einsum as projection
@@ -82,8 +83,8 @@ def dot_attention(context: LoweringContext, inputs: list[LayoutTensor]) -> Layou
         raise context.error(
             "adds queries and keys", received=layer.score_mode, allowed='score_mode="dot"'
         )
-    bound = _bound(context, inputs)
-    query, value, *rest = bound["inputs"]
+    _bound(context, inputs)
+    query, value, *rest = inputs
     (key,) = rest or [value]
     if layer.use_scale:
         scale = float(np.asarray(layer.scale))
@@ -132,38 +133,26 @@ def _projected(
     return projection(context.for_part(part).with_layer(layer), [value])
 
 
-def _bound(context: LoweringContext, inputs: list[LayoutTensor]) -> dict[str, Any]:
+def _bound(context: LoweringContext, inputs: list[LayoutTensor]) -> dict[str, LayoutTensor]:
     """The tensors of a call by the name of its argument; what attention cannot take is refused."""
     arguments = context.call.node.arguments
-    by_id = {
-        id(tensor): value for tensor, value in zip(arguments.keras_tensors, inputs, strict=True)
-    }
     bound = inspect.signature(context.layer.call).bind(*arguments.args, **arguments.kwargs)
-    found: dict[str, Any] = {}
     for name, given in bound.arguments.items():
-        if isinstance(given, keras.KerasTensor):
-            found[name] = by_id[id(given)]
-        elif isinstance(given, list | tuple) and name == "inputs":
-            found[name] = [by_id[id(each)] for each in given]
-        elif name != "training" and given not in (None, False):
+        tensor = isinstance(given, keras.KerasTensor)
+        wanted = name in ("query", "value", "key", "inputs", "training")
+        if not wanted and (tensor or given not in (None, False)):
             raise context.error(
                 f"is called with {name}",
-                received=f"{name}={given!r}",
+                received=f"the tensor {name}" if tensor else f"{name}={given!r}",
                 allowed="tensors of queries, values and keys alone",
                 remedy="build the network without it",
             )
-    for name in set(found) - {"query", "value", "key", "inputs"}:
-        raise context.error(
-            f"is called with the tensor {name}",
-            received=name,
-            allowed="query, value, key",
-            remedy="build the network without it",
-        )
-    return found
+    return named_values(context.call, inputs)
 
 
 def _inputs(context: LoweringContext, inputs: list[LayoutTensor]) -> AttentionInputs:
     found = _bound(context, inputs)
-    if getattr(context.layer, "_sliding_window", None) is not None:
-        raise context.error("sees a window of tokens alone", received="sliding_window")
+    for name in ("_sliding_window", "sliding_window"):
+        if getattr(context.layer, name, None) is not None:
+            raise context.error("sees a window of tokens alone", received="sliding_window")
     return AttentionInputs(found["query"], found["value"], found.get("key", found["value"]))

@@ -136,6 +136,11 @@ def layer_scale(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutT
     return scale_and_shift(inputs[0], np.asarray(context.layer.gamma), 0.0, context.name)
 
 
+def position_embedding(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """PositionEmbedding: a term for each number of each token."""
+    return scale_and_shift(inputs[0], 1.0, np.asarray(context.layer.positions), context.name)
+
+
 def exponential(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """ELU, layer and operation."""
     value = compact(inputs[0])

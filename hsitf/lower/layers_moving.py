@@ -14,7 +14,7 @@ from hsitf.arrays import Float32Array
 from hsitf.lower.context import LoweringContext
 from hsitf.lower.depthwise import scale_and_shift
 from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, logical_order, rearrange
-from hsitf.lower.strided_layout import Layout
+from hsitf.lower.strided_layout import ZERO_PADDING, Layout
 
 
 def identity(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
@@ -64,6 +64,15 @@ def concatenation(context: LoweringContext, inputs: list[LayoutTensor]) -> Layou
     if axis % rank == 0:
         raise context.error("takes samples together", received=f"axis {axis}")
     return concatenated(inputs, axis % rank - 1, context.name)
+
+
+def learned_tokens(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """LearnedTokens: zeros in front of the tokens, and a term for each number of each token."""
+    (value,), tokens = inputs, np.asarray(context.layer.tokens)
+    zeros = np.full(tokens.shape, ZERO_PADDING, value.layout.dtype)
+    padded = LayoutTensor(value.tensor, np.concatenate([zeros, value.layout]))
+    terms = np.concatenate([tokens, np.zeros(value.shape, np.float32)])
+    return scale_and_shift(rearrange(padded, logical_order(padded)), 1.0, terms, context.name)
 
 
 def stacking(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:

@@ -15,7 +15,13 @@ from keras import layers
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.errors import LoweringError
-from hsitf.layers import LocalResponseNormalization, PixelNormalization
+from hsitf.layers import (
+    LearnedTokens,
+    LocalResponseNormalization,
+    PixelNormalization,
+    PositionEmbedding,
+    ScaledAttention,
+)
 from hsitf.lower.context import LoweringRule
 from hsitf.lower.layers_attention import (
     dot_attention,
@@ -30,6 +36,7 @@ from hsitf.lower.layers_elementwise import (
     exponential,
     layer_scale,
     negation,
+    position_embedding,
     prelu,
     rescaling,
     scaled_exponential,
@@ -52,6 +59,7 @@ from hsitf.lower.layers_moving import (
     concatenation,
     data_movement,
     identity,
+    learned_tokens,
     padding,
     stacking,
 )
@@ -67,8 +75,7 @@ from hsitf.lower.layers_pooling import global_pooling, pooling, reduction
 from hsitf.lower.layers_recurrent import recurrent
 from hsitf.lower.layers_resizing import resizing, upsampling
 from hsitf.lower.layers_wrapping import time_distributed
-from hsitf.lower.products import dot, matmul
-from hsitf.lower.products import einsum as einsum_of_tensors
+from hsitf.lower.products import product
 from hsitf.operators import Capability, RuleTable
 
 RULES: dict[type[Any], LoweringRule] = {
@@ -86,8 +93,11 @@ RULES: dict[type[Any], LoweringRule] = {
     layers.EinsumDense: einsum,
     layers.MultiHeadAttention: multi_head_attention,
     layers.GroupQueryAttention: grouped_query_attention,
+    ScaledAttention: multi_head_attention,
     layers.Attention: dot_attention,
-    layers.Dot: dot,
+    layers.Dot: product,
+    LearnedTokens: learned_tokens,
+    PositionEmbedding: position_embedding,
     layers.SimpleRNN: recurrent,
     layers.GRU: recurrent,
     layers.LSTM: recurrent,
@@ -186,8 +196,8 @@ OPERATIONS: dict[str, LoweringRule] = {
     "Max": reduction,
     "Min": reduction,
     "Sum": reduction,
-    "Matmul": matmul,
-    "Einsum": einsum_of_tensors,
+    "Matmul": product,
+    "Einsum": product,
     "Softmax": softmax,
     "LogSoftmax": softmax,
     "Elu": exponential,

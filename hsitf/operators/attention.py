@@ -1,7 +1,8 @@
-"""Attention: every head is two products of activations; how heads are pruned is not known yet."""
+"""Attention: every head is two products of activations; its heads are pruned as channels."""
 
 from __future__ import annotations
 
+from hsitf.layers import ScaledAttention
 from hsitf.operators import counting
 from hsitf.operators.refusals import Refusals, refuse
 from hsitf.operators.row import Capability, OperatorType, Role, Rows
@@ -21,12 +22,9 @@ NO_ATTENTION: Refusals = {
 }
 
 LAYERS: Rows = {
-    "MultiHeadAttention": OperatorType(
-        Role.MIXES, macs=counting.multi_head_attention, refusals=NO_PRUNED_ATTENTION
-    ),
-    "GroupedQueryAttention": OperatorType(
-        Role.MIXES, macs=counting.grouped_query_attention, refusals=NO_PRUNED_ATTENTION
-    ),
+    "MultiHeadAttention": OperatorType(Role.MIXES, macs=counting.multi_head_attention),
+    ScaledAttention: OperatorType(Role.MIXES, macs=counting.multi_head_attention),
+    "GroupedQueryAttention": OperatorType(Role.MIXES, macs=counting.grouped_query_attention),
     "Attention": OperatorType(
         Role.MIXES, macs=counting.dot_attention, refusals=NO_PRUNED_ATTENTION
     ),

@@ -121,52 +121,35 @@ def separable_operation(operation: Any, shapes: CallShapes) -> int:
 
 def multi_head_attention(layer: Any, shapes: CallShapes) -> int:
     """MultiHeadAttention; see `_attention`."""
-    heads = layer.num_heads
-    settings = layer.get_config()
-    return _attention(
-        shapes,
-        heads=(heads, heads),
-        dims=(layer.key_dim, layer.value_dim),
-        axes=layer.attention_axes,
-        gated=bool(settings.get("use_gate")),
-    )
+    return _attention(shapes, layer.attention_axes)
 
 
 def grouped_query_attention(layer: Any, shapes: CallShapes) -> int:
     """GroupedQueryAttention; see `_attention`: its groups share keys and values."""
-    return _attention(
-        shapes,
-        heads=(layer.num_query_heads, layer.num_key_value_heads),
-        dims=(layer.head_dim, layer.head_dim),
-        axes=None,
-        gated=bool(layer.get_config().get("use_gate")),
-    )
+    return _attention(shapes, None)
 
 
-def _attention(
-    shapes: CallShapes,
-    heads: tuple[int, int],
-    dims: tuple[int, int],
-    axes: Sequence[int] | None,
-    gated: bool,
-) -> int:
+def _attention(shapes: CallShapes, axes: Sequence[int] | None) -> int:
     """Projections of queries, keys and values, scores, weighted sums, and the output.
 
         T_q d_q h d_k + T_k (d_key g d_k + d_value g d_v)     projections
         + h T_q T_k (d_k + d_v)                               scores and sums
         + T_q h d_v d_out                                     output
 
+    A gate is one more projection of the queries to h d_v numbers. The heads h of the queries and g
+    of keys and values, and their widths, are read off the kernels: of queries, keys, values, of the
+    gate where there is one, and of the output.
+
     Args:
         shapes: With the arguments query, value and, where it is given, key.
-        heads: h of the queries and g of the keys and values.
-        dims: d_k of queries and keys, d_v of values.
         axes: Along which attention runs, batch counted; None for all. The others are samples.
-        gated: Whether a further projection of the queries multiplies the sums.
     """
     query: Shape = shapes.named["query"]
     value: Shape = shapes.named["value"]
     key: Shape = shapes.named.get("key", value)
-    (h, g), (d_k, d_v) = heads, dims
+    kernels = [shape for shape in shapes.weights if len(shape) > 2]
+    (_, h, d_k), (_, g, _), d_v = kernels[0], kernels[1], kernels[-1][1]
+    gated = len(kernels) > 4
     tokens, memory = prod(query[:-1]), prod(value[:-1])
     along = range(1, len(query) - 1) if axes is None else [axis % len(query) for axis in axes]
     pairs = tokens * prod(value[axis] for axis in along)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hsitf.layers import LearnedTokens, PositionEmbedding
 from hsitf.operators import counting
-from hsitf.operators.refusals import refuse
-from hsitf.operators.row import Capability, OperatorType, Role, Rows
+from hsitf.operators.row import OperatorType, Role, Rows
 
 _ELEMENTWISE = OperatorType(Role.JOINS, elementwise=True)
 
@@ -16,13 +16,7 @@ LAYERS: Rows = {
     "Maximum": _ELEMENTWISE,
     "Minimum": _ELEMENTWISE,
     "Concatenate": OperatorType(Role.JOINS),
-    "Dot": OperatorType(
-        Role.MIXES,
-        macs=counting.dot_layer,
-        refusals=refuse(
-            "a product of two activations has no pruning rule yet",
-            "combine them with Multiply or Add",
-            Capability.PRUNE,
-        ),
-    ),
+    "Dot": OperatorType(Role.MIXES, macs=counting.dot_layer),
+    LearnedTokens: OperatorType(Role.JOINS),
+    PositionEmbedding: OperatorType(Role.PASSES),
 }

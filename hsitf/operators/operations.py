@@ -6,8 +6,8 @@ from functools import partial
 
 from hsitf.operators import counting
 from hsitf.operators.attention import NO_ATTENTION
-from hsitf.operators.refusals import everywhere, in_rewriting, refuse
-from hsitf.operators.row import Capability, OperatorType, Pooling, Role, always
+from hsitf.operators.refusals import everywhere, in_rewriting
+from hsitf.operators.row import OperatorType, Pooling, Role, always
 
 
 def _same(row: OperatorType, names: str) -> dict[str, OperatorType]:
@@ -39,11 +39,6 @@ _NO_STATISTIC = in_rewriting(
 _NO_PRODUCT = in_rewriting(
     "a product of two activations, or with an array of its own, has no rule yet",
     "put a constant matrix into Dense",
-)
-_NO_PRUNED_PRODUCT = refuse(
-    "a product of two activations, or with an array of its own, has no pruning rule yet",
-    "put a constant matrix into Dense",
-    Capability.PRUNE,
 )
 _NO_LOOSE_KERNEL = in_rewriting(
     "its kernel is an argument, not the weights of a layer", "use the layer of that name"
@@ -159,8 +154,8 @@ NORMALIZATION = _same(
 
 PRODUCTS = {
     **_same(_mixes(macs=counting.matmul, refusals=_NO_PRODUCT), "Dot Inner"),
-    "Matmul": _mixes(macs=counting.matmul, refusals=_NO_PRUNED_PRODUCT),
-    "Einsum": _mixes(macs=counting.einsum_operation, refusals=_NO_PRUNED_PRODUCT),
+    "Matmul": _mixes(macs=counting.matmul),
+    "Einsum": _mixes(macs=counting.einsum_operation),
     "Tensordot": _mixes(macs=counting.tensordot, refusals=_NO_PRODUCT),
     **_same(
         _mixes(macs=counting.convolution_operation, refusals=_NO_LOOSE_KERNEL),

@@ -14,7 +14,7 @@ with either: a *pair*. Where the kernel spans several such positions, its output
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -121,6 +121,14 @@ class ChannelGraph:
                 name, count = f"{given}_{count}", count + 1
             self.names[id(operation)] = name
         return self.names[id(operation)]
+
+    def inner(self, name: str) -> dict[str, ChannelIds]:
+        """Ids of the channels inside a layer, which are named "layer/heads", by their last word."""
+        return {
+            producer.partition("/")[2]: made
+            for producer, made in self.producers.items()
+            if producer.startswith(f"{name}/")
+        }
 
     def new_ids(self, count: int) -> ChannelIds:
         """New ids that no layer can be asked to remove by itself."""
@@ -247,12 +255,15 @@ class TracedCall:
         call: The call.
         inputs: Ids of the inputs.
         outputs: Ids of the outputs.
+        inner: Ids of channels inside the operation, such as the heads of attention, by what they
+            are called.
     """
 
     name: str
     call: Call
     inputs: tuple[ChannelIds, ...]
     outputs: tuple[ChannelIds, ...]
+    inner: Mapping[str, ChannelIds] = field(default_factory=dict)
 
 
 def broadcast_ids(ids: ChannelIds, shape: tuple[int, ...]) -> ChannelIds:

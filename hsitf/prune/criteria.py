@@ -48,6 +48,8 @@ class ChannelEvidence:
 
 # Columns that are multiplied at a time.
 _BLOCK = 65536
+# Cycles a pixel up to which a frequency is low: half of the highest, that of a checkerboard's rows.
+_LOW_CYCLES = 0.25
 
 
 def l1(evidence: ChannelEvidence) -> ChannelScores:
@@ -164,12 +166,54 @@ def lfp(evidence: ChannelEvidence) -> ChannelScores:
     zero||_F. Negative values of a spectrum count as zero: otherwise their squares would rank the
     map of a dead channel highest.
     """
-    spectra = np.abs(np.fft.fft2(_required(evidence.feature_maps).astype(np.float64)))
+    return _low_frequency_preference(_required(evidence.feature_maps).astype(np.float64))
+
+
+def lfp_scaled(evidence: ChannelEvidence) -> ChannelScores:
+    """Low frequency preference of maps divided by their layer's standard deviation.
+
+    The logarithm of `lfp` has a meaning for maps of about unit deviation, as batch normalization
+    makes them; without it, the unit of the maps decides how much of a spectrum is below zero and
+    counts as zero. Here the deviation over all samples, channels and pixels of the layer is the
+    unit, so that a factor on all maps of a layer changes nothing.
+    """
+    maps = _required(evidence.feature_maps).astype(np.float64)
+    return _low_frequency_preference(maps / (maps.std() or 1.0))
+
+
+def _low_frequency_preference(maps: NDArray[np.float64]) -> ChannelScores:
+    spectra = np.abs(np.fft.fft2(maps))
     # Below 1 / e the logarithm is under -1.
     pictures = 1 + np.log(np.maximum(spectra, np.exp(-1)))
     squares = (pictures**2).sum(axis=(0, 2, 3))
     whole = squares.sum()
     return np.asarray(np.sqrt(whole) - np.sqrt(np.maximum(whole - squares, 0)))
+
+
+def low_frequency(evidence: ChannelEvidence) -> ChannelScores:
+    """Share of low frequencies in the power of a channel's maps.
+
+    s_j = sum of |FFT2(M_j)|^2 over frequencies of at most a quarter cycle a pixel (half of what a
+    grid can hold), by the sum over all frequencies; all samples together. The claim of Zhang et
+    al., 2023, by itself: their score grows with the energy of a map, too. A channel that is zero
+    has no power, and the score 0.
+    """
+    low, whole = _power(evidence)
+    return low / np.where(whole > 0, whole, 1.0)
+
+
+def high_frequency(evidence: ChannelEvidence) -> ChannelScores:
+    """Share of the other frequencies, 1 - `low_frequency`: its control; 0 for a zero channel."""
+    low, whole = _power(evidence)
+    return (whole - low) / np.where(whole > 0, whole, 1.0)
+
+
+def _power(evidence: ChannelEvidence) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Power of each channel at low and at all frequencies, (channels,) each."""
+    power = np.abs(np.fft.fft2(_required(evidence.feature_maps).astype(np.float64))) ** 2
+    rows, cols = (np.fft.fftfreq(length) for length in power.shape[2:])
+    low = np.hypot(rows[:, None], cols[None, :]) <= _LOW_CYCLES
+    return power[..., low].sum(axis=(0, 2)), power.sum(axis=(0, 2, 3))
 
 
 def _required(values: FloatArray | None) -> FloatArray:
@@ -207,6 +251,9 @@ CRITERIA = Registry(
         "hrank": Criterion(hrank, "maps", batch_size=32, num_batches=5),
         "chip": Criterion(chip, "maps", batch_size=8, num_batches=5),
         "lfp": Criterion(lfp, "maps", batch_size=64, num_batches=5),
+        "lfp_scaled": Criterion(lfp_scaled, "maps", batch_size=64, num_batches=5),
+        "low_frequency": Criterion(low_frequency, "maps", batch_size=64, num_batches=5),
+        "high_frequency": Criterion(high_frequency, "maps", batch_size=64, num_batches=5),
         "taylor": Criterion(taylor, "gradients", batch_size=16, num_batches=20),
         "hessian": Criterion(hessian, "gradients", batch_size=4, num_batches=60),
     },

@@ -17,7 +17,6 @@ from hsitf.prune.record import CurvePoint, PruningCurve, SparseCurve
 from hsitf.prune.request import PruningRequest
 from hsitf.prune.run import prune
 from hsitf.prune.sparse_curve import sparse_curve
-from hsitf.prune.thresholds import Thresholds
 from hsitf.records import ModelStats, SceneChoice
 from hsitf.runs import Run
 from hsitf.tables import format_table
@@ -137,16 +136,18 @@ def prune_sparse_curve(
     Raises:
         HsitfError: As `sparse_curve`.
     """
-    folder = origin.folder.parent / (name or f"{origin.folder.name}-magnitude-alpha-curve")
     first = requests[0]
-    if first.schedule != "one-shot" or first.max_drop is not None or first.distill:
+    layers = "-layers" if first.layer_alphas else ""
+    folder = origin.folder.parent / (name or f"{origin.folder.name}-magnitude-alpha{layers}-curve")
+    one_shot = first.schedule == "one-shot" and not first.clusters
+    if not one_shot or first.max_drop is not None or first.distill:
         raise InputError(
-            "a curve over alpha uses one-shot pruning without a bound or a teacher",
-            received="--schedule, --max-drop or --distill",
+            "a curve over alpha uses one-shot pruning without a bound, codebooks or a teacher",
+            received="--schedule, --max-drop, --cluster or --distill",
             remedy="leave them out, or prune to one --alpha at a time",
         )
     _check_folder(folder, origin, requests)
-    steps = [Thresholds(request.target) for request in requests]
+    steps = [request.thresholds for request in requests]
     found = sparse_curve(
         origin, origin.data(choice), requests[0].recipe, folder / RECORD, progress, steps
     )

@@ -89,6 +89,8 @@ def _rows(trace: Trace, weights: Callable[[Any], list[FloatArray]]) -> dict[str,
         if traced_call.name in trace.graph.producers and traced_call.name not in found:
             layer = traced_call.call.operation
             found[traced_call.name] = rule(layer).channel_rows(layer, weights(layer))
+            for what, rows in rule(layer).inner_rows(layer, weights(layer)).items():
+                found[f"{traced_call.name}/{what}"] = rows
     for name in set(trace.graph.producers) - set(found):
         columns = _columns(trace, name, weights)
         if columns is not None:

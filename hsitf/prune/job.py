@@ -115,6 +115,8 @@ class PruningJob:
         recipe = replace(self.request.recipe, epochs=epochs)
         if self.request.distill:
             return replace(distilled_plan(plan), recipe=recipe)
+        if recipe == plan.recipe and self.request.untrained:
+            return plan
         return replace(plan, recipe=recipe, schedule="custom")
 
 

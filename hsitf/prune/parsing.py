@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hsitf.errors import InputError
+from hsitf.prune.thresholds import KINDS
 
 
 def parse_targets(
-    given: Mapping[str, float | None], curve: str | None, layers: bool
+    given: Mapping[str, float | None],
+    curve: str | None,
+    layers: bool,
+    layer_alphas: bool = False,
+    clusters: bool = False,
 ) -> tuple[str, tuple[float, ...]]:
     """The requested measure and its targets: several for a curve.
 
@@ -17,11 +22,18 @@ def parse_targets(
         curve: Several targets of the measure, such as "0.2,0.4"; the measure's own value is then
             ignored.
         layers: Whether ratios of single layers were given, which do not need one for all layers.
+        layer_alphas: Whether alphas of single layers were given; all others then keep their
+            weights.
+        clusters: Whether weights are clustered, which needs nothing to be removed.
 
     Raises:
         InputError: No measure or several measures, or a value that is not a number.
     """
     named = [name for name, value in given.items() if value is not None]
+    if not named and layer_alphas and curve is None:
+        named = ["alpha"]
+    if not named and clusters and not layers and curve is None:
+        named = ["sparsity"]
     if not named and (layers or curve is not None):
         named = ["ratio"]
     if len(named) != 1:
@@ -72,17 +84,42 @@ def parse_layer_ratios(words: Sequence[str]) -> dict[str, float]:
     Raises:
         InputError: A word is not of this form.
     """
-    found = {}
+    return _by_name(words, "--layer needs a layer and a ratio", "NAME=RATIO, such as conv1=0.3")
+
+
+def parse_layer_alphas(words: Sequence[str]) -> dict[str, float]:
+    """Alphas by kind of layer or by layer, from words such as "last_dense=1.2".
+
+    Raises:
+        InputError: A word is not of this form, or a layer is named twice.
+    """
+    return _by_name(
+        words,
+        "--layer-alpha needs a layer or a kind of layers, and an alpha",
+        f"NAME=ALPHA, such as conv1=0.3, or one of the kinds {', '.join(KINDS)}",
+        once=True,
+    )
+
+
+def _by_name(words: Sequence[str], what: str, allowed: str, once: bool = False) -> dict[str, float]:
+    """Numbers by name, from words with an equals sign.
+
+    Args:
+        words: The words.
+        what: What is said of a word of another form.
+        allowed: The form.
+        once: Whether a name that was given before is refused; else the last number counts.
+    """
+    found: dict[str, float] = {}
     for word in words:
         name, _, value = word.rpartition("=")
         try:
-            found[name] = float(value)
+            number = float(value)
         except ValueError:
-            name = ""
-        if not name:
+            name, number = "", 0.0
+        if not name or (once and name in found):
             raise InputError(
-                "--layer needs a layer and a ratio",
-                received=word,
-                allowed="NAME=RATIO, such as conv1=0.3",
+                what if not name else f"{name} is named twice", received=word, allowed=allowed
             )
+        found[name] = number
     return found

@@ -173,6 +173,8 @@ class SensitivityAnalysis:
         groups: The groups in the order of the forward pass.
         versions: Versions of Python and the packages that matter.
         command: The command line as typed.
+        batches: Batches of samples that the criterion was averaged over; None for its own number.
+        batch_samples: Samples of such a batch; None for the criterion's own number.
     """
 
     schema: int
@@ -191,3 +193,5 @@ class SensitivityAnalysis:
     groups: tuple[GroupSensitivity, ...]
     versions: dict[str, str]
     command: str
+    batches: int | None = None
+    batch_samples: int | None = None

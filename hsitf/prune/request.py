@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hsitf.compat import formerly
 from hsitf.errors import InputError
+from hsitf.prune.combination import EvidenceBatches, file_label
 from hsitf.prune.config import PruningConfig
+from hsitf.prune.thresholds import Thresholds
 from hsitf.train.teachers import Distillation
 from hsitf.zoo import Recipe
 
@@ -22,6 +25,8 @@ MEASURES = {
 }
 # How often something is cut, unless the user says so.
 DEFAULT_ITERATIONS = {"one-shot": 1, "iterative": 4, "gradual": 8}
+# An index into a larger codebook takes more than a byte.
+MAX_CLUSTERS = 256
 
 
 def check_schedule(schedule: str) -> None:
@@ -63,6 +68,14 @@ class PruningRequest:
         teacher_weight: Share of the teacher in the loss of a labelled pixel.
         unlabelled_weight: What the loss of an unlabelled pixel counts, where that of a labelled one
             counts 1; 0 where none are shown.
+        layer_alphas: Alphas other than the target, by kind of layer or by name of a layer (see
+            `thresholds.Thresholds`).
+        clusters: Number of values that each kernel's weights share after pruning (weight
+            clustering); 0 where they are not shared. With a sparsity of 0, nothing else is done.
+        batches: Number of batches of samples that criteria look at; their own where None.
+        batch_samples: Samples of such a batch; the criterion's own where None.
+        untrained: Whether the network was not trained before: `recipe` then is that of its whole
+            training.
 
     Raises:
         InputError: A value is out of range or not valid here.
@@ -81,6 +94,11 @@ class PruningRequest:
     temperature: float | None = None
     teacher_weight: float | None = None
     unlabelled_weight: float | None = None
+    layer_alphas: Mapping[str, float] = field(default_factory=dict)
+    clusters: int = 0
+    batches: int | None = None
+    batch_samples: int | None = None
+    untrained: bool = False
 
     def __post_init__(self) -> None:
         # Records of schema 1 call this measure "zeros".
@@ -108,6 +126,10 @@ class PruningRequest:
                 remedy="leave out --layer, --global, --round-to, --min-channels, --ignore, "
                 "and --exact",
             )
+        self._check_weights()
+        self._check_untrained()
+        # What is out of range is refused now.
+        _ = self.evidence_batches
         if self.per_layer and self.measure != "sparsity":
             raise InputError(
                 "only a sparsity can be that of each layer",
@@ -121,13 +143,61 @@ class PruningRequest:
                 received="--temperature, --teacher-weight or --unlabelled-weight without --distill",
                 remedy="add --distill, or leave them out",
             )
-        # What is out of range is refused now.
         _ = self.distillation
+
+    def _check_weights(self) -> None:
+        """Refuses options of unstructured pruning where they have no meaning."""
+        if self.layer_alphas and self.measure != "alpha":
+            raise InputError(
+                "only alpha differs by layer where single weights are pruned",
+                received=f"--layer-alpha with --{self.measure}",
+                remedy="give --alpha, or leave --layer-alpha out",
+            )
+        if self.clusters and not 2 <= self.clusters <= MAX_CLUSTERS:
+            raise InputError(
+                "the number of values of a codebook is out of range",
+                received=self.clusters,
+                allowed=f"2 to {MAX_CLUSTERS}, what an index of a byte distinguishes",
+            )
+        if self.clusters and self.kind == "channels":
+            raise InputError(
+                "weights are clustered alone or after unstructured pruning",
+                received=f"--cluster with --{self.measure}",
+                remedy="prune the channels first, then --cluster the result with --from",
+            )
+        if self._only_clusters and self.schedule != "one-shot":
+            raise InputError(
+                "weights that are not removed are not removed in steps",
+                received=f"--schedule {self.schedule} with --cluster alone",
+                remedy="leave it out, or give --alpha or --sparsity, too",
+            )
+        if self.measure == "alpha":
+            # What is out of range is refused now.
+            _ = self.thresholds
+
+    def _check_untrained(self) -> None:
+        """Refuses what has no meaning for a network that was not trained."""
+        if not self.untrained:
+            return
+        odd = {
+            f"--{self.measure}": self.kind == "weights",
+            f"--schedule {self.schedule}": self.schedule != "one-shot",
+            "--max-drop": self.max_drop is not None,
+            "--distill": self.distill,
+        }
+        if found := [name for name, is_given in odd.items() if is_given]:
+            raise InputError(
+                "an untrained network loses channels, at once, and has learned nothing to keep",
+                received=f"--untrained with {' and '.join(found)}",
+                allowed="--ratio, --macs, --parameters or --bytes",
+                remedy="leave them out, or train the network first",
+            )
 
     def _check_target(self) -> None:
         below_one = self.measure in ("ratio", "sparsity")
-        # Ratios of single layers do without one for all.
-        least = self.target >= 0 if self.config.ratios else self.target > 0
+        # Ratios and alphas of single layers do without one for all, and so does clustering.
+        without = self.config.ratios or self.layer_alphas or self._only_clusters
+        least = self.target >= 0 if without else self.target > 0
         if not least or (below_one and self.target >= 1) or not math.isfinite(self.target):
             allowed = {
                 "ratio": "above 0 to below 1, the share of channels to remove",
@@ -159,8 +229,38 @@ class PruningRequest:
         return {name: value for name, value in values.items() if value is not None}
 
     @property
+    def thresholds(self) -> Thresholds:
+        """Magnitude thresholds of a request for alpha.
+
+        Raises:
+            InputError: One is out of range.
+        """
+        return Thresholds.by_layer(self.target, self.layer_alphas)
+
+    @property
+    def evidence_batches(self) -> EvidenceBatches:
+        """How much data criteria look at.
+
+        Raises:
+            InputError: A number is out of range.
+        """
+        return EvidenceBatches(self.batches, self.batch_samples)
+
+    @property
+    def _only_clusters(self) -> bool:
+        """Whether weights are clustered and none are removed."""
+        return bool(self.clusters) and self.measure == "sparsity" and self.target == 0
+
+    @property
+    def removes(self) -> bool:
+        """Whether anything is removed before weights are clustered."""
+        return not self._only_clusters
+
+    @property
     def criterion_name(self) -> str:
         """Name of the importance criterion; magnitude for unstructured pruning."""
+        if self._only_clusters:
+            return "k-means"
         return self.criterion if self.kind == "channels" else "magnitude"
 
     @property
@@ -171,17 +271,26 @@ class PruningRequest:
     @property
     def target_text(self) -> str:
         """The target as text, such as "macs 0.5"."""
-        layers = [f"{name} {ratio:g}" for name, ratio in self.config.ratios.items()]
+        own = {**self.config.ratios, **self.layer_alphas}
+        layers = [f"{name} {value:g}" for name, value in own.items()]
         each = " per layer" if self.per_layer else ""
-        return ", ".join([f"{self.measure} {self.target:g}{each}", *layers])
+        removed = [f"{self.measure} {self.target:g}{each}"] if self.removes else []
+        shared = [f"{self.clusters} values a kernel"] if self.clusters else []
+        return ", ".join([*removed, *layers, *shared])
 
     @property
     def label(self) -> str:
         """Short name that distinguishes the runs of one network, such as "lfp-macs0.5"."""
         how = "" if self.schedule == "one-shot" else f"-{self.schedule}{self.iterations}"
-        layers = "-layers" if self.config.ratios else "-per-layer" if self.per_layer else ""
+        layers = "-per-layer" if self.per_layer else ""
+        if self.config.ratios or self.layer_alphas:
+            layers = "-layers"
+        shared = f"-clusters{self.clusters}" if self.clusters else ""
         taught = "-distill" if self.distill else ""
-        return f"{self.criterion_name}-{self.measure}{self.target:g}{layers}{how}{taught}"
+        if not self.removes:
+            return f"clusters{self.clusters}{taught}"
+        criterion = file_label(self.criterion_name)
+        return f"{criterion}-{self.measure}{self.target:g}{layers}{how}{shared}{taught}"
 
     def removed_share(self, iteration: int) -> float:
         """Share of the total removal that is done after an iteration, counted from 1.

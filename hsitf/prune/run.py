@@ -19,14 +19,14 @@ from hsitf.prune.iterations import (
     calibration_samples,
     plan_iteration,
     prune_channels,
-    prune_weights,
 )
 from hsitf.prune.job import CHANNELS, REQUEST, STEP, PruningJob, PruningState, PruningStep, clear
 from hsitf.prune.request import PruningRequest
 from hsitf.prune.sparsity import Sparsity
+from hsitf.prune.weight_iterations import check_weights, prune_weights
 from hsitf.records import FileStats, ModelStats, PruningRecord, SceneChoice, TeacherRun
 from hsitf.runs import Run
-from hsitf.train.evaluation import predict, score_predictions
+from hsitf.train.evaluation import predict_ranked, score_predictions
 from hsitf.train.gather import gather_model
 from hsitf.train.guidance import Guidance
 from hsitf.train.loop import FitResult
@@ -95,7 +95,10 @@ def prune(
         lower(network)
     if request.kind == "channels" and not (folder / STEP).is_file():
         # What cannot be cut is refused before the first file is written.
-        plan_iteration(network, request, 1, network, calibration_samples(data))
+        samples = calibration_samples(data, request.evidence_batches)
+        plan_iteration(network, request, 1, network, samples)
+    elif request.kind == "weights":
+        check_weights(network, request)
     _begin(folder, work, progress)
     job = PruningJob(origin, request, data, folder, progress, named)
     if teacher is not None:
@@ -108,10 +111,10 @@ def prune(
         (folder / REQUEST).unlink()
         folder.rmdir()
         raise
-    predicted = predict(gather_model(small, data.patches), data.split.test)
-    scores = score_predictions(predicted, data, data.split.test)
+    predicted, top5 = predict_ranked(gather_model(small, data.patches), data, data.split.test)
+    scores = score_predictions(predicted, data, data.split.test, top5)
     pruning = _measured(job, network, small, scores, done, threads)
-    fitted = FitResult(small, done.history, done.best_epoch, predicted, done.seconds)
+    fitted = FitResult(small, done.history, done.best_epoch, predicted, done.seconds, top5=top5)
     done.plan.save(folder / CHANNELS)
     plan = job.fine_tuning_plan(request.recipe.epochs)
     run = save_run(fitted, plan, data, folder, pruning, origin.record)
@@ -180,7 +183,7 @@ def _measured(
         job.progress.start("measuring the files", 1)
         measured = measure_files({"before": network, "after": small}, job.data, threads)
     return PruningRecord(
-        origin=str(origin.folder),
+        origin="" if request.untrained else str(origin.folder),
         origin_sha256=origin.record.sha256,
         kind=request.kind,
         criterion=request.criterion_name,
@@ -195,6 +198,8 @@ def _measured(
         processor=processor(),
         distillation=job.distillation,
         earlier_teachers=teachers_before(origin.record.pruning),
+        clusters=request.clusters,
+        untrained=request.untrained,
     )
 
 
@@ -218,4 +223,5 @@ def model_stats(network: keras.Model, files: dict[str, FileStats], scores: Score
         oa=scores.oa,
         aa=scores.aa,
         kappa=scores.kappa,
+        top5=scores.top5,
     )

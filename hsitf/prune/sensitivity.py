@@ -17,6 +17,7 @@ from hsitf.cost import cost
 from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.progress import Progress
+from hsitf.prune.combination import EvidenceBatches, file_label
 from hsitf.prune.config import PruningConfig
 from hsitf.prune.iterations import calibration_samples
 from hsitf.prune.plans import PrunableGroups, plan_from_counts, prunable_groups, removal_counts
@@ -42,6 +43,7 @@ def sensitivity(
     name: str | None,
     progress: Progress,
     choice: SceneChoice | None = None,
+    batches: EvidenceBatches | None = None,
 ) -> tuple[SensitivityAnalysis, Path]:
     """Cuts each dependency group of a trained network alone, and writes record and figures.
 
@@ -55,6 +57,7 @@ def sensitivity(
         name: Name of the folder, beside the origin's; derived from the criterion where None.
         progress: Receives progress messages.
         choice: Where the scene is now, if not at the path of the record.
+        batches: How much data the criterion looks at; as it has it where None.
 
     Returns:
         The analysis, and the folder that holds it.
@@ -72,9 +75,14 @@ def sensitivity(
             received="a split that has none",
             remedy="train on a split with validation pixels",
         )
-    folder = origin.folder.parent / (name or f"{origin.folder.name}-{criterion}-sensitivity")
+    batches = batches or EvidenceBatches()
+    label = file_label(criterion)
+    folder = origin.folder.parent / (name or f"{origin.folder.name}-{label}-sensitivity")
     network = origin.network()
-    ranking = rank(network, criterion, calibration_samples(data), config.prune_io)
+    samples = calibration_samples(data, batches)
+    ranking = rank(network, criterion, samples, config.prune_io, batches)
+    for message in ranking.tie_messages:
+        progress.say(message)
     groups = prunable_groups(ranking, config)
     if not groups:
         raise InputError(
@@ -82,7 +90,12 @@ def sensitivity(
             received=f"{origin.folder} and these options",
             remedy="leave out --ignore or --exact",
         )
-    found = _opened(origin, data, network, criterion, config, folder)
+    fresh = replace(
+        _begun(origin, data, network, criterion, config),
+        batches=batches.count,
+        batch_samples=batches.size,
+    )
+    found = _opened(fresh, folder)
     # Layers may have channels of two kinds: some that go exactly, and some that do not.
     known = {(group.layers, group.approximate): group for group in found.groups}
     keys = [(group.layers, group.approximate or "") for group, _ in groups]
@@ -131,18 +144,13 @@ def _cut(
     return GroupSensitivity(group.layers, len(group), group.approximate or "", tuple(points))
 
 
-def _opened(
-    origin: Run,
-    data: SceneData,
-    network: keras.Model,
-    criterion: str,
-    config: PruningConfig,
-    folder: Path,
+def _begun(
+    origin: Run, data: SceneData, network: keras.Model, criterion: str, config: PruningConfig
 ) -> SensitivityAnalysis:
-    """The record of a folder, or a new one without groups."""
+    """A new record, without groups."""
     record, whole = origin.record, cost(network)
     oa = evaluate(gather_model(network, data.patches), data, data.split.validation).oa
-    fresh = SensitivityAnalysis(
+    return SensitivityAnalysis(
         schema=records.SCHEMA,
         network=record.plan.network,
         scene=record.scene.name,
@@ -160,6 +168,10 @@ def _opened(
         versions=records.versions(),
         command=records.command(),
     )
+
+
+def _opened(fresh: SensitivityAnalysis, folder: Path) -> SensitivityAnalysis:
+    """The record of a folder, or the new one where it has none."""
     if not (folder / RECORD).is_file():
         if folder.exists() and any(folder.iterdir()):
             raise _other_folder(folder)
@@ -178,6 +190,8 @@ def _key(analysis: SensitivityAnalysis) -> tuple[object, ...]:
         analysis.criterion,
         analysis.min_channels,
         analysis.round_to,
+        analysis.batches,
+        analysis.batch_samples,
     )
 
 

@@ -113,7 +113,7 @@ def hold_zeros(model: keras.Model) -> Iterator[Callable[[Masks], None]]:
     def hold(masks: Masks) -> None:
         apply_masks(model, masks)
         for path, mask in masks.items():
-            variables[path].constraint = _MaskConstraint(mask, own[path])
+            variables[path].constraint = MaskConstraint(mask, own[path])
 
     try:
         yield hold
@@ -122,7 +122,7 @@ def hold_zeros(model: keras.Model) -> Iterator[Callable[[Masks], None]]:
             variable.constraint = own[path]
 
 
-class _MaskConstraint:
+class MaskConstraint:
     """The constraint of a variable under a mask."""
 
     def __init__(self, mask: NDArray[np.bool_], own: Callable[[Any], Any] | None) -> None:
@@ -130,6 +130,7 @@ class _MaskConstraint:
         self._mask, self._own = ops.convert_to_tensor(mask), own
 
     def __call__(self, value: Any) -> Any:
+        """The value with zeros where the mask keeps nothing."""
         free = self._own(value) if self._own else value
         return ops.where(self._mask, ops.convert_to_tensor(free), 0)
 

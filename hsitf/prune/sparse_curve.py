@@ -150,7 +150,10 @@ def format_sparse_curve(curve: SparseCurve) -> str:
     synthetic = ", a synthetic scene" if curve.synthetic else ""
     tuned = f"{curve.recipe.epochs} epochs of retraining" if curve.recipe else "no retraining"
     title = f"{curve.network} on {curve.scene}{synthetic}: weights below alpha are zeroed, {tuned}"
-    return "\n".join([title, format_table(head, rows)])
+    others = {name: value for p in curve.points for name, value in p.thresholds.others.items()}
+    named = ", ".join(f"{name} {value:g}" for name, value in others.items())
+    notes = [f"Alpha of {named}, whatever the others have."] if others else []
+    return "\n".join([title, format_table(head, rows), *notes])
 
 
 def _opened(origin: Run, data: SceneData, recipe: Recipe | None, path: Path) -> SparseCurve:

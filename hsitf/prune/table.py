@@ -8,6 +8,8 @@ from hsitf.records import ModelStats, RunRecord
 from hsitf.tables import format_table
 
 _HEAD = ("measure", "before", "pruned", "fine-tuned", "change")
+# Of a network that was pruned before it was trained.
+_UNTRAINED_HEAD = ("measure", "untrained", "pruned", "trained", "change")
 
 Stages = tuple[ModelStats, ModelStats, ModelStats]
 
@@ -39,6 +41,11 @@ def format_pruning(record: RunRecord) -> str:
     threads = "1 thread" if pruning.threads == 1 else f"{pruning.threads} threads"
     notes = [f"Latency of one patch, {threads}: {pruning.processor}."]
     notes += [f"Approximate: {reason}." for reason in pruning.approximate]
+    if pruning.clusters:
+        notes.append(
+            f"The weights of each kernel share {pruning.clusters} values, zero among them; see the "
+            "zipped bytes."
+        )
     if (taught := pruning.distillation) is not None:
         pixels = f"{record.split.train:,} training pixels"
         if taught.unlabelled:
@@ -47,7 +54,8 @@ def format_pruning(record: RunRecord) -> str:
             f"Taught by {taught.teacher.folder} on {pixels}: temperature {taught.temperature:g}, "
             f"share beside labels {taught.teacher_weight:g}."
         )
-    return "\n".join([title, format_table(_HEAD, rows), *notes])
+    head = _UNTRAINED_HEAD if pruning.untrained else _HEAD
+    return "\n".join([title, format_table(head, rows), *notes])
 
 
 def _cost_rows(stages: Stages) -> Iterator[tuple[str, ...]]:
@@ -74,5 +82,9 @@ def _accuracy_rows(stages: Stages) -> Iterator[tuple[str, ...]]:
         values = [getattr(one, title.lower()) for one in stages]
         change = f"{100 * (values[2] - values[0]):+.2f} points"
         yield (title, *(f"{one:.2%}" for one in values), change)
+    ranked = [one.top5 for one in stages if one.top5 is not None]
+    if len(ranked) == len(stages):
+        change = f"{100 * (ranked[2] - ranked[0]):+.2f} points"
+        yield ("Top-5", *(f"{one:.2%}" for one in ranked), change)
     kappas = [one.kappa for one in stages]
     yield ("kappa", *(f"{one:.4f}" for one in kappas), f"{kappas[2] - kappas[0]:+.4f}")

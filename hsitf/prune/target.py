@@ -11,6 +11,7 @@ import numpy as np
 
 from hsitf.cost import Cost, cost, macs
 from hsitf.errors import InputError
+from hsitf.graph import named_values
 from hsitf.operators import CallShapes
 from hsitf.prune.channel_graph import ChannelIds, kept_grid
 from hsitf.prune.config import PruningConfig
@@ -52,9 +53,10 @@ def estimate_cost(trace: Trace, plan: PruningPlan) -> Cost:
             counted.add(traced_call.name)
             parameters += sum(prod(shape) for shape in weights)
         entering = [_shape(ids, keep) for ids in traced_call.inputs]
-        total += macs(
-            operation, CallShapes(weights, entering, _shape(traced_call.outputs[0], keep))
-        )
+        several = isinstance(operation, keras.Layer) and len(entering) > 1
+        named = named_values(traced_call.call, entering) if several else {}
+        leaving = _shape(traced_call.outputs[0], keep)
+        total += macs(operation, CallShapes(weights, entering, leaving, named))
     return Cost(parameters, total)
 
 

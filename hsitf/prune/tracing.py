@@ -120,7 +120,9 @@ def trace(model: keras.Model, prune_io: Sequence[str] = ()) -> Trace:
             # What sums to one cannot lose a part and stay what it was.
             for ids in several:
                 graph.protect(ids)
-        calls.append(TracedCall(graph.name(call.operation), call, tuple(entering), tuple(several)))
+        name = graph.name(call.operation)
+        inner = graph.inner(name)
+        calls.append(TracedCall(name, call, tuple(entering), tuple(several), inner))
         return several
 
     outputs = walk(model, inputs, visit)

@@ -15,10 +15,10 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from hsitf.errors import InputError
+from hsitf.errors import InputError, unknown
 from hsitf.graph import Call, walk
 from hsitf.operators import find
-from hsitf.prune.thresholds import Kind, Thresholds
+from hsitf.prune.thresholds import KINDS, Kind, Thresholds
 
 # By the path of a weight tensor, which of its elements stay.
 Masks = Mapping[str, NDArray[np.bool_]]
@@ -29,10 +29,17 @@ PRUNABLE = ("kernel", "depthwise_kernel", "pointwise_kernel", "recurrent_kernel"
 
 
 class PrunableWeight(NamedTuple):
-    """A weight tensor that can lose single elements, and the kind of its layer."""
+    """A weight tensor that can lose single elements, and its layer.
+
+    Attributes:
+        variable: The tensor.
+        kind: Kind of its layer.
+        layer: Name of its layer.
+    """
 
     variable: Any
     kind: Kind
+    layer: str
 
     @property
     def magnitudes(self) -> NDArray[np.float32]:
@@ -59,7 +66,8 @@ def prunable_weights(model: keras.Model) -> dict[str, PrunableWeight]:
                     f"two weights of the network are called {variable.path!r}",
                     remedy="give its layers different names",
                 )
-            found[variable.path] = PrunableWeight(variable, _kind(layer, first, last))
+            kind = _kind(layer, first, last)
+            found[variable.path] = PrunableWeight(variable, kind, layer.name)
     if not found:
         raise InputError(
             "the network has no weights that can be pruned", allowed=", ".join(PRUNABLE)
@@ -98,11 +106,43 @@ def magnitude_limits(model: keras.Model, thresholds: Thresholds) -> dict[str, fl
     included: kernels and biases have separate deviations. The program that the study of
     hyperspectral networks extended to biases does so for kernels; the study does not state the
     deviation used for biases.
+
+    Raises:
+        InputError: The network has no layer of a kind or name that has a threshold of its own.
     """
+    found = prunable_weights(model)
+    _check_named_layers(found, thresholds)
     return {
-        path: thresholds.of(kind) * float(np.std(np.asarray(variable), dtype=np.float64))
-        for path, (variable, kind) in prunable_weights(model).items()
+        path: thresholds.of(kind, layer) * float(np.std(np.asarray(variable), dtype=np.float64))
+        for path, (variable, kind, layer) in found.items()
     }
+
+
+def _check_named_layers(weights: Mapping[str, PrunableWeight], thresholds: Thresholds) -> None:
+    """Refuses thresholds of kinds and layers that a network lacks."""
+    by_kind: dict[Kind, list[str]] = {}
+    for weight in weights.values():
+        if weight.layer not in by_kind.setdefault(weight.kind, []):
+            by_kind[weight.kind].append(weight.layer)
+    listed = [f"{kind} ({', '.join(by_kind[kind])})" for kind in KINDS if kind in by_kind]
+    for kind in thresholds.kinds:
+        if kind not in by_kind:
+            raise InputError(
+                f"the network has no layer of the kind {kind}",
+                received=f"an alpha of {kind}",
+                allowed="; ".join(listed),
+                remedy="leave it out, or name a kind or a layer that the network has",
+            )
+    layers = [layer for named in by_kind.values() for layer in named]
+    for layer in dict(thresholds.layers):
+        if layer not in layers:
+            raise unknown("layer or kind of layers", layer, [*by_kind, *layers])
+    if ambiguous := [kind for kind in thresholds.kinds if kind in layers]:
+        raise InputError(
+            f"{ambiguous[0]} is the name of a layer and a kind of layers",
+            received=f"an alpha of {ambiguous[0]}",
+            remedy="give the layer another name",
+        )
 
 
 def masks_by_threshold(model: keras.Model, thresholds: Thresholds) -> Masks:
@@ -152,8 +192,23 @@ def masks_by_layer_sparsity(model: keras.Model, share: float) -> Masks:
     Raises:
         InputError: The share is out of range.
     """
+    return masks_by_tensor_sparsity(model, dict.fromkeys(prunable_weights(model), share))
+
+
+def masks_by_tensor_sparsity(model: keras.Model, shares: Mapping[str, float]) -> Masks:
+    """Makes a share of each weight tensor zeros, its smallest elements.
+
+    Args:
+        model: The network.
+        shares: Sparsity from 0 to 1 by path, rounded to whole weights.
+
+    Raises:
+        InputError: A share is out of range.
+    """
     return {
-        path: _mask_of_largest(weight.magnitudes.ravel(), share).reshape(weight.variable.shape)
+        path: _mask_of_largest(weight.magnitudes.ravel(), shares[path]).reshape(
+            weight.variable.shape
+        )
         for path, weight in prunable_weights(model).items()
     }
 

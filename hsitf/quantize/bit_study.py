@@ -14,7 +14,7 @@ from hsitf.arrays import Float32Array
 from hsitf.data import SceneData
 from hsitf.errors import DataError, InputError
 from hsitf.log_silencing import suppressed_output
-from hsitf.metrics import confusion, scores
+from hsitf.metrics import logit_scores
 from hsitf.progress import Progress
 from hsitf.quantize.record import BitStudy, BitStudyCell
 from hsitf.quantize.request import BitStudyRequest
@@ -59,7 +59,7 @@ def run_bit_study(
         pixels = evaluation_pixels(data.split.test, request.max_samples)
         expected, _ = predict_at(simulator, data, pixels)
     truth, classes = data.targets(pixels), data.scene.classes
-    plain = scores(confusion(truth, expected.argmax(1), classes))
+    plain = logit_scores(truth, expected, classes)
     record = run.record
     result = BitStudy(
         records.SCHEMA,
@@ -85,7 +85,7 @@ def run_bit_study(
             with suppressed_output():
                 simulator.set_bits(triple)
                 logits, shares = predict_at(simulator, data, pixels)
-            measured = scores(confusion(truth, logits.argmax(1), classes))
+            measured = logit_scores(truth, logits, classes)
             known[triple] = BitStudyCell(
                 triple,
                 measured.oa,

@@ -142,6 +142,7 @@ class ExportRecord:
         macs: Multiply-accumulates of the network for one patch; None in older records.
         tta: Whether the file computes the mean over the eight flips and rotations of a patch
             (test-time augmentation).
+        top5: Top-5 accuracy of the file; None for five classes or fewer, and in older records.
     """
 
     schema: int
@@ -198,3 +199,4 @@ class ExportRecord:
     parameters: int | None = None
     macs: int | None = None
     tta: bool = False
+    top5: float | None = None

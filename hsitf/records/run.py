@@ -232,6 +232,7 @@ class ModelStats:
         oa: Overall accuracy of the network on the test pixels.
         aa: Average accuracy.
         kappa: Cohen's kappa.
+        top5: Top-5 accuracy; None for five classes or fewer, and in older records.
     """
 
     parameters: int
@@ -242,6 +243,7 @@ class ModelStats:
     oa: float
     aa: float
     kappa: float
+    top5: float | None = None
 
     @property
     def compressed_files(self) -> dict[str, FileStats]:
@@ -293,6 +295,11 @@ class PruningRecord:
         processor: Processor of the latency measurement.
         distillation: How it was taught while it was fine-tuned; None where it learned from labels.
         earlier_teachers: Networks that taught what it was pruned from, in earlier prunings.
+        clusters: Values that the weights of each kernel share at most, zero among them; 0 where
+            weights are not shared.
+        untrained: Whether channels were removed from the network before it was trained: `origin`
+            is empty, `before` and `thinned` have the accuracy of initial weights, and `after` that
+            of the whole training.
     """
 
     origin: str
@@ -310,6 +317,8 @@ class PruningRecord:
     processor: str
     distillation: DistillationRecord | None = None
     earlier_teachers: tuple[TeacherRun, ...] = ()
+    clusters: int = 0
+    untrained: bool = False
 
 
 @dataclass(frozen=True)

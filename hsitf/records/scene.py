@@ -25,6 +25,8 @@ class SceneChoice:
         classes: Path of a file with number, name and color of each class.
         class_column: Column of a vector layer or table that holds the class.
         align: Whether labels on another grid are resampled to the cube's.
+        picture_size: Rows and cols that the pictures of a folder are resized to; None to leave them
+            as they are.
     """
 
     source: str
@@ -42,6 +44,7 @@ class SceneChoice:
     class_column: str | None = None
     align: bool = False
     keep_all: bool = False
+    picture_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ VARIABLES = {
 }
 # Inches; a column of the page is about as wide, so that text keeps its size.
 WIDTH, HEIGHT = 5.2, 3.5
+# Ratio of the largest to the smallest value from which an axis is logarithmic.
+_LOG_FROM = 4
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ def lines(
 def scatter(
     groups: Sequence[tuple[str, Sequence[tuple[float, float, str]]]], xlabel: str, ylabel: str
 ) -> Figure:
-    """Points on a logarithmic axis, and the line that no other point is better than.
+    """Points, and the line that no other point is better than.
+
+    The horizontal axis is logarithmic where its values are of different magnitudes.
 
     Args:
         groups: Names with points (x, y, label): smaller x and larger y are better.
@@ -157,12 +161,25 @@ def scatter(
         axes.annotate(
             label, (x, y), xytext=(4, -9), textcoords="offset points", fontsize=6.5, color=GRAY
         )
-    axes.set_xscale("log")
+    _scale_by_magnitude(axes, [x for x, _, _ in every])
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     style_axes(axes)
     axes.legend(frameon=False)
     return figure
+
+
+def _scale_by_magnitude(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic horizontal axis with plain numbers where values differ much."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if max(values) < _LOG_FROM * min(values):
+        return
+    axes.set_xscale("log")
+    wide = max(values) > 1000 * min(values)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -38,15 +38,16 @@ from hsitf.scenes.image_list import (
     image_raster_options,
     read_image_list,
 )
-from hsitf.scenes.image_sets import IMAGE_SETS
+from hsitf.scenes.image_sets import IMAGE_SETS, IMAGE_SIDE, picture_scene
 from hsitf.scenes.labels import LabelMap, LabelOptions, RasterGrid, label_numbers, read_labels
 from hsitf.scenes.metadata import Color, RasterOptions
+from hsitf.scenes.picture_folder import PictureFolder, common_side, find_picture_folder
 from hsitf.scenes.raster_source import RasterSource
 from hsitf.scenes.readers import READERS, check_fits_memory, open_array, read_array
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.stacking import stack_images
 
-__all__ = ["RasterSource", "Scene", "load", "names", "open_raster"]
+__all__ = ["RasterSource", "Scene", "load", "names", "open_raster", "picture_side"]
 
 BUILT_IN = "fields"
 """The scene that is generated and needs no files."""
@@ -67,6 +68,7 @@ class _LoadOptions:
     variable: str | None
     label_options: LabelOptions
     raster: RasterOptions
+    picture_size: int | None
     progress: download.DownloadProgress | None
 
     @property
@@ -88,6 +90,7 @@ def load(
     variable: str | None = None,
     label_options: LabelOptions = _OWN_LABELS,
     raster: RasterOptions = _AS_IT_IS,
+    picture_size: int | None = None,
     progress: download.DownloadProgress | None = None,
 ) -> Scene:
     """Loads a scene.
@@ -100,7 +103,8 @@ def load(
     The cube keeps the units of its source; integers above 2**24 and float64 are rounded to float32.
 
     Args:
-        name_or_path: One of `names()` in any case, or the path of a cube (see `readers.READERS`).
+        name_or_path: One of `names()` in any case, the path of a cube (see `readers.READERS`), or a
+            folder of pictures with a sub-folder for each class.
         data_dir: Folder with the files of a catalog scene; nothing is written there.
         labels: A label map (rows, cols) to use instead of the scene's own, 0 = unlabelled.
             Without one, all pixels of a cube given by its path are unlabelled, and there are no
@@ -109,6 +113,8 @@ def load(
         label_options: What the user says of the label map. Without `labels`, a variable of it is
             looked up in the catalog scene's label file, or in the file of the cube.
         raster: What the user says of the cube that its file does not.
+        picture_size: Rows and cols that pictures are resized to; None to leave those of a folder as
+            they are.
         progress: Called with the bytes downloaded and the total (None where unknown).
 
     Raises:
@@ -122,9 +128,17 @@ def load(
         variable,
         label_options,
         raster,
+        picture_size,
         progress,
     )
     name = str(name_or_path)
+    if picture_size is not None and not _has_pictures(name):
+        raise InputError(
+            f"{name} is no set of pictures",
+            received=f"--picture-size {picture_size}",
+            allowed=f"{', '.join(IMAGE_SETS)}, or a folder of one folder of pictures a class",
+            remedy="leave it out",
+        )
     if (path := _path_of(name)) is not None:
         return _from_path(path, request)
     if name.lower() == BUILT_IN:
@@ -133,6 +147,41 @@ def load(
         if name.lower() == entry.name.lower():
             return _from_catalog(entry, request)
     return _image_set(name.lower(), request)
+
+
+def picture_side(name_or_path: str, picture_size: int | None = None) -> int | None:
+    """Rows and cols of the pictures of a scene, whose samples are whole pictures.
+
+    Args:
+        name_or_path: The scene, as `load` takes it.
+        picture_size: As `load` takes it.
+
+    Returns:
+        None where the scene is an image of pixels, or does not exist.
+
+    Raises:
+        InputError: The pictures are not of one size, and none is asked for.
+        DataError: A file is no picture that can be read.
+    """
+    if name_or_path.lower() in IMAGE_SETS:
+        return picture_size or IMAGE_SIDE
+    folder = None if _is_name(name_or_path) else _pictures_of(Path(name_or_path).expanduser())
+    return None if folder is None else common_side(folder, picture_size)[0]
+
+
+def _has_pictures(name: str) -> bool:
+    if _is_name(name):
+        return name.lower() in IMAGE_SETS
+    return _pictures_of(Path(name).expanduser()) is not None
+
+
+def _pictures_of(path: Path) -> PictureFolder | None:
+    """The pictures of a folder; None where it lists images of pixels, or holds something else."""
+    return None if find_image_list(path) is not None else find_picture_folder(path)
+
+
+def _is_name(name: str) -> bool:
+    return name.lower() in {known.lower() for known in names()}
 
 
 def open_raster(
@@ -155,6 +204,12 @@ def open_raster(
             number they mean nothing: its bands are chosen anew.
     """
     path = _path_of(name_or_path)
+    if _has_pictures(name_or_path):
+        raise InputError(
+            f"{name_or_path} is a set of pictures, which has no map",
+            received="whole pictures as samples",
+            remedy="train, prune and export classify its test pictures and record how well",
+        )
     if path is None:
         return RasterSource.from_scene(
             load(
@@ -194,7 +249,7 @@ def _path_of(name: str) -> Path | None:
     Raises:
         InputError: It is neither a path nor a name.
     """
-    if name.lower() in {known.lower() for known in names()}:
+    if _is_name(name):
         return None
     path = Path(name).expanduser()
     known = path.suffix.lower() in (*READERS, SUFFIX)
@@ -225,13 +280,17 @@ def _cached_fields() -> Scene:
 
 
 def _image_set(name: str, request: _LoadOptions) -> Scene:
+    _check_no_labels(name, request)
+    return IMAGE_SETS[name](request.data_dir, request.picture_size)
+
+
+def _check_no_labels(name: str, request: _LoadOptions) -> None:
     if request.has_labels or request.variable:
         raise InputError(
             f"the pictures of {name} have their classes already",
             received="labels or a variable",
             remedy="leave them out",
         )
-    return IMAGE_SETS[name](request.data_dir)
 
 
 def _from_path(path: Path, request: _LoadOptions) -> Scene:
@@ -239,6 +298,10 @@ def _from_path(path: Path, request: _LoadOptions) -> Scene:
     listed = find_image_list(path)
     if listed is not None:
         return _of_several(read_image_list(listed), request)
+    pictures = find_picture_folder(path)
+    if pictures is not None:
+        _check_no_labels(str(path), request)
+        return picture_scene(pictures, request.picture_size)
     file = open_array(path, request.variable, request.raster.axes)
     prepared = prepare_cube(file, request.raster)
     check_fits_memory(path, file.shape, file.dtype.itemsize)

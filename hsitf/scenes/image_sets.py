@@ -1,6 +1,7 @@
 """Picture sets, laid out as scenes: every picture is one labelled pixel with its patch.
 
-The pruning literature measures on pictures of one object each. Laid side by side they are a
+The pruning literature measures on pictures of one object each, in sets known by name or in a folder
+of one sub-folder a class. Laid side by side they are a
 scene of three bands whose only labelled pixels are those in the pictures' middles: the patch of
 such a pixel is its picture and nothing of another. Training, pruning, export and verification
 then need not know pictures from pixels. Splits of such a scene leak nothing, drawn at random
@@ -11,17 +12,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError
+from hsitf.scenes.picture_folder import (
+    PictureFolder,
+    common_side,
+    find_picture_folder,
+    read_pictures,
+)
+from hsitf.scenes.readers.base import MAX_BYTES
 from hsitf.scenes.scene import Scene
 
 IMAGE_SIDE = 32
-"""Rows and cols of a picture in the scene."""
+"""Rows and cols of a picture of the sets that are known by name, where no other are asked for."""
 
 _CIFAR10 = (
     "airplane",
@@ -59,7 +67,6 @@ _LAND_USE = (
     "storagetanks",
     "tenniscourt",
 )
-_SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg"}
 
 
 def mosaic(
@@ -85,11 +92,12 @@ def mosaic(
         A scene as square as may be, with its training pixels where the set has them.
     """
     count, side = len(pictures), pictures.shape[1]
-    cols = int(np.ceil(count**0.5))
-    rows = -(-count // cols)
-    cells = np.zeros((rows * cols, side, side, 3), np.float32)
-    cells[:count] = pictures
-    cube = cells.reshape(rows, cols, side, side, 3).transpose(0, 2, 1, 3, 4)
+    rows, cols = _layout(count)
+    # One picture at a time: the scene is the only array of its size.
+    cube = np.zeros((rows * side, cols * side, 3), np.float32)
+    for number, picture in enumerate(pictures):
+        top, left = number // cols * side, number % cols * side
+        cube[top : top + side, left : left + side] = picture
     labels = np.zeros((rows * side, cols * side), np.int32)
     # An even patch has its pixel right below and right of the middle.
     middles = np.zeros(rows * cols, np.int32)
@@ -103,20 +111,36 @@ def mosaic(
         training[side // 2 :: side, side // 2 :: side] = training_labels.reshape(rows, cols)
     return Scene(
         name=name,
-        cube=np.ascontiguousarray(cube.reshape(rows * side, cols * side, 3)),
+        cube=cube,
         labels=labels,
         class_names=tuple(class_names),
         rgb_bands=(0, 1, 2),
         sources=sources or {},
         training=training,
+        picture_side=side,
     )
 
 
-def _cifar(name: str, class_names: Callable[[int], Sequence[str]]) -> Callable[[Any], Scene]:
-    def load(data_dir: Path | None) -> Scene:
+def _layout(count: int) -> tuple[int, int]:
+    """Rows and cols of pictures, as square as may be."""
+    cols = int(np.ceil(count**0.5))
+    return -(-count // cols), cols
+
+
+def _cifar(
+    name: str, class_names: Callable[[int], Sequence[str]]
+) -> Callable[[Path | None, int | None], Scene]:
+    def load(data_dir: Path | None, picture_size: int | None) -> Scene:
         """The set of keras.datasets, which downloads it once and checks its SHA-256."""
         import keras
 
+        if picture_size not in (None, IMAGE_SIDE):
+            raise InputError(
+                f"the pictures of {name} are not resized",
+                received=f"--picture-size {picture_size}",
+                allowed=f"{IMAGE_SIDE}, the size that they have",
+                remedy="leave it out",
+            )
         training, tested = getattr(keras.datasets, name).load_data()
         pictures, classes = (
             np.concatenate([one, other]) for one, other in zip(training, tested, strict=True)
@@ -129,8 +153,8 @@ def _cifar(name: str, class_names: Callable[[int], Sequence[str]]) -> Callable[[
     return load
 
 
-def _land_use(data_dir: Path | None) -> Scene:
-    """A folder of 21 folders of images, each resampled to `IMAGE_SIDE` by averaging."""
+def _land_use(data_dir: Path | None, picture_size: int | None) -> Scene:
+    """A folder of 21 folders of pictures, each resized by averaging."""
     folder = None if data_dir is None else _images_folder(data_dir)
     if folder is None:
         raise InputError(
@@ -139,24 +163,20 @@ def _land_use(data_dir: Path | None) -> Scene:
             allowed=f"a folder with the folders {', '.join(_LAND_USE[:3])} ... {_LAND_USE[-1]}",
             remedy="name it with --data-dir",
         )
-    pictures, classes, digest = [], [], hashlib.sha256()
-    for label, name in enumerate(_LAND_USE):
-        paths = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in _SUFFIXES)
-        if not paths:
-            raise DataError(
-                f"{folder / name} holds no pictures",
-                allowed=", ".join(sorted(_SUFFIXES)),
-                remedy="fetch the set again",
-            )
-        for path in paths:
-            content = path.read_bytes()
-            digest.update(content)
-            pictures.append(_read_image(path))
-            classes.append(label)
-    found = np.stack(pictures)
-    return mosaic(
-        "ucmerced", found, np.array(classes), _LAND_USE, None, {folder.name: digest.hexdigest()}
-    )
+    found = find_picture_folder(folder)
+    if found is None or found.classes != _LAND_USE:
+        raise InputError(
+            f"{folder} is not the land-use set",
+            received=f"{0 if found is None else len(found.classes)} folders of pictures",
+            allowed=f"its {len(_LAND_USE)} folders alone",
+            remedy="name the folder itself as the scene: --scene FOLDER",
+        )
+    scene = picture_scene(found, picture_size or IMAGE_SIDE)
+    # One digest of the whole set, as records have it.
+    digest = hashlib.sha256()
+    for path in found.every_file:
+        digest.update(path.read_bytes())
+    return replace(scene, name="ucmerced", sources={folder.name: digest.hexdigest()})
 
 
 def _images_folder(data_dir: Path) -> Path | None:
@@ -167,26 +187,38 @@ def _images_folder(data_dir: Path) -> Path | None:
     return None
 
 
-def _read_image(path: Path) -> NDArray[np.uint8]:
-    """(SIDE, SIDE, 3) uint8 of a picture of any size."""
-    from PIL import Image
+def picture_scene(folder: PictureFolder, picture_size: int | None = None) -> Scene:
+    """The scene of a folder of pictures, named as it is.
 
-    try:
-        with Image.open(path) as file:
-            whole = file.convert("RGB").resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BOX)
-            return np.asarray(whole, np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    Args:
+        folder: The pictures, class by class.
+        picture_size: Rows and cols that they are resized to; None where they are of one size.
+
+    Raises:
+        InputError: Sizes differ or are not square, and none is asked for.
+        DataError: A file is no picture that can be read, or all do not fit into memory.
+    """
+    side, note = common_side(folder, picture_size)
+    files = folder.every_file
+    rows, cols = _layout(len(files))
+    needed = rows * cols * side**2 * 3 * np.dtype(np.float32).itemsize
+    if needed > MAX_BYTES:
         raise DataError(
-            f"{path} is no picture that can be read",
-            received=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            allowed="TIFF, PNG or JPEG",
-            remedy="fetch the set again",
-        ) from error
+            f"the pictures of {folder.path} do not fit into memory",
+            received=f"{len(files):,} pictures of {side} x {side}, {needed:,} bytes",
+            allowed=f"{MAX_BYTES:,} bytes",
+            remedy="take fewer, or resize them with a smaller --picture-size",
+        )
+    pictures, digests = read_pictures(folder, side)
+    scene = mosaic(
+        folder.path.resolve().name, pictures, folder.labels, folder.classes, sources=digests
+    )
+    return replace(scene, notes=(*folder.notes, *([note] if note else [])))
 
 
-IMAGE_SETS: dict[str, Callable[[Path | None], Scene]] = {
+IMAGE_SETS: dict[str, Callable[[Path | None, int | None], Scene]] = {
     "cifar10": _cifar("cifar10", lambda count: _CIFAR10[:count]),
     "cifar100": _cifar("cifar100", lambda count: [f"class {k}" for k in range(1, count + 1)]),
     "ucmerced": _land_use,
 }
-"""What loads each set, from the folder that a user names."""
+"""What loads each set, from the folder and with the size of pictures that a user names."""

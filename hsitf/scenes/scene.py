@@ -70,6 +70,8 @@ class Scene:
             all bands or (bands,); 1 where the files name none.
         offset: What is added after it, likewise; 0 where the files name none.
         fwhm: (bands,) float64 full widths at half maximum in nanometers, or None where unknown.
+        picture_side: Rows and cols of each picture of a set of pictures that is laid out as one
+            cube: the samples are whole pictures. 0 for an image of pixels.
 
     Raises:
         DataError: The arrays do not form a scene (rank, size, no valid pixel, labels).
@@ -95,6 +97,7 @@ class Scene:
     scale: float | NDArray[np.float64] = 1.0
     offset: float | NDArray[np.float64] = 0.0
     fwhm: NDArray[np.float64] | None = None
+    picture_side: int = 0
 
     def __post_init__(self) -> None:
         # Folders are named after it, so it must not lead out of the one they are made in.

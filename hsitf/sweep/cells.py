@@ -11,13 +11,15 @@ from hsitf.data import describe_scene, load_scene, prepare, read_train_map, trai
 from hsitf.errors import HsitfError, InputError
 from hsitf.export.variants import lacks_package, variant
 from hsitf.options import RecipeOptions, SplitChoice, TrainingOptions, training_plan
+from hsitf.prune.combination import criterion_terms
 from hsitf.prune.config import PruningConfig
-from hsitf.prune.criteria import get_criterion as known_criterion
+from hsitf.prune.parsing import parse_layer_alphas
 from hsitf.prune.request import PruningRequest
 from hsitf.quantize.mixed_precision import EXTRA
 from hsitf.records import SceneChoice, SceneRecord, TrainingPlan
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.splits import SplitOptions
+from hsitf.sweep.plan import stages_of_cell
 from hsitf.sweep.record import CellSettings, LeftOut, StudyCell
 from hsitf.sweep.study import MAX_CELLS, ParameterGrid, StudyFile, networks_of_disjoint_splits
 from hsitf.sweep.training_keys import changes_of_baseline, options_of
@@ -142,9 +144,12 @@ def _settings(grid: ParameterGrid, guard: int) -> list[CellSettings]:
             "paper" if network in zoo.BASELINES else recipe,
             labelled,
             changes_of_baseline(training) if network in zoo.BASELINES else training,
+            weights=weights,
+            layer_alphas=pruning.layer_alphas,
         )
         for scene, split, network, text, pruning, (
             bits,
+            weights,
             kind,
         ), seed, recipe, labelled, training in grid.combinations()
     ]
@@ -226,7 +231,12 @@ def pruning_request_of(
     # The order does not look at a criterion where single weights go.
     criterion = settings.criterion or "l2"
     return PruningRequest(
-        settings.measure, settings.target, fitting, criterion, PruningConfig(ratios=dict(layers))
+        settings.measure,
+        settings.target,
+        fitting,
+        criterion,
+        PruningConfig(ratios=dict(layers)),
+        layer_alphas=parse_layer_alphas(list(filter(None, settings.layer_alphas.split(";")))),
     )
 
 
@@ -238,20 +248,35 @@ class _FeasibilityCheck:
         self.scenes: dict[str, SceneRecord] = {}
         self._loaded: dict[str, Scene] = {}
         self._samples: dict[tuple[str, SplitOptions], TrainingSpectra] = {}
+        self._plans: dict[CellSettings, TrainingPlan | str] = {}
 
     def reason_against(self, settings: CellSettings) -> str:
         """The reason why a cell is impossible; empty where it is possible."""
-        # A scene that cannot be read is no fault of a cell.
-        scene = self._scene(settings.scene)
+        # What is trained is checked once for all prunings, bits and files of it.
+        trained = stages_of_cell(settings)[0][1]
+        if trained not in self._plans:
+            self._plans[trained] = self._plan_or_reason(trained)
+        asked = self._plans[trained]
+        if isinstance(asked, str):
+            return asked
         try:
-            zoo.known(settings.network)
-            asked = training_plan_of(settings, self._choices[settings.scene])
-            self._check_bands(asked, scene)
             _check_pruning(settings, asked)
             _check_quantization(settings)
         except HsitfError as error:
             return str(error)
         return ""
+
+    def _plan_or_reason(self, trained: CellSettings) -> TrainingPlan | str:
+        """How a network is trained, or the reason why it cannot be."""
+        # A scene that cannot be read is no fault of a cell.
+        scene = self._scene(trained.scene)
+        try:
+            zoo.known(trained.network)
+            asked = training_plan_of(trained, self._choices[trained.scene])
+            self._check_bands(asked, scene)
+        except HsitfError as error:
+            return str(error)
+        return asked
 
     def _scene(self, name: str) -> Scene:
         if name not in self._loaded:
@@ -289,7 +314,7 @@ def _check_pruning(settings: CellSettings, asked: TrainingPlan) -> None:
         return
     zoo.check_trainable(settings.network, "pruned")
     if settings.criterion:
-        known_criterion(settings.criterion)
+        criterion_terms(settings.criterion)
     # Names of layers are patterns until the network is there.
     pruning_request_of(settings, asked.recipe, {"any": 0.0} if settings.layers else {})
 

@@ -22,6 +22,7 @@ from hsitf import records, zoo
 from hsitf.errors import HsitfError, InputError
 from hsitf.measure import processor
 from hsitf.progress import Silent
+from hsitf.prune.combination import file_label
 from hsitf.runs import MODELS, RECORD, Run
 from hsitf.sweep.cells import pruning_request_of, training_plan_of
 from hsitf.sweep.plan import (
@@ -166,7 +167,9 @@ def _digest(text: str) -> str:
 
 def _pruned_name(settings: CellSettings) -> str:
     layers = f"-layers{_digest(settings.layers)}" if settings.layers else ""
-    how = [settings.criterion, f"{settings.measure}{settings.target:g}{layers}"]
+    if settings.layer_alphas:
+        layers += f"-alphas{_digest(settings.layer_alphas)}"
+    how = [file_label(settings.criterion), f"{settings.measure}{settings.target:g}{layers}"]
     return "-".join(filter(None, [*how, f"{settings.fine_tuning_epochs}epochs"]))
 
 
@@ -212,6 +215,7 @@ def _train(context: SweepContext, stage: Stage) -> Outcomes:
         oa=record.scores.oa,
         aa=record.scores.aa,
         kappa=record.scores.kappa,
+        top5=record.scores.top5,
         predict_us=record.predict_us,
         train_seconds=record.seconds,
         peak_memory=record.peak_memory,
@@ -251,9 +255,11 @@ def _prune(context: SweepContext, stage: Stage) -> Outcomes:
         oa=record.scores.oa,
         aa=record.scores.aa,
         kappa=record.scores.kappa,
+        top5=record.scores.top5,
         oa_before=pruning.before.oa,
         oa_pruned=pruning.thinned.oa,
-        predict_us=record.predict_us,
+        # `prune` does not time the network that is left; its files are timed.
+        predict_us=record.predict_us or None,
         train_seconds=record.seconds,
         peak_memory=record.peak_memory,
         gpu_memory=record.gpu_memory,
@@ -288,7 +294,7 @@ def _bits(context: SweepContext, stage: Stage) -> Outcomes:
 
     settings = stage.settings
     run = Run.open(_folder(context, settings))
-    wanted = BitStudyRequest(Scheme(), settings.max_samples)
+    wanted = BitStudyRequest(Scheme(settings.weights), settings.max_samples)
     path = study_path(run, "bits", wanted).with_suffix(".json")
     triples = {cell: Bits.parse(cell.bits) for cell in stage.cells}
     found = run_bit_study(
@@ -344,6 +350,7 @@ def _files(context: SweepContext, stage: Stage) -> Outcomes:
             oa=record.oa,
             aa=record.aa,
             kappa=record.kappa,
+            top5=record.top5,
             oa_before=record.oa_keras,
             agreement=record.agreement,
             file_bytes=record.bytes,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hsitf.records import SceneChoice
-from hsitf.sweep.record import CellSettings
+from hsitf.sweep.record import PER_CHANNEL, CellSettings
 
 TRAIN, PRUNE, BITS, FILES = "train", "prune", "bits", "files"
 
@@ -96,13 +96,21 @@ def plan_stages(cells: Sequence[CellSettings]) -> list[Stage]:
 
 def stages_of_cell(cell: CellSettings) -> list[tuple[str, CellSettings]]:
     """The stages of a cell, first to last, by kind and settings."""
-    pruned = replace(cell, bits="", variant="", max_samples=0)
-    trained = replace(pruned, measure="", target=0.0, layers="", criterion="", fine_tuning_epochs=0)
+    pruned = replace(cell, bits="", variant="", max_samples=0, weights=PER_CHANNEL)
+    trained = replace(
+        pruned,
+        measure="",
+        target=0.0,
+        layers="",
+        layer_alphas="",
+        criterion="",
+        fine_tuning_epochs=0,
+    )
     found = [(TRAIN, trained)]
     if cell.measure:
         found.append((PRUNE, pruned))
     if cell.bits:
-        found.append((BITS, replace(pruned, max_samples=cell.max_samples)))
+        found.append((BITS, replace(pruned, max_samples=cell.max_samples, weights=cell.weights)))
     if cell.variant:
         found.append((FILES, pruned))
     return found

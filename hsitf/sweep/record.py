@@ -52,6 +52,8 @@ MEANS = "means.csv"
 SPREADSHEET = "results.xlsx"
 
 DONE, FAILED = "done", "failed"
+# Scales of simulated weights: one for each output channel of a kernel (`quantize.schemes`).
+PER_CHANNEL = "channel"
 
 
 @formerly(fine_tuning_epochs="tuning_epochs", max_samples="most")
@@ -92,6 +94,10 @@ class CellSettings:
         labelled: Labelled pixels a class, at most; 0 for all.
         training: What is changed of the recipe, such as "label_smoothing=0;mixup=0.2" (see
             `hsitf.sweep.training_keys`); empty for nothing.
+        weights: Of simulated bits, "channel" for a scale per output channel of a kernel, "tensor"
+            for one scale per kernel; "channel" where nothing is simulated.
+        layer_alphas: Of the measure alpha, other values by kind of layer or by layer, such as
+            "first_convolution=0.05;last_dense=1.2"; empty where all layers have the target.
     """
 
     scene: str
@@ -115,6 +121,8 @@ class CellSettings:
     recipe: str = "paper"
     labelled: int = 0
     training: str = ""
+    weights: str = PER_CHANNEL
+    layer_alphas: str = ""
 
     def __post_init__(self) -> None:
         # Records of schema 1 call the measure of unstructured pruning "zeros".
@@ -128,7 +136,7 @@ class CellSettings:
         content["most"] = content.pop("max_samples")
         content["tuning_epochs"] = content.pop("fine_tuning_epochs")
         # Cells from before there were these settings are still found.
-        for name in ("guard", "recipe", "labelled", "training"):
+        for name in ("guard", "recipe", "labelled", "training", "weights", "layer_alphas"):
             if content[name] == getattr(CellSettings, name):
                 del content[name]
         # Cells of components of unit deviation are found by the names of when all were such.
@@ -150,11 +158,16 @@ class CellSettings:
         if not self.measure:
             return ""
         much = self.layers or f"{self.target:g}"
-        return " ".join(filter(None, [self.criterion, self.measure, much]))
+        return " ".join(filter(None, [self.criterion, self.measure, much, self.layer_alphas]))
 
     @property
     def quantization(self) -> str:
-        """Bits or variant; empty for the network as it is."""
+        """Bits, with their scales where these are not one per channel, or variant.
+
+        Empty for the network as it is.
+        """
+        if self.bits and self.weights != PER_CHANNEL:
+            return f"{self.bits} per {self.weights}"
         return self.bits or self.variant
 
     @property
@@ -164,7 +177,7 @@ class CellSettings:
             f"{self.network} on {self.scene} ({self.split})",
             self.reduction,
             self.pruning,
-            f"bits {self.bits}" if self.bits else self.variant,
+            f"bits {self.quantization}" if self.bits else self.variant,
             "" if self.recipe == "paper" else f"{self.recipe} recipe",
             self.training.replace(";", ", "),
             f"{self.labelled} labelled a class" if self.labelled else "",
@@ -263,6 +276,7 @@ class CellValues:
         gpu_memory: Peak memory of the first GPU, in bytes; 0 where no GPU was used.
         validation_oa: Overall accuracy on the validation pixels in the epoch that was kept, of a
             cell that only trains.
+        top5: Top-5 accuracy, measured as `oa` is; None for five classes or fewer.
     """
 
     oa: float
@@ -289,6 +303,7 @@ class CellValues:
     peak_memory: int | None = None
     gpu_memory: int | None = None
     validation_oa: float | None = None
+    top5: float | None = None
 
 
 @dataclass(frozen=True)
@@ -417,7 +432,9 @@ class StudyResults:
         for record in self.done:
             groups.setdefault(replace(record.settings, seed=0), []).append(record)
         grids = {cell.settings.id: cell.grids for cell in self.study.cells}
-        return tuple(_mean(group, grids[group[0].settings.id]) for group in groups.values())
+        return tuple(
+            mean_over_seeds(group, grids[group[0].settings.id]) for group in groups.values()
+        )
 
     def curves(self, grid: str, along: str) -> dict[CellSettings, tuple[CellMean, ...]]:
         """Means of a grid as lines of a figure, points by rising value of one setting.
@@ -474,7 +491,13 @@ def _read(path: Path, settings: CellSettings) -> CellRecord:
     return record
 
 
-def _mean(group: Sequence[CellRecord], grids: tuple[str, ...]) -> CellMean:
+def mean_over_seeds(group: Sequence[CellRecord], grids: tuple[str, ...]) -> CellMean:
+    """The mean of finished cells that differ in their seed alone.
+
+    Args:
+        group: The cells' records, one or more.
+        grids: Grids that they belong to.
+    """
     values = {}
     for name in value_names():
         found = [getattr(record.values, name) for record in group]

@@ -1,4 +1,4 @@
-"""Part of a study: some of its networks, splits and numbers of labelled pixels, fewer epochs."""
+"""Part of a study: some of its grids, networks, splits, labelled pixels, and fewer epochs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ class StudySelection:
         splits: Number of splits (seeds) of each grid, at most; None for all.
         labelled: Numbers of labelled pixels a class, 0 for all pixels; none for those of the study.
         epochs: Epochs in place of the study's, before `epochs_factor`; None for those.
+        grids: Names of grids; none for all.
     """
 
     networks: tuple[str, ...] = ()
     splits: int | None = None
     labelled: tuple[int, ...] = ()
     epochs: int | None = None
+    grids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("splits", "epochs"):
@@ -61,8 +63,9 @@ def select(study: StudyFile, selection: StudySelection) -> StudyFile:
     whole study need.
 
     Raises:
-        InputError: The study has no such network or number of labelled pixels.
+        InputError: The study has no such grid, network or number of labelled pixels.
     """
+    _check("grid", selection.grids, [grid.name for grid in study.grids])
     _check("network", selection.networks, [name for g in study.grids for name in g.networks])
     counts = [count for grid in study.grids for count in grid.labelled]
     _check(
@@ -70,12 +73,13 @@ def select(study: StudyFile, selection: StudySelection) -> StudyFile:
         [str(count or "all") for count in selection.labelled],
         [str(count or "all") for count in sorted(set(counts), key=lambda n: (n == 0, n))],
     )
-    found = [_selected(grid, selection) for grid in study.grids]
+    wanted = selection.grids
+    found = [_selected(one, selection) for one in study.grids if not wanted or one.name in wanted]
     grids = tuple(grid for grid in found if grid.networks and grid.labelled)
     if not grids:
         raise InputError(
             "nothing is left of the study",
-            received="networks and numbers of labelled pixels that no grid has together",
+            received="grids, networks and numbers of labelled pixels that no grid has together",
             remedy="select others",
         )
     names = [grid.name for grid in grids]

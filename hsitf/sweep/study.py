@@ -12,7 +12,9 @@
     bands = ["all", "pca"]
     components = "10:190:10"      # from, to, step; or a list
     alpha = [0, 0.5, 1.0]         # or ratio, macs, parameters, bytes, sparsity, layers
+    layer_alpha = { last_dense = 1.2 }  # beside alpha, by kind of layer or by layer
     bits = ["none", "8,8,32"]     # and/or variant = ["none", "int8"]
+    weights = "tensor"            # of the simulated bits: one scale a kernel, not a channel
     recipe = ["paper", "robust"]
     labelled = [5, 20, "all"]     # pixels a class
     mixup = ["recipe", 0]         # and every other option of training
@@ -33,6 +35,8 @@ from pathlib import Path
 from typing import Any
 
 from hsitf.errors import HsitfError, InputError, unknown
+from hsitf.prune.thresholds import KINDS
+from hsitf.sweep.record import PER_CHANNEL
 from hsitf.sweep.training_keys import AS_RECIPE, TRAINING_KEYS, changes
 from hsitf.train.recipes import RECIPES
 
@@ -69,6 +73,7 @@ class PruningChoice:
     target: float = 0.0
     layers: str = ""
     criterion: str = ""
+    layer_alphas: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class ParameterGrid:
         epochs_factor: How many times the epochs a network is trained for, by labelled pixels a
             class: with few pixels, an epoch has few steps.
         trainings: Changes of the recipe, see `training_keys.changes`; "" for none.
+        weights: Scales of simulated weights, "channel" or "tensor".
     """
 
     name: str
@@ -108,6 +114,7 @@ class ParameterGrid:
     labelled: tuple[int, ...] = (0,)
     epochs_factor: Mapping[int, int] = field(default_factory=dict)
     trainings: tuple[str, ...] = ("",)
+    weights: tuple[str, ...] = (PER_CHANNEL,)
 
     def epochs_of(self, network: str) -> int:
         """Epochs of a network's training; 0 for those of the schedule."""
@@ -119,18 +126,26 @@ class ParameterGrid:
 
     def combinations(
         self,
-    ) -> Iterator[tuple[str, str, str, str, PruningChoice, tuple[str, str], int, str, int, str]]:
-        """Scene, split, network, reduction, pruning, (bits, variant), seed, recipe, labelled
-        pixels a class and changes of the recipe of every cell.
+    ) -> Iterator[
+        tuple[str, str, str, str, PruningChoice, tuple[str, str, str], int, str, int, str]
+    ]:
+        """Scene, split, network, reduction, pruning, (bits, scales of weights, variant), seed,
+        recipe, labelled pixels a class and changes of the recipe of every cell.
         """
-        quantizations = [(bits, "") for bits in self.bits] + [("", name) for name in self.variants]
+        # Without bits there are no scales.
+        quantizations = [
+            (bits, scales if bits else PER_CHANNEL, "")
+            for scales in self.weights
+            for bits in self.bits
+        ]
+        quantizations += [("", PER_CHANNEL, name) for name in self.variants]
         return product(
             self.scenes,
             self.splits,
             self.networks,
             self.reductions,
             self.prunings,
-            dict.fromkeys(quantizations or [("", "")]),
+            dict.fromkeys(quantizations or [("", PER_CHANNEL, "")]),
             self.seeds,
             self.recipes,
             self.labelled,
@@ -286,8 +301,10 @@ _KEYS = {
     "components",
     "criterion",
     "layers",
+    "layer_alpha",
     *MEASURES,
     "bits",
+    "weights",
     "variant",
     "seeds",
     "schedule",
@@ -303,7 +320,7 @@ _KEYS = {
     *TRAINING_KEYS,
 }
 # A grid with one of these keys inherits none of the others from [common].
-_EXCLUSIVE = {*MEASURES, "layers"}
+_EXCLUSIVE = {*MEASURES, "layers", "layer_alpha"}
 
 
 def _merged(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -377,6 +394,7 @@ class _GridReader:
             labelled=self._labelled(),
             epochs_factor=self._epochs_factor(),
             trainings=self._trainings(),
+            weights=self._weights(),
         )
 
     def _trainings(self) -> tuple[str, ...]:
@@ -513,6 +531,8 @@ class _GridReader:
 
     def _prunings(self) -> tuple[PruningChoice, ...]:
         named = [key for key in (*MEASURES, "layers") if key in self._table]
+        if "layer_alpha" in self._table and named != ["alpha"]:
+            self._fault("layer_alpha is given without alpha, which all other layers have")
         if not named:
             if "criterion" in self._table:
                 self._fault("a criterion, but nothing to prune to, such as ratio = [0.2, 0.4]")
@@ -527,6 +547,13 @@ class _GridReader:
         if measure == "layers":
             layers = self._layers()
             return tuple(PruningChoice("ratio", 0.0, one, c) for c in criteria for one in layers)
+        if "layer_alpha" in self._table:
+            # An alpha of 0 leaves all layers as they are but those named.
+            return tuple(
+                PruningChoice(measure, target, layer_alphas=one)
+                for one in self._layer_alphas()
+                for target in self._numbers(measure, [])
+            )
         return tuple(
             PruningChoice()
             if target == _NO_PRUNING[measure]
@@ -549,6 +576,30 @@ class _GridReader:
         return tuple(
             ";".join(f"{name}={ratio:g}" for name, ratio in table.items()) for table in tables
         )
+
+    def _layer_alphas(self) -> tuple[str, ...]:
+        value = self._table["layer_alpha"]
+        tables = value if isinstance(value, list) else [value]
+        for table in tables:
+            fine = isinstance(table, dict) and table
+            if not fine or not all(_is_alpha(alpha) for alpha in table.values()):
+                self._fault(
+                    f"layer_alpha has {table!r}; allowed: tables of alphas from 0, in standard "
+                    f"deviations, by kind of layer ({', '.join(KINDS)}) or by layer"
+                )
+                return ()
+        return tuple(
+            ";".join(f"{name}={alpha:g}" for name, alpha in table.items()) for table in tables
+        )
+
+    def _weights(self) -> tuple[str, ...]:
+        from hsitf.quantize.schemes import GRANULARITIES
+
+        found = self._words("weights", [PER_CHANNEL])
+        for one in found:
+            if one not in GRANULARITIES:
+                self._fault(f"weights is {one!r}; allowed: {' or '.join(GRANULARITIES)}")
+        return found
 
     def _bits(self) -> tuple[str, ...]:
         from hsitf.quantize.schemes import Bits
@@ -577,6 +628,10 @@ def _spread(value: object) -> list[float]:
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in values):
         raise ValueError
     return [float(one) for one in values]
+
+
+def _is_alpha(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
 def _is_share(value: object) -> bool:

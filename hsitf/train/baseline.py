@@ -8,7 +8,7 @@ from hsitf import zoo
 from hsitf.data import SceneData
 from hsitf.progress import Progress
 from hsitf.records import TrainingPlan
-from hsitf.train.evaluation import predict
+from hsitf.train.evaluation import predict, predict_ranked
 from hsitf.train.gather import gather_model
 from hsitf.train.loop import FitResult
 
@@ -44,6 +44,6 @@ def fit(plan: TrainingPlan, data: SceneData, progress: Progress) -> FitResult:
     model = gather_model(network, data.patches)
     predict(model, data.split.test[:1])
     begin = time.monotonic()
-    predicted = predict(model, data.split.test)
+    predicted, top5 = predict_ranked(model, data, data.split.test)
     micros = 1e6 * (time.monotonic() - begin) / len(data.split.test)
-    return FitResult(network, (), 0, predicted, seconds, micros)
+    return FitResult(network, (), 0, predicted, seconds, micros, top5)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.data import SceneData
-from hsitf.metrics import Scores, confusion, scores
+from hsitf.metrics import Scores, confusion, logit_scores, scores, top5_accuracy
 from hsitf.train.devices import padded_to_devices
 from hsitf.train.gather import patch_views
 
@@ -16,19 +18,38 @@ PREDICT_BATCH_SIZE = 256
 
 def evaluate(model: keras.Model, data: SceneData, pixels: NDArray[np.int64]) -> Scores:
     """Scores of a gathering model on `pixels` (flat indices), by its first output."""
-    return score_predictions(predict(model, pixels), data, pixels)
+    return logit_scores(data.targets(pixels), predict_logits(model, pixels), data.scene.classes)
 
 
 def score_predictions(
-    predicted: NDArray[np.int64], data: SceneData, pixels: NDArray[np.int64]
+    predicted: NDArray[np.int64],
+    data: SceneData,
+    pixels: NDArray[np.int64],
+    top5: float | None = None,
 ) -> Scores:
-    """Scores of the classes `predicted`, counted from 0, at `pixels` (flat indices)."""
-    return scores(confusion(data.targets(pixels), predicted, data.scene.classes))
+    """Scores of the classes `predicted`, counted from 0, at `pixels` (flat indices).
+
+    Args:
+        predicted: (pixels,) int64, classes from 0.
+        data: The scene.
+        pixels: (pixels,) flat indices.
+        top5: Top-5 accuracy at these pixels; None where there is none.
+    """
+    found = scores(confusion(data.targets(pixels), predicted, data.scene.classes))
+    return replace(found, top5=top5)
 
 
 def predict(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Classes from 0 that a gathering model names at `pixels` (flat indices)."""
     return np.asarray(predict_logits(model, pixels).argmax(1), np.int64)
+
+
+def predict_ranked(
+    model: keras.Model, data: SceneData, pixels: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], float | None]:
+    """Classes as `predict` returns them, and their Top-5 accuracy where there are enough."""
+    logits = predict_logits(model, pixels)
+    return np.asarray(logits.argmax(1), np.int64), top5_accuracy(data.targets(pixels), logits)
 
 
 def predict_logits(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.float32]:

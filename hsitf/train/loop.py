@@ -27,7 +27,7 @@ from hsitf.train.compilation import build_network, compile_model, decoder_weight
 from hsitf.train.devices import is_out_of_memory
 from hsitf.train.epoch import run_epoch
 from hsitf.train.epoch_inputs import training_pixels
-from hsitf.train.evaluation import PREDICT_BATCH_SIZE, predict, predict_logits
+from hsitf.train.evaluation import PREDICT_BATCH_SIZE, predict_logits, predict_ranked
 from hsitf.train.gather import gather_model
 from hsitf.train.guidance import NO_GUIDANCE, Guidance
 from hsitf.train.schedule import is_finished
@@ -63,6 +63,7 @@ class FitResult:
         predicted: Classes of the test pixels, (pixels,) int64 from 0.
         seconds: Training time without interruptions.
         predict_us: Inference time per test pixel in batches, in microseconds.
+        top5: Top-5 accuracy on the test pixels; None for five classes or fewer.
     """
 
     network: keras.Model
@@ -71,6 +72,7 @@ class FitResult:
     predicted: NDArray[np.int64]
     seconds: float
     predict_us: float = 0.0
+    top5: float | None = None
 
 
 def fit(
@@ -157,7 +159,7 @@ def fit(
     # The first batch is compiled, and does not count.
     predict_logits(model, data.split.test[:PREDICT_BATCH_SIZE])
     begin = time.monotonic()
-    predicted = predict(model, data.split.test)
+    predicted, top5 = predict_ranked(model, data, data.split.test)
     return FitResult(
         network=network,
         history=tuple(state.history),
@@ -165,4 +167,5 @@ def fit(
         predicted=predicted,
         seconds=state.seconds,
         predict_us=1e6 * (time.monotonic() - begin) / len(data.split.test),
+        top5=top5,
     )

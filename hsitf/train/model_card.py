@@ -28,6 +28,7 @@ def model_card(record: RunRecord) -> str:
         "|---|---|",
         f"| overall accuracy | {scores.oa:.2%} |",
         f"| average accuracy | {scores.aa:.2%} |",
+        *([] if scores.top5 is None else [f"| Top-5 accuracy | {scores.top5:.2%} |"]),
         f"| kappa | {scores.kappa:.4f} |",
         f"| test pixels with a training pixel in their patch | {_share(split.leakage_pixel)} |",
         f"| test pixels whose patch touches a training patch | {_share(split.leakage_patch)} |",
@@ -167,9 +168,12 @@ def _pruned(record: RunRecord) -> list[str]:
         return []
     before, after = pruning.before, pruning.after
     exact = "; ".join(pruning.approximate)
+    size = f"{before.parameters:,} parameters"
+    origin = f"pruned from `{pruning.origin}` ({size}, OA {before.oa:.2%})"
+    if pruning.untrained:
+        origin = f"pruned before it was trained, from {size}"
     return [
-        f"It was pruned from `{pruning.origin}` ({before.parameters:,} parameters, OA "
-        f"{before.oa:.2%}): {pruning.target}, {pruning.kind} selected by {pruning.criterion}, "
+        f"It was {origin}: {pruning.target}, {pruning.kind} selected by {pruning.criterion}, "
         f"{pruning.schedule}. {after.macs / before.macs:.1%} of the multiply-accumulates and "
         f"{after.parameters / before.parameters:.1%} of the parameters remain."
         + (f" Approximate: {exact}." if exact else "")

@@ -48,6 +48,7 @@ class RepeatSummary:
             earlier runs of the same process still hold.
         gpu_memory: Peak memory of the first GPU, in bytes; 0 where no GPU was used.
         runs_per_split: Runs with the same split, which follow each other in `runs`.
+        top5: Top-5 accuracy; None for five classes or fewer, and in older records.
     """
 
     schema: int
@@ -66,6 +67,7 @@ class RepeatSummary:
     peak_memory: Interval
     gpu_memory: Interval
     runs_per_split: int = 1
+    top5: Interval | None = None
 
     @property
     def splits(self) -> int:
@@ -176,6 +178,7 @@ def summarize(found: list[Run], per_split: int, stem: str) -> tuple[RepeatSummar
 def _summary(plan: TrainingPlan, found: list[Run], per_split: int) -> RepeatSummary:
     made: list[RunRecord] = [run.record for run in found]
     by_class = np.array([record.scores.per_class for record in made])
+    ranked = [record.scores.top5 for record in made]
 
     def over_splits(values: Sequence[float]) -> Interval:
         if len(values) == per_split:
@@ -192,6 +195,7 @@ def _summary(plan: TrainingPlan, found: list[Run], per_split: int) -> RepeatSumm
         oa=over_splits([record.scores.oa for record in made]),
         aa=over_splits([record.scores.aa for record in made]),
         kappa=over_splits([record.scores.kappa for record in made]),
+        top5=None if None in ranked else over_splits([one for one in ranked if one is not None]),
         per_class=tuple(over_splits(column) for column in by_class.T.tolist()),
         class_names=made[0].scene.class_names,
         seconds=over_splits([record.seconds for record in made]),
@@ -209,6 +213,9 @@ def format_summary(summary: RepeatSummary) -> str:
     rows = [
         [name, f"{100 * i.mean:.2f} %", f"{100 * i.half_width:.2f}"] for name, i in percent.items()
     ]
+    if summary.top5 is not None:
+        top5 = summary.top5
+        rows.insert(2, ["Top-5", f"{100 * top5.mean:.2f} %", f"{100 * top5.half_width:.2f}"])
     rows.insert(2, ["kappa", f"{summary.kappa.mean:.4f}", f"{summary.kappa.half_width:.4f}"])
     for label, unit, measured in (
         ("training, s", 1.0, summary.seconds),

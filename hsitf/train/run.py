@@ -216,7 +216,7 @@ def save_run(
         normalizer=data.normalizer,
         history=fitted.history,
         best_epoch=fitted.best_epoch,
-        scores=score_predictions(fitted.predicted, data, data.split.test),
+        scores=score_predictions(fitted.predicted, data, data.split.test, fitted.top5),
         seconds=fitted.seconds,
         peak_memory=peak_memory(),
         predict_us=fitted.predict_us,

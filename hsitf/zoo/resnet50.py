@@ -5,9 +5,14 @@ from __future__ import annotations
 import keras
 from keras import KerasTensor, layers
 
-from hsitf.zoo import Network
-from hsitf.zoo._resnet import PAPER, RECIPE, classified, joined, normalized, projected
+from hsitf.zoo import Network, Recipe
+from hsitf.zoo._resnet import PAPER, classified, joined, normalized, projected
 
+# As fine-tuned on ImageNet in C. Zhang, C. Li, B. Guo, N. Liao, Neural network compression via low
+# frequency preference, Remote Sensing 15, 3144, 2023, section 3.1.
+RECIPE = Recipe(
+    "sgd", learning_rate=0.1, batch_size=128, epochs=150, momentum=0.99, weight_decay=1e-4
+)
 NETWORK = Network(paper=PAPER, patch=224, recipe=RECIPE, short_epochs=20)
 
 _BLOCKS = (3, 4, 6, 3)

@@ -189,9 +189,9 @@ def test_other_refusals():
         fitted("forest-rfe:3", alone)
     with pytest.raises(InputError, match="wavelengths of this scene are not known"):
         bands.fit("nm:450-900", sample(), lambda: np.empty((0, 10)))
-    big = np.zeros((5001, 10), np.float32)
-    with pytest.raises(InputError, match="5000 at most"):
-        bands.fit("mds:2", sample(), lambda: big)
+    big = np.zeros((60_001, 10), np.float32)
+    with pytest.raises(InputError, match="60000 at most"):
+        bands.fit("tsne:2", sample(), lambda: big)
 
 
 def test_a_reduction_of_the_whole_scene_knows_no_other_pixel():
@@ -201,6 +201,15 @@ def test_a_reduction_of_the_whole_scene_knows_no_other_pixel():
     assert reducer.apply(given.spectra).shape == (60, 2)
     with pytest.raises(InputError, match="knows only the pixels"):
         reducer.apply(given.spectra[:5])
+
+
+def test_a_missing_package_is_named_before_the_work(monkeypatch):
+    monkeypatch.setattr("hsitf.bands.technique.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"umap needs a package.*pip install 'hsitf\[umap\]'"):
+        bands.check("umap:2", sample())
+    assert bands.check("pca:2", sample()) == 2
+    monkeypatch.setattr("hsitf.bands.technique.find_spec", lambda name: name)
+    assert bands.check("umap:2", sample()) == 2
 
 
 def test_files_of_before_hold_whitened_components(tmp_path):

@@ -43,7 +43,7 @@ def explanation(*sources: object, of: Scene | None = None) -> Explanation:
     )
     options = SimpleNamespace(
         map_bands=(),
-        method=SimpleNamespace(name="saliency", spatial=True),
+        method=SimpleNamespace(name="saliency", spatial=True, spectral=True),
         settings=SimpleNamespace(weight="", layer=""),
     )
     record = SimpleNamespace(network="hu")

@@ -32,7 +32,7 @@ def assert_exact(model: keras.Model, batch: int = 1, width: int = 1) -> keras.Mo
     return lowered
 
 
-SLOW = {"resnet110", "resnet50", "resnet56"}
+SLOW = {"fdssc", "gaht", "resnet110", "resnet50", "resnet56", "spectralformer", "ssrn"}
 SETTINGS = [(1, 1), (3, 1), (1, 32), (2, 100)]
 
 

@@ -15,7 +15,12 @@ from hsitf.errors import LoweringError
 from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.graph import walk
-from hsitf.layers import LocalResponseNormalization, PixelNormalization
+from hsitf.layers import (
+    LearnedTokens,
+    LocalResponseNormalization,
+    PixelNormalization,
+    PositionEmbedding,
+)
 from hsitf.lower import difference, lower
 from hsitf.lower.rules import OPERATIONS, RULES
 from hsitf.runtimes import LiteRT, dequantize, quantize
@@ -111,6 +116,7 @@ SPECTRUM_USES = {
     "plain_attention": lambda x: layers.Attention(use_scale=True)([x[:, :5], x, x + 1]),
     "dot": lambda x: layers.Dot(axes=(1, 1))([layers.Softmax(axis=1)(layers.Dense(4)(x)), x]),
     "dot_of_vectors": lambda x: [layers.Dot(axes=1)([x[:, 0], x[:, 1]]), x[:, 0]],
+    "learned_tokens": chain(LearnedTokens(2), PositionEmbedding(), layers.Dense(3)),
     "encoder": lambda x: layers.Add()(
         [
             x,

@@ -64,12 +64,39 @@ def assert_exact(model: keras.Model, chosen: PruningPlan) -> keras.Model:
 
 
 # Bands of a network where few do not suffice, and networks that take minutes.
-BANDS = {"luo": 42, "santara": 110, "chen": 94, "roy": 13}
-SLOW = {"chen", "nn", "resnet110", "resnet20", "resnet50", "resnet56", "roy", "sharma", "vgg16"}
+BANDS = {"luo": 42, "santara": 110, "chen": 94, "roy": 13, "ssftt": 8, "justoliunet": 91}
+SLOW = {
+    "chen",
+    "fdssc",
+    "gaht",
+    "nn",
+    "resnet110",
+    "resnet20",
+    "resnet50",
+    "resnet56",
+    "roy",
+    "sharma",
+    "spectralformer",
+    "ssrn",
+    "vgg16",
+}
 
 
 # Those with a batch normalization whose channels are a layer's: mou's are of time and units both.
-NORMALIZED = {"boulch", "liu", "resnet110", "resnet20", "resnet50", "resnet56", "sharma", "vgg16"}
+NORMALIZED = {
+    "boulch",
+    "fdssc",
+    "gaht",
+    "liu",
+    "resnet110",
+    "resnet20",
+    "resnet50",
+    "resnet56",
+    "sharma",
+    "ssftt",
+    "ssrn",
+    "vgg16",
+}
 
 
 @pytest.fixture(scope="module", params=zoo.names())
@@ -96,7 +123,7 @@ def test_networks_thin_exactly(network, criterion):
         chosen = select(ranking, PruningConfig(ratio))
         if chosen.approximate:
             # Only what a kernel slides across, or is measured by others, cannot be exact.
-            assert network.name in ("lee", "luo")
+            assert network.name in ("lee", "luo", "ssftt")
             thin(network, chosen)
             chosen = select(ranking, PruningConfig(ratio, exact=True))
         smaller = assert_exact(network, chosen)

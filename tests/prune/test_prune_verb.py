@@ -402,6 +402,64 @@ def test_a_sparsity_of_each_layer_can_be_ordered(shell, origin):
     assert "--per-layer with --alpha; leave out --per-layer" in done.stderr
 
 
+def test_alphas_by_kind_of_layer_clusters_and_sums_of_criteria(shell, origin):
+    words = ("prune", "--model", "hu", *shell.SCENE, "--epochs", "1")
+    done = shell(*words, "--alpha", "0.3", "--layer-alpha", "last_dense=1.2", "--cluster", "8")
+    assert done.returncode == 0, done.stderr
+    run = Run.open(shell.folder / f"{ORIGIN}-magnitude-alpha0.3-layers-clusters8")
+    then = run.record.pruning
+    assert then.target == "alpha 0.3, last_dense 1.2, 8 values a kernel"
+    assert "share 8 values, zero among them" in done.stdout
+    shares = [float((run.network().get_layer(n).kernel == 0).numpy().mean()) for n in ("logits",)]
+    assert shares[0] > 0.5
+    done = shell(*words, "--alpha", "0.3", "--layer-alpha", "other_convolutions=1")
+    assert done.returncode == 2
+    assert "no layer of the kind other_convolutions" in done.stderr
+    assert "first_convolution (conv)" in done.stderr
+    done = shell(
+        *words,
+        "--criterion",
+        "0.7*lfp+0.3*l1",
+        "--ratio",
+        "0.3",
+        "--batches",
+        "2",
+        "--batch-samples",
+        "32",
+    )
+    assert done.returncode == 0, done.stderr
+    run = Run.open(shell.folder / f"{ORIGIN}-0.7lfp+0.3l1-ratio0.3")
+    assert run.record.pruning.criterion == "0.7*lfp+0.3*l1"
+    order = json.loads((run.folder / "order.json").read_text())["request"]
+    assert (order["batches"], order["batch_samples"]) == (2, 32)
+
+
+def test_a_curve_with_an_alpha_of_its_own_for_a_kind(shell, origin):
+    words = ("prune", "--model", "hu", *shell.SCENE, "--epochs", "1", "--alpha", "1")
+    done = shell(*words, "--curve", "0.5,1", "--layer-alpha", "first_convolution=0.05")
+    assert done.returncode == 0, done.stderr
+    assert "Alpha of first_convolution 0.05, whatever the others have." in done.stdout
+    folder = shell.folder / f"{ORIGIN}-magnitude-alpha-layers-curve"
+    points = json.loads((folder / "curve.json").read_text())["points"]
+    assert [one["thresholds"]["first_convolution"] for one in points] == [0.05, 0.05]
+
+
+def test_an_untrained_network_is_pruned_from_scratch(shell, origin):
+    words = ("prune", "--untrained", "--criterion", "taylor", "--macs", "0.5", "--epochs", "2")
+    done = shell(*words, "--from", ORIGIN)
+    assert done.returncode == 0, done.stderr
+    run = Run.open(shell.folder / f"{ORIGIN}-untrained-taylor-macs0.5")
+    assert run.record.pruning.untrained
+    assert run.record.split.sha256 == origin.record.split.sha256
+    done = shell(*words, "--model", "hu", *shell.SCENE, "--run", "scratch")
+    assert done.returncode == 0, done.stderr
+    assert "untrained" in done.stdout
+    assert Run.open(shell.folder / "models/tiny/hu/scratch").record.plan.recipe_name == "robust"
+    done = shell("prune", "--untrained", "--alpha", "0.5", "--from", ORIGIN)
+    assert done.returncode == 2
+    assert "--untrained with --alpha" in done.stderr
+
+
 def test_adam_is_fine_tuned_at_a_tenth_of_its_rate():
     assert fine_tuning_recipe(RECIPE) == RECIPE
     assert fine_tuning_recipe(Recipe("adam", 1e-3)).learning_rate == pytest.approx(1e-4)

@@ -27,8 +27,15 @@ from hsitf.report.document import (
     Section,
 )
 from hsitf.report.page import PageHead, write
-from hsitf.report.sections import sections, summary
+from hsitf.report.sections import bands, sections, summary
 from hsitf.report.sections.scene import UNLABELLED, band_correlation, colored, legend
+from hsitf.report.study_grids import (
+    GridMeans,
+    ReferenceMeans,
+    curve_setting,
+    grid_lines,
+    named_charts,
+)
 from hsitf.runs import Run
 from hsitf.scenes.scene import Scene
 from hsitf.sweep.record import (
@@ -39,6 +46,7 @@ from hsitf.sweep.record import (
     CellValues,
     StudyCell,
     StudyRecord,
+    StudyResults,
     cell_path,
 )
 
@@ -220,6 +228,10 @@ def study(tmp_path):
             0.0,
             bands=24,
             parameters=1000,
+            sparsity=cell.settings.target,
+            weight_bytes=int(4000 * (1 - cell.settings.target)),
+            train_seconds=None if cell.settings.variant else 20.0,
+            peak_memory=None if cell.settings.variant else 2_000_000_000,
             file_bytes=500 if cell.settings.variant else None,
             ms=0.5 if cell.settings.variant else None,
             integer_share=1.0 if cell.settings.variant else None,
@@ -241,7 +253,15 @@ def test_a_study_is_told_from_its_records(study):
     found = {one.key: one for one in sections(gather_data(ReportOptions((study,))))}
     assert "training" not in found
     charts = [c for b in found["study"].blocks for c in getattr(b, "items", ())]
-    assert [chart.name for chart in charts] == ["grid-coarse"]
+    names = [chart.name for chart in charts]
+    # Beside accuracy, sizes and times of the cells; of "reference", a single point, nothing.
+    coarse = ["grid-coarse", *(f"grid-{one}-coarse" for one in ("size", "training", "memory"))]
+    assert names == [*coarse, "grid-size-files"]
+    sizes = charts[names.index("grid-size-coarse")].figure.axes[0].lines[0]
+    np.testing.assert_allclose(sizes.get_ydata(), [0.004, 0.003, 0.002])
+    # The unpruned network is trained, where the others are fine-tuned.
+    times = charts[names.index("grid-training-coarse")].figure.axes[0].lines[0]
+    assert list(times.get_xdata()) == [0.25, 0.5]
     line = charts[0].figure.axes[0].lines[0]
     # The network that is not pruned is the first point.
     assert list(line.get_xdata()) == [0, 0.25, 0.5]
@@ -252,6 +272,67 @@ def test_a_study_is_told_from_its_records(study):
     assert ("-1.00" in row for row in files.rows)
     facts = found["summary"].blocks[1].items
     assert [fact.value for fact in facts][:3] == ["4 of 5", "90.00 %", "500 B"]
+
+
+def means_of(folder, cells):
+    """A study of one grid with cells of these accuracies."""
+    scene = SceneRecord("tiny", (40, 40, 24), ("a", "b"), True, {})
+    made = tuple(StudyCell(one, ("one",)) for one in cells)
+    texts = ("a", "By hand", 'title = "By hand"')
+    rest = ({"python": "3"}, "a processor", "python -m hsitf.sweep a")
+    record = StudyRecord(records.SCHEMA, *texts, {"tiny": scene}, ("one",), made, (), *rest)
+    records.write(record, folder / STUDY)
+    for own, oa in cells.items():
+        keep(folder, own, CellValues(oa, oa, oa, 0.0, train_seconds=1.0 + oa), "")
+    return StudyResults.open(folder)
+
+
+def test_components_that_beat_all_bands_by_hand(tmp_path):
+    def reduced(technique, count, **others):
+        return settings(bands=technique, components=count, **others)
+
+    accuracies = {10: 0.7, 20: 0.9, 30: 0.91, 40: 0.92, 50: 0.8, 60: 0.85}
+    cells = {reduced("pca", count): oa for count, oa in accuracies.items()}
+    # The network with all bands has 80 % with this seed, and 100 % with another.
+    cells |= {settings(): 0.8, settings(seed=1): 1.0, reduced("nmf", 10): 0.1}
+    cells |= {reduced("pca", 10, network="cao"): 0.9, settings(network="cao"): 0.5}
+    # Neither is a reduction alone.
+    cells |= {reduced("nmf", 20, bits="8,8,32"): 0.9}
+    study = means_of(tmp_path, cells)
+    (table,) = [one for one in band_section(study) if isinstance(one, ReportTable)]
+    assert table.head == ("technique", "hu", "cao")
+    assert table.rows == (
+        ("pca", "20 to 40, 60 (4 of 6)", "10 (1 of 1)"),
+        ("nmf", "none of 1", "-"),
+    )
+
+
+def band_section(study):
+    return bands.section(gather_data(ReportOptions((study.folder,)))).blocks
+
+
+def test_many_lines_are_several_charts(tmp_path):
+    """Each network its own, and none of more lines than can be told apart."""
+    cells = {
+        settings(network=network, bands=technique, components=count): 0.5
+        for network in ("hu", "cao")
+        for technique in ("pca", "nmf", "ica", "svd", "lle", "grp", "srp", "umap", "mds")
+        for count in (10, 20)
+    }
+    study = means_of(tmp_path, cells)
+    references = ReferenceMeans(study)
+    grid = GridMeans.of(study, "one")
+    assert curve_setting(grid, references) == "components"
+    lines = grid_lines(grid, "components", references)
+    parts = named_charts(lines, ("network", "bands"))
+    assert [(name, len(part)) for name, part in parts] == [
+        ("hu, 1", 5),
+        ("hu, 2", 4),
+        ("cao, 1", 5),
+        ("cao, 2", 4),
+    ]
+    assert [line for _, part in parts for line in part] == lines
+    assert len(named_charts(lines[:7], ("network",))) == 1
 
 
 def test_a_study_without_a_finished_cell(study):

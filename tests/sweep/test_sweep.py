@@ -33,6 +33,7 @@ from hsitf.sweep.record import (
     StudyResults,
     cell_path,
 )
+from hsitf.sweep.selection import StudySelection, select
 from hsitf.sweep.study import parse, read_study_text, shipped_studies
 from hsitf.sweep.table import format_study
 
@@ -57,7 +58,12 @@ def test_a_grid_is_every_combination():
     # 4 reductions, 2 prunings, 3 ways to be judged, 2 seeds.
     assert len(found) == 4 * 2 * 3 * 2
     assert {one[3] for one in found} == {"", "pca:10", "pca:20", "pca:30"}
-    assert {one[5] for one in found} == {("", ""), ("8,8,32", ""), ("", "int8")}
+    unquantized, scales = ("", "channel", ""), "channel"
+    assert {one[5] for one in found} == {
+        unquantized,
+        ("8,8,32", scales, ""),
+        ("", scales, "int8"),
+    }
 
 
 def test_ranges_are_added_as_people_add():
@@ -231,6 +237,62 @@ def test_stages_are_shared():
         "",
         TRAIN,
     ]
+
+
+def test_scales_of_simulated_weights_are_a_setting():
+    (one,) = parse(
+        "study", grid('bits = ["none", "8,8,32"]\nweights = ["channel", "tensor"]')
+    ).grids
+    assert one.weights == ("channel", "tensor")
+    cells = checked('bits = ["none", "8,8,32"]\nweights = ["channel", "tensor"]').cells
+    # Without bits there are no scales, and cells of one scale a channel are those of before.
+    assert [(c.settings.bits, c.settings.weights) for c in cells] == [
+        ("", "channel"),
+        ("8,8,32", "channel"),
+        ("8,8,32", "tensor"),
+    ]
+    assert [c.settings.id for c in cells[:2]] == [
+        c.settings.id for c in checked('bits = ["none", "8,8,32"]').cells
+    ]
+    assert len({c.settings.id for c in cells}) == 3
+    assert cells[2].settings.quantization == "8,8,32 per tensor"
+    # Each kind of scales is a stage of its own, after one training.
+    stages = plan_stages([c.settings for c in cells])
+    assert [(s.kind, s.settings.weights) for s in stages] == [
+        (TRAIN, "channel"),
+        (BITS, "channel"),
+        (BITS, "tensor"),
+    ]
+    with pytest.raises(InputError, match="weights is 'layer'; allowed: channel or tensor"):
+        parse("study", grid('bits = "8,8,32"\nweights = "layer"'))
+
+
+def test_a_reduction_whose_package_is_missing_is_impossible(monkeypatch):
+    text = 'bands = ["pca", "umap"]\ncomponents = 10\nimpossible = "leave out"'
+    monkeypatch.setattr("hsitf.bands.technique.find_spec", lambda name: None)
+    (left_out,) = checked(text).left_out
+    assert left_out.settings.reduction == "umap:10"
+    assert "pip install 'hsitf[umap]'" in left_out.reason
+    monkeypatch.setattr("hsitf.bands.technique.find_spec", lambda name: name)
+    assert len(checked(text).cells) == 2
+
+
+def test_the_compression_study_repeats_what_the_literature_did(monkeypatch):
+    monkeypatch.setattr("hsitf.bands.technique.find_spec", lambda name: name)
+    study = parse(*read_study_text("compression", False), "fields")
+    names = ("extraction-three", "extraction-lda", "cao", "bits-tensor", "pipelines-logistic")
+    part = select(study, StudySelection(splits=1, networks=("cao",), grids=names))
+    found = expand_cells(part, {"fields": SceneChoice("fields")})
+    assert not found.left_out
+    cells = {name: [c.settings for c in found.cells if name in c.grids] for name in names}
+    reductions = {one.reduction for one in cells["extraction-three"]}
+    assert {"tsne:3", "boulch:3"} < reductions
+    assert {one.reduction for one in cells["extraction-lda"]} == {"lda:5", "lda:10", "lda:15"}
+    # Ten ratios, three kinds of file, all bands and two numbers of components of pca and nmf.
+    assert len(cells["cao"]) == 10 * 3 * 5
+    assert {one.weights for one in cells["bits-tensor"]} == {"tensor"}
+    equal = {f"{bits},{bits},{bits}" for bits in (16, 8, 4, 2, 1)}
+    assert equal < {one.bits for one in cells["pipelines-logistic"]}
 
 
 def test_time_left_follows_what_others_took():

@@ -41,6 +41,10 @@ layers = { "nothing*" = 0.5 }
 [[grid]]
 name = "files"
 variant = "int8"
+[[grid]]
+name = "scales"
+bits = "4,4,32"
+weights = "tensor"
 """
 WORDS = ("small.toml", "--labels", "labels.npy", "--workers", "1")
 
@@ -56,12 +60,12 @@ def test_a_sweep_from_nothing_to_tables(shell, swept):
     assert swept.returncode == 1, swept.stderr
     folder = shell.folder / "studies" / "small-tiny"
     results = StudyResults.open(folder)
-    assert (len(results.done), len(results.failed), len(results.pending)) == (5, 1, 0)
+    assert (len(results.done), len(results.failed), len(results.pending)) == (6, 1, 0)
     assert "no layer of hu is called so; received: nothing*" in results.failed[0].message
     assert "Failed: hu on tiny.npy" in swept.stdout
     with (folder / "results.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert len(rows) == 6
+    assert len(rows) == 7
     assert (folder / "results.xlsx").is_file()
     by_text = {record.settings.text: record for record in results.done}
     whole = by_text["hu on tiny.npy (disjoint), seed 0"]
@@ -78,6 +82,8 @@ def test_a_sweep_from_nothing_to_tables(shell, swept):
     assert (folder / int8.paths.bundle / "hu.tflite").is_file()
     bits = by_text["hu on tiny.npy (disjoint), l2 ratio 0.5, bits 8,8,32, seed 0"]
     assert (folder / bits.paths.bits).is_file()
+    scales = by_text["hu on tiny.npy (disjoint), bits 4,4,32 per tensor, seed 0"]
+    assert "bits-tensor-symmetric" in scales.paths.bits
     # Trained once, for all of them.
     assert {record.paths.trained for record in results.records if record.values} == {
         whole.paths.trained
@@ -89,7 +95,7 @@ def test_a_second_sweep_repeats_nothing(shell, swept):
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     again = shell("sweep", *WORDS)
     assert again.returncode == 1
-    assert "6 of them known already" in again.stderr
+    assert "7 of them known already" in again.stderr
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
@@ -202,8 +208,8 @@ def test_a_killed_sweep_loses_the_running_cells_at_most(shell):
     assert done.returncode == 1
     results = StudyResults.open(folder)
     assert not results.pending
-    assert len(results.done) == 17
-    now = finished(folder, 18)
+    assert len(results.done) == 18
+    now = finished(folder, 19)
     assert {name: now[name] for name in kept} == kept
     assert {name: now[name] for name in known} == known
 

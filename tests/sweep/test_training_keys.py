@@ -213,6 +213,18 @@ def test_a_part_of_a_study_has_the_cells_of_the_whole():
     assert {(c.settings.labelled, c.settings.epochs) for c in few} == {(5, 48), (0, 3)}
 
 
+def test_grids_that_are_named_alone_have_the_cells_of_the_whole():
+    text = 'title = "x"\n[[grid]]\nname = "a"\nnetwork = "cao"\n[[grid]]\nname = "b b"\n'
+    study = parse("study", text + 'network = "hu"\nratio = [0, 0.5]')
+    choices = {"fields": SceneChoice("fields")}
+    part = select(study, StudySelection(grids=parse_words("b b")))
+    assert [one.name for one in part.grids] == ["b b"]
+    whole, some = (expand_cells(one, choices).cells for one in (study, part))
+    # With the guard that cao needs, which is in the other grid.
+    assert [cell.settings for cell in some] == [cell.settings for cell in whole[1:]]
+    assert some[0].settings.guard == 8
+
+
 def test_a_part_keeps_the_guard_of_the_whole():
     study = parse("study", grid("").replace('"cao"', '["hu", "cao"]'))
     choices = {"fields": SceneChoice("fields")}
@@ -223,6 +235,10 @@ def test_a_part_keeps_the_guard_of_the_whole():
 @pytest.mark.parametrize(
     ("selection", "fault"),
     [
+        (
+            {"grids": ("labeled pixels",)},
+            "unknown grid of this study.*did you mean labelled pixels",
+        ),
         ({"networks": ("huu",)}, "unknown network of this study 'huu'.*did you mean hu"),
         ({"labelled": (7,)}, "unknown number of labelled pixels of this study '7'"),
         ({"splits": 0}, "splits is out of range"),

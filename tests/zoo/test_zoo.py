@@ -13,10 +13,12 @@ from hsitf import zoo
 from hsitf.cost import cost
 from hsitf.errors import InputError
 from hsitf.runs import NETWORK
-from hsitf.zoo import _resnet, boulch, liu, santara
+from hsitf.zoo import _resnet, boulch, gaht, liu, santara, ssrn
 
 RNG = np.random.default_rng(0)
 
+# 200 bands are 208 in 16 groups, as the 204 of Salinas are, for which its authors count 972,624.
+GAHT = 972_624
 # Trainable and non-trainable weights at 200 bands, for 16 and 17 classes, as the papers and
 # their authors' code have them; moving statistics of batch normalization stand behind a plus,
 # since PyTorch does not count them.
@@ -24,9 +26,12 @@ COUNTS = {
     "boulch": (6_067 + 256, 6_071 + 256),
     "cao": (1_142_416, 1_142_517),
     "chen": (1_119_856, 1_123_281),
+    "fdssc": (2_574_880 + 1_072, 2_574_941 + 1_072),
+    "gaht": (GAHT + 896, GAHT + 65 + 896),
     "hamida": (45_196, 46_107),
     "he": (269_024, 284_897),
     "hu": (72_196, 72_297),
+    "justoliunet": (7_120, 7_289),
     "lee": (390_288, 390_417),
     "li": (115_248, 121_521),
     "liu": (155_776 + 160, 156_497 + 160),
@@ -35,10 +40,13 @@ COUNTS = {
     "nn": (17_227_792, 17_229_841),
     "roy": (5_122_176, 5_122_305),
     "santara": (94_561, 94_662),
+    "spectralformer": (355_577, 355_642),
+    "ssftt": (153_224 + 144, 153_289 + 144),
+    "ssrn": (346_144 + 640, 346_169 + 640),
     "sharma": (2_635_312 + 2 * (96 + 256), 2_636_337 + 2 * (96 + 256)),
 }
 # Where a paper reduces its scene first.
-REDUCED = {"roy": 30}
+REDUCED = {"roy": 30, "ssftt": 30}
 # Networks of the pruning paper: classes, trainable weights and multiply-accumulates, on color
 # images. The paper leaves out the moving statistics of batch normalization, as PyTorch does.
 # In the small residual networks every convolution of stride 1 multiplies 9 * 16 * 16 * 32 * 32
@@ -71,6 +79,19 @@ def trainable(model: keras.Model) -> int:
 def test_parameter_counts(name, place):
     model = zoo.build(name, bands=REDUCED.get(name, 200), classes=16 + place)
     assert model.count_params() == COUNTS[name][place]
+
+
+def test_parameter_counts_of_variants():
+    # As published: in orbit with 112 bands and 3 classes; of single pixels; of Pavia University.
+    assert trainable(zoo.build("justoliunet", bands=112, classes=3)) == 4_563
+    assert trainable(zoo.build("spectralformer", bands=200, classes=16, patch=1)) == 346_361
+    assert trainable(gaht.build(103, 9, 7, groups=2, blocks=(1, 2, 1))) == 927_113
+    # A further spectral block has 2 x (24 * 24 * 7 + 24) weights and a normalization of 48, a
+    # spatial one 2 x (24 * 24 * 9 + 24), the same normalization and a shortcut of 24 * 24 + 24.
+    more = 2 * 4_056 + 48 + 2 * 5_208 + 48 + 600
+    assert trainable(ssrn.build(200, 16, 7, blocks=2)) == 346_144 + more
+    with pytest.raises(InputError, match="no residual block; received: 0"):
+        ssrn.build(200, 16, 7, blocks=0)
 
 
 @pytest.mark.parametrize("name", sorted(IMAGES))

@@ -66,5 +66,9 @@ def _ascended(
 
 
 METHOD = ExplanationMethod(
-    "activation", "the patch that a layer's filter answers to most", activation, explains="filters"
+    "activation",
+    "the patch that a layer's filter answers to most",
+    activation,
+    explains="filters",
+    takes_layer=True,
 )

@@ -21,8 +21,8 @@ class Attribution:
     """The attribution of some patches by a method.
 
     Attributes:
-        values: (n, patch, patch, bands) signed float32, or (n, bands) of a method that attributes
-            to bands only.
+        values: (n, patch, patch, bands) signed float32, (n, bands) of a method that attributes to
+            bands only, or (n, patch, patch, 1) of one that attributes to pixels only.
         metrics: Further numbers for the record, by name: the worst over the patches.
         arrays: Further arrays to store, by name: the mean over the patches.
     """
@@ -48,6 +48,8 @@ class ExplanationMethod:
         spatial: Whether it attributes to pixels; otherwise to bands only.
         explains: What it explains: "pixels" of the scene, or "filters" of a layer, where `output`
             is the index of the filter and the patches are not used.
+        spectral: Whether it attributes to bands; otherwise to pixels only.
+        takes_layer: Whether it looks at a layer that the user may name.
     """
 
     name: str
@@ -56,6 +58,8 @@ class ExplanationMethod:
     supports_files: bool = False
     spatial: bool = True
     explains: str = "pixels"
+    spectral: bool = True
+    takes_layer: bool = False
 
 
 def block_size(patches: Float32Array) -> int:

@@ -47,6 +47,10 @@ def _last_axis(layer: Any, weights: Sequence[Array]) -> Array:
     return np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
 
 
+def _none_inside(layer: Any, weights: Sequence[Array]) -> dict[str, Array]:
+    return {}
+
+
 def _unchanged(traced: TracedCall, keep: KeepMask) -> Any:
     return traced.call.operation
 
@@ -64,6 +68,8 @@ class PruningRule:
             channels: (channels, weights).
         masked: The layer with masked weights, which ignores the removed channels of its own state:
             a recurrent layer sums over those too.
+        inner_rows: The same as `channel_rows` for channels inside the layer, such as the heads of
+            attention, by what they are called; their ids are those of "layer/heads".
     """
 
     trace: Callable[[Call, list[ChannelIds], ChannelGraph], ChannelIds | list[ChannelIds]]
@@ -71,6 +77,7 @@ class PruningRule:
     consumes: bool = False
     channel_rows: Callable[[Any, Sequence[Array]], Array] = _last_axis
     masked: Callable[[TracedCall, KeepMask], Any] = _unchanged
+    inner_rows: Callable[[Any, Sequence[Array]], dict[str, Array]] = _none_inside
 
 
 def output_shape(layer: Any, inputs: list[ChannelIds]) -> tuple[int, ...]:

@@ -11,10 +11,30 @@ from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.errors import InputError
 from hsitf.graph import Call
-from hsitf.layers import LocalResponseNormalization, PixelNormalization
+from hsitf.layers import (
+    LearnedTokens,
+    LocalResponseNormalization,
+    PixelNormalization,
+    PositionEmbedding,
+    ScaledAttention,
+)
 from hsitf.operators import Capability, RuleTable
-from hsitf.prune.channel_graph import ChannelGraph, ChannelIds
-from hsitf.prune.rules import moving, normalizing, operations, passing, producing, recurrent
+from hsitf.prune.channel_graph import (
+    ChannelGraph,
+    ChannelIds,
+    squeeze_repeated,
+    varying_axes,
+)
+from hsitf.prune.rules import (
+    attention,
+    moving,
+    normalizing,
+    operations,
+    passing,
+    producing,
+    products,
+    recurrent,
+)
 from hsitf.prune.rules.base import ELEMENTWISE, PruningRule, thin_nothing
 
 # Activations that combine channels.
@@ -24,9 +44,13 @@ _RESHAPING = ("glu",)
 
 
 def _trace_softmax(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
-    # What sums to one cannot lose a part and stay what it was.
-    graph.protect(inputs[0])
-    return inputs[0]
+    """What sums to one cannot lose a part and stay what it was; along other axes it can."""
+    (ids,), asked = inputs, call.operation.axis
+    axes = {axis % (ids.ndim + 1) - 1 for axis in ([asked] if isinstance(asked, int) else asked)}
+    graph.protect(graph.positions_of(squeeze_repeated(ids)))
+    if axes & set(varying_axes(graph.channels_of(squeeze_repeated(ids)))):
+        graph.protect(ids)
+    return ids
 
 
 _SOFTMAX = PruningRule(_trace_softmax, thin_nothing)
@@ -44,6 +68,9 @@ RULES: dict[type[Any], PruningRule] = {
     layers.SeparableConv2D: producing.SEPARABLE_CONVOLUTION,
     layers.DepthwiseConv1D: passing.DEPTHWISE,
     layers.DepthwiseConv2D: passing.DEPTHWISE,
+    layers.MultiHeadAttention: attention.ATTENTION,
+    layers.GroupQueryAttention: attention.ATTENTION,
+    ScaledAttention: attention.ATTENTION,
     layers.SimpleRNN: recurrent.RECURRENT,
     layers.GRU: recurrent.RECURRENT,
     layers.LSTM: recurrent.RECURRENT,
@@ -87,6 +114,9 @@ RULES: dict[type[Any], PruningRule] = {
     layers.Maximum: moving.MERGING,
     layers.Minimum: moving.MERGING,
     layers.Concatenate: moving.CONCATENATION,
+    layers.Dot: products.PRODUCT,
+    LearnedTokens: products.TOKENS,
+    PositionEmbedding: products.POSITIONS,
     layers.Flatten: moving.FLATTEN,
     layers.Reshape: moving.RESHAPE,
     layers.Permute: moving.PERMUTE,
@@ -162,6 +192,8 @@ OPERATIONS: dict[str, PruningRule] = {
     "Softplus": ELEMENTWISE,
     "Softsign": ELEMENTWISE,
     "Tanh": ELEMENTWISE,
+    "Matmul": products.PRODUCT,
+    "Einsum": products.PRODUCT,
     "Softmax": _SOFTMAX,
     "LogSoftmax": _SOFTMAX,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hsitf.records import RunRecord
 from hsitf.report.data import ReportData
 from hsitf.report.document import Block, Confusion, Prose, ReportTable, Section
 from hsitf.report.formatting import class_colors, mean, number, percent
@@ -60,7 +61,7 @@ def _baselines(found: Sequence[BaselineScores]) -> ReportTable:
 
 
 def _table(data: ReportData) -> ReportTable:
-    head = (
+    head: tuple[str, ...] = (
         "network",
         "bands",
         "split",
@@ -72,12 +73,16 @@ def _table(data: ReportData) -> ReportTable:
         "parameters",
         "us a pixel",
     )
+    ranked = any(run.record.scores.top5 is not None for run in data.runs)
+    if ranked:
+        head = (*head[:4], "Top-5", *head[4:])
     rows = tuple(
         (
             data.names[str(run.folder)],
             record.plan.bands or "all",
             record.split.kind,
             percent(record.scores.oa),
+            *((_top5(record),) if ranked else ()),
             percent(record.scores.aa),
             f"{record.scores.kappa:.4f}",
             percent(record.split.leakage_patch, 1),
@@ -90,9 +95,14 @@ def _table(data: ReportData) -> ReportTable:
     )
     caption = (
         "On test pixels. Leakage: test pixels whose patch shares a pixel with a training patch; "
-        "AA: mean of the classes' accuracies."
+        "AA: mean of the classes' accuracies"
+        + ("; Top-5: the pixel's class is among the five likeliest." if ranked else ".")
     )
     return ReportTable("accuracy", caption, head, rows, text_columns=3)
+
+
+def _top5(record: RunRecord) -> str:
+    return "-" if record.scores.top5 is None else percent(record.scores.top5)
 
 
 def _different_pixels(runs: Sequence[Run]) -> str:

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
-from hsitf.figures import plain_text
+from hsitf.metrics import Interval
 from hsitf.report import drawing
 from hsitf.report.data import ReportData
 from hsitf.report.document import Block, Chart, Gallery, Heading, Prose, ReportTable, Section
-from hsitf.report.drawing import ChartLine
 from hsitf.report.formatting import mean, number, size
+from hsitf.report.study_charts import costs, curves, size_of
+from hsitf.report.study_grids import SHARES, GridMeans, ReferenceMeans, curve_setting, spelled
 from hsitf.sweep.learning_curves import learning_curves
-from hsitf.sweep.record import CellMean, CellSettings, StudyResults
+from hsitf.sweep.record import CellMean, StudyResults
 
-# Lines that a chart holds; more are split by network.
-MAX_LINES = 7
-_SILENT = {"seed", "epochs", "fine_tuning_epochs", "max_samples", "schedule", "train"}
-# What charts go along, by the first of these that a grid varies, with the axis' label.
-_ALONG = {"target": "", "components": "components that are left of a pixel"}
-_SHARES = {"alpha", "sparsity"}
 # What has a column in tables of grids that vary it.
 _FURTHER_COLUMNS = ("scene", "split", "recipe", "labelled")
-# Settings that a pruned or quantized network has in common with the one it is compared with.
-_SAME_TRAINING = ("network", "scene", "split", "train", "recipe", "labelled")
-
-
-@dataclass(frozen=True)
-class _GridMeans:
-    """The means of a grid and the settings that vary in it."""
-
-    name: str
-    means: tuple[CellMean, ...]
-    varied: tuple[str, ...]
+# Rows of a table on the page; means.csv has all.
+_MAX_ROWS = 2_000
+# Share of a table's rows that have a value of a column at least.
+_LEAST_SHARE = 0.25
+# Rows that a table of a grid without curves shows at once; longer ones are opened on demand.
+_OPEN_ROWS = 40
 
 
 def section(data: ReportData) -> Section | None:
@@ -45,246 +35,163 @@ def section(data: ReportData) -> Section | None:
         Prose(
             "Each point is a separate network, evaluated on test pixels; dashed lines are the same "
             "networks with all bands, all weights and 32-bit floats. Shaded areas are 95 % "
-            "intervals where there are several seeds."
+            "intervals where there are several seeds. Times and memory are those of the machine "
+            "that ran the study, beside whatever else ran there."
         )
     ]
+    references = ReferenceMeans(study)
     for name in study.study.grids:
-        grid = _grid(study, name)
+        grid = GridMeans.of(study, name)
         if grid.means:
-            blocks += _shown(study, grid)
+            blocks += _shown(study, grid, references)
     if study.failed:
         rows = tuple((one.settings.text, one.message) for one in study.failed)
         blocks.append(
             ReportTable("failed", "Cells that failed.", ("cell", "why"), rows, text_columns=2)
         )
     if study.study.left_out:
-        rows = tuple((one.settings.text, one.reason) for one in study.study.left_out)
-        blocks.append(
-            ReportTable(
-                "impossible",
-                f"Impossible cells ({len(rows)}).",
-                ("cell", "why"),
-                rows,
-                text_columns=2,
-                collapsed=True,
-            )
-        )
+        blocks.append(_impossible(study))
     return Section("study", "Study", tuple(blocks))
 
 
-def _grid(study: StudyResults, name: str) -> _GridMeans:
-    means = tuple(one for one in study.means if name in one.grids)
-    names = [field.name for field in fields(CellSettings) if field.name not in _SILENT]
-    varied = tuple(key for key in names if len({getattr(one.settings, key) for one in means}) > 1)
-    return _GridMeans(name, means, varied)
+def _impossible(study: StudyResults) -> ReportTable:
+    """Reasons why cells are impossible, the most frequent first; study.json has every cell."""
+    by_reason = defaultdict(list)
+    for one in study.study.left_out:
+        by_reason[one.reason].append(one.settings.text)
+    found = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    return ReportTable(
+        "impossible",
+        f"Impossible cells ({len(study.study.left_out):,}) by reason.",
+        ("why", "first of them", "cells"),
+        tuple((reason, cells[0], number(len(cells))) for reason, cells in found),
+        text_columns=2,
+        collapsed=True,
+    )
 
 
-def _shown(study: StudyResults, grid: _GridMeans) -> list[Block]:
-    title = Heading(grid.name.replace("-", " ").capitalize())
-    along = next((key for key in _ALONG if _ascending(grid, key)), None)
-    table = _table(study, grid, folded=along is not None)
-    if curves := _learning_curves(study, grid):
-        return [title, curves, table]
-    if along is None:
-        return [title, table]
-    return [title, Gallery(tuple(_charts(study, grid, along))), table]
+def _shown(study: StudyResults, grid: GridMeans, references: ReferenceMeans) -> list[Block]:
+    suffix = _suffix(study)
+    along = curve_setting(grid, references)
+    by_labels = _learning_curves(study, grid, suffix)
+    beside = costs(grid, suffix) if along is None and by_labels is None else None
+    drawn: tuple[Block, ...] = ()
+    if by_labels is not None:
+        drawn = (by_labels,)
+    elif along is not None:
+        drawn = curves(grid, along, references, suffix)
+    elif beside is not None:
+        drawn = (beside,)
+    folded = along is not None or len(grid.means) > _OPEN_ROWS
+    return [Heading(grid.title), *drawn, _table(grid, references, folded)]
 
 
-def _learning_curves(study: StudyResults, grid: _GridMeans) -> Gallery | None:
+def _suffix(study: StudyResults) -> str:
+    generated = any(scene.synthetic for scene in study.study.scenes.values())
+    return " (synthetic scene)" if generated else ""
+
+
+def _learning_curves(study: StudyResults, grid: GridMeans, suffix: str) -> Gallery | None:
     """Accuracy over the number of labelled pixels; None where the grid has one number of them."""
     with drawing.style():
         figure = dict(learning_curves(study)).get(grid.name)
     if figure is None:
         return None
     slug = re.sub(r"[^a-z0-9]+", "-", f"learning-curves-{grid.name}".lower()).strip("-")
-    generated = any(scene.synthetic for scene in study.study.scenes.values())
-    synthetic = " (synthetic scene)" if generated else ""
-    name = grid.name.replace("-", " ").capitalize()
-    return Gallery(
-        (Chart(slug, f"{name}: accuracy over labelled pixels a class{synthetic}.", figure),)
-    )
+    caption = f"{grid.title}: accuracy over labelled pixels a class{suffix}."
+    return Gallery((Chart(slug, caption, figure),))
 
 
-def _ascending(grid: _GridMeans, key: str) -> bool:
-    """Whether a setting takes several values while others stay the same."""
-    return max(len({getattr(one.settings, key) for one in line}) for line in _lines(grid, key)) > 1
+def _value(name: str, spell: Callable[[Interval], str]) -> Callable[[CellMean], str]:
+    """Spells a measured value; "-" where a cell has none."""
+
+    def text(one: CellMean) -> str:
+        found = one.values.get(name)
+        return "-" if found is None else spell(found)
+
+    return text
 
 
-def _lines(grid: _GridMeans, along: str) -> list[list[CellMean]]:
-    """Means that differ in one setting alone.
-
-    An unpruned network is the first point of every pruning curve, for any criterion.
-    """
-    found: dict[CellSettings, list[CellMean]] = {}
-    first: dict[CellSettings, CellMean] = {}
-    for one in grid.means:
-        common = replace(one.settings, seed=0, epochs=0, fine_tuning_epochs=0)
-        if along == "components":
-            found.setdefault(replace(common, components=0), []).append(one)
-        elif common.measure:
-            common = replace(common, target=0.0, measure="", layers="")
-            found.setdefault(common, []).append(one)
-        else:
-            first[common] = one
-    for common, points in found.items():
-        whole = first.get(replace(common, criterion=""))
-        if along != "components" and whole is not None:
-            points.insert(0, whole)
-    return list(found.values()) or [[one] for one in first.values()]
+def _bytes(found: Interval) -> str:
+    return size(found.mean) if found.mean else "-"
 
 
-def _charts(study: StudyResults, grid: _GridMeans, along: str) -> list[Chart]:
-    found = _lines(grid, along)
-    by_network: dict[str, list[list[CellMean]]] = {"": found}
-    if len(found) > MAX_LINES:
-        by_network = {}
-        for points in found:
-            by_network.setdefault(points[0].settings.network, []).append(points)
-    return [_chart(study, grid, along, network, points) for network, points in by_network.items()]
+def _three_digits(found: Interval) -> str:
+    # Pruned networks of Keras are not timed, and have 0.
+    if not found.mean:
+        return "-"
+    return f"{found.mean:.3g}" if found.mean < 1000 else number(found.mean)
 
 
-def _chart(
-    study: StudyResults,
-    grid: _GridMeans,
-    along: str,
-    network: str,
-    groups: Sequence[list[CellMean]],
-) -> Chart:
-    measures = {one.settings.measure for group in groups for one in group} - {""}
-    shares = along == "target" and bool(measures) and measures <= _SHARES
-    made, references = [], []
-    for group in groups[: 2 * MAX_LINES]:
-        points = sorted(group, key=lambda one: _place(one, along, shares))
-        name = _name(group[-1].settings, grid, along, network)
-        made.append(
-            ChartLine(
-                plain_text(name),
-                [_place(one, along, shares) for one in points],
-                [100 * one.values["oa"].mean for one in points],
-                [_half(one) for one in points],
-            )
-        )
-        reference = _reference(study, group[0].settings)
-        if reference is not None and along != "target":
-            references.append((plain_text(name), 100 * reference))
-    xlabel = _ALONG[along]
-    if along == "target":
-        xlabel = (
-            "sparsity of the weights (%)" if shares else f"{', '.join(sorted(measures))} asked for"
-        )
-    if len({value for _, value in references}) == 1 and len(references) > 1:
-        references = [("all bands", references[0][1])]
-    with drawing.style():
-        figure = drawing.lines(made, xlabel, "overall accuracy (%)", references)
-    slug = re.sub(r"[^a-z0-9]+", "-", f"grid-{grid.name}-{network}".lower()).strip("-")
-    who = f", {network}" if network else ""
-    generated = any(scene.synthetic for scene in study.study.scenes.values())
-    synthetic = " (synthetic scene)" if generated else ""
-    return Chart(
-        slug,
-        f"{grid.name.replace('-', ' ').capitalize()}{who}: accuracy over {xlabel}{synthetic}.",
-        figure,
-    )
+def _size(one: CellMean) -> str:
+    found = size_of(one)
+    return "-" if found is None else size(found)
 
 
-def _place(one: CellMean, along: str, shares: bool) -> float:
-    if shares:
-        return 100 * one.values["sparsity"].mean if "sparsity" in one.values else 0.0
-    return float(getattr(one.settings, along))
+def _deflated(one: CellMean) -> str:
+    """Bytes of deflated weights, where zeroed ones make them fewer."""
+    return _value("zipped_bytes", _bytes)(one) if one.settings.measure in SHARES else "-"
 
 
-def _half(one: CellMean) -> float:
-    half = 100 * one.values["oa"].half_width
-    return 0.0 if half != half else half
+# Columns of measured values behind the accuracy and its change.
+_VALUES: dict[str, Callable[[CellMean], str]] = {
+    "AA, %": _value("aa", mean),
+    "kappa": _value("kappa", lambda found: f"{found.mean:.3f}"),
+    "leakage, %": _value("leakage", lambda found: mean(found, 1)),
+    "agreement, %": _value("agreement", mean),
+    "saturated, %": _value("saturated", mean),
+    "parameters": _value("parameters", lambda found: number(found.mean)),
+    "size": _size,
+    "deflated": _deflated,
+    "file, ms": _value("ms", _three_digits),
+    "pixel, us": _value("predict_us", _three_digits),
+    "training, s": _value("train_seconds", _three_digits),
+    "memory": _value("peak_memory", _bytes),
+    "GPU memory": _value("gpu_memory", _bytes),
+    "runs": lambda one: str(len(one.seeds)),
+}
 
 
-def _name(settings: CellSettings, grid: _GridMeans, along: str, network: str) -> str:
-    keys = [key for key in grid.varied if key != along and not (key == "network" and network)]
-    if along == "target":
-        keys = [key for key in keys if key not in ("measure", "layers")]
-    found = [_spelled(key, getattr(settings, key)) for key in keys]
-    return ", ".join(filter(None, found)) or settings.network
-
-
-def _spelled(key: str, value: object) -> str:
-    if key == "components":
-        return f"{value} components" if value else "all bands"
-    if key == "bits":
-        return f"{value} bits" if value else "floats"
-    if key == "variant":
-        return str(value) or "Keras"
-    if key == "labelled":
-        return f"{value} a class" if value else "all labelled"
-    return str(value)
-
-
-def _reference(study: StudyResults, settings: CellSettings) -> float | None:
-    """Overall accuracy of the same network with everything left as it is."""
-    for one in study.means:
-        own = one.settings
-        same = all(getattr(own, key) == getattr(settings, key) for key in _SAME_TRAINING)
-        if same and not (own.reduction or own.pruning or own.quantization):
-            return one.values["oa"].mean
-    return None
-
-
-def _table(study: StudyResults, grid: _GridMeans, folded: bool) -> ReportTable:
-    head = ["network", "bands", "pruning", "bits or file"]
-    rows = []
+def _table(grid: GridMeans, references: ReferenceMeans, folded: bool) -> ReportTable:
     further = [key for key in _FURTHER_COLUMNS if key in grid.varied]
-    for one in grid.means:
-        own, values = one.settings, one.values
-        reference = _reference(study, own)
-        change = "" if reference is None else f"{100 * (values['oa'].mean - reference):+.2f}"
-        measured = values.get("file_bytes") or values.get("weight_bytes")
-        ms = values.get("ms")
-        agreement, saturated = values.get("agreement"), values.get("saturated")
+    rows = []
+    for one in grid.means[:_MAX_ROWS]:
+        own, oa = one.settings, one.values["oa"]
+        reference = references.oa(one)
         rows.append(
             (
                 own.network,
                 own.reduction or "all",
                 own.pruning or "-",
                 own.quantization or "-",
-                *(_spelled(key, getattr(own, key)) for key in further),
-                mean(values["oa"]),
-                change,
-                mean(values["aa"]),
-                f"{values['kappa'].mean:.3f}",
-                mean(values["leakage"], 1),
-                "-" if agreement is None else mean(agreement),
-                "-" if saturated is None else mean(saturated),
-                number(values["parameters"].mean) if "parameters" in values else "-",
-                size(measured.mean) if measured else "-",
-                f"{ms.mean:.3g}" if ms else "-",
+                *(spelled(key, getattr(own, key)) for key in further),
+                mean(oa),
+                "-" if reference is None else f"{100 * (oa.mean - reference):+.2f}",
+                *(text(one) for text in _VALUES.values()),
             )
         )
-    tail = (
-        "OA, %",
-        "change",
-        "AA, %",
-        "kappa",
-        "leakage, %",
-        "agreement, %",
-        "saturated, %",
-        "parameters",
-        "size",
-        "ms",
-    )
-    columns = (*head, *further, *tail)
+    head = ("network", "bands", "pruning", "bits or file", *further, "OA, %", "change", *_VALUES)
     text_columns = 4 + len(further)
-    kept = [column for column in range(len(columns)) if column < 1 or _is_informative(rows, column)]
-    text = sum(column < text_columns for column in kept)
+    # What a few cells have alone, as the times of the unchanged networks, is in other tables.
+    shares = [0.0] * text_columns + [_LEAST_SHARE] * (len(head) - text_columns)
+    kept = [
+        column
+        for column, share in enumerate(shares)
+        if column < 1 or _is_informative(rows, column, share)
+    ]
     slug = re.sub(r"[^a-z0-9]+", "-", grid.name.lower())
+    cells = "all cells" if len(rows) == len(grid.means) else f"the first {len(rows):,} means"
     return ReportTable(
         f"grid-{slug}",
-        f"{grid.name.replace('-', ' ').capitalize()}: all cells.",
-        tuple(columns[column] for column in kept),
+        f"{grid.title}: {cells}.",
+        tuple(head[column] for column in kept),
         tuple(tuple(row[column] for column in kept) for row in rows),
-        text,
+        sum(column < text_columns for column in kept),
         folded,
     )
 
 
-def _is_informative(rows: Sequence[Sequence[str]], column: int) -> bool:
-    """Whether a column has more than one value."""
-    return any(row[column] not in ("", "-", "all") for row in rows)
+def _is_informative(rows: Sequence[Sequence[str]], column: int, share: float = 0.0) -> bool:
+    """Whether a column has values, in so many of the rows."""
+    count = sum(row[column] not in ("", "-", "all") for row in rows)
+    return count > 0 and count >= share * len(rows)

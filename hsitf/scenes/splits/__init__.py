@@ -18,7 +18,7 @@ from hsitf.scenes.scene import SceneImage
 from hsitf.scenes.splits.by_image import split_by_image
 from hsitf.scenes.splits.disjoint import disjoint_zones
 from hsitf.scenes.splits.drawn import fixed_zones, random_zones
-from hsitf.scenes.splits.options import KINDS, SplitOptions
+from hsitf.scenes.splits.options import KINDS, SplitOptions, without_regions
 from hsitf.scenes.splits.parts import Leakage, Split, leakage
 from hsitf.scenes.splits.zones import (
     SmallClassesError,
@@ -54,6 +54,7 @@ def split(
     train_map: NDArray[np.integer] | None = None,
     test_map: NDArray[np.integer] | None = None,
     images: Sequence[SceneImage] = (),
+    of_pictures: bool = False,
 ) -> Split:
     """Splits the labelled pixels of a scene into training, validation and test.
 
@@ -70,12 +71,16 @@ def split(
         train_map: Fixed only: (rows, cols) labels of the training pixels, 0 elsewhere.
         test_map: Fixed only: (rows, cols) labels of the test pixels. None: all other pixels.
         images: The images of a scene of several, which a disjoint split tells apart.
+        of_pictures: Whether each labelled pixel stands for a whole picture. No two share a pixel,
+            so that a disjoint split draws them one by one, without a guard band.
 
     Raises:
         InputError: A map is missing, or given to a split that does not use it.
         DataError: A class cannot be in both training and test, or the maps contradict each other.
     """
     labels = np.asarray(labels)
+    if of_pictures:
+        options = without_regions(options)
     if labels.ndim != 2 or not labels.any():
         raise DataError(
             "there is nothing to split",
@@ -95,7 +100,7 @@ def split(
         )
     else:
         strays = 0
-        draw = random_zones if options.kind == "random" else disjoint_zones
+        draw = random_zones if options.kind == "random" or of_pictures else disjoint_zones
         zones = draw(labels, options, class_names)
     found = _checked(labels, zones, options, class_names, strays)
     return replace(found, image_rows=tuple(image.first_row for image in images))

@@ -22,7 +22,7 @@ def random_zones(
     totals[0] = 0
     if lacking := [int(c) for c in np.flatnonzero(totals == 1)]:
         raise cannot_split(labels, lacking, options, class_names)
-    train = TRAIN_SHARE["random"] if options.train is None else options.train
+    train = TRAIN_SHARE[options.kind] if options.train is None else options.train
     side: NDArray[np.int64]
     if isinstance(train, int):
         small = [int(c) for c in np.flatnonzero((totals > 0) & (totals <= train))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hsitf.errors import InputError, unknown
 
@@ -121,3 +121,25 @@ class SplitOptions:
             )
         if self.guard < 0:
             raise InputError("the guard is out of range", received=self.guard, allowed=">= 0")
+
+
+def without_regions(options: SplitOptions) -> SplitOptions:
+    """How a set of pictures is split, which has no regions.
+
+    Raises:
+        InputError: The options ask for a guard band, for regions, or for a split by image.
+    """
+    if options.kind == "images":
+        raise InputError(
+            "a set of pictures is not split by image",
+            received="--split images",
+            allowed="disjoint, random or fixed: no two pictures share a pixel in any of them",
+            remedy="leave it out",
+        )
+    if options.guard is not None or (options.kind == "fixed" and options.validation_regions):
+        raise InputError(
+            "a set of pictures has no regions and no guard band",
+            received="--guard or --validation-regions",
+            remedy='leave it out; in a study, write split = "random"',
+        )
+    return replace(options, guard=0) if options.kind == "disjoint" else options
