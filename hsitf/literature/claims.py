@@ -156,22 +156,28 @@ def _checked(claim: PaperClaim, study: StudyMeans | None) -> CheckedClaim:
         return CheckedClaim(claim, HOLDS, finding.measured)
     if claim.reason:
         return CheckedClaim(claim, FAILS, finding.measured, claim.reason, claim.why)
-    reason, why = next(_differences(claim, study), ("open", ""))
+    reason, why = next(_differences(claim, study, finding), ("open", ""))
     return CheckedClaim(claim, FAILS, finding.measured, reason, why)
 
 
-def _differences(claim: PaperClaim, study: StudyMeans) -> Iterator[tuple[str, str]]:
-    """What differs between a study and the protocol of a claim's paper: keys of `REASONS`."""
+def _differences(
+    claim: PaperClaim, study: StudyMeans, finding: Finding
+) -> Iterator[tuple[str, str]]:
+    """What differs between a study and the protocol of a claim's paper: keys of `REASONS`.
+
+    A shorter schedule counts for the networks that the claim does not hold for, where known.
+    """
     paper, scene = claim.paper, claim.scene or claim.paper.scene
     if study.scene != scene:
         yield "scene", f"{study.scene}, not {scene}"
     if study.split != paper.split:
         yield "split", f"a {study.split} split, not a {paper.split} one"
     references = study.references
-    named = [name for name in claim.networks or references if name in references]
+    failing = {name.partition(" ")[0] for name in finding.outside} & set(references)
+    named = [name for name in failing or claim.networks or references if name in references]
     shorter = [
         f"{name} {references[name].settings.epochs} of {paper.epochs_of(name)}"
-        for name in named
+        for name in sorted(named)
         if 0 < references[name].settings.epochs < paper.epochs_of(name)
         and references[name].values["parameters"].mean
         and "train_seconds" in references[name].values

@@ -109,6 +109,7 @@ class StudyMeans:
             "bits": "",
             "variant": "",
             "weights": "channel",
+            "layer_alphas": "",
             **settings,
         }
         return [

@@ -319,6 +319,20 @@ def test_a_claim_that_does_not_hold_has_a_reason(monkeypatch):
     assert reasons(replace(own, epochs=100)) == [("open", ""), gone]
 
 
+def test_a_schedule_explains_its_own_network_alone():
+    full = replace(PLAIN, scene="IndianPines", split="random", epochs=100)
+    made = {}
+    for name, epochs, oa in (("hu", 100, 0.5), ("he", 12, 0.95)):
+        own = replace(full, network=name, epochs=epochs)
+        made[own] = measured(0.9, parameters=10, train_seconds=1.0, bands=9)
+        made[replace(own, measure="alpha", target=2.0)] = measured(oa, sparsity=0.95)
+    found = {one.claim.text: one for one in literature.check_claims(study(made))}
+    collapse = found["after 90 to 93 % every network but luo collapses"]
+    # he does not collapse, after fewer epochs than the paper's; hu does.
+    assert (collapse.verdict, collapse.reason) == (FAILS, "schedule")
+    assert collapse.why == "epochs of he 12 of 100"
+
+
 def curve(network: str, points: dict[float, tuple[float, float]], **others: object):
     """Cells of a rising alpha: (sparsity, accuracy) by alpha."""
     return {

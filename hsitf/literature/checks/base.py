@@ -30,10 +30,18 @@ MAX_LISTED = 12
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check: whether the claim holds, and the measured numbers as text."""
+    """The result of a check.
+
+    Attributes:
+        holds: Whether the claim holds.
+        measured: The measured numbers as text.
+        outside: What does not hold, each beginning with the name of its network; empty where a
+            check does not tell.
+    """
 
     holds: bool
     measured: str
+    outside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def all_inside(
         summary = f"{len(pairs)} cells, {min(values):+.1f} to {max(values):+.1f}"
     else:
         summary = format_points(pairs)
-    return Finding(not outside, f"{summary}{unit}{exceptions}")
+    return Finding(not outside, f"{summary}{unit}{exceptions}", tuple(outside))
 
 
 def matches_any(name: str, patterns: Sequence[str]) -> bool:
