@@ -20,7 +20,8 @@ def sweep(
     study: Annotated[
         str,
         typer.Argument(
-            help="compression, learning-curves, lfp, recipe-parts, unseen-ground, zoo; or a .toml."
+            help="compression, indian-pines, learning-curves, lfp, lfp-imagenet, recipe-parts, "
+            "unseen-ground, zoo; or a .toml."
         ),
     ],
     quick: Annotated[
