@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/parameters.py
 
-At 200 bands with 16 and 17 classes (roy: 30 components); networks for pictures at 3 bands with
-their paper's classes. Only `luo` needs memory: 0.4 GB of weights, twice.
+At 200 bands with 16 and 17 classes (roy and ssftt: 30 components); networks for pictures at 3
+bands with their paper's classes. Only `luo` needs memory: 0.4 GB of weights, twice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hsitf.cost import cost
 from hsitf.tables import format_table
 
 # Where a paper reduces its scene first, and where it looks at pictures.
-REDUCED = {"roy": 30}
+REDUCED = {"roy": 30, "ssftt": 30}
 PICTURES = {"resnet20": 100, "resnet56": 10, "resnet110": 10, "vgg16": 21, "resnet50": 1000}
 
 

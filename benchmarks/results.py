@@ -127,10 +127,13 @@ def _paper(found: Sequence[CheckedClaim], results: StudyResults) -> Lines:
         f"{'run' if paper.runs == 1 else 'runs'}; ours are those of {results.study.title} "
         f"({_name(results)}).",
         "",
+        *([paper.note, ""] if paper.note else []),
         "| verdict | claims |",
         "|---|---|",
-        *(f"| {verdict} | {counts[verdict]} |" for verdict in (HOLDS, FAILS, UNKNOWN)),
-        *(f"| does not hold: {reason} | {count} |" for reason, count in reasons.most_common()),
+        f"| {HOLDS} | {counts[HOLDS]} |",
+        f"| {FAILS} | {counts[FAILS]} |",
+        *(f"| - {reason} | {count} |" for reason, count in reasons.most_common()),
+        f"| {UNKNOWN} | {counts[UNKNOWN]} |",
         "",
     ]
     rows = [

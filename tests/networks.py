@@ -10,7 +10,9 @@ RNG = np.random.default_rng(0)
 
 # Bands and patches that are small and suit the network; 62 bands and its own patch elsewhere.
 GEOMETRY = {
+    "a2s2k": (20, 5),
     "chen": (94, 25),
+    "dbda": (20, 3),
     "fdssc": (20, 5),
     "gaht": (18, 5),
     "justoliunet": (91, 1),

@@ -19,7 +19,9 @@ from hsitf.runtimes import predict
 
 RNG = np.random.default_rng(0)
 HEAVY = {
+    "a2s2k",
     "chen",
+    "dbda",
     "fdssc",
     "gaht",
     "luo",

@@ -306,7 +306,7 @@ def prune(
         short_plan,
         trained_for,
     )
-    from hsitf.prune.combination import EvidenceBatches, criterion_terms
+    from hsitf.prune.combination import EvidenceBatches, check_evidence, criterion_terms
     from hsitf.prune.config import PruningConfig
     from hsitf.prune.parsing import (
         check_sensitivity,
@@ -354,6 +354,7 @@ def prune(
             "--unlabelled-weight": unlabelled_weight is not None,
         }
         check_sensitivity(later)
+        check_evidence(criterion, EvidenceBatches(batches, batch_samples))
     looking = show or sensitivity
     measure, targets = "", tuple[float, ...]()
     if not looking:

@@ -37,7 +37,12 @@ def onnx_graph(path: Path) -> FileGraph:
             allowed=f"{MAX_BYTES:,} bytes",
         )
     try:
-        return _Reader(path).graph()
+        graph = _Reader(path).graph()
+        # Text that is not UTF-8 is handed out as bytes.
+        names = [one.name for one in graph.tensors] + [one.name for one in graph.operators]
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError("a name is no text")
+        return graph
     except HsitfError:
         raise
     # What protobuf and shape inference raise has no common base below Exception.

@@ -56,6 +56,7 @@ class Paper:
         default_epochs: Epochs of training.
         epochs: Epochs of networks with others.
         accuracies: Overall accuracies of networks with all bands and weights, in percent.
+        note: What a reader has to know beside; empty for nothing.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Paper:
     default_epochs: int
     epochs: dict[str, int] = field(default_factory=dict)
     accuracies: dict[str, float] = field(default_factory=dict)
+    note: str = ""
 
     def epochs_of(self, network: str) -> int:
         """Epochs of a network's training."""

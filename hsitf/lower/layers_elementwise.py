@@ -136,6 +136,11 @@ def layer_scale(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutT
     return scale_and_shift(inputs[0], np.asarray(context.layer.gamma), 0.0, context.name)
 
 
+def learned_scale(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """LearnedScale: one factor for all."""
+    return scale_and_shift(inputs[0], np.asarray(context.layer.factor), 0.0, context.name)
+
+
 def position_embedding(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
     """PositionEmbedding: a term for each number of each token."""
     return scale_and_shift(inputs[0], 1.0, np.asarray(context.layer.positions), context.name)
@@ -172,8 +177,13 @@ def _softplus(x: KerasTensor) -> KerasTensor:
     return ops.relu(x) + ops.log(1.0 + ops.exp(-1.0 * ops.abs(x)))
 
 
+def _mish(x: KerasTensor) -> KerasTensor:
+    return x * ops.tanh(_softplus(x))
+
+
 _INTEGER_FORMS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
     "elu": _elu,
+    "mish": _mish,
     "selu": _selu,
     "softplus": _softplus,
 }

@@ -16,6 +16,7 @@ from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.errors import LoweringError
 from hsitf.layers import (
+    LearnedScale,
     LearnedTokens,
     LocalResponseNormalization,
     PixelNormalization,
@@ -35,6 +36,7 @@ from hsitf.lower.layers_elementwise import (
     elementwise,
     exponential,
     layer_scale,
+    learned_scale,
     negation,
     position_embedding,
     prelu,
@@ -96,6 +98,7 @@ RULES: dict[type[Any], LoweringRule] = {
     ScaledAttention: multi_head_attention,
     layers.Attention: dot_attention,
     layers.Dot: product,
+    LearnedScale: learned_scale,
     LearnedTokens: learned_tokens,
     PositionEmbedding: position_embedding,
     layers.SimpleRNN: recurrent,

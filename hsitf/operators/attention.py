@@ -8,8 +8,8 @@ from hsitf.operators.refusals import Refusals, refuse
 from hsitf.operators.row import Capability, OperatorType, Role, Rows
 
 NO_PRUNED_ATTENTION: Refusals = refuse(
-    "attention couples the channels of queries and keys, which no pruning rule follows yet",
-    "prune a network without attention",
+    "attention without projections of its own couples queries and keys, which has no rule yet",
+    "use MultiHeadAttention",
     Capability.PRUNE,
 )
 NO_ATTENTION: Refusals = {

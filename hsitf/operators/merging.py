@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hsitf.layers import LearnedTokens, PositionEmbedding
+from hsitf.layers import LearnedScale, LearnedTokens, PositionEmbedding
 from hsitf.operators import counting
 from hsitf.operators.row import OperatorType, Role, Rows
 
@@ -17,6 +17,7 @@ LAYERS: Rows = {
     "Minimum": _ELEMENTWISE,
     "Concatenate": OperatorType(Role.JOINS),
     "Dot": OperatorType(Role.MIXES, macs=counting.dot_layer),
+    LearnedScale: OperatorType(Role.PASSES, elementwise=True),
     LearnedTokens: OperatorType(Role.JOINS),
     PositionEmbedding: OperatorType(Role.PASSES),
 }

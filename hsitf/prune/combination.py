@@ -85,6 +85,27 @@ def criterion_terms(text: str) -> tuple[CriterionTerm, ...]:
     return tuple(term._replace(weight=term.weight / total) for term in found)
 
 
+def check_evidence(criterion: str, batches: EvidenceBatches) -> None:
+    """Refuses numbers of samples for a criterion that looks at none.
+
+    Args:
+        criterion: One criterion or a sum.
+        batches: What was asked for.
+
+    Raises:
+        InputError: A number was given that the criterion has no use for, or it does not exist.
+    """
+    if batches == EvidenceBatches():
+        return
+    if not any(term.criterion.num_batches for term in criterion_terms(criterion)):
+        raise InputError(
+            f"{criterion} is computed from the weights alone and looks at no samples",
+            received="--batches or --batch-samples",
+            allowed="with a criterion of feature maps or gradients, such as lfp or taylor",
+            remedy="leave them out, or give another --criterion",
+        )
+
+
 def _term(part: str, text: str) -> CriterionTerm:
     weight, star, name = part.rpartition("*")
     try:

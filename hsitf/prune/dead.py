@@ -72,6 +72,12 @@ def _consumed(traced: Trace, nonzero: Sequence[Sequence[Flags]], keep: KeepMask)
         living = np.broadcast_to(stay.any(axis=tuple(range(stay.ndim - 1))), made.shape[-1:])
         read = (_links(traced_call.call) & living).any(axis=1)
         consumed = [np.unique(traced_call.inputs[0][flags[0] & read])]
+        # Of further inputs, such as the values of attention, what does not pass on is consumed.
+        for ids, spoken in zip(traced_call.inputs[1:], flags[1:], strict=True):
+            consumed.append(np.setdiff1d(ids[spoken], made))
+        living_inside = rule(traced_call.call.operation).inner_living(traced_call.call.operation)
+        for what, has_effect in living_inside.items():
+            consumed.append(traced_call.inner[what][has_effect])
         for cell in _cells(traced_call.call.operation):
             own = (_recurrence(cell) & living[: cell.units]).any(axis=1)
             consumed.append(ids_along(made, -1)[: cell.units][own])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hsitf.compat import formerly
 from hsitf.errors import InputError
-from hsitf.prune.combination import EvidenceBatches, file_label
+from hsitf.prune.combination import EvidenceBatches, check_evidence, file_label
 from hsitf.prune.config import PruningConfig
 from hsitf.prune.thresholds import Thresholds
 from hsitf.train.teachers import Distillation
@@ -128,12 +128,12 @@ class PruningRequest:
             )
         self._check_weights()
         self._check_untrained()
-        # What is out of range is refused now.
-        _ = self.evidence_batches
-        if self.per_layer and self.measure != "sparsity":
+        self._check_evidence()
+        if self.per_layer and (self.measure != "sparsity" or not self.removes):
+            beside = self.measure if self.removes else "cluster alone"
             raise InputError(
                 "only a sparsity can be that of each layer",
-                received=f"--per-layer with --{self.measure}",
+                received=f"--per-layer with --{beside}",
                 remedy="leave out --per-layer, or give --sparsity",
             )
         self._check_target()
@@ -174,6 +174,18 @@ class PruningRequest:
         if self.measure == "alpha":
             # What is out of range is refused now.
             _ = self.thresholds
+
+    def _check_evidence(self) -> None:
+        """Refuses numbers of samples that are out of range, or that nothing looks at."""
+        batches = self.evidence_batches
+        if self.kind == "channels":
+            check_evidence(self.criterion, batches)
+        elif batches != EvidenceBatches():
+            raise InputError(
+                "single weights are chosen by their size, without samples",
+                received="--batches or --batch-samples",
+                remedy="leave them out",
+            )
 
     def _check_untrained(self) -> None:
         """Refuses what has no meaning for a network that was not trained."""

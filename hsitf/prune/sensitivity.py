@@ -17,7 +17,7 @@ from hsitf.cost import cost
 from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.progress import Progress
-from hsitf.prune.combination import EvidenceBatches, file_label
+from hsitf.prune.combination import EvidenceBatches, check_evidence, file_label
 from hsitf.prune.config import PruningConfig
 from hsitf.prune.iterations import calibration_samples
 from hsitf.prune.plans import PrunableGroups, plan_from_counts, prunable_groups, removal_counts
@@ -63,11 +63,14 @@ def sensitivity(
         The analysis, and the folder that holds it.
 
     Raises:
-        InputError: The split has no validation pixels, there is no group to cut, or the folder
-            belongs to something else.
+        InputError: The split has no validation pixels, there is no group to cut, the criterion
+            looks at no samples where their number is given, or the folder belongs to something
+            else.
         DataError: The scene or the network is not the one of the origin's record.
         OutputError: The folder cannot be written.
     """
+    batches = batches or EvidenceBatches()
+    check_evidence(criterion, batches)
     data = origin.data(choice)
     if not len(data.split.validation):
         raise InputError(
@@ -75,7 +78,6 @@ def sensitivity(
             received="a split that has none",
             remedy="train on a split with validation pixels",
         )
-    batches = batches or EvidenceBatches()
     label = file_label(criterion)
     folder = origin.folder.parent / (name or f"{origin.folder.name}-{label}-sensitivity")
     network = origin.network()

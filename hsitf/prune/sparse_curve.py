@@ -62,6 +62,8 @@ def sparse_curve(
     for number, thresholds in enumerate(steps, start=1):
         if thresholds not in done:
             progress.say(f"alpha {thresholds.alpha:g}, {number} of {len(steps)}")
+            # Seeds of dropouts are in no file; each point has those of the plan.
+            keras.utils.set_random_seed(origin.record.plan.seed)
             done[thresholds] = sparse_point(origin.network(), data, thresholds, plan, progress)
             found = replace(found, points=tuple(done.values()))
             records.write(found, path)

@@ -43,8 +43,8 @@ def format_pruning(record: RunRecord) -> str:
     notes += [f"Approximate: {reason}." for reason in pruning.approximate]
     if pruning.clusters:
         notes.append(
-            f"The weights of each kernel share {pruning.clusters} values, zero among them; see the "
-            "zipped bytes."
+            f"The weights of each kernel share {pruning.clusters} values at most, zero among them "
+            "where a kernel has zeros; see the zipped bytes."
         )
     if (taught := pruning.distillation) is not None:
         pixels = f"{record.split.train:,} training pixels"

@@ -60,7 +60,7 @@ def _zero_weights(network: keras.Model, job: PruningJob) -> tuple[PruningStep, k
     """
     request, data, progress = job.request, job.data, job.progress
     final = final_masks(network, request)
-    current = job.origin.network()
+    current = _seeded_network(job)
     apply_masks(current, final)
     pruned_scores = scores_on(current, data, data.split.test)
     progress.say(
@@ -93,6 +93,12 @@ def _zero_weights(network: keras.Model, job: PruningJob) -> tuple[PruningStep, k
     return step, current
 
 
+def _seeded_network(job: PruningJob) -> keras.Model:
+    """The network to prune, its dropouts seeded as the plan says: no file holds their seeds."""
+    keras.utils.set_random_seed(job.origin.record.plan.seed)
+    return job.origin.network()
+
+
 def _clustered(network: keras.Model, job: PruningJob) -> tuple[PruningStep, keras.Model]:
     """Clusters the weights, behind unstructured pruning where that is asked for.
 
@@ -101,16 +107,17 @@ def _clustered(network: keras.Model, job: PruningJob) -> tuple[PruningStep, kera
         are trained.
     """
     request, data, folder = job.request, job.data, job.folder
-    pruned, current = resumed_step(folder, request.iterations)
-    if current is None and request.removes:
-        pruned, current = _zero_weights(network, job)
+    if request.removes and not (folder / STEP).is_file():
+        done, sparse = _zero_weights(network, job)
         path = network_file(folder, request.iterations)
-        pruned = replace(pruned, sha256=save_network(current, path))
         # From here on clustering is what is resumed.
-        records.write(pruned, folder / STEP)
+        records.write(replace(done, sha256=save_network(sparse, path)), folder / STEP)
         state_file(folder, 1).unlink(missing_ok=True)
+    # Read back as a resumed run reads it: dropout then draws the same.
+    keras.utils.set_random_seed(job.origin.record.plan.seed)
+    pruned, current = resumed_step(folder, request.iterations)
     if current is None:
-        current = job.origin.network()
+        current = _seeded_network(job)
     codebooks, few = make_codebooks(current, request.clusters)
     if few:
         job.progress.say(

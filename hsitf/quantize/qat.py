@@ -57,8 +57,12 @@ def quantization_aware_train(
         InputError: A layer cannot be trained this way, or as `fit`.
     """
     patches = data.patches.extract(data.calibration_pixels(CALIBRATION_PATCHES))
-    simulator = QuantizationSimulator(network, patches, Scheme("channel", "asymmetric"))
-    aware = FakeQuantizedNetwork(network, TrainableFakeQuantize, TrainableMatmul)
+    # Layers that are not rebuilt, such as normalizations, are trained themselves: those of a copy.
+    keras.utils.set_random_seed(plan.seed)
+    copy = keras.models.clone_model(network)
+    copy_weights(network, copy)
+    simulator = QuantizationSimulator(copy, patches, Scheme("channel", "asymmetric"))
+    aware = FakeQuantizedNetwork(copy, TrainableFakeQuantize, TrainableMatmul)
     _check(aware)
     for quantizer, params in zip(aware.quantizers, simulator.activation_params(_BITS), strict=True):
         quantizer.set_params(params)
@@ -71,9 +75,7 @@ def quantization_aware_train(
         found = fit(learning, data, state, progress, aware.logits, guidance=NO_GUIDANCE)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    copy = keras.models.clone_model(network)
-    copy_weights(network, copy)
-    _copy_weights(aware, network, copy)
+    _copy_weights(aware, copy, copy)
     return copy, found
 
 

@@ -18,6 +18,7 @@ from hsitf.quantize import schemes
 from hsitf.quantize.bit_study import build_simulator, evaluation_pixels, predict_at
 from hsitf.quantize.record import NOISELESS_DB, LayerSensitivity, SensitivityReport
 from hsitf.quantize.request import BitStudyRequest
+from hsitf.quantize.roles import inner_kernels, is_attention
 from hsitf.quantize.schemes import Bits
 from hsitf.quantize.simulator import QuantizationSimulator, QuantizedLayer
 from hsitf.records import SceneChoice
@@ -191,7 +192,14 @@ def _layer(
 
 
 def _weights(layer: QuantizedLayer) -> Float32Array:
-    """(channels, products) weights; of a recurrent layer, its kernels side by side."""
+    """(channels, products) weights; of a recurrent layer, its kernels side by side.
+
+    Of attention the rows of all its kernels, short ones filled up with zeros.
+    """
     if layer.matmul is not None:
         return layer.matmul.weight_matrix
-    return np.concatenate([values.T for values in layer.trained_weights if values.ndim > 1], axis=1)
+    rows = [one.to_rows(layer.trained_weights[one.number]) for one in inner_kernels(layer.layer)]
+    if not is_attention(layer.layer):
+        return np.concatenate(rows, axis=1)
+    longest = max(one.shape[1] for one in rows)
+    return np.concatenate([np.pad(one, ((0, 0), (0, longest - one.shape[1]))) for one in rows])

@@ -16,7 +16,13 @@ from hsitf.graph import Call, unwrap_single, walk
 from hsitf.quantize import range_estimation, schemes
 from hsitf.quantize.fake_quantize import FakeQuantize, QuantizedMatmul, activation
 from hsitf.quantize.range_estimation import Histogram, histogram
-from hsitf.quantize.roles import ConsumerGraph, is_recurrent, only_moves_data
+from hsitf.quantize.roles import (
+    ConsumerGraph,
+    inner_kernels,
+    is_attention,
+    is_recurrent,
+    only_moves_data,
+)
 from hsitf.quantize.schemes import Bits, QuantizationParams, Scheme
 
 BATCH = 256
@@ -29,13 +35,13 @@ class QuantizedLayer:
     Attributes:
         name: Name of the trained layer; from its second call on with a number appended.
         layer: The trained layer.
-        matmul: Layer that replaces it; None where its sums are inside a recurrent layer, whose
-            weights alone are quantized.
+        matmul: Layer that replaces it; None where its sums are inside a recurrent or attention
+            layer, whose weights alone are quantized.
         input_quantizer: Quantizes its operands.
         output_quantizer: Quantizes its results.
         shared: Whether its weights are counted at an earlier call already.
-        recurrent: Copy that replaces a recurrent layer.
-        trained_weights: Weights of a recurrent layer.
+        recurrent: Copy that replaces a recurrent or attention layer.
+        trained_weights: Weights of such a layer.
     """
 
     name: str
@@ -49,7 +55,7 @@ class QuantizedLayer:
 
     @property
     def products_per_sum(self) -> int:
-        """Products in one sum; 0 for recurrent layers."""
+        """Products in one sum; 0 for recurrent and attention layers."""
         return self.matmul.weight_matrix.shape[1] if self.matmul else 0
 
     @property
@@ -57,14 +63,14 @@ class QuantizedLayer:
         """Number of kernel weights."""
         if self.matmul is not None:
             return int(self.matmul.weight_matrix.size)
-        return sum(values.size for values in self.trained_weights if values.ndim > 1)
+        return sum(self.trained_weights[one.number].size for one in inner_kernels(self.layer))
 
     @property
     def bias_count(self) -> int:
         """Number of biases."""
         if self.matmul is not None:
             return len(self.matmul.bias)
-        return sum(values.size for values in self.trained_weights if values.ndim == 1)
+        return sum(values.size for values in self.trained_weights) - self.weight_count
 
 
 class QuantizationSimulator:
@@ -181,7 +187,7 @@ class QuantizationSimulator:
     def _set_weights(self, layer: QuantizedLayer, bits: Bits | None) -> None:
         matmul = layer.matmul
         if matmul is None:
-            _set_recurrent_weights(layer, bits, self.scheme)
+            _set_inner_weights(layer, bits, self.scheme)
             return
         if bits is None:
             matmul.set_quantized_weights(matmul.weight_matrix, matmul.bias, None, None)
@@ -233,15 +239,14 @@ def _listed(outputs: Any) -> list[Any]:
     return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
-def _set_recurrent_weights(layer: QuantizedLayer, bits: Bits | None, scheme: Scheme) -> None:
-    """Quantizes the kernels of a recurrent layer; its sums and states stay floats."""
-    values = []
-    for weights in layer.trained_weights:
-        if bits is None or weights.ndim < 2:
-            values.append(weights)
-        else:
-            rows, _ = schemes.quantize_weights(weights.T, bits.weights, scheme.weights)
-            values.append(rows.T)
+def _set_inner_weights(layer: QuantizedLayer, bits: Bits | None, scheme: Scheme) -> None:
+    """Quantizes the kernels of a recurrent or attention layer; its sums and states stay floats."""
+    values = list(layer.trained_weights)
+    if bits is not None:
+        for one in inner_kernels(layer.layer):
+            trained = values[one.number]
+            rows, _ = schemes.quantize_weights(one.to_rows(trained), bits.weights, scheme.weights)
+            values[one.number] = one.from_rows(rows, trained.shape)
     layer.recurrent.set_weights(values)
 
 
@@ -304,6 +309,8 @@ class FakeQuantizedNetwork:
             result, open_layers = self._matmul(call, values[0])
         elif is_recurrent(operation):
             result, open_layers = self._recurrent(operation, values[0])
+        elif is_attention(operation):
+            result, open_layers = self._attention(call, values)
         else:
             result = call.call_with(operation, [value.tensor for value in values])
             open_layers = [number for value in values for number in value.open_layers]
@@ -367,6 +374,14 @@ class FakeQuantizedNetwork:
         copy.set_weights(layer.get_weights())
         facts = {"matmul": None, "recurrent": copy, "trained_weights": tuple(layer.get_weights())}
         return result, [self._add_layer(layer, value.quantizer, facts)]
+
+    def _attention(self, call: Call, values: Sequence[_TracedTensor]) -> tuple[Any, list[int]]:
+        layer = call.operation
+        copy = type(layer).from_config(layer.get_config())
+        result = call.call_with(copy, [value.tensor for value in values])
+        copy.set_weights(layer.get_weights())
+        facts = {"matmul": None, "recurrent": copy, "trained_weights": tuple(layer.get_weights())}
+        return result, [self._add_layer(layer, values[0].quantizer, facts)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import keras
+
 from hsitf import bands, zoo
 from hsitf.bands import TrainingSpectra
 from hsitf.data import describe_scene, load_scene, prepare, read_train_map, training_spectra
@@ -15,6 +17,7 @@ from hsitf.prune.combination import criterion_terms
 from hsitf.prune.config import PruningConfig
 from hsitf.prune.parsing import parse_layer_alphas
 from hsitf.prune.request import PruningRequest
+from hsitf.prune.weights import magnitude_limits
 from hsitf.quantize.mixed_precision import EXTRA
 from hsitf.records import SceneChoice, SceneRecord, TrainingPlan
 from hsitf.scenes.scene import Scene
@@ -249,6 +252,9 @@ class _FeasibilityCheck:
         self._loaded: dict[str, Scene] = {}
         self._samples: dict[tuple[str, SplitOptions], TrainingSpectra] = {}
         self._plans: dict[CellSettings, TrainingPlan | str] = {}
+        # Bands that each network takes, and networks by what they are built from.
+        self._inputs: dict[CellSettings, int] = {}
+        self._networks: dict[tuple[str, int, int, int], keras.Model] = {}
 
     def reason_against(self, settings: CellSettings) -> str:
         """The reason why a cell is impossible; empty where it is possible."""
@@ -261,6 +267,8 @@ class _FeasibilityCheck:
             return asked
         try:
             _check_pruning(settings, asked)
+            if settings.layer_alphas:
+                self._check_layer_alphas(settings, asked, self._inputs[trained])
             _check_quantization(settings)
         except HsitfError as error:
             return str(error)
@@ -273,7 +281,7 @@ class _FeasibilityCheck:
         try:
             zoo.known(trained.network)
             asked = training_plan_of(trained, self._choices[trained.scene])
-            self._check_bands(asked, scene)
+            self._inputs[trained] = self._check_bands(asked, scene)
         except HsitfError as error:
             return str(error)
         return asked
@@ -284,11 +292,22 @@ class _FeasibilityCheck:
             self.scenes[name] = describe_scene(self._loaded[name])
         return self._loaded[name]
 
-    def _check_bands(self, asked: TrainingPlan, scene: Scene) -> None:
+    def _check_bands(self, asked: TrainingPlan, scene: Scene) -> int:
+        """Refuses a reduction or a network that the scene does not allow; returns its bands."""
         remaining = scene.bands
         if asked.bands:
             remaining = bands.check(asked.bands, self._sample(asked, scene), scene.wavelengths)
         zoo.check(asked.network, bands=remaining, classes=scene.classes, patch=asked.patch)
+        return asked.network_bands(remaining)
+
+    def _check_layer_alphas(self, settings: CellSettings, asked: TrainingPlan, inputs: int) -> None:
+        """Refuses alphas of layers that the network of a cell does not have."""
+        key = (asked.network, inputs, self._scene(settings.scene).classes, asked.patch)
+        if key not in self._networks:
+            name, bands_of_it, classes, patch = key
+            self._networks[key] = zoo.build(name, bands=bands_of_it, classes=classes, patch=patch)
+        wanted = pruning_request_of(settings, asked.recipe, {}).thresholds
+        magnitude_limits(self._networks[key], wanted)
 
     def _sample(self, asked: TrainingPlan, scene: Scene) -> TrainingSpectra:
         """The training pixels of a plan's split, or of one that differs in its seed alone.

@@ -35,8 +35,20 @@ class StudySelection:
 
 
 def parse_words(text: str | None) -> tuple[str, ...]:
-    """Words between commas."""
-    return tuple(dict.fromkeys(filter(None, map(str.strip, (text or "").split(",")))))
+    """Words between commas; none where there is no text.
+
+    Raises:
+        InputError: There is a text without a word, as an empty variable of a shell leaves it, which
+            would select all.
+    """
+    found = tuple(dict.fromkeys(filter(None, map(str.strip, (text or "").split(",")))))
+    if text is not None and not found:
+        raise InputError(
+            "a part of a study is asked for, but nothing is named",
+            received=repr(text),
+            remedy="name parts between commas, or leave the option out for all",
+        )
+    return found
 
 
 def parse_labelled(text: str | None) -> tuple[int, ...]:

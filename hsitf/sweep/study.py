@@ -195,18 +195,20 @@ def read_study_text(name: str, quick: bool) -> tuple[str, str]:
     Raises:
         InputError: There is no such study, or no quick size of it.
     """
-    if name in shipped_studies():
+    studies = resources.files(__package__) / "studies"
+    sized = [one for one in shipped_studies() if (studies / f"{one}{QUICK}{SUFFIX}").is_file()]
+    if name in shipped_studies() and (not quick or name in sized):
         name = name + QUICK * quick
-        return name, (resources.files(__package__) / "studies" / f"{name}{SUFFIX}").read_text()
+        return name, (studies / f"{name}{SUFFIX}").read_text()
     path = Path(name)
-    if path.suffix != SUFFIX:
+    if path.suffix != SUFFIX and name not in shipped_studies():
         raise unknown("study", name, [*shipped_studies(), f"the path of a {SUFFIX} file"])
     if quick:
         raise InputError(
-            "only shipped studies have a quick size",
+            "this study has no quick size",
             received=f"--quick with {name}",
-            allowed=", ".join(shipped_studies()),
-            remedy="leave --quick out, or make the grids smaller",
+            allowed=", ".join(sized),
+            remedy="leave --quick out, or run a part with --grids, --networks and --splits",
         )
     if not path.is_file():
         raise InputError("no such study file", received=name, remedy="correct the path")
@@ -564,7 +566,7 @@ class _GridReader:
 
     def _layers(self) -> tuple[str, ...]:
         value = self._table["layers"]
-        tables = value if isinstance(value, list) else [value]
+        tables = (value if isinstance(value, list) else [value]) or [value]
         for table in tables:
             fine = isinstance(table, dict) and table
             if not fine or not all(_is_share(ratio) for ratio in table.values()):
@@ -579,7 +581,7 @@ class _GridReader:
 
     def _layer_alphas(self) -> tuple[str, ...]:
         value = self._table["layer_alpha"]
-        tables = value if isinstance(value, list) else [value]
+        tables = (value if isinstance(value, list) else [value]) or [value]
         for table in tables:
             fine = isinstance(table, dict) and table
             if not fine or not all(_is_alpha(alpha) for alpha in table.values()):

@@ -130,7 +130,8 @@ def test_damaged_files_end_in_a_message(tmp_path, int8_file):
             continue
     whole = onnx_file(tmp_path / "small.onnx").read_bytes()
     path = tmp_path / "damaged.onnx"
-    for content in (b"", b"text", whole[: len(whole) // 2]):
+    # A name that is no UTF-8 among them.
+    for content in (b"", b"text", whole[: len(whole) // 2], whole.replace(b"Gemm", b"Ge\xffm")):
         path.write_bytes(content)
         with pytest.raises(DataError, match="damaged or no"):
             onnx_graph(path)

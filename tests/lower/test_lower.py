@@ -32,7 +32,17 @@ def assert_exact(model: keras.Model, batch: int = 1, width: int = 1) -> keras.Mo
     return lowered
 
 
-SLOW = {"fdssc", "gaht", "resnet110", "resnet50", "resnet56", "spectralformer", "ssrn"}
+SLOW = {
+    "a2s2k",
+    "dbda",
+    "fdssc",
+    "gaht",
+    "resnet110",
+    "resnet50",
+    "resnet56",
+    "spectralformer",
+    "ssrn",
+}
 SETTINGS = [(1, 1), (3, 1), (1, 32), (2, 100)]
 
 

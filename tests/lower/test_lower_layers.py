@@ -16,6 +16,7 @@ from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.graph import walk
 from hsitf.layers import (
+    LearnedScale,
     LearnedTokens,
     LocalResponseNormalization,
     PixelNormalization,
@@ -217,6 +218,8 @@ IMAGE_USES = {
     "leaky": chain(layers.LeakyReLU(0.2)),
     "relu": chain(layers.ReLU(1.0, 0.1, 0.2)),
     "activation": chain(layers.Activation("silu")),
+    "mish": chain(layers.Activation("mish")),
+    "learned_scale": chain(LearnedScale("ones"), layers.Conv2D(3, 2)),
     "selu_as_activation": chain(layers.Conv2D(3, 2, activation="selu")),
     "layer_as_activation": chain(layers.Conv2D(4, 2, activation=layers.LeakyReLU(0.3))),
     "operation_as_activation": chain(layers.Dense(4, activation=ops.sigmoid)),

@@ -115,13 +115,12 @@ def test_only_shared_values_are_trained():
     assert hidden.bias.constraint is None
 
 
-@pytest.fixture(scope="module")
-def origin(tiny, tmp_path_factory):
-    data = prepare(tiny, SplitOptions())
-    folder = tmp_path_factory.mktemp("models") / "tiny" / "hu" / "origin"
+def trained(tiny, root, network, changes):
+    """A trained run whose scene is in memory."""
+    folder = root / "tiny" / network / "origin"
     folder.mkdir(parents=True)
-    changes = RecipeOptions(learning_rate=0.05, batch_size=20, epochs=6)
-    plan = training_plan("hu", SceneChoice("tiny.npy"), SplitChoice(), "full", changes)
+    plan = training_plan(network, SceneChoice("tiny.npy"), SplitChoice(), "full", changes)
+    data = prepare(tiny, SplitOptions(patch=plan.patch))
     run = save_run(loop.fit(plan, data, folder / "state.npz", Silent()), plan, data, folder)
 
     class InMemory(Run):
@@ -131,6 +130,12 @@ def origin(tiny, tmp_path_factory):
             return data
 
     return InMemory(run.folder, run.record)
+
+
+@pytest.fixture(scope="module")
+def origin(tiny, tmp_path_factory):
+    changes = RecipeOptions(learning_rate=0.05, batch_size=20, epochs=6)
+    return trained(tiny, tmp_path_factory.mktemp("models"), "hu", changes)
 
 
 def distinct(run: Run) -> dict[str, int]:
@@ -197,6 +202,17 @@ def test_clusters_behind_pruning_go_on_where_they_were(origin, monkeypatch):
     shutil.rmtree(folder)
 
 
+def test_networks_with_dropout_become_the_same_again(tiny, tmp_path):
+    found = trained(tiny, tmp_path, "santara", RecipeOptions(epochs=1, batch_size=20))
+    assert any(isinstance(layer, layers.Dropout) for layer in found.network().layers)
+    recipe = replace(fine_tuning_recipe(found.record.plan.recipe), epochs=1)
+    order = PruningRequest("alpha", 0.5, recipe, clusters=8)
+    runs_of_it = [prune(found, order, name, Silent(), threads=None) for name in ("one", "two")]
+    one, two = (run.network().get_weights() for run in runs_of_it)
+    for first, second in zip(one, two, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
 def test_what_cannot_be_clustered_is_refused(origin):
     recipe = replace(origin.record.plan.recipe, epochs=2)
     for count in (1, 257, -1):
@@ -206,6 +222,8 @@ def test_what_cannot_be_clustered_is_refused(origin):
         PruningRequest("macs", 0.5, recipe, clusters=8)
     with pytest.raises(InputError, match="not removed in steps"):
         PruningRequest("sparsity", 0.0, recipe, schedule="gradual", iterations=2, clusters=8)
+    with pytest.raises(InputError, match="--per-layer with --cluster alone"):
+        PruningRequest("sparsity", 0.0, recipe, per_layer=True, clusters=8)
     order = PruningRequest("sparsity", 0.0, replace(recipe, epochs=1), clusters=2, max_drop=0.0)
     scored = replace(order, recipe=replace(order.recipe, learning_rate=1e-9))
     with pytest.raises(VerificationError, match="exceeds the bound"):

@@ -17,7 +17,9 @@ from hsitf.prune.combination import (
 )
 from hsitf.prune.criteria import CRITERIA, high_frequency, lfp, lfp_scaled, low_frequency
 from hsitf.prune.iterations import calibration_samples
+from hsitf.prune.request import PruningRequest
 from hsitf.scenes.splits import SplitOptions
+from hsitf.zoo import DEFAULT_RECIPE
 
 CHESS = [[1, -1], [-1, 1]]
 
@@ -141,3 +143,14 @@ def test_frequencies_of_a_network_without_normalization():
     (low,) = rank(model, "low_frequency", samples(16)).importance
     (high,) = rank(model, "high_frequency", samples(16)).importance
     np.testing.assert_array_equal(np.argsort(low), np.argsort(-high))
+
+
+def test_numbers_of_samples_need_a_criterion_that_looks_at_them():
+    for criterion in ("l1", "bn_scale", "0.5*l1+fpgm"):
+        with pytest.raises(InputError, match="from the weights alone and looks at no samples"):
+            PruningRequest("macs", 0.5, DEFAULT_RECIPE, criterion, batches=2)
+    with pytest.raises(InputError, match="single weights are chosen by their size"):
+        PruningRequest("alpha", 0.5, DEFAULT_RECIPE, "lfp", batch_samples=8)
+    for criterion in ("lfp", "l1+taylor"):
+        assert PruningRequest("macs", 0.5, DEFAULT_RECIPE, criterion, batches=2).batches == 2
+    assert PruningRequest("macs", 0.5, DEFAULT_RECIPE, "l1").batches is None

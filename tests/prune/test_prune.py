@@ -66,7 +66,9 @@ def assert_exact(model: keras.Model, chosen: PruningPlan) -> keras.Model:
 # Bands of a network where few do not suffice, and networks that take minutes.
 BANDS = {"luo": 42, "santara": 110, "chen": 94, "roy": 13, "ssftt": 8, "justoliunet": 91}
 SLOW = {
+    "a2s2k",
     "chen",
+    "dbda",
     "fdssc",
     "gaht",
     "nn",
@@ -84,7 +86,9 @@ SLOW = {
 
 # Those with a batch normalization whose channels are a layer's: mou's are of time and units both.
 NORMALIZED = {
+    "a2s2k",
     "boulch",
+    "dbda",
     "fdssc",
     "gaht",
     "liu",

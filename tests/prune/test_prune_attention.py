@@ -11,7 +11,9 @@ from hsitf.cost import cost
 from hsitf.errors import InputError
 from hsitf.layers import LearnedTokens, PositionEmbedding, ScaledAttention
 from hsitf.prune.config import PruningConfig
+from hsitf.prune.dead import dead_channels
 from hsitf.prune.plans import PruningPlan, plan
+from hsitf.prune.rules.attention import _projections
 from hsitf.prune.target import estimate_cost
 from hsitf.prune.thinning import masked, thin
 from hsitf.prune.tracing import dependency_groups, trace
@@ -195,3 +197,35 @@ def test_scaled_attention_saves_and_scales(tmp_path):
     output = layer._output_dense
     expected = np.einsum("bthv,hvd->btd", sums, np.asarray(output.kernel)) + np.asarray(output.bias)
     np.testing.assert_allclose(np.asarray(layer(tokens, tokens)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_works_inside_attention_is_not_dead(name):
+    assert dead_channels(network(NETWORKS[name])).kept == {}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_dead_heads_and_widths_go_without_a_trace(name):
+    model = network(NETWORKS[name])
+    layer, grouped = model.get_layer("seen"), name == "groups"
+    spoken = {one.part: [] for one in _projections(layer)}
+    for weight, one in zip(layer.weights, _projections(layer), strict=True):
+        spoken[one.part].append((weight, one.axes))
+    # The first group of heads writes nothing, and no head has a first query.
+    for weight, axes in spoken["output"]:
+        if axes != ("out",):
+            values = np.array(weight)
+            values[: 2 if grouped else 1] = 0
+            weight.assign(values)
+    for weight, _ in spoken["query"]:
+        values = np.array(weight)
+        values[..., 0] = 0
+        weight.assign(values)
+    chosen = dead_channels(model)
+    inside = {"seen/heads": layer.num_key_value_heads if grouped else layer.num_heads}
+    if not grouped:
+        inside["seen/keys"] = layer.key_dim
+    assert chosen.kept == {made: tuple(range(1, count)) for made, count in inside.items()}
+    assert_exact(model, chosen)
+    patches = RNG.normal(size=(4, *model.input_shape[1:])).astype(np.float32)
+    np.testing.assert_allclose(thin(model, chosen)(patches), model(patches), rtol=0, atol=1e-4)

@@ -13,6 +13,7 @@ from hsitf.quantize.fake_quantize import TrainableFakeQuantize, TrainableMatmul
 from hsitf.quantize.qat import _copy_weights
 from hsitf.quantize.range_estimation import ESTIMATORS, Histogram, histogram
 from hsitf.quantize.request import BitStudyRequest, parse_bit_triples
+from hsitf.quantize.roles import inner_kernels
 from hsitf.quantize.schemes import (
     Bits,
     Scheme,
@@ -266,6 +267,43 @@ def test_every_layer_with_weights_is_quantized(networks):
     assert sorted(names) == sorted(weighted)
 
 
+@pytest.mark.parametrize("kind", ["heads", "groups"])
+def test_weights_of_attention_are_quantized(kind):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((5, 6))
+    if kind == "heads":
+        seen = layers.MultiHeadAttention(2, 3, value_dim=4, name="seen")(inputs, inputs)
+    else:
+        seen = layers.GroupQueryAttention(3, 4, 2, name="seen")(inputs, inputs)
+    model = keras.Model(inputs, layers.Dense(2, name="logits")(seen[:, 0]))
+    patches = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
+    simulation = QuantizationSimulator(model, patches)
+    place = simulation.quantized_layers[0]
+    assert (place.name, place.products_per_sum) == ("seen", 0)
+    assert simulation.float_bytes() == 4 * model.count_params()
+    kernels = {one.number for one in inner_kernels(model.get_layer("seen"))}
+    assert len(kernels) == 4
+    simulation.set_bits(Bits(8, 2, 32))
+    # Two bits are -1, 0 and 1 times the step of the output channel.
+    output = place.recurrent._output_dense.kernel
+    for number, weight in enumerate(place.recurrent.weights):
+        values = np.asarray(weight)
+        if number in kernels:
+            rows = values.reshape(-1, 6).T if weight is output else values.reshape(6, -1).T
+            assert max(len(np.unique(np.abs(row))) for row in rows) <= 2
+        else:
+            np.testing.assert_array_equal(values, model.get_layer("seen").get_weights()[number])
+    simulation.set_bits(None)
+    for one, other in zip(place.recurrent.weights, model.get_layer("seen").weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    # The network itself is as it was.
+    expected = model.predict(patches, verbose=0)
+    assert np.abs(simulation.predict(patches)[0] - expected).max() <= 1e-5 * np.abs(expected).max()
+    rebuilt, _ = aware(model, patches)
+    _copy_weights(rebuilt, model, model)
+    np.testing.assert_allclose(model.predict(patches, verbose=0), expected, atol=1e-5)
+
+
 def test_one_layer_alone_costs_less_than_all(networks):
     model, patches = networks("he")
     simulation = QuantizationSimulator(model, patches)
@@ -323,7 +361,7 @@ def test_what_learns_sees_the_rounding(networks, name):
     assert len(rebuilt.logits.trainable_variables) == 2 * len(rebuilt.quantized_layers)
 
 
-@pytest.mark.parametrize("name", ["he", "liu", "resnet20", "boulch", "mou"])
+@pytest.mark.parametrize("name", ["he", "liu", "resnet20", "boulch", "mou", "ssftt"])
 def test_what_has_learned_nothing_is_the_network(networks, name):
     model, patches = networks(name)
     rebuilt, _ = aware(model, patches)

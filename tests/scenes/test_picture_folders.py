@@ -151,6 +151,13 @@ def no_picture(folder):
     (folder / "field" / "0.png").write_bytes(b"no picture")
 
 
+def without_size(folder):
+    # A TIFF whose header names its length alone.
+    header = b"II*\x00\x08\x00\x00\x00\x01\x00"
+    entry = b"\x01\x01\x03\x00\x01\x00\x00\x00\x0c\x00\x00\x00"
+    (folder / "field" / "2.tif").write_bytes(header + entry + bytes(4))
+
+
 def sixteen_bits(folder):
     Image.fromarray(np.zeros((SIDE, SIDE), np.uint16)).save(folder / "field" / "0.png")
 
@@ -183,6 +190,7 @@ def list_of_images(folder):
         (empty_class, "river holds no pictures", "remove the folder"),
         (damaged, r"0\.png is no picture", "fetch it again"),
         (no_picture, r"0\.png is no picture", "fetch it again"),
+        (without_size, r"2\.tif is no picture", "fetch it again"),
         (sixteen_bits, "eight bits a color", "convert it"),
         (pages, r"2\.tif holds several pictures", "file of its own"),
         (loose, "beside its folders of classes", "folder of their class"),

@@ -69,6 +69,7 @@ def test_sums_of_criteria_are_cells():
         ("layer_alpha = { last_dense = -1 }", "tables of alphas from 0.*last_dense"),
         ("layer_alpha = 1", "layer_alpha has 1"),
         ("layer_alpha = {}", "layer_alpha has {}"),
+        ("layer_alpha = []", r"layer_alpha has \[\]"),
     ],
 )
 def test_other_tables_are_refused(line, said):
@@ -81,3 +82,16 @@ def test_alphas_of_layers_need_one_for_the_others():
     text = STUDY.replace("alpha = [0, 0.5]\n", "sparsity = 0.5\n", 1)
     with pytest.raises(InputError, match="layer_alpha is given without alpha"):
         parse("own", text)
+
+
+def test_layers_that_a_network_lacks_are_refused_before_anything_runs():
+    text = STUDY.replace("last_dense", "last_dens")
+    with pytest.raises(
+        InputError, match=r"(?s)impossible.*unknown layer or kind.*last_dens.*last_dense"
+    ):
+        cells(text)
+    left = expand_cells(
+        parse("own", text + 'impossible = "leave out"\n'), {"fields": SceneChoice("fields")}
+    )
+    assert {cell.settings.layer_alphas for cell in left.cells} == {"dense=0.3"}
+    assert len(left.left_out) == 2

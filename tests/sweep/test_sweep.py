@@ -167,7 +167,7 @@ def test_shipped_studies_can_be_read(name, quick):
 def test_names_of_studies(tmp_path):
     with pytest.raises(InputError, match="did you mean compression"):
         read_study_text("compresion", False)
-    with pytest.raises(InputError, match="only shipped studies"):
+    with pytest.raises(InputError, match="this study has no quick size"):
         read_study_text("own.toml", True)
     with pytest.raises(InputError, match="no such study file"):
         read_study_text(str(tmp_path / "own.toml"), False)

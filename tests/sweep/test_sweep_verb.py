@@ -146,7 +146,7 @@ def test_a_scheduler_that_does_not_answer():
     [
         (("--workers", "0"), "the number of processes is out of range"),
         (("--workers", "2", "--dask", "tcp://host:8786"), "a scheduler has its own workers"),
-        (("--quick",), "only shipped studies have a quick size"),
+        (("--quick",), "this study has no quick size"),
     ],
 )
 def test_means_that_cannot_be(shell, swept, words, message):

@@ -254,6 +254,9 @@ def test_parts_that_a_study_does_not_have(selection, fault):
 def test_parts_as_they_are_typed():
     assert parse_words("hu, svm_grid,hu") == ("hu", "svm_grid")
     assert parse_words(None) == ()
+    for empty in ("", " , "):
+        with pytest.raises(InputError, match="nothing is named"):
+            parse_words(empty)
     assert parse_labelled("5,all") == (5, 0)
     with pytest.raises(InputError, match="not understood"):
         parse_labelled("5,0")

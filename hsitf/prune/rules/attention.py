@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from hsitf.errors import InputError
 from hsitf.graph import Call, named_values
@@ -215,6 +216,38 @@ def _inner_rows(layer: Any, weights: Sequence[Array]) -> dict[str, Array]:
     return {what: np.concatenate(rows, axis=1) for what, rows in found.items()}
 
 
+def _inner_living(layer: Any) -> dict[str, NDArray[np.bool_]]:
+    """Which heads and widths have an effect.
+
+    A width of the keys has one where its queries and its keys can be other than zero, one of the
+    values where it is written and read. A head without queries or keys still takes the mean of its
+    values.
+    """
+    counts = _widths(layer)
+    spoken: dict[str, NDArray[np.bool_]] = {}
+    for weight, one in zip(layer.get_weights(), _projections(layer), strict=True):
+        if one.axes == ("out",):
+            continue
+        outer = tuple(at for at, axis in enumerate(one.axes) if axis in ("in", "out"))
+        found = (weight != 0).any(axis=outer)
+        # Heads of queries that share keys and values are one group of them.
+        found = found.reshape(counts[HEADS], -1, found.shape[-1]).any(axis=1)
+        spoken[one.part] = spoken.get(one.part, False) | found
+    scores, flows = spoken["query"] & spoken["key"], spoken["value"] & spoken["output"]
+    heads = np.asarray(flows.any(axis=1))
+    keys = np.asarray((scores & heads[:, None]).any(axis=0))
+    values = np.asarray(flows.any(axis=0))
+    if _is_grouped(layer):
+        return {HEADS: heads, KEYS: keys | values}
+    return {HEADS: heads, KEYS: keys, VALUES: values}
+
+
 ATTENTION = PruningRule(
-    _trace, _thin, consumes=True, channel_rows=_rows, masked=_masked, inner_rows=_inner_rows
+    _trace,
+    _thin,
+    consumes=True,
+    channel_rows=_rows,
+    masked=_masked,
+    inner_rows=_inner_rows,
+    inner_living=_inner_living,
 )

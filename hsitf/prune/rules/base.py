@@ -51,6 +51,10 @@ def _none_inside(layer: Any, weights: Sequence[Array]) -> dict[str, Array]:
     return {}
 
 
+def _no_living(layer: Any) -> dict[str, NDArray[np.bool_]]:
+    return {}
+
+
 def _unchanged(traced: TracedCall, keep: KeepMask) -> Any:
     return traced.call.operation
 
@@ -70,6 +74,8 @@ class PruningRule:
             a recurrent layer sums over those too.
         inner_rows: The same as `channel_rows` for channels inside the layer, such as the heads of
             attention, by what they are called; their ids are those of "layer/heads".
+        inner_living: Of a layer, which channels inside it have an effect that its zero weights do
+            not take away, by what they are called: (channels,) bool.
     """
 
     trace: Callable[[Call, list[ChannelIds], ChannelGraph], ChannelIds | list[ChannelIds]]
@@ -78,6 +84,7 @@ class PruningRule:
     channel_rows: Callable[[Any, Sequence[Array]], Array] = _last_axis
     masked: Callable[[TracedCall, KeepMask], Any] = _unchanged
     inner_rows: Callable[[Any, Sequence[Array]], dict[str, Array]] = _none_inside
+    inner_living: Callable[[Any], dict[str, NDArray[np.bool_]]] = _no_living
 
 
 def output_shape(layer: Any, inputs: list[ChannelIds]) -> tuple[int, ...]:

@@ -17,7 +17,14 @@ from hsitf.prune.channel_graph import (
     squeeze_repeated,
     varying_axes,
 )
-from hsitf.prune.rules.base import KeepMask, PruningRule, ThinningSpec, grid, thin_nothing
+from hsitf.prune.rules.base import (
+    KeepMask,
+    PruningRule,
+    ThinningSpec,
+    grid,
+    thin_nothing,
+    trace_same,
+)
 from hsitf.prune.rules.positions import keep_positions, pointwise_kernels, position_axis
 
 
@@ -96,6 +103,11 @@ def _thin_positions(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     return ThinningSpec({}, [tuple(grid(traced, traced.inputs[0], keep))])
 
 
+def _thin_factor(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
+    return ThinningSpec({}, [()])
+
+
 PRODUCT = PruningRule(_trace_product, thin_nothing, consumes=True)
 TOKENS = PruningRule(_trace_tokens, _thin_tokens)
 POSITIONS = PruningRule(_trace_positions, _thin_positions)
+FACTOR = PruningRule(trace_same, _thin_factor)

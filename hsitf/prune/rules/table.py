@@ -12,6 +12,7 @@ from keras.src.applications.convnext import LayerScale, StochasticDepth
 from hsitf.errors import InputError
 from hsitf.graph import Call
 from hsitf.layers import (
+    LearnedScale,
     LearnedTokens,
     LocalResponseNormalization,
     PixelNormalization,
@@ -115,6 +116,7 @@ RULES: dict[type[Any], PruningRule] = {
     layers.Minimum: moving.MERGING,
     layers.Concatenate: moving.CONCATENATION,
     layers.Dot: products.PRODUCT,
+    LearnedScale: products.FACTOR,
     LearnedTokens: products.TOKENS,
     PositionEmbedding: products.POSITIONS,
     layers.Flatten: moving.FLATTEN,
