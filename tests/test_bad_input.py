@@ -160,7 +160,7 @@ HALF = (*PRUNE, "--ratio", "0.5")
             (*PRUNE, "--sparsity", "1"),
             ["sparsity to prune to is out of range", "share of zero weights"],
         ),
-        ((*PRUNE, "--alpha", "-1"), ["alpha to prune to is out of range", "standard deviations"]),
+        ((*PRUNE, "--alpha", "-1"), ["alpha is out of range", "standard deviations"]),
         ((*HALF, "--criterion", "lpf"), ["unknown criterion 'lpf'", "did you mean lfp"]),
         ((*PRUNE, "--layer", "conv"), ["needs a layer and a ratio", "such as conv1=0.3"]),
         ((*PRUNE, "--layer", "conv=2"), ["pruning ratio of conv is out of range"]),

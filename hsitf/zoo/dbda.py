@@ -16,7 +16,6 @@ NETWORK = Network(
         "on double-branch dual-attention mechanism network, Remote Sensing 12(3), 582, 2020"
     ),
     patch=9,
-    min_patch=1,
     min_bands=7,
     recipe=Recipe(optimizer="adam", learning_rate=5e-4, batch_size=16, epochs=200),
     short_epochs=15,

@@ -14,8 +14,6 @@ NETWORK = Network(
         "hierarchical transformer, IEEE Trans. Geoscience and Remote Sensing 60, 5539014, 2022"
     ),
     patch=7,
-    min_patch=3,
-    min_bands=1,
     recipe=Recipe(
         optimizer="sgd",
         learning_rate=1e-3,

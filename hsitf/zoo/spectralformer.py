@@ -17,8 +17,6 @@ NETWORK = Network(
         "and Remote Sensing 60, 5518615, 2022"
     ),
     patch=7,
-    min_patch=1,
-    min_bands=3,
     recipe=Recipe(
         optimizer="adam", learning_rate=5e-4, batch_size=64, epochs=300, weight_decay=5e-3
     ),

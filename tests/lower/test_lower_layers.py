@@ -21,6 +21,7 @@ from hsitf.layers import (
     LocalResponseNormalization,
     PixelNormalization,
     PositionEmbedding,
+    ScaledAttention,
 )
 from hsitf.lower import difference, lower
 from hsitf.lower.rules import OPERATIONS, RULES
@@ -113,6 +114,7 @@ SPECTRUM_USES = {
     "attention_without_bias": lambda x: layers.MultiHeadAttention(1, 4, use_bias=False)(
         x, x[:, 3:]
     ),
+    "scaled_attention": lambda x: ScaledAttention(2, 3, scale=0.3, output_bias=False)(x, x),
     "query_groups": lambda x: layers.GroupQueryAttention(3, 4, 2)(x, x[:, :9]),
     "plain_attention": lambda x: layers.Attention(use_scale=True)([x[:, :5], x, x + 1]),
     "dot": lambda x: layers.Dot(axes=(1, 1))([layers.Softmax(axis=1)(layers.Dense(4)(x)), x]),

@@ -111,6 +111,8 @@ OPERATION_USES = {
     "Swapaxes": lambda x: layers.Conv2D(2, 1)(ops.swapaxes(x, 1, 2)),
     "Take": lambda x: ops.take(x, [7, 0, 0, 3, 4], axis=3),
     "Tanh": ops.tanh,
+    "Matmul": lambda x: ops.matmul(x, ops.swapaxes(layers.Conv2D(8, 1)(x), 2, 3)),
+    "Einsum": lambda x: ops.einsum("bhwc,bhvc->bhwv", x, layers.Conv2D(8, 1)(x)),
     "Tile": lambda x: ops.tile(x, (1, 2, 1, 3)),
     "Transpose": lambda x: ops.transpose(x, (0, 3, 1, 2)),
     "TrueDivide": lambda x: x / 3.0 + 2.0 / (1.0 + x),

@@ -268,7 +268,7 @@ def test_steps_share_what_goes_and_the_epochs():
     assert [gradual.epochs(step) for step in (1, 2)] == [5, 5]
     with pytest.raises(InputError, match="unstructured pruning takes no options"):
         PruningRequest("sparsity", 0.5, RECIPE, config=PruningConfig(ignored=("conv",)))
-    with pytest.raises(InputError, match="alpha to prune to is out of range"):
+    with pytest.raises(InputError, match="alpha is out of range"):
         PruningRequest("alpha", float("inf"), RECIPE)
 
 

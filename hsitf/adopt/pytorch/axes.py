@@ -25,6 +25,17 @@ _KERNEL_AXES = {0: (1, 0), 1: (2, 1, 0), 2: (3, 2, 0, 1), 3: (4, 3, 2, 0, 1)}
 _FEATURE_AXES = {1: (0,), 2: (1, 0), 3: (1, 2, 0), 4: (2, 3, 1, 0)}
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 _ELEMENTWISE = (layers.Dropout, layers.Activation, layers.ReLU, layers.BatchNormalization)
+_MATCHED = (layers.Dense, layers.BatchNormalization, layers.GRU, *_CONVOLUTIONS)
+
+
+def unmatched_layers(model: keras.Model) -> list[str]:
+    """Types of a network's layers whose weights cannot be told by the shapes of arrays.
+
+    PyTorch has other arrays for attention and for learned tokens, and other slopes for PReLU.
+    """
+    others = [layer for layer in weighted_layers(model) if not isinstance(layer, _MATCHED)]
+    grouped = [layer for layer in weighted_layers(model) if getattr(layer, "groups", 1) > 1]
+    return sorted({type(layer).__name__ for layer in [*others, *grouped]})
 
 
 def expected_shape(layer: Any) -> tuple[int, ...]:

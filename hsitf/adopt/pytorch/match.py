@@ -15,6 +15,7 @@ from hsitf.adopt.pytorch.axes import (
     feature_order,
     fits,
     keras_weights,
+    unmatched_layers,
     weighted_layers,
 )
 from hsitf.adopt.pytorch.layers import MEAN, CheckpointLayer
@@ -122,7 +123,8 @@ def match(
         checkpoint: Layers of the checkpoint, in their order.
 
     Returns:
-        The match; None where the network cannot be built with these sizes.
+        The match; None where the network cannot be built with these sizes, or has layers that
+        shapes do not tell.
     """
     with without_weights():
         try:
@@ -130,6 +132,8 @@ def match(
                 name, bands=geometry.bands, classes=geometry.classes, patch=geometry.patch
             )
         except InputError:
+            return None
+        if unmatched_layers(model):
             return None
         free = list(checkpoint)
         pairs = _paired(weighted_layers(model), free)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from hsitf import zoo
-from hsitf.adopt.pytorch.axes import expected_shape
+from hsitf.adopt.pytorch.axes import expected_shape, unmatched_layers
 from hsitf.adopt.pytorch.layers import CheckpointLayer
-from hsitf.adopt.pytorch.match import Geometry, LayerMatch, has_decoder, match
+from hsitf.adopt.pytorch.match import Geometry, LayerMatch, has_decoder, match, without_weights
 from hsitf.adopt.source import ReadingContext
 from hsitf.errors import InputError
 
@@ -34,6 +34,8 @@ def find_network(checkpoint: Sequence[CheckpointLayer], context: ReadingContext)
     """
     names = [zoo.known(context.network)] if context.network else zoo.names()
     zoo.check_trainable(names[0], "read from a checkpoint")
+    if context.network:
+        _check_matched(names[0])
     found = [one for name in names for one in _matches(name, checkpoint, context)]
     complete = [one for one in found if one.complete]
     if len(complete) > 1:
@@ -49,6 +51,20 @@ def find_network(checkpoint: Sequence[CheckpointLayer], context: ReadingContext)
         if one.similarity > 0 and (fitting := _elsewhere(one, checkpoint, context)):
             raise _of_another_scene(one.network, fitting, context)
     raise _of_no_network(nearest, _others(checkpoint, context), context)
+
+
+def _check_matched(name: str) -> None:
+    """Refuses a network that has layers whose weights a checkpoint does not tell."""
+    facts = zoo.network(name)
+    with without_weights():
+        others = unmatched_layers(zoo.build(name, bands=max(facts.min_bands, 64), classes=2))
+    if others:
+        raise InputError(
+            f"{name} cannot be read from a checkpoint: its arrays do not tell which layer is which",
+            received=f"layers of the types {', '.join(others)}",
+            allowed="dense layers, convolutions, batch normalization and GRU",
+            remedy="export the network to ONNX with torch.onnx.export, and adopt that file",
+        )
 
 
 def _others(checkpoint: Sequence[CheckpointLayer], context: ReadingContext) -> list[str]:
