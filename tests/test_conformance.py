@@ -27,6 +27,7 @@ HEAVY = {
     "luo",
     "nn",
     "resnet110",
+    "resnet20",
     "resnet50",
     "resnet56",
     "sharma",

@@ -272,7 +272,13 @@ def ready(cube: np.ndarray, text: str) -> SceneData:
     return prepare(scene(cube), SplitOptions(kind="disjoint", patch=3, train=0.5), bands=text)
 
 
-@pytest.mark.parametrize("name", QUICK)
+# Its training takes most of a minute.
+FIT_QUICKLY = [
+    pytest.param(name, marks=[pytest.mark.slow] if name == "autoencoder" else []) for name in QUICK
+]
+
+
+@pytest.mark.parametrize("name", FIT_QUICKLY)
 def test_reductions_see_training_pixels_only(name):
     cube = RNG.normal(size=(30, 24, 10)).astype(np.float32)
     cube[:, :12, 2] += 2

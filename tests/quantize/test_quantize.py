@@ -361,7 +361,10 @@ def test_what_learns_sees_the_rounding(networks, name):
     assert len(rebuilt.logits.trainable_variables) == 2 * len(rebuilt.quantized_layers)
 
 
-@pytest.mark.parametrize("name", ["he", "liu", "resnet20", "boulch", "mou", "ssftt"])
+@pytest.mark.parametrize(
+    "name",
+    ["he", "liu", pytest.param("resnet20", marks=pytest.mark.slow), "boulch", "mou", "ssftt"],
+)
 def test_what_has_learned_nothing_is_the_network(networks, name):
     model, patches = networks(name)
     rebuilt, _ = aware(model, patches)

@@ -175,7 +175,13 @@ def test_smallest_geometry_is_the_smallest(name):
         assert impossible(name, bands, facts.max_patch + 1)
 
 
-@pytest.mark.parametrize("name", zoo.names())
+DEEP = {"resnet110", "resnet50"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in DEEP else []) for name in zoo.names()],
+)
 def test_saves_and_loads_bit_equal(name, tmp_path):
     facts = zoo.network(name)
     side = max(facts.min_patch, min(9, facts.max_patch or 9))
