@@ -128,7 +128,7 @@ INT8 = ("export", "-m", "hu", *Shell.SCENE, "--int8")
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (("train", "-m", "coa"), ["unknown network 'coa'", "allowed: boulch,", "did you mean cao"]),
+        (("train", "-m", "coa"), ["unknown network 'coa'", "allowed: a2s2k,", "did you mean cao"]),
         (("export", "-m", "Hu", "--int8"), ["unknown network 'Hu'", "did you mean he or hu"]),
         (("train", "-m", "hu", "-s", "indian_pine"), ["unknown scene", "did you mean"]),
         (("scenes", "show", "field"), ["unknown scene 'field'", "did you mean fields"]),

@@ -24,19 +24,20 @@ from hsitf.zoo import BASELINES
 PAPERS = "papers"
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not measured"
 
-# Why a claim does not hold. The first four are written beside a claim; the others follow from what
+# Why a claim does not hold. The first five are written beside a claim; the others follow from what
 # differs between the study and the paper's protocol, in this order.
 REASONS = {
     "gain": "obstacle gone",
     "network": "another network",
     "method": "another method",
+    "reference": "a higher reference",
     "paper": "the paper contradicts itself",
     "scene": "another scene",
     "split": "another split",
     "schedule": "shorter schedule",
     "open": "not explained",
 }
-_WRITTEN = ("gain", "network", "method", "paper")
+_WRITTEN = ("gain", "network", "method", "reference", "paper")
 
 # Keys of a claim that are text; all others are arguments of its check.
 _TEXTS = ("topic", "text", "place", "value", "criterion", "check")
@@ -167,7 +168,8 @@ def _differences(
 ) -> Iterator[tuple[str, str]]:
     """What differs between a study and the protocol of a claim's paper: keys of `REASONS`.
 
-    A shorter schedule counts for the networks that the claim does not hold for, where known.
+    A shorter schedule counts where all networks that the claim does not hold for had one, as far
+    as the check tells which these are.
     """
     paper, scene = claim.paper, claim.scene or claim.paper.scene
     if study.scene != scene:
@@ -185,7 +187,7 @@ def _differences(
         and "train_seconds" in references[name].values
         and name not in BASELINES
     ]
-    if shorter:
+    if shorter and (len(shorter) == len(failing) or not failing):
         yield "schedule", f"epochs of {', '.join(shorter)}"
 
 

@@ -46,7 +46,7 @@ class Thresholds:
                 raise InputError(
                     "alpha is out of range",
                     received=value,
-                    allowed="finite numbers from 0; the literature's are 0.1 to 2",
+                    allowed="numbers of standard deviations from 0; the literature's are 0.1 to 2",
                 )
 
     @classmethod
