@@ -254,7 +254,7 @@ def test_a_claim_is_read_with_its_arguments():
         (
             'place = "4.2"',
             'place = "4.2"\nreason = "luck"\nwhy = "it is so"',
-            "unknown reason.*received: reason 'luck'.*allowed: gain, network, method, reference, paper",
+            "unknown reason.*received: reason 'luck'.*allowed: gain, network, method, reference",
         ),
         ("[[claim]]", "[[claim", "the claims are no TOML"),
         ("limits = { at_least = 1 }\n", "limits = {}\n" + CLAIM, "is stated twice.*PCA gains"),
