@@ -278,16 +278,19 @@ def _left(results: StudyResults) -> Lines:
             seconds.setdefault(record.settings.network, []).append(record.cpu_seconds)
         counts = Counter(cell.settings.network for cell in results.pending)
         known = {
-            network: sum(seconds[network]) / len(seconds[network]) * count / 3600
+            network: sum(seconds[network]) / len(seconds[network]) * count / 60
             for network, count in counts.items()
             if network in seconds
         }
         rows = [
-            (f"`{network}`", str(count), f"{known[network]:.1f}" if network in known else "")
+            (f"`{network}`", str(count), f"{known[network]:.0f}" if network in known else "")
             for network, count in counts.items()
         ]
         lines += ["### Not run", ""]
-        lines += [*_markdown(("network", "cells", "hours of a core, as its others took"), rows), ""]
+        lines += [
+            *_markdown(("network", "cells", "minutes of a core, as its others took"), rows),
+            "",
+        ]
     lines += [f"- failed: {one.settings.text}: {one.message}" for one in results.failed]
     reasons = Counter(re.sub(r"received: .*?;", "", one.reason) for one in results.study.left_out)
     lines += [f"- impossible, {count} cells: {reason}" for reason, count in reasons.items()]
