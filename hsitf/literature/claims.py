@@ -38,6 +38,8 @@ REASONS = {
     "open": "not explained",
 }
 _WRITTEN = ("gain", "network", "method", "reference", "paper")
+# Of these, what was found out on the paper's own scene and split, and may not be so on another.
+_OF_THE_PROTOCOL = ("method", "reference")
 
 # Keys of a claim that are text; all others are arguments of its check.
 _TEXTS = ("topic", "text", "place", "value", "criterion", "check")
@@ -157,9 +159,9 @@ def _checked(claim: PaperClaim, study: StudyMeans | None) -> CheckedClaim:
         return CheckedClaim(claim, UNKNOWN, "")
     if finding.holds:
         return CheckedClaim(claim, HOLDS, finding.measured)
-    if claim.reason:
-        return CheckedClaim(claim, FAILS, finding.measured, claim.reason, claim.why)
     reason, why = next(_differences(claim, study, finding), ("open", ""))
+    if claim.reason and not (claim.reason in _OF_THE_PROTOCOL and reason in ("scene", "split")):
+        reason, why = claim.reason, claim.why
     return CheckedClaim(claim, FAILS, finding.measured, reason, why)
 
 

@@ -1,11 +1,10 @@
 """Picture sets, laid out as scenes: every picture is one labelled pixel with its patch.
 
 The pruning literature measures on pictures of one object each, in sets known by name or in a folder
-of one sub-folder a class. Laid side by side they are a
-scene of three bands whose only labelled pixels are those in the pictures' middles: the patch of
-such a pixel is its picture and nothing of another. Training, pruning, export and verification
-then need not know pictures from pixels. Splits of such a scene leak nothing, drawn at random
-or not.
+of one sub-folder a class. Laid side by side they are a scene of three bands whose only labelled
+pixels are those in the pictures' middles: the patch of such a pixel is its picture and nothing of
+another. Training, pruning, export and verification then need not know pictures from pixels. Splits
+of such a scene leak nothing, drawn at random or not.
 """
 
 from __future__ import annotations

@@ -319,6 +319,26 @@ def test_a_claim_that_does_not_hold_has_a_reason(monkeypatch):
     assert reasons(replace(own, epochs=100)) == [("open", ""), gone]
 
 
+def test_what_was_found_on_the_papers_scene_explains_no_other(monkeypatch):
+    from hsitf.literature import claims
+
+    written = CLAIM.replace("criterion", 'reason = "method"\nwhy = "hu starts late"\ncriterion')
+    read = literature.read_claims(PAPER + written)
+    monkeypatch.setattr(claims, "load_claims", lambda: read)
+    for scene, split, reason in (
+        ("IndianPines", "random", "method"),
+        ("IndianPines", "disjoint", "split"),
+        ("fields", "random", "scene"),
+    ):
+        own = replace(PLAIN, scene=scene, split=split)
+        made = {
+            own: measured(0.5, parameters=10, train_seconds=1.0),
+            replace(own, bands="pca", components=10): measured(0.4, parameters=10),
+        }
+        (found,) = literature.check_claims(study(made))
+        assert (found.verdict, found.reason) == (FAILS, reason)
+
+
 def test_a_schedule_explains_its_own_network_alone():
     full = replace(PLAIN, scene="IndianPines", split="random", epochs=100)
     made = {}

@@ -180,6 +180,14 @@ def test_attention_that_returns_its_scores_is_refused():
         plan(model, "l2", PruningConfig(0.5))
 
 
+def test_attention_that_makes_several_axes_is_refused():
+    inputs = keras.Input((TOKENS, BANDS))
+    seen = layers.MultiHeadAttention(2, 3, output_shape=(4, 5), name="seen")(inputs, inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(seen)))
+    with pytest.raises(InputError, match=r"'seen' makes several axes.*received: output_shape"):
+        plan(model, "l2", PruningConfig(0.5))
+
+
 def test_scaled_attention_saves_and_scales(tmp_path):
     model = network(NETWORKS["scaled"])
     model.save(tmp_path / "network.keras")

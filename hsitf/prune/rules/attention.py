@@ -102,6 +102,13 @@ def _trace(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> Channel
             received="return_attention_scores=True",
             remedy="build the network without them",
         )
+    if len(layer._output_dense.kernel.shape) != 3:
+        raise InputError(
+            f"layer {name!r} makes several axes of channels",
+            received=f"output_shape={layer.get_config()['output_shape']}",
+            allowed="one number, or none",
+            remedy="make one axis, with Reshape behind it",
+        )
     for ids in inputs:
         keep_positions(ids, graph)
     for what, count in _widths(layer).items():
@@ -174,13 +181,9 @@ def _masked(traced: TracedCall, keep: KeepMask) -> Any:
     """A copy of the layer whose weights of removed heads and widths are zero."""
     layer, kept = traced.call.operation, _kept(traced, keep)
     copy = type(layer).from_config(layer.get_config())
-    query, value, key = (
-        (None, *named_values(traced.call, traced.inputs)[name].shape)
-        if name in named_values(traced.call, traced.inputs)
-        else None
-        for name in ("query", "value", "key")
-    )
-    copy.build(query, value, key)
+    entering = named_values(traced.call, traced.inputs)
+    entering.setdefault("key", entering["value"])
+    copy.build(*((None, *entering[name].shape) for name in ("query", "value", "key")))
     weights = layer.get_weights()
     for values, one in zip(weights, _projections(layer), strict=True):
         for position, axis in enumerate(one.axes):
@@ -193,14 +196,9 @@ def _masked(traced: TracedCall, keep: KeepMask) -> Any:
 
 def _rows(layer: Any, weights: Sequence[Array]) -> Array:
     """The weights that make each channel which leaves: those of the output projection."""
-    at = [one for one, _ in enumerate(_projections(layer)) if _is_output_kernel(layer, one)]
-    kernel = weights[at[0]]
+    output = Projection("output", (_GROUPED if _is_grouped(layer) else _KERNELS)["output"])
+    kernel = weights[list(_projections(layer)).index(output)]
     return np.asarray(kernel.reshape(-1, kernel.shape[-1]).T)
-
-
-def _is_output_kernel(layer: Any, number: int) -> bool:
-    one = list(_projections(layer))[number]
-    return one.part == "output" and len(one.axes) == 3
 
 
 def _inner_rows(layer: Any, weights: Sequence[Array]) -> dict[str, Array]:
