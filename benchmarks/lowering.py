@@ -45,7 +45,7 @@ def measure(name: str, bands: int, classes: int, threads: int, folder: Path) -> 
     patches = generator.normal(size=(64, patch, patch, bands)).astype(np.float32)
     runtimes, files = {}, {}
     for kind in KINDS:
-        lowered = lower(model, target=VARIANTS[kind].target)
+        lowered = lower(model, arithmetic=VARIANTS[kind].arithmetic)
         for form, network in {"plain": model, "static": static(model), "lowered": lowered}.items():
             path = files[f"{form}, {kind}"] = folder / f"{name}-{form}-{kind}.tflite"
             CONVERTERS[kind](network, Calibration(patches), path)

@@ -312,7 +312,7 @@ def write_file(
 ) -> None:
     """Writes the file that hsitf exports, unverified: a table has those that fail, too."""
     with suppressed_output():
-        lowered = lower(network, 1, variant(kind).target)
+        lowered = lower(network, 1, variant(kind).arithmetic)
     calibration = Calibration(calibration_patches(data, 1), learned_ranges=learned)
     variant(kind).convert(lowered, calibration, path)
 

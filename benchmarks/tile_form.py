@@ -37,11 +37,11 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> list[list[s
     runtimes: dict[tuple[str, str], LiteRT] = {}
     pixels = {"patch": 1, "batch": options.batch, "tile": options.tile**2}
     for kind in KINDS:
-        target = VARIANTS[kind].target
+        arithmetic = VARIANTS[kind].arithmetic
         forms = {
-            "patch": lower(model, 1, target),
-            "batch": lower(model, options.batch, target),
-            "tile": to_fully_convolutional(model, options.tile, target),
+            "patch": lower(model, 1, arithmetic),
+            "batch": lower(model, options.batch, arithmetic),
+            "tile": to_fully_convolutional(model, options.tile, arithmetic),
         }
         for form, network in forms.items():
             shape = tuple(network.inputs[0].shape)

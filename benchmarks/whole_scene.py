@@ -74,7 +74,7 @@ def loops(name: str, folder: Path) -> list[list[str]]:
     wide = keras.Input(batch_shape=(MATRIX, MATRIX))
     matrix = keras.Model(wide, keras.layers.Dense(MATRIX)(wide))
     forms = {
-        kind: to_fully_convolutional(model, TILE, VARIANTS[kind].target)
+        kind: to_fully_convolutional(model, TILE, VARIANTS[kind].arithmetic)
         for kind in ("float32", "int8")
     }
     runtimes = {

@@ -36,7 +36,6 @@ from hsitf.options import (
     SplitChoice,
     TrainingOptions,
     band_reduction,
-    changed_recipe,
     training_plan,
 )
 from hsitf.progress import Progress, Silent, Terminal
@@ -265,6 +264,7 @@ class TrainedNetwork:
         batches: int | None = None,
         batch_samples: int | None = None,
         layer_ratios: Mapping[str, float] | None = None,
+        kinds: Mapping[str, float] | None = None,
         global_pruning: bool = False,
         round_to: int = 1,
         min_channels: int = 1,
@@ -286,8 +286,8 @@ class TrainedNetwork:
     ) -> TrainedNetwork:
         """Removes channels (or single weights) for real and fine-tunes what is left.
 
-        Exactly one of the first six says how much, as the options of `hsitf prune` do; none where
-        weights are clustered alone.
+        One of the first six says how much, as the options of `hsitf prune` do; none where
+        `layer_ratios` or `kinds` say it, or weights are clustered alone.
 
         Args:
             ratio: Share of the channels to remove.
@@ -310,6 +310,8 @@ class TrainedNetwork:
                 number.
             batch_samples: Samples of each such batch; None for the criterion's own number.
             layer_ratios: Other ratios by layer.
+            kinds: Other ratios by kind of channels, such as {"heads": 0.5, "mlp": 0.5}: heads,
+                keys, values, mlp, embedding, filters, units.
             global_pruning: Whether the channels of all layers are ranked together.
             round_to: A multiple of so many channels is left of each layer.
             min_channels: At least so many channels are left of each layer.
@@ -342,13 +344,17 @@ class TrainedNetwork:
         """
         load_keras()
         from hsitf.prune.config import PruningConfig
-        from hsitf.prune.parsing import parse_targets
-        from hsitf.prune.request import DEFAULT_ITERATIONS, PruningRequest
+        from hsitf.prune.options import (
+            CriterionOptions,
+            PruningOptions,
+            ScheduleOptions,
+            TargetOptions,
+            TuningOptions,
+        )
         from hsitf.prune.run import prune
         from hsitf.prune.untrained import untrained_like
-        from hsitf.train.fine_tuning import distilled_recipe, fine_tuning_recipe
 
-        given = {
+        values = {
             "ratio": ratio,
             "macs": macs,
             "parameters": parameters,
@@ -356,40 +362,30 @@ class TrainedNetwork:
             "alpha": alpha,
             "sparsity": sparsity,
         }
-        measure, (target,) = parse_targets(
-            given, None, bool(layer_ratios), bool(layer_alphas), clusters != 0
-        )
-        trained = self.record.plan.recipe
-        recipe = distilled_recipe(trained) if distill else fine_tuning_recipe(trained)
-        if untrained:
-            recipe = trained
-        request = PruningRequest(
-            measure,
-            target,
-            changed_recipe(recipe, RecipeOptions(epochs=epochs, learning_rate=learning_rate)),
-            criterion,
+        asked = PruningOptions(
+            CriterionOptions(criterion, batches, batch_samples),
+            TargetOptions(
+                values,
+                dict(layer_ratios or {}),
+                dict(kinds or {}),
+                dict(layer_alphas or {}),
+                per_layer,
+                clusters,
+                untrained,
+            ),
             PruningConfig(
-                ratios=dict(layer_ratios or {}),
                 global_pruning=global_pruning,
                 round_to=round_to,
                 min_channels=min_channels,
                 ignored=_names(ignore),
                 exact=exact,
             ),
-            schedule,
-            DEFAULT_ITERATIONS.get(schedule, 1) if iterations is None else iterations,
-            max_drop,
-            per_layer,
-            distill,
-            temperature,
-            teacher_weight,
-            unlabelled_weight,
-            dict(layer_alphas or {}),
-            clusters,
-            batches,
-            batch_samples,
-            untrained,
+            ScheduleOptions(schedule, iterations, max_drop),
+            TuningOptions(
+                epochs, learning_rate, distill, temperature, teacher_weight, unlabelled_weight
+            ),
         )
+        (request,) = asked.requests(self.record.plan.recipe)
         other = None if teacher is None else teacher.run
         with _progress(verbose) as progress:
             origin = untrained_like(self.run, self.choice) if untrained else self.run
@@ -525,6 +521,7 @@ class TrainedNetwork:
         correct_bias: bool = False,
         calibration: str | None = None,
         tta: bool = False,
+        sensor: Path_ | None = None,
         threads: int = 1,
         out: Path_ = EXPORT,
         verbose: bool = False,
@@ -546,6 +543,8 @@ class TrainedNetwork:
             calibration: Range estimator: "min-max", "percentile", "mse" or "kl".
             tta: Whether the file computes the mean over the eight flips and rotations of a patch
                 (test-time augmentation), at eight times the arithmetic.
+            sensor: Cube, or list of band centers (.txt), of another sensor that the file is for; of
+                a network by wavelength, such as deephs_hyve. None for the network's own bands.
             threads: Threads that latency is measured with.
             out: Folder of all bundles.
             verbose: Whether progress is printed.
@@ -560,6 +559,7 @@ class TrainedNetwork:
         from hsitf.export.pipeline import export
         from hsitf.export.request import ExportRequest
         from hsitf.export.variants import variant as named
+        from hsitf.sensors import at_sensor
 
         request = ExportRequest(
             (named(variant),),
@@ -577,7 +577,8 @@ class TrainedNetwork:
             tta=tta,
         )
         with _progress(verbose) as progress:
-            published, refused = export(self.run, request, progress, self.choice)
+            run = self.run if sensor is None else at_sensor(self.run, Path(sensor), progress)
+            published, refused = export(run, request, progress, self.choice)
         if refused:
             raise refused[0]
         return ExportedNetwork(published[0])
@@ -609,7 +610,11 @@ class TrainedNetwork:
 
 
 def build_network(
-    name: str, bands: int = 200, classes: int = 16, patch: int | None = None
+    name: str,
+    bands: int = 200,
+    classes: int = 16,
+    patch: int | None = None,
+    wavelengths: Sequence[float] | None = None,
 ) -> keras.Model:
     """Builds an untrained network of the zoo.
 
@@ -618,6 +623,8 @@ def build_network(
         bands: Bands (or components) of a pixel.
         classes: Number of classes.
         patch: Side of the patch in pixels; None for the paper's.
+        wavelengths: Center of each band in nanometers, for a network by wavelength, which can be
+            counted and drawn without.
 
     Returns:
         A functional Keras model, (n, patch, patch, bands) float32 -> (n, classes) logits.
@@ -630,7 +637,7 @@ def build_network(
 
     side = zoo.network(name).patch if patch is None else patch
     with suppressed_output():
-        return zoo.build(name, bands=bands, classes=classes, patch=side)
+        return zoo.build(name, bands=bands, classes=classes, patch=side, wavelengths=wavelengths)
 
 
 def _folder_of(trained: TrainedNetwork | Path_) -> str:
@@ -1251,6 +1258,7 @@ def prune_model(
     criterion: str = "l2",
     samples: tuple[Float32Array, NDArray[np.integer]] | None = None,
     layer_ratios: Mapping[str, float] | None = None,
+    kinds: Mapping[str, float] | None = None,
     global_pruning: bool = False,
     round_to: int = 1,
     min_channels: int = 1,
@@ -1271,6 +1279,7 @@ def prune_model(
         criterion: Importance criterion, such as "l2", "lfp" or "taylor".
         samples: Inputs (n, ...) float32 and classes (n,) from 0, for criteria that look at data.
         layer_ratios: Other ratios by layer.
+        kinds: Other ratios by kind of channels, such as {"heads": 0.5}.
         global_pruning: Whether the channels of all layers are ranked together.
         round_to: A multiple of so many channels is left of each layer.
         min_channels: At least so many channels are left of each layer.
@@ -1286,11 +1295,12 @@ def prune_model(
     _check_model(model)
     costs = {"macs": macs, "parameters": parameters, "bytes": bytes}
     targets = {name: value for name, value in costs.items() if value is not None}
-    if len(targets) + (ratio is not None or bool(layer_ratios)) != 1:
+    asked = len(targets) + (ratio is not None)
+    if asked > 1 or (not asked and not layer_ratios and not kinds):
         raise InputError(
             "one target of pruning is needed",
             received=", ".join([*(["ratio"] if ratio is not None else []), *targets]) or "none",
-            allowed="ratio (with or without layer_ratios), macs, parameters or bytes",
+            allowed="ratio, macs, parameters or bytes (with or without layer_ratios or kinds)",
         )
     data = None
     if samples is not None:
@@ -1299,6 +1309,7 @@ def prune_model(
     config = PruningConfig(
         ratio=ratio or 0.0,
         ratios=dict(layer_ratios or {}),
+        kinds=dict(kinds or {}),
         global_pruning=global_pruning,
         round_to=round_to,
         min_channels=min_channels,
@@ -1312,24 +1323,26 @@ def prune_model(
 
 
 def lower_model(
-    model: keras.Model, *, batch: int = 1, tile: int = 0, target: str = "float"
+    model: keras.Model, *, batch: int = 1, tile: int = 0, arithmetic: str = "float"
 ) -> keras.Model:
     """Rewrites a network exactly with 2-D operators, static shapes and at most four axes.
 
     Args:
         model: A functional Keras 3 model, (n, ...) -> (n, classes).
         batch: Patches an inference takes.
-        tile: Side in pixels of a tile that an inference takes in their place; 0 for patches.
-        target: Name in `hsitf.targets.TARGETS`: "float" or "integer" arithmetic, which decide
+        tile: Side in pixels of a tile that an inference takes in their place; 0 for patches, and
+            for the side that a network of tiles has.
+        arithmetic: Name in `hsitf.arithmetic.ARITHMETICS`: "float" or "integer", which decide
             between exact rewrites.
 
     Raises:
-        InputError: There is no such target.
+        InputError: There is no such arithmetic.
         LoweringError: A layer has no rule, or cannot be rewritten exactly.
     """
     load_keras()
+    from hsitf.arithmetic import ARITHMETICS
     from hsitf.lower import lower, to_fully_convolutional
-    from hsitf.targets import TARGETS
+    from hsitf.tile_networks import at_side, is_tile_network
 
     _check_model(model)
     if batch < 1 or tile < 0 or (tile and batch != 1):
@@ -1338,7 +1351,9 @@ def lower_model(
             received=f"batch {batch}, tile {tile}",
             allowed="a batch of 1 or more patches, or one tile",
         )
-    wanted = TARGETS.known(target)
+    wanted = ARITHMETICS.known(arithmetic)
+    if is_tile_network(model):
+        return lower(at_side(model, tile) if tile else model, batch, wanted)
     return to_fully_convolutional(model, tile, wanted) if tile else lower(model, batch, wanted)
 
 
@@ -1370,13 +1385,13 @@ def quantize_model(
     from dataclasses import replace
 
     from hsitf import inspection
+    from hsitf.arithmetic import INTEGER
     from hsitf.errors import VerificationError
     from hsitf.export.calibration import Calibration
     from hsitf.export.variants import VARIANTS
     from hsitf.files import replacing
     from hsitf.lower import lower
     from hsitf.quantize.equalization import equalize as equalized
-    from hsitf.targets import INTEGER
 
     _check_model(model, single=True)
     inputs = _inputs(calibration, model.inputs[0].shape[1:])
@@ -1386,9 +1401,9 @@ def quantize_model(
             received=str(path),
             allowed=f"a path that ends in {VARIANTS['int8'].suffix}",
         )
-    target = replace(INTEGER, square_root_powers=range_estimator is not None)
+    arithmetic = replace(INTEGER, square_root_powers=range_estimator is not None)
     with suppressed_output(), replacing(Path(path)) as temporary:
-        lowered = lower(model, 1, target)
+        lowered = lower(model, 1, arithmetic)
         if equalize:
             lowered, _ = equalized(lowered, inputs)
         VARIANTS["int8"].convert(lowered, Calibration(inputs, range_estimator), temporary)

@@ -204,6 +204,8 @@ def training_plan(
     if training.recipe_name == "robust":
         begun = robust_recipe(begun, facts.reconstruction_weight is not None)
     recipe = changed_recipe(begun, changes)
+    if facts.tile:
+        _check_tile_training(network, training)
     if facts.reconstruction_weight is not None and (training.pseudo_labels or training.teachers):
         raise InputError(
             f"{network} learns from unlabelled pixels with a decoder of its own",
@@ -222,6 +224,29 @@ def training_plan(
         network_sha256=zoo.file_sha256(network),
         **(vars(training) | _patch_options(training, facts, reduction, patch)),
     )
+
+
+def _check_tile_training(network: str, training: TrainingOptions) -> None:
+    """Refuses what is done to patches, for a network that learns from whole tiles.
+
+    Raises:
+        InputError: An option asks for it.
+    """
+    asked = {
+        "--brightness-noise": training.brightness_noise,
+        "--intra-class-mixup": training.intra_class_mixup,
+        "--augment": bool(training.augmentations),
+        "--mixup": bool(training.mixup),
+        "--pseudo-labels": bool(training.pseudo_labels),
+        "--teacher": bool(training.teachers),
+    }
+    if given := [name for name, value in asked.items() if value]:
+        raise InputError(
+            f"{network} learns from whole tiles, in which every pixel has a label of its own",
+            received=", ".join(given),
+            allowed="--flip-rotate, --class-weights, --balanced-sampling and the recipe",
+            remedy="leave them out, or name a network of patches",
+        )
 
 
 def _patch(scene: SceneChoice, split: SplitChoice, facts: Network) -> int:
@@ -244,7 +269,8 @@ def _patch_options(
     """How a plan changes and samples patches: what the recipe does, and the options change of it.
 
     The robust recipe leaves out what an input does not have: changes around patches of one pixel,
-    and of spectra whose bands are reduced. For a network with a decoder it changes no patch.
+    and of spectra whose bands are reduced. For a network with a decoder, or of whole tiles, it
+    changes no patch.
 
     Raises:
         InputError: A name or a strength is none, or the input does not have what an option changes.
@@ -256,7 +282,8 @@ def _patch_options(
         robust_strengths,
     )
 
-    robust = training.recipe_name == "robust" and facts.reconstruction_weight is None
+    plain = facts.reconstruction_weight is not None or facts.tile > 0
+    robust = training.recipe_name == "robust" and not plain
     given = parse_augmentations(training.augmentations)
     asked = [name for name, strength in given.items() if strength]
     check_input(asked, bands, patch)

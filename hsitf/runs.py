@@ -97,9 +97,11 @@ class Run:
                 remedy=f"where {record.plan.network}.py has layers of its own, name it beside "
                 f"--from: --model {record.plan.network}.py",
             ) from error
-        side, bands, classes = record.plan.patch, record.components, record.scene.class_names
+        side, bands = record.tile or record.plan.patch, record.components
+        pixels = (side, side) if record.tile else ()
         shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-        expected = (None, side, side, bands), (None, len(classes))
+        logits = (*pixels, len(record.scene.class_names))
+        expected = (None, side, side, bands), (None, *logits)
         if not isinstance(model, keras.models.Model) or shapes != expected:
             raise DataError(
                 f"{path} is not the network that its record describes",
@@ -108,6 +110,18 @@ class Run:
                 remedy="train the network again",
             )
         return model
+
+    def check_patches(self, verb: str) -> None:
+        """Refuses a network that labels whole tiles where only one of patches will do.
+
+        Args:
+            verb: What is to be done, such as "explained".
+
+        Raises:
+            InputError: It labels tiles.
+        """
+        if self.record.tile:
+            raise zoo.tiles_refused(self.record.plan.network, verb)
 
     @property
     def label(self) -> str:

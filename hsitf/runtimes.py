@@ -14,6 +14,7 @@ from hsitf.errors import DataError
 from hsitf.log_silencing import suppressed_output
 from hsitf.records import TensorSpec
 from hsitf.scenes.patches import PatchSource
+from hsitf.tile_networks import at_side, is_tile_network, run_side
 
 if TYPE_CHECKING:
     import keras
@@ -43,7 +44,8 @@ class Runtime(Protocol):
     def infer(self, stored: StoredArray) -> StoredArray:
         """Runs one inference: (batch, patch, patch, bands) in the input's type -> (batch, classes).
 
-        A tile form maps (1, tile + patch - 1, tile + patch - 1, bands) -> (1, tile, tile, classes).
+        A tile form maps (1, tile + patch - 1, tile + patch - 1, bands) -> (1, tile, tile, classes),
+        a network of tiles (1, tile, tile, bands) -> (1, tile, tile, classes).
         """
 
     def action(self, stored: StoredArray) -> Callable[[], object]:
@@ -73,6 +75,37 @@ def tile_side(runtime: Runtime) -> int:
     return shape[1] if len(shape) == 4 else 0
 
 
+def tile_overlap(runtime: Runtime, patch: int) -> int:
+    """Pixels at each side of a tile whose logits are not used, as they do not see their window.
+
+    A network of tiles has logits for them, too; a tile form for none of them.
+
+    Args:
+        runtime: Runtime of a file.
+        patch: Side of the patch or window of a pixel.
+
+    Raises:
+        DataError: The tile is no larger than what overlaps.
+    """
+    side = tile_side(runtime)
+    if not side or runtime.input.shape[1] != side:
+        return 0
+    overlap = patch // 2
+    if side <= 2 * overlap:
+        raise DataError(
+            "no pixel of this tile sees its whole window",
+            received=f"a tile of {side} x {side}",
+            allowed=f"more than {2 * overlap}",
+            remedy="export it with a larger --tile",
+        )
+    return overlap
+
+
+def tile_core(runtime: Runtime, patch: int) -> int:
+    """Side in pixels of what a tile classifies; 0 where the runtime takes patches."""
+    return tile_side(runtime) - 2 * tile_overlap(runtime, patch)
+
+
 def scan(
     runtime: Runtime, source: PatchSource, pixels: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], Float32Array]]:
@@ -86,10 +119,12 @@ def scan(
     Yields:
         (k,) indices into `pixels` and their logits, (k, classes) float32; every index once.
     """
-    side = tile_side(runtime)
+    side, overlap = tile_core(runtime, source.patch), tile_overlap(runtime, source.patch)
     if side:
-        for window, members, inside in source.tiles(pixels, side):
-            logits = predict(runtime, window[None])
+        tiles = source.grid_tiles(pixels, side) if overlap else source.tiles(pixels, side)
+        core = slice(overlap, overlap + side)
+        for window, members, inside in tiles:
+            logits = predict(runtime, window[None])[0, core, core]
             yield members, logits.reshape(side * side, -1)[inside]
     else:
         for start in range(0, len(pixels), PATCHES_PER_CHUNK):
@@ -116,6 +151,13 @@ def dequantize(stored: StoredArray, tensor: TensorSpec) -> Float32Array:
         return stored.astype(np.float32)
     steps = stored.astype(np.float32) - np.float32(tensor.zero_point)
     return np.asarray(steps * np.float32(tensor.scale))
+
+
+def trained(network: keras.Model) -> Keras:
+    """A trained network as it is run: on batches of patches, or on one large tile at a time."""
+    if not is_tile_network(network):
+        return Keras(network)
+    return Keras(at_side(network, run_side(network)), batch=1)
 
 
 class Keras:

@@ -13,6 +13,8 @@ GEOMETRY = {
     "a2s2k": (20, 5),
     "chen": (94, 25),
     "dbda": (20, 3),
+    "deephs": (12, 6),
+    "deephs_hyve": (12, 10),
     "fdssc": (20, 5),
     "gaht": (18, 5),
     "justoliunet": (91, 1),

@@ -9,13 +9,13 @@ from keras import applications, layers
 from keras.src.applications.convnext import ConvNeXt
 
 from hsitf import inspection
+from hsitf.arithmetic import INTEGER
 from hsitf.cost import cost
 from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
 from hsitf.lower import lower
 from hsitf.prune import PruningConfig, estimate_cost, masked, plan, thin, trace
 from hsitf.runtimes import LiteRT, dequantize, quantize
-from hsitf.targets import INTEGER
 
 RNG = np.random.default_rng(0)
 CLASSES = 10

@@ -52,7 +52,10 @@ def lesson(model: keras.Model, count: int = 16) -> tuple[np.ndarray, np.ndarray]
     """Patches of four classes that differ in brightness."""
     classes = np.arange(count) % 4
     patches = RNG.normal(size=(count, *model.input_shape[1:])) * 0.3
-    return (patches + (classes - 1.5)[:, None, None, None]).astype(np.float32), classes
+    patches = (patches + (classes - 1.5)[:, None, None, None]).astype(np.float32)
+    # All pixels of a tile are of one class.
+    pixels = model.output_shape[1:-1]
+    return patches, np.broadcast_to(classes.reshape(-1, *[1] * len(pixels)), (count, *pixels))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -80,7 +83,7 @@ def test_files_are_what_they_say(name, tmp_path):
         variant = VARIANTS[kind]
         file = tmp_path / f"{name}-{kind}{variant.suffix}"
         with suppressed_output():
-            variant.convert(lower(model, target=variant.target), Calibration(patches), file)
+            variant.convert(lower(model, arithmetic=variant.arithmetic), Calibration(patches), file)
         made_of = variant.inspect(file)
         assert not {operator.op for operator in made_of.operators} & {"CONV_3D", "Conv3D"}
         runtime = variant.runtime(file, 1)

@@ -92,14 +92,14 @@ FILES = {
         assert bundle.file.suffix == ".keras" and bundle.record.agreement == 1.0
     """,
     "target": """
-        from hsitf.targets import TARGETS, Target
+        from hsitf.arithmetic import ARITHMETICS, Arithmetic
 
-        TARGETS.register("wide", Target(channel_alignment=64))
+        ARITHMETICS.register("wide", Arithmetic(channel_alignment=64))
 
         import hsitf, numpy as np
         model = hsitf.build_network("li", bands=24, classes=4)
         patch = np.random.default_rng(0).normal(size=(1, 5, 5, 24)).astype(np.float32)
-        lowered = hsitf.lower_model(model, target="wide")
+        lowered = hsitf.lower_model(model, arithmetic="wide")
         np.testing.assert_allclose(lowered(patch), model(patch), atol=1e-4)
     """,
     "layer": """

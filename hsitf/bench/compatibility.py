@@ -1,8 +1,7 @@
 """Delegate compatibility: operators of a .tflite file that the delegates of devices support.
 
 The published rules of a delegate are necessary, not sufficient: whether a driver supports an
-operator is known on the device only. A rule is a function from an operator to the reason why it is
-not supported, empty where it is.
+operator is known on the device only.
 """
 
 from __future__ import annotations
@@ -11,40 +10,16 @@ import contextlib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hsitf.bench.delegates import edgetpu, gpu, nnapi
 from hsitf.bench.subject import BenchSubject
 from hsitf.compat import formerly
-from hsitf.inspection import Node, nodes
+from hsitf.inspection import nodes
 from hsitf.log_silencing import suppressed_output
 from hsitf.progress import Progress
-
-DelegateRule = Callable[[Node], str]
-
-
-@dataclass(frozen=True)
-class DelegateRules:
-    """Published rules of a delegate.
-
-    Attributes:
-        name: Name in tables.
-        rejects: Reason why an operator is not supported; empty where it is.
-        prefix_only: Whether the delegate runs only operators before the first unsupported one.
-    """
-
-    name: str
-    rejects: DelegateRule
-    prefix_only: bool = False
-
-
-DELEGATES = (
-    DelegateRules("GPU", gpu.rejects),
-    DelegateRules("NNAPI", nnapi.rejects),
-    DelegateRules("Edge TPU", edgetpu.rejects, prefix_only=True),
-)
+from hsitf.targets import Target, all_targets
 
 
 @formerly(supported_operators="taken", file_name="name")
@@ -83,17 +58,19 @@ def check_compatibility(
     found = []
     for file in wanted:
         graph = nodes(file.file)
-        for delegate in DELEGATES:
-            reasons = [delegate.rejects(node) for node in graph]
-            if delegate.name == "GPU":
+        for name, target in all_targets():
+            if target.rejects is None:
+                continue
+            reasons = [target.rejects(node) for node in graph]
+            if name == "gpu":
                 reasons = _merged(reasons, analyzer_warnings(file.file))
-            found.append(_compatibility(file, delegate, reasons))
+            found.append(_compatibility(file, target, reasons))
         progress.advance(1, file.name)
     return found
 
 
 def _compatibility(
-    file: BenchSubject, delegate: DelegateRules, reasons: Sequence[str]
+    file: BenchSubject, delegate: Target, reasons: Sequence[str]
 ) -> DelegateCompatibility:
     rejected = [number for number, reason in enumerate(reasons) if reason]
     supported = len(reasons) - len(rejected)
@@ -105,7 +82,7 @@ def _compatibility(
         supported = rejected[0]
         texts.append(f"all operators from number {supported} on run on the CPU")
     return DelegateCompatibility(
-        file.name, str(file.file), delegate.name, supported, len(reasons), tuple(texts)
+        file.name, str(file.file), delegate.title, supported, len(reasons), tuple(texts)
     )
 
 
@@ -117,7 +94,7 @@ def analyzer_warnings(path: Path) -> dict[int, str]:
     """Warnings of TensorFlow's own analyzer, by the number of the operator.
 
     `tf.lite.experimental.Analyzer` with `gpu_compatibility`. The one of TensorFlow 2.21 passes
-    every operator, 3-D convolutions included, which is why `delegates.gpu` has the rules as well.
+    every operator, 3-D convolutions included, which is why `targets.gpu` has the rules as well.
     """
     with suppressed_output():
         import tensorflow as tf

@@ -10,10 +10,11 @@ import numpy as np
 
 from hsitf import records
 from hsitf.bench import memory
-from hsitf.bench.arm.emulation import EmulatedRun
 from hsitf.bench.compatibility import DelegateCompatibility
+from hsitf.bench.emulated import EmulatedRun
 from hsitf.bench.engines import ENGINES, BenchEngine
 from hsitf.bench.subject import BenchSubject
+from hsitf.bench.target_costs import TargetMeasurement
 from hsitf.compat import formerly
 from hsitf.errors import DataError, InputError
 from hsitf.measure import DEFAULT_SCHEDULE, MeasurementSchedule, Timing, interleaved, processor
@@ -119,6 +120,7 @@ class BenchResult:
         command: Command line of the benchmark.
         delegate_compatibility: Operators of each .tflite file that delegates support.
         emulated: .tflite files on emulated Arm cores.
+        target_costs: .tflite files on other targets, by their cost models.
         notes: Files that could not be measured, with reasons.
     """
 
@@ -133,6 +135,7 @@ class BenchResult:
     delegate_compatibility: tuple[DelegateCompatibility, ...] = ()
     emulated: tuple[EmulatedRun, ...] = ()
     notes: tuple[str, ...] = ()
+    target_costs: tuple[TargetMeasurement, ...] = ()
 
     @classmethod
     def of(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hsitf import records
-from hsitf.bench.arm.emulation import EmulatedRun
-from hsitf.bench.compatibility import DELEGATES, DelegateCompatibility
+from hsitf.bench.compatibility import DelegateCompatibility
+from hsitf.bench.emulated import EmulatedRun
 from hsitf.bench.measurement import BenchResult, BenchRow
+from hsitf.bench.target_costs import TargetMeasurement
 from hsitf.files import replacing
 from hsitf.tables import format_table
 
@@ -35,7 +36,18 @@ HEAD = (
     "pixels/s",
     "memory MB",
 )
-COMPATIBILITY_HEAD = ("file", *(delegate.name for delegate in DELEGATES))
+TARGET_HEAD = (
+    "file",
+    "target",
+    "cost",
+    "cost a pixel",
+    "unit",
+    "SRAM",
+    "flash or DRAM",
+    "moved",
+    "on the CPU",
+    "basis",
+)
 EMULATED_HEAD = ("file", "core", "instructions", "/ float32", "spread", "bits as on the host")
 
 # Variant with whose instructions others are compared.
@@ -74,7 +86,11 @@ def write_bench(found: BenchResult, folder: Path) -> list[Path]:
     paths = [folder / f"{stem}.json", folder / f"{stem}.csv"]
     records.write(found, paths[0])
     _csv(paths[1], found.rows)
-    for name, rows in (("fitness", found.delegate_compatibility), ("arm", found.emulated)):
+    for name, rows in (
+        ("fitness", found.delegate_compatibility),
+        ("arm", found.emulated),
+        ("targets", found.target_costs),
+    ):
         if rows:
             paths.append(folder / f"{stem}-{name}.csv")
             _csv(paths[-1], rows)
@@ -118,8 +134,12 @@ def tables_of(found: BenchResult) -> list[TableCells]:
     grids: list[TableCells] = [(HEAD, [*map(_cells, found.rows)], 2)]
     if found.emulated:
         grids.append((EMULATED_HEAD, [_emulated(one, found.emulated) for one in found.emulated], 2))
+    if found.target_costs:
+        grids.append((TARGET_HEAD, [*map(_target_cells, found.target_costs)], 2))
     if found.delegate_compatibility:
-        grids.append((COMPATIBILITY_HEAD, _compatibility_rows(found.delegate_compatibility), 1))
+        delegates = list(dict.fromkeys(one.delegate for one in found.delegate_compatibility))
+        rows = _compatibility_rows(found.delegate_compatibility, delegates)
+        grids.append((("file", *delegates), rows, 1))
     return grids
 
 
@@ -173,12 +193,34 @@ def _emulated(one: EmulatedRun, others: Sequence[EmulatedRun]) -> tuple[str, ...
     )
 
 
-def _compatibility_rows(found: Sequence[DelegateCompatibility]) -> list[tuple[str, ...]]:
+def _target_cells(one: TargetMeasurement) -> tuple[str, ...]:
+    cpu = "-" if one.operators is None else f"{len(one.cpu_operators)}/{one.operators}"
+    return (
+        one.name,
+        one.target,
+        _number(one.cost),
+        _number(one.cost / one.pixels),
+        one.unit,
+        _count(one.sram_bytes),
+        _count(one.flash_bytes),
+        _count(one.bytes_moved),
+        cpu,
+        one.basis,
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _compatibility_rows(
+    found: Sequence[DelegateCompatibility], delegates: Sequence[str]
+) -> list[tuple[str, ...]]:
     files = dict.fromkeys((one.file_name, one.path) for one in found)
     taken = {
         (one.path, one.delegate): f"{one.supported_operators}/{one.operators}" for one in found
     }
-    return [(name, *(taken[path, one.name] for one in DELEGATES)) for name, path in files]
+    return [(name, *(taken[path, one] for one in delegates)) for name, path in files]
 
 
 def _reasons(found: Sequence[DelegateCompatibility]) -> list[str]:

@@ -121,14 +121,15 @@ def _of_bundle(bundle: Bundle) -> BenchSubject:
     record = bundle.record
     with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
         inputs = golden["stored_inputs"]
-    form = form_suffix(record.batch, record.tile, record.tta)
+    target = record.target.name if record.target else None
+    form = form_suffix(record.batch, record.tile, record.tta, target)
     label = bundle.folder.parent.name
     return BenchSubject(
         f"{label} {record.variant}{form}",
         bundle.file,
         _summary(record, label, form),
         format_of(bundle.file).inspect(bundle.file),
-        record.tile**2 or record.batch,
+        (record.tile - 2 * record.overlap) ** 2 or record.batch,
         inputs,
         1 if record.tile else record.batch,
         _zipped_size(bundle.file),
@@ -155,7 +156,7 @@ def _of_run(run: Run) -> BenchSubject:
 
         work = cost(run.network())
     # Values like normalized spectra.
-    side = record.plan.patch
+    side = record.tile or record.plan.patch
     patch = np.random.default_rng(0).standard_normal((1, side, side, record.components))
     return BenchSubject(
         f"{run.label} trained",
@@ -171,7 +172,7 @@ def _of_run(run: Run) -> BenchSubject:
             work.macs,
         ),
         None,
-        1,
+        record.tile**2 or 1,
         patch.astype(np.float32),
         1,
         _zipped_size(file),

@@ -17,7 +17,7 @@ from typing import Any
 from hsitf.classify.engines import engine
 from hsitf.classify.mapping import Compute
 from hsitf.classify.request import MapRequest
-from hsitf.classify.sensor import open_site
+from hsitf.classify.sensor import open_for_site
 from hsitf.classify.source import Classifier, open_classifier
 from hsitf.classify.strips import ClassifiedStrip, Strip, classify_strip, prepare_strip
 from hsitf.errors import InputError
@@ -105,7 +105,7 @@ def _strip(job: StripJob, strip: Strip) -> ClassifiedStrip:
 def _opened(job: StripJob) -> tuple[Classifier, RasterSource]:
     """What a worker computes with, opened once for all its strips."""
     classifier, run = open_classifier(job.origin, job.request.threads)
-    site = open_site(job.choice, classifier, job.request.strict_bands)
+    site, classifier, run = open_for_site(job.choice, classifier, run, job.request.strict_bands)
     # Files of the engine last as long as the worker.
     lasting = ExitStack()
     return lasting.enter_context(engine(classifier, run, site, job.request, Silent())), site

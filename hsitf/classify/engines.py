@@ -27,6 +27,7 @@ from hsitf.progress import Progress
 from hsitf.runs import Run
 from hsitf.runtimes import Runtime
 from hsitf.scenes.raster_source import RasterSource
+from hsitf.tile_networks import at_side, is_tile_network, run_side
 
 # Side of a tile, and patches a batch, that were fastest for most networks.
 TILE, BATCH = 64, 64
@@ -60,7 +61,12 @@ class MapEngine:
 
         kind = VARIANTS[self.variant]
         network = run.network()
-        lowered = to_fully_convolutional(network, TILE) if self.tiles else lower(network, BATCH)
+        if is_tile_network(network):
+            lowered = lower(at_side(network, run_side(network)))
+        elif self.tiles:
+            lowered = to_fully_convolutional(network, TILE)
+        else:
+            lowered = lower(network, BATCH)
         path = folder / f"{self.variant}-{self.tiles}{kind.suffix}"
         kind.convert(lowered, Calibration(np.empty(0, np.float32)), path)
         return kind.runtime(path, threads)

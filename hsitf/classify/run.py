@@ -16,7 +16,7 @@ from hsitf.classify.map_grid import map_grid
 from hsitf.classify.mapping import classify, parts_folder, remove_state
 from hsitf.classify.outputs import MAX_CLASSES, ClassMap
 from hsitf.classify.request import MapRequest, image_request
-from hsitf.classify.sensor import open_site
+from hsitf.classify.sensor import open_for_site
 from hsitf.classify.source import (
     Classifier,
     classifier_of_run,
@@ -149,7 +149,7 @@ def _classified(
     """Classifies a scene, or an image of one, with what was opened for it."""
     folder, classifier, run, now = opened
     with suppressed_output():
-        site = open_site(now, classifier, request.strict_bands)
+        site, classifier, computed = open_for_site(now, classifier, run, request.strict_bands)
     site = replace(site, name=image) if image else site
     for note in site.notes:
         progress.say(note)
@@ -162,7 +162,7 @@ def _classified(
     classifier.check(site)
     with (
         parts_folder(request.out) as folder_of_parts,
-        engine(classifier, run, site, request, progress) as chosen,
+        engine(classifier, computed, site, request, progress) as chosen,
     ):
         work = (
             compute_remotely(request.dask, StripJob(folder, _absolute(now), request))

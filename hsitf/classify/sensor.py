@@ -10,12 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.arrays import Float32Array, Float64Array
-from hsitf.classify.source import Classifier
+from hsitf.classify.source import Classifier, classifier_of_run
 from hsitf.data import label_options, raster_options
 from hsitf.errors import InputError
 from hsitf.records import SceneChoice
+from hsitf.runs import Run
 from hsitf.scenes import RasterSource, open_raster
 from hsitf.scenes.resampling import BandResampling, Spectrometer, are_same_bands, resample_bands
+from hsitf.sensors import is_by_wavelength, run_at_sensor
+
+
+def open_for_site(
+    choice: SceneChoice, classifier: Classifier, run: Run | None, strict_bands: bool
+) -> tuple[RasterSource, Classifier, Run | None]:
+    """The scene that a user names, and what classifies it.
+
+    A trained network by wavelength is taken to the bands of a scene of another sensor, which is
+    said in the notes; for any other classifier the scene is brought to the bands of the network.
+
+    Args:
+        choice: The scene.
+        classifier: The network.
+        run: The run that it is of; None for an exported file.
+        strict_bands: Whether other bands are refused.
+
+    Raises:
+        InputError: The scene and the network cannot be brought together.
+    """
+    if run is not None and not strict_bands and is_by_wavelength(run):
+        site = _opened(choice, classifier)
+        known = site.wavelengths is not None and _is_of_another_sensor(site, classifier, False)
+        if known:
+            assert site.wavelengths is not None
+            run = run_at_sensor(run, Spectrometer(site.wavelengths, site.fwhm), site.name)
+            was = len(classifier.normalizer.offset)
+            classifier = classifier_of_run(run)
+            site = open_site(choice, classifier, strict_bands)
+            note = (
+                f"Computed the first layer of {classifier.name}, trained on {was} bands, for the "
+                f"{site.shape[2]} bands of {site.name}."
+            )
+            return replace(site, notes=(*site.notes, note)), classifier, run
+    return open_site(choice, classifier, strict_bands), classifier, run
 
 
 def open_site(choice: SceneChoice, classifier: Classifier, strict_bands: bool) -> RasterSource:
@@ -33,7 +69,17 @@ def open_site(choice: SceneChoice, classifier: Classifier, strict_bands: bool) -
     Raises:
         InputError: The scene cannot be brought to the network's bands.
     """
-    site = open_raster(
+    site = _opened(choice, classifier)
+    resampling = None
+    if _is_of_another_sensor(site, classifier, strict_bands):
+        if strict_bands:
+            raise classifier.other_bands(site)
+        resampling = _resampling(site, classifier)
+    return _in_network_units(site, classifier, resampling)
+
+
+def _opened(choice: SceneChoice, classifier: Classifier) -> RasterSource:
+    return open_raster(
         choice.source,
         choice.data_dir,
         labels=choice.labels,
@@ -43,12 +89,6 @@ def open_site(choice: SceneChoice, classifier: Classifier, strict_bands: bool) -
         band_numbers=classifier.band_numbers,
         source_bands=classifier.source_bands,
     )
-    resampling = None
-    if _is_of_another_sensor(site, classifier, strict_bands):
-        if strict_bands:
-            raise classifier.other_bands(site)
-        resampling = _resampling(site, classifier)
-    return _in_network_units(site, classifier, resampling)
 
 
 def _is_of_another_sensor(site: RasterSource, classifier: Classifier, strict_bands: bool) -> bool:

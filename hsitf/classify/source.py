@@ -118,7 +118,7 @@ def classifier_of_run(run: Run) -> Classifier:
     record: RunRecord = run.record
     return Classifier(
         record.plan.network,
-        runtimes.Keras(run.network()),
+        runtimes.trained(run.network()),
         record.normalizer,
         run.reducer(),
         record.plan.patch,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hsitf.arrays import Float32Array
 from hsitf.classify.source import Classifier, probabilities
 from hsitf.data import preprocess
-from hsitf.runtimes import scan, tile_side
+from hsitf.runtimes import scan, tile_core
 from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.raster_source import RasterSource
 
@@ -70,7 +70,7 @@ def plan_strips(classifier: Classifier, source: RasterSource) -> list[Strip]:
         # It knows the pixels of its own scene, all at once.
         return [Strip(0, rows)]
     room = max(1, BYTES // (4 * cols * bands))
-    side = tile_side(classifier.runtime)
+    side = tile_core(classifier.runtime, classifier.patch)
     if side:
         height = side * max(1, room // side)
     else:

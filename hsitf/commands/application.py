@@ -26,6 +26,7 @@ VERBS = (
     "compress",
     "quantize",
     "export",
+    "targets",
     "classify",
     "bench",
     "explain",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = application("Measures exported files.")
 
 
-@verb(app)
+@verb(app, {"--arm": "--target"})
 @with_options(scene=options.located_scene)
 def bench(
     *,
@@ -86,11 +86,11 @@ def bench(
             rich_help_panel=options.MEASUREMENT,
         ),
     ] = 5,
-    arm: Annotated[
+    target: Annotated[
         str | None,
         typer.Option(
-            "--arm",
-            help="Emulate Arm cores: cortex-a53,cortex-a72,cortex-a76.",
+            "--target",
+            help="Devices, such as cortex-a76,ethos-u55-256; hsitf targets lists them.",
             rich_help_panel=options.TARGETS,
         ),
     ] = None,
@@ -150,7 +150,7 @@ def bench(
     if android:
         from hsitf.bench import android as phone
 
-        if models or variants or scene.source or engine or arm:
+        if models or variants or scene.source or engine or target:
             raise _of_this_machine()
         how = phone.DeviceMeasurement(
             apk, serial, tuple(delegate or phone.DELEGATES[:1]), tuple(threads or [1])
@@ -163,20 +163,16 @@ def bench(
         return
     from dataclasses import replace
 
-    from hsitf.bench.arm.cores import find_core
     from hsitf.bench.engines import find_engine as named
     from hsitf.bench.engines import installed_engines
     from hsitf.bench.measurement import check_schedule, measure
+    from hsitf.bench.target_costs import measure_on_targets, split_targets
     from hsitf.errors import InputError
     from hsitf.measure import MeasurementSchedule
     from hsitf.records import SceneChoice
 
     engines, notes = ([named(name) for name in engine], []) if engine else installed_engines()
-    cores = [find_core(name) for name in _names(arm)]
-    if cores:
-        from hsitf.bench.arm.system import check_programs
-
-        check_programs()
+    cores, cost_models = split_targets(_names(target))
     if paths and models:
         raise InputError(
             "files are named, or networks",
@@ -189,8 +185,8 @@ def bench(
     check_schedule(counts, schedule)
     if by_name:
         load_keras()
-    from hsitf.bench.arm.emulation import emulate
     from hsitf.bench.compatibility import check_compatibility as fitting
+    from hsitf.bench.emulated import emulate
     from hsitf.bench.report import write_bench
     from hsitf.bench.subject import find_subjects
 
@@ -209,11 +205,13 @@ def bench(
         # Emulation takes minutes; what has been timed is safe from here on.
         write_bench(found, out)
         emulated, failed = emulate(files, cores, progress)
+        on_targets, without_cost = measure_on_targets(files, cost_models, progress)
         found = replace(
             found,
             emulated=tuple(emulated),
             delegate_compatibility=tuple(fitting(files, progress)) if fitness else (),
-            notes=(*found.notes, *failed),
+            notes=(*found.notes, *failed, *without_cost),
+            target_costs=tuple(on_targets),
         )
     _told(found, out, lines)
 
@@ -235,7 +233,7 @@ def _of_this_machine() -> InputError:
 
     return InputError(
         "a device measures archives",
-        received="--android with --models, --variants, --scene, --engine or --arm",
+        received="--android with --models, --variants, --scene, --engine or --target",
         allowed="archives that export --android writes, --delegate and --threads",
         remedy="leave these out",
     )

@@ -197,6 +197,23 @@ def export(
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="Device that the file is made for; hsitf targets lists them.",
+            rich_help_panel=options.TARGETS,
+        ),
+    ] = None,
+    sensor: Annotated[
+        Path | None,
+        typer.Option(
+            "--sensor",
+            help="Cube or list of band centers (.txt) of another sensor that files are for; of a "
+            "network by wavelength, such as deephs_hyve.",
+            rich_help_panel=options.INFERENCE,
+        ),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", help="Folder of the bundles.", rich_help_panel=options.OUTPUT)
     ] = Path("export"),
@@ -209,6 +226,7 @@ def export(
     from hsitf.export.variants import variant as named
     from hsitf.options import check_origin, named_network, trained_for
     from hsitf.quantize.mixed_precision import EXTRA
+    from hsitf.targets import find_target
     from hsitf.zoo import check_trainable
 
     left_out = [
@@ -216,6 +234,8 @@ def export(
     ]
     wanted = [name for name in flags.names if name not in left_out]
     wanted += [name for name in variant or [] if name not in wanted]
+    if target is not None and not wanted:
+        wanted = [find_target(target).variants[0]]
     request = ExportRequest(
         tuple(map(named, wanted)),
         batch,
@@ -233,6 +253,7 @@ def export(
         equalize,
         correct_bias,
         tta,
+        target,
     )
     network = named_network(model, origin)
     if not {kind.name for kind in request.variants} <= {"onnx"}:
@@ -242,11 +263,14 @@ def export(
     from hsitf.export.android import check_android, package_archives
     from hsitf.export.pipeline import export
     from hsitf.export.table import format_bundles
+    from hsitf.sensors import at_sensor
 
     with Terminal() as progress:
         for name in left_out:
             progress.say(f"leaving {name} out, which needs {EXTRA}")
         run, now = trained_for(network, scene, split, origin, progress, bands, recipe)
+        if sensor is not None:
+            run = at_sensor(run, sensor, progress)
         if android:
             check_android(run, request)
         found = [export(run, one, progress, now) for one in request.patch_and_tile_requests()]

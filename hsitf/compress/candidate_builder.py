@@ -165,7 +165,7 @@ def write_file(network: keras.Model, data: SceneData, variant: Variant, path: Pa
         VerificationError: The file of an integer variant computes in floats.
     """
     with suppressed_output():
-        lowered = lower_and_check(network, data, 1, variant.target).model
+        lowered = lower_and_check(network, data, 1, variant.arithmetic).model
         variant.convert(lowered, Calibration(calibration_patches(data, 1)), path)
         check_integer(variant, variant.inspect(path), variant.name)
         return variant.runtime(path, 1)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.errors import InputError
-from hsitf.export.tflm import check_tflm
 from hsitf.export.variants import TFLITE
 from hsitf.export.variants import variant as known_variant
+from hsitf.targets.tflm import check_tflm
 
 # A step leaves this share of the cost of the step before.
 STEP = 0.65

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 
 from hsitf import records
+from hsitf.arithmetic import FLOAT
 from hsitf.compress.candidate_builder import latency_ms
 from hsitf.compress.choice import choose, pareto_front
 from hsitf.compress.chosen_run import COMPRESSION, save_chosen
@@ -33,7 +34,6 @@ from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Keras
-from hsitf.targets import FLOAT
 from hsitf.train.run import check_name
 from hsitf.verify import runtime_logits
 
@@ -90,6 +90,7 @@ def compress(
     """
     if name is not None:
         check_name(name)
+    origin.check_patches("compressed by a search")
     begin = time.monotonic()
     folder = origin.folder.parent / (name or f"{origin.folder.name}-compressed")
     check_validation(origin.record.split.validation, request)

@@ -104,6 +104,7 @@ def load_scene_of(folder: Path, choice: SceneChoice) -> Scene:
 
 def _of_run(folder: Path, scene: Scene) -> ExplainedSource:
     run = Run.open(folder)
+    run.check_patches("explained")
     record = run.record
     check_same_scene(scene, record.scene)
     network, reducer, side = run.network(), run.reducer(), record.plan.patch

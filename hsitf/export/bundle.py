@@ -110,17 +110,19 @@ def bundle_folder(
     root: Path = EXPORT,
     tile: int = 0,
     tta: bool = False,
+    target: str | None = None,
 ) -> Path:
     """Folder of a bundle, whether it exists or not."""
-    return root / scene / network / f"{variant}{form_suffix(batch, tile, tta)}"
+    return root / scene / network / f"{variant}{form_suffix(batch, tile, tta, target)}"
 
 
-def form_suffix(batch: int, tile: int, tta: bool = False) -> str:
+def form_suffix(batch: int, tile: int, tta: bool = False, target: str | None = None) -> str:
     """Suffix of a variant's name for what an inference takes: "-tile64", "-batch8" or nothing.
 
-    With "-tta" where it computes the mean over the eight sides of a patch.
+    With "-tta" where it computes the mean over the eight sides of a patch, and with the name of the
+    target that it is made for.
     """
-    sides = "-tta" if tta else ""
+    tail = ("-tta" if tta and not tile else "") + (f"-{target}" if target else "")
     if tile:
-        return f"-tile{tile}"
-    return f"-batch{batch}{sides}" if batch > 1 else sides
+        return f"-tile{tile}{tail}"
+    return f"-batch{batch}{tail}" if batch > 1 else tail

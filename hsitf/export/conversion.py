@@ -31,6 +31,7 @@ from hsitf.progress import Progress
 from hsitf.quantize.bias_correction import correct_biases
 from hsitf.quantize.equalization import equalize
 from hsitf.quantize.range_estimation import ESTIMATORS
+from hsitf.tile_networks import is_tile_network
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +55,7 @@ def convert_or_train(
     try:
         return convert(job, model, folder, progress)
     except VerificationError as error:
-        if job.max_drop is None or job.recipe.qat:
+        if job.max_drop is None or job.recipe.qat or is_tile_network(model.network):
             raise
         refused = error
     progress.say(
@@ -78,7 +79,7 @@ def convert(job: Job, model: PreparedModel, folder: Path, progress: Progress) ->
     progress.start(f"converting to {job.variant.name}", 1)
     file = folder / job.file_name
     refused: VerificationError | None = None
-    with disk_space_required(weight_bytes(model.lowered[job.target].model), folder):
+    with disk_space_required(weight_bytes(model.lowered_for(job).model), folder):
         for techniques in _write_candidates(job, model, file, progress):
             try:
                 return verify_file(job, model, file, techniques, progress)
@@ -104,7 +105,7 @@ def _write_candidates(
     Yields:
         What was applied to the file that lies there now, as records say it.
     """
-    lowered = model.lowered[job.target].model
+    lowered = model.lowered_for(job).model
     learned = model.learned_ranges if job.learned_ranges else None
     calibration = Calibration(model.calibration, job.range_estimator, job.per_tensor_dense, learned)
     data, pixels = model.data, model.data.split.validation

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hsitf.arithmetic import Arithmetic
 from hsitf.arrays import Float32Array
 from hsitf.data import SceneData
 from hsitf.errors import IntegerFormError, LoweringError
 from hsitf.export.calibration import Calibration
+from hsitf.export.tiles import CALIBRATION_TILES, lower_tiles
 from hsitf.export.variants import MEASURED_VARIANTS, VARIANTS
 from hsitf.files import disk_space_required, size
 from hsitf.log_silencing import suppressed_output
@@ -22,7 +24,8 @@ from hsitf.lower.test_time_augmentation import SIDES, mean_over_sides
 from hsitf.measure import interleaved
 from hsitf.records import FileStats
 from hsitf.runtimes import quantize
-from hsitf.targets import Target
+from hsitf.tile_networks import at_side, is_tile_network
+from hsitf.train.tile_inputs import sample_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,17 +51,17 @@ def lower_and_check(
     network: keras.Model,
     data: SceneData,
     batch: int,
-    target: Target,
+    arithmetic: Arithmetic,
     tile: int = 0,
     tta: bool = False,
 ) -> LoweredNetwork:
-    """Lowers a network for a target and checks the result on training patches.
+    """Lowers a network for an arithmetic and checks the result on training patches.
 
     Args:
         network: The trained network, with or without preprocessing folded in.
         data: Scene, split and normalization.
         batch: Patches per inference.
-        target: Target to lower for.
+        arithmetic: Arithmetic to lower for.
         tile: Side in pixels of the tile that an inference takes; 0 for patches.
         tta: Whether the result is to compute the mean over the eight sides of a patch.
 
@@ -66,11 +69,14 @@ def lower_and_check(
         LoweringError: A layer cannot be lowered, the result is not exact, or the network has no
             efficient tile form.
     """
-    if tile:
-        result = to_fully_convolutional(network, tile, target)
+    if is_tile_network(network):
+        side = tile or int(network.inputs[0].shape[1])
+        result, error, largest = lower_tiles(network, data, arithmetic, side)
+    elif tile:
+        result = to_fully_convolutional(network, tile, arithmetic)
         error, largest = tile_difference(network, result, calibration_tiles(data, tile)[0])
     else:
-        result = lower(network, SIDES * batch if tta else batch, target)
+        result = lower(network, SIDES * batch if tta else batch, arithmetic)
         if tta:
             network, result = mean_over_sides(network), mean_over_sides(result, batch)
         patches = data.patches.extract(data.split.train[:LOWERING_PATCHES])
@@ -84,6 +90,31 @@ def lower_and_check(
             remedy="report this network as a bug of hsitf",
         )
     return LoweredNetwork(result, error)
+
+
+def lowered_form(
+    network: keras.Model, batch: int, arithmetic: Arithmetic, tile: int = 0, tta: bool = False
+) -> keras.Model:
+    """The lowered network that an inference computes, without a check; see `lower_and_check`.
+
+    Raises:
+        LoweringError: A layer cannot be lowered, or the network has no efficient tile form.
+    """
+    if is_tile_network(network):
+        return lower(at_side(network, tile or int(network.inputs[0].shape[1])), 1, arithmetic)
+    if tile:
+        return to_fully_convolutional(network, tile, arithmetic)
+    lowered = lower(network, SIDES * batch if tta else batch, arithmetic)
+    return mean_over_sides(lowered, batch) if tta else lowered
+
+
+def calibration_inputs(
+    network: keras.Model, data: SceneData, batch: int, tile: int
+) -> Float32Array:
+    """What a network's file is calibrated with: training patches, or tiles."""
+    if is_tile_network(network):
+        return sample_tiles(data, tile or int(network.inputs[0].shape[1]), CALIBRATION_TILES)[0]
+    return calibration_tiles(data, tile) if tile else calibration_patches(data, batch)
 
 
 def calibration_patches(data: SceneData, batch: int) -> Float32Array:
@@ -144,7 +175,7 @@ def measure_files(
     Raises:
         LoweringError: A network cannot be rewritten for inference.
     """
-    patches = calibration_patches(data, 1)
+    patches = calibration_inputs(next(iter(networks.values())), data, 1, 0)
     runtimes, sizes = {}, {}
     left_out: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +185,7 @@ def measure_files(
                 path = Path(folder) / f"{number}-{kind}{variant.suffix}"
                 with suppressed_output():
                     try:
-                        lowered = lower_and_check(network, data, 1, variant.target).model
+                        lowered = lower_and_check(network, data, 1, variant.arithmetic).model
                     except IntegerFormError:
                         left_out.add(kind)
                         continue

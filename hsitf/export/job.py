@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hsitf.arithmetic import Arithmetic
 from hsitf.bands import Reducer
 from hsitf.bounds import Bounds
 from hsitf.errors import InputError
 from hsitf.export.bundle import bundle_folder
 from hsitf.export.request import ExportRequest
+from hsitf.export.tiles import tile_of_file
 from hsitf.export.variants import TFLITE, Variant
 from hsitf.runs import Run
-from hsitf.targets import Target
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Job:
         network: Name of the network, which the file is named by.
         folder: Folder of the bundle, once it is published.
         recipe: What is done to the trained network first.
-        target: What the network is lowered for.
+        arithmetic: Arithmetic that the network is lowered for.
         batch: Patches an inference takes.
         tile: Side in pixels of the tile that an inference takes in their place; 0 for patches.
         threads: Threads of the engine that verifies and measures the file.
@@ -59,13 +60,14 @@ class Job:
         c_source: Whether the file is also written as a C array.
         tflm: Whether the file is also run in TensorFlow Lite Micro.
         tta: Whether the file computes the mean over the eight sides of a patch.
+        target: Name of the target that it is made for; None for none.
     """
 
     variant: Variant
     network: str
     folder: Path
     recipe: PreprocessingRecipe
-    target: Target
+    arithmetic: Arithmetic
     batch: int
     tile: int
     threads: int
@@ -79,6 +81,7 @@ class Job:
     c_source: bool
     tflm: bool
     tta: bool = False
+    target: str | None = None
 
     @classmethod
     def of(cls, request: ExportRequest, variant: Variant, run: Run, reducer: Reducer | None) -> Job:
@@ -91,7 +94,8 @@ class Job:
             reducer: Its band reduction; None where it takes all bands.
 
         Raises:
-            InputError: The network's patches have no sides.
+            InputError: The network's patches have no sides, or it labels tiles and cannot be
+                exported so.
         """
         if request.tta and run.record.plan.patch == 1:
             raise InputError(
@@ -99,14 +103,15 @@ class Job:
                 received=f"--tta for {run.record.plan.network}, whose patch is 1 x 1",
                 remedy="leave --tta out, or name a network with larger patches",
             )
+        tile = tile_of_file(request, run.record)
         recovers = variant.supports_recovery
         tflite = variant.format is TFLITE
         estimator = request.calibration if variant.selectable_ranges else None
         fold = request.folds_preprocessing(variant, reducer)
         bounded = request.max_drop is not None
-        target = variant.target
+        arithmetic = variant.arithmetic
         if request.channel_alignment is not None:
-            target = replace(target, channel_alignment=request.channel_alignment)
+            arithmetic = replace(arithmetic, channel_alignment=request.channel_alignment)
         return cls(
             variant=variant,
             network=run.record.plan.network,
@@ -116,16 +121,17 @@ class Job:
                 variant.name,
                 request.batch,
                 request.root,
-                request.tile,
+                tile,
                 request.tta,
+                request.target,
             ),
             recipe=PreprocessingRecipe(fold, fold and variant.calibrated, request.qat and recovers),
             # Ranges that are chosen are another quantizer's, which takes roots but no logarithms.
-            target=replace(
-                target, square_root_powers=recovers and (bounded or estimator is not None)
+            arithmetic=replace(
+                arithmetic, square_root_powers=recovers and (bounded or estimator is not None)
             ),
             batch=request.batch,
-            tile=request.tile,
+            tile=tile,
             threads=request.threads,
             bounds=replace(variant.bounds, oa_drop=request.max_drop)
             if request.max_drop is not None
@@ -137,7 +143,7 @@ class Job:
             per_tensor_dense=request.android
             and tflite
             and variant.calibrated
-            and not request.tile
+            and not tile
             and estimator is None,
             equalize=request.equalize and variant.calibrated,
             correct_bias=request.correct_bias and recovers,
@@ -151,6 +157,7 @@ class Job:
             c_source=request.c_array and tflite,
             tflm=request.tflm and tflite,
             tta=request.tta,
+            target=request.target,
         )
 
     @property

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from hsitf import runtimes, verify
+from hsitf.arithmetic import FLOAT, Arithmetic
 from hsitf.arrays import Float32Array
 from hsitf.data import SceneData
 from hsitf.export.convert import (
     LoweredNetwork,
+    calibration_inputs,
     calibration_patches,
     calibration_tiles,
     float32_size,
     lower_and_check,
+    lowered_form,
 )
 from hsitf.export.job import Job, PreprocessingRecipe
+from hsitf.export.tuning import TunedLowering, TuningSubject, tune
 from hsitf.log_silencing import suppressed_output
 from hsitf.lower.preprocessing import fold_preprocessing
 from hsitf.lower.test_time_augmentation import mean_over_sides
@@ -33,7 +37,7 @@ from hsitf.quantize.learned_ranges import (
 from hsitf.quantize.qat import EPOCHS, quantization_aware_train
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
-from hsitf.targets import FLOAT, Target
+from hsitf.targets import find_target
 
 if TYPE_CHECKING:
     import keras
@@ -72,22 +76,33 @@ class PreparedModel:
         data: The scene as the prepared network takes it: in sensor units where preprocessing is
             folded in.
         network: The trained network, with what the recipe puts in front of it.
-        lowered: The network rewritten for each target that jobs ask for, and for floats.
+        lowered: The network rewritten for each arithmetic that jobs ask for, and for floats.
         float32_bytes: Size of the plain float32 .tflite, the yardstick of all others.
         calibration: (n, ...) float32, class-balanced training patches, or tiles of them.
         techniques: What was done to the network beyond its training, as records say it.
         learned_ranges: Ranges that its training learned, with what finds them in files; None
             where no job uses any.
+        tuned: What was chosen by the cost of a target, by the name of the kind of file.
     """
 
     reference: Reference
     data: SceneData
     network: keras.Model
-    lowered: dict[Target, LoweredNetwork]
+    lowered: dict[Arithmetic, LoweredNetwork]
     float32_bytes: int
     calibration: Float32Array
     techniques: tuple[str, ...] = ()
     learned_ranges: LearnedRanges | None = None
+    tuned: dict[str, TunedLowering] = field(default_factory=dict)
+
+    def arithmetic(self, job: Job) -> Arithmetic:
+        """The arithmetic that the network of a job was lowered for."""
+        tuned = self.tuned.get(job.variant.name)
+        return job.arithmetic if tuned is None else tuned.arithmetic
+
+    def lowered_for(self, job: Job) -> LoweredNetwork:
+        """The network of a job as it was lowered for it."""
+        return self.lowered[self.arithmetic(job)]
 
 
 def load_reference(
@@ -102,7 +117,7 @@ def load_reference(
     data = run.data(choice)
     with suppressed_output():
         network = run.network()
-    whole = runtimes.Keras(mean_over_sides(network) if jobs[0].tta else network)
+    whole = runtimes.trained(mean_over_sides(network) if jobs[0].tta else network)
     test_logits = verify.runtime_logits(whole, data, data.split.test, progress)
     selects = any(job.max_drop is not None or job.learned_ranges for job in jobs)
     selection_pixels = data.split.validation if selects else data.split.validation[:0]
@@ -113,7 +128,7 @@ def load_reference(
 def prepare_models(
     reference: Reference, jobs: Sequence[Job], progress: Progress
 ) -> dict[PreprocessingRecipe, PreparedModel]:
-    """The networks that jobs convert: one a recipe, lowered for each target of its jobs."""
+    """The networks that jobs convert: one a recipe, lowered for each arithmetic of its jobs."""
     prepared = {}
     for recipe in dict.fromkeys(job.recipe for job in jobs):
         members = [job for job in jobs if job.recipe == recipe]
@@ -141,9 +156,16 @@ def prepare_model(reference: Reference, jobs: Sequence[Job], progress: Progress)
                 network, data.normalizer, data.reducer, recipe.separate_normalization
             )
             data = data.in_sensor_units()
+        samples = calibration_inputs(network, data, batch, tile)
+    tuned = {
+        job.variant.name: _tuned(job, network, samples, progress)
+        for job in jobs
+        if job.target is not None and find_target(job.target).cost is not None
+    }
+    with suppressed_output():
         lowered = {
-            target: lower_and_check(network, data, batch, target, tile, tta)
-            for target in _targets(jobs)
+            arithmetic: lower_and_check(network, data, batch, arithmetic, tile, tta)
+            for arithmetic in _arithmetics(jobs, tuned)
         }
         return PreparedModel(
             reference,
@@ -151,12 +173,29 @@ def prepare_model(reference: Reference, jobs: Sequence[Job], progress: Progress)
             network,
             lowered,
             float32_size(lowered[FLOAT].model),
-            calibration_tiles(data, tile) if tile else calibration_patches(data, batch),
+            samples,
             techniques,
             _learned_ranges(reference, data, batch, tile)
             if any(job.learned_ranges for job in jobs)
             else None,
+            tuned,
         )
+
+
+def _tuned(
+    job: Job, network: keras.Model, samples: Float32Array, progress: Progress
+) -> TunedLowering:
+    """What is chosen by the cost of the job's target, kept beside its bundle."""
+    name = str(job.target)
+    subject = TuningSubject(
+        lambda arithmetic: lowered_form(network, job.batch, arithmetic, job.tile, job.tta),
+        job.variant,
+        samples,
+        name,
+        find_target(name),
+    )
+    cache = job.folder.with_name(f"{job.folder.name}-lowering.json")
+    return tune(subject, job.arithmetic, cache, progress)
 
 
 def _learned_ranges(
@@ -199,5 +238,10 @@ def _tile_probes(trained: SceneData, data: SceneData, tile: int) -> list[Probe]:
     ]
 
 
-def _targets(jobs: Iterable[Job]) -> list[Target]:
-    return list(dict.fromkeys([*(job.target for job in jobs), FLOAT]))
+def _arithmetics(jobs: Iterable[Job], tuned: dict[str, TunedLowering]) -> list[Arithmetic]:
+    """Every arithmetic that jobs need, and the one of floats."""
+    chosen = (
+        tuned[job.variant.name].arithmetic if job.variant.name in tuned else job.arithmetic
+        for job in jobs
+    )
+    return list(dict.fromkeys([*chosen, FLOAT]))

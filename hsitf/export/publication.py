@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hsitf import records, runs
 from hsitf.bands import save
-from hsitf.cost import cost
+from hsitf.cost import Cost, cost
 from hsitf.errors import DataError
 from hsitf.export import bundle, c_source
 from hsitf.export.convert import CALIBRATION_PATCHES
@@ -18,7 +18,8 @@ from hsitf.measure import Timing, interleaved, processor
 from hsitf.progress import Progress
 from hsitf.records import ExportRecord, Latency
 from hsitf.runs import Run
-from hsitf.runtimes import Runtime
+from hsitf.runtimes import Runtime, tile_overlap
+from hsitf.tile_networks import at_side, is_tile_network
 
 
 def announce_replacement(folder: Path, run: Run, progress: Progress) -> None:
@@ -75,7 +76,7 @@ def _write_bundle(item: VerifiedFile, timing: Timing) -> None:
 def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
     job, model, verification = item.job, item.model, item.verification
     trained, run = model.reference.run, model.reference.run.record
-    scene, lowered, work = model.data.scene, model.lowered[job.target], cost(model.network)
+    scene, lowered, work = model.data.scene, model.lowered_for(job), _cost(item)
     return ExportRecord(
         schema=records.SCHEMA,
         model=job.network,
@@ -90,6 +91,7 @@ def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
         sha256=sha256(item.file),
         batch=job.batch,
         tile=job.tile,
+        overlap=tile_overlap(item.runtime, run.plan.patch),
         oa_keras=verification.reference.oa,
         oa=verification.scores.oa,
         aa=verification.scores.aa,
@@ -101,7 +103,7 @@ def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
         relative_logit_error=verification.relative_error,
         test_pixels=verification.pixels,
         lowering_error=lowered.error,
-        channel_alignment=job.target.channel_alignment,
+        channel_alignment=model.arithmetic(job).channel_alignment,
         operators=item.contents.operators,
         integer_share=item.contents.integer_share,
         max_rank=item.contents.max_rank,
@@ -132,7 +134,14 @@ def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
         parameters=work.parameters,
         macs=work.macs * (SIDES if job.tta else 1),
         tta=job.tta,
+        target=item.target,
     )
+
+
+def _cost(item: VerifiedFile) -> Cost:
+    """Weights of the network, and its multiply-accumulates for a patch or a whole tile."""
+    network = item.model.network
+    return cost(at_side(network, item.job.tile) if is_tile_network(network) else network)
 
 
 def _folded(item: VerifiedFile) -> str:
@@ -147,7 +156,7 @@ def _calibration_patch_count(item: VerifiedFile) -> int:
     """Patches that ranges were measured on; 0 where none are."""
     if not item.job.variant.calibrated:
         return 0
-    if not item.job.tile:
+    if not item.job.tile or is_tile_network(item.model.network):
         return len(item.model.calibration)
     return len(item.model.data.calibration_pixels(CALIBRATION_PATCHES))
 

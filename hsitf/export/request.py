@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hsitf.arithmetic import MAX_TILE
 from hsitf.bands import Reducer
 from hsitf.errors import InputError
 from hsitf.export import bundle
 from hsitf.export.variants import TFLITE, Variant
 from hsitf.quantize.range_estimation import known_estimator
-from hsitf.targets import MAX_TILE
+from hsitf.targets import find_target
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ExportRequest:
         max_drop: Largest loss of overall accuracy in percentage points; None for the bound of each
             variant.
         channel_alignment: Smallest number of channels that convolutions are given (see
-            `targets.Target`); None for the value of each variant.
+            `arithmetic.Arithmetic`); None for the value of each variant.
         threads: Threads with which latency is measured.
         root: Folder of the bundles.
         fold_preprocessing: Whether normalization and band reduction are folded into the file, so
@@ -42,6 +43,7 @@ class ExportRequest:
         android: Whether .tflite files are packed for the Android demo.
         tta: Whether files compute the mean over the eight sides of a patch (test-time
             augmentation; see `lower.test_time_augmentation`).
+        target: Name of the target that files are made for (see `hsitf.targets`); None for none.
     """
 
     variants: tuple[Variant, ...]
@@ -60,6 +62,7 @@ class ExportRequest:
     equalize: bool = False
     correct_bias: bool = False
     tta: bool = False
+    target: str | None = None
 
     def __post_init__(self) -> None:
         if not self.variants:
@@ -123,12 +126,33 @@ class ExportRequest:
                 received=self.tile,
                 allowed=f"1 to {MAX_TILE} pixels",
             )
+        if self.target is not None:
+            self._check_target(self.target)
         if self.max_drop is not None and not 0 <= self.max_drop <= 100:
             raise InputError(
                 "the accuracy drop is out of range",
                 received=self.max_drop,
                 allowed="0 to 100 percentage points",
             )
+
+    def _check_target(self, name: str) -> None:
+        """Checks that a target takes files like these and that its toolchain is at hand."""
+        target = find_target(name)
+        for variant in self.variants:
+            if variant.name not in target.variants:
+                raise InputError(
+                    f"{name} takes no {variant.name} files",
+                    received=f"--target {name} with --{variant.name}",
+                    allowed=", ".join(f"--{kind}" for kind in target.variants),
+                )
+        if self.channel_alignment is not None and target.cost is not None:
+            raise InputError(
+                "the target chooses the channel alignment by its cost",
+                received=f"--target {name} with --channel-alignment {self.channel_alignment}",
+                remedy="leave one of them out",
+            )
+        for tool in target.toolchain:
+            tool.check(name)
 
     def patch_and_tile_requests(self) -> tuple[ExportRequest, ...]:
         """The requests for patches and for tiles: the Android demo compares both."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hsitf.export.bundle import Bundle
-from hsitf.records import TflmReport
+from hsitf.records import TargetRecord, TflmReport
 from hsitf.tables import format_table
 
 _HEAD = (
@@ -45,9 +45,10 @@ def format_bundles(bundles: Sequence[Bundle]) -> str:
         if b.record.applied_techniques
     ]
     tflm = [_tflm(b.record.variant, b.record.tflm) for b in bundles if b.record.tflm]
+    targets = [_target(b.record.variant, b.record.target) for b in bundles if b.record.target]
     source = f"Trained network: {record.run_folder}."
     rows = format_table(_HEAD, [*map(_row, bundles)])
-    return "\n".join([title, rows, footer, *techniques, *tflm, source, *files])
+    return "\n".join([title, rows, footer, *techniques, *tflm, *targets, source, *files])
 
 
 def _tflm(variant: str, report: TflmReport) -> str:
@@ -57,6 +58,26 @@ def _tflm(variant: str, report: TflmReport) -> str:
         f"{variant} in TensorFlow Lite Micro: {report.arena_bytes:,} bytes of arena; outputs "
         f"differ by {report.max_output_difference:g} at most."
     )
+
+
+def _target(variant: str, record: TargetRecord) -> str:
+    parts = []
+    if record.cost is not None and record.default_cost is not None:
+        parts.append(
+            f"{_cost(record.cost)} {record.unit}, {_cost(record.default_cost)} without regard to it"
+        )
+    if record.sram_bytes is not None:
+        parts.append(f"{record.sram_bytes:,} bytes of fast memory")
+    if record.operators is not None:
+        parts.append(f"{len(record.cpu_operators)} of {record.operators} operators on the CPU")
+    if record.basis:
+        parts.append(record.basis)
+    lines = [f"{variant} for {record.name}: {'; '.join(parts) or 'nothing is known'}."]
+    return "\n".join([*lines, *(f"  on the CPU: {reason}" for reason in record.cpu_operators)])
+
+
+def _cost(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _row(bundle: Bundle) -> tuple[str, ...]:

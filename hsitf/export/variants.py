@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hsitf.arithmetic import FLOAT, INTEGER, Arithmetic
 from hsitf.bounds import Bounds
 from hsitf.errors import InputError
 from hsitf.registry import Registry
-from hsitf.targets import FLOAT, INTEGER, Target
 
 if TYPE_CHECKING:
     import keras
@@ -60,7 +60,7 @@ class Variant:
         format: Format of the file.
         convert: Writes the file.
         bounds: How far it may be from its network.
-        target: What the network is lowered for.
+        arithmetic: Arithmetic that the network is lowered for.
         calibrated: Whether ranges are measured on calibration patches.
         integer: Whether every arithmetic operator has to compute in integers.
         selectable_ranges: Whether a range estimator can be chosen.
@@ -74,7 +74,7 @@ class Variant:
     format: FileFormat
     convert: Convert
     bounds: Bounds
-    target: Target = FLOAT
+    arithmetic: Arithmetic = FLOAT
     calibrated: bool = False
     integer: bool = False
     selectable_ranges: bool = False

@@ -12,12 +12,15 @@ from hsitf.errors import VerificationError
 from hsitf.export.bundle import GoldenVectors
 from hsitf.export.job import Job
 from hsitf.export.preparation import PreparedModel
+from hsitf.export.target_cost import target_record
 from hsitf.export.tflm import run_tflm
+from hsitf.export.tiles import golden_tile
 from hsitf.export.variants import Variant
 from hsitf.inspection import Contents
 from hsitf.progress import Progress
-from hsitf.records import TflmReport
+from hsitf.records import TargetRecord, TflmReport
 from hsitf.runtimes import Runtime
+from hsitf.tile_networks import is_tile_network
 from hsitf.verify import Verification
 
 GOLDEN_PATCHES = 16
@@ -38,6 +41,7 @@ class VerifiedFile:
         golden: Inputs with the outputs that any other runtime has to repeat.
         techniques: What was applied in conversion, as records say it.
         tflm: How it runs in TensorFlow Lite Micro; None where that was not asked for.
+        target: Its cost on the target that it was made for; None where it was made for none.
     """
 
     job: Job
@@ -49,6 +53,7 @@ class VerifiedFile:
     golden: GoldenVectors
     techniques: tuple[str, ...]
     tflm: TflmReport | None
+    target: TargetRecord | None
 
 
 def verify_file(
@@ -58,7 +63,7 @@ def verify_file(
 
     Raises:
         VerificationError: An operator of an integer file computes in floats, or a bound is
-            broken.
+            broken, or the target cannot take it.
     """
     contents = job.variant.inspect(file)
     check_integer(job.variant, contents, job.label)
@@ -70,7 +75,18 @@ def verify_file(
     verification.check(job.bounds, job.label, _RECOVERY_HINT if helps else "")
     golden = _golden(model, runtime)
     tflm = run_tflm(file, golden) if job.tflm else None
-    return VerifiedFile(job, model, file, runtime, contents, verification, golden, techniques, tflm)
+    return VerifiedFile(
+        job,
+        model,
+        file,
+        runtime,
+        contents,
+        verification,
+        golden,
+        techniques,
+        tflm,
+        target_record(job, model, file, progress),
+    )
 
 
 def check_integer(variant: Variant, contents: Contents, label: str) -> None:
@@ -97,6 +113,8 @@ def check_integer(variant: Variant, contents: Contents, label: str) -> None:
 def _golden(model: PreparedModel, runtime: Runtime) -> GoldenVectors:
     """Golden vectors at test pixels spread evenly over the scene; one tile of a tile's file."""
     test = model.data.split.test
+    if is_tile_network(model.network):
+        return golden_tile(model.network, runtime, model.data)
     if side := runtimes.tile_side(runtime):
         return _golden_tile(model, runtime, side)
     count = -(-GOLDEN_PATCHES // runtime.batch) * runtime.batch

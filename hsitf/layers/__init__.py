@@ -5,6 +5,7 @@ from hsitf.layers.pixel_normalization import PixelNormalization
 from hsitf.layers.response_normalization import LocalResponseNormalization
 from hsitf.layers.scaled_attention import ScaledAttention
 from hsitf.layers.tokens import LearnedTokens, PositionEmbedding
+from hsitf.layers.wavelength_filters import WavelengthFilters
 
 __all__ = [
     "LearnedScale",
@@ -13,4 +14,5 @@ __all__ = [
     "PixelNormalization",
     "PositionEmbedding",
     "ScaledAttention",
+    "WavelengthFilters",
 ]

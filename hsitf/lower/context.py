@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hsitf.arithmetic import Arithmetic
 from hsitf.errors import LoweringError
 from hsitf.graph import Call
 from hsitf.lower.layout_tensor import LayoutTensor
-from hsitf.targets import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +19,12 @@ class LoweringContext:
     Attributes:
         call: The operation and its arguments.
         name: Name of the lowered layer, unique for each call.
-        target: Target to lower for.
+        arithmetic: Arithmetic to lower for.
     """
 
     call: Call
     name: str
-    target: Target
+    arithmetic: Arithmetic
 
     @property
     def layer(self) -> Any:

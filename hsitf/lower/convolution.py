@@ -185,6 +185,15 @@ def spectral_im2col(conv: VolumeConvolution) -> VolumeConvolution:
     return VolumeConvolution(kernel, conv.bias, (*conv.axes[:2], SlidingAxis()))
 
 
+def spectral_im2col_is_possible(conv: VolumeConvolution) -> bool:
+    """Whether Keras has the 2-D convolution that spectral im2col needs.
+
+    It has no strides along one axis with dilation along another.
+    """
+    slides = conv.axes[:2]
+    return all(axis.stride == 1 for axis in slides) or all(axis.dilation == 1 for axis in slides)
+
+
 def spectral_im2col_is_cheaper(
     conv: VolumeConvolution, size: tuple[int, int, int], contiguous: int
 ) -> bool:
@@ -195,9 +204,7 @@ def spectral_im2col_is_cheaper(
         size: Size of the input volume: folded, across, down.
         contiguous: Elements of a pixel that are contiguous in memory.
     """
-    slides = conv.axes[:2]
-    # Keras has no strides along one axis with dilation along another.
-    if any(axis.stride > 1 for axis in slides) and any(axis.dilation > 1 for axis in slides):
+    if not spectral_im2col_is_possible(conv):
         return False
     inputs = conv.kernel.shape[3]
     folded, across, down = conv.output_size(size)

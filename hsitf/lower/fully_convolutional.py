@@ -16,6 +16,7 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 
+from hsitf.arithmetic import FLOAT, MAX_TILE, Arithmetic
 from hsitf.cost import cost
 from hsitf.errors import InputError, LoweringError
 from hsitf.graph import Call, copy_weights, walk
@@ -32,7 +33,6 @@ from hsitf.lower.tile import (
 )
 from hsitf.lower.tile_rules import rule
 from hsitf.lower.tile_windows import TileContext, clone_operation
-from hsitf.targets import FLOAT, MAX_TILE, Target
 
 # Largest number of parts of a tile form. Where zero padding affects most of the patch, nearly every
 # pixel of a patch needs operators of its own: a network of 20 layers has thousands.
@@ -41,7 +41,9 @@ MAX_PARTS = 256
 COMPARED_PIXELS = 60
 
 
-def to_fully_convolutional(model: keras.Model, tile: int, target: Target = FLOAT) -> keras.Model:
+def to_fully_convolutional(
+    model: keras.Model, tile: int, arithmetic: Arithmetic = FLOAT
+) -> keras.Model:
     """Converts a patch network to a network for whole tiles.
 
     Output (i, j) has the logits of the patch at rows i to i + patch - 1 and columns j to
@@ -51,7 +53,7 @@ def to_fully_convolutional(model: keras.Model, tile: int, target: Target = FLOAT
     Args:
         model: `(batch, patch, patch, bands)` -> `(batch, classes)`.
         tile: Side of the tile in pixels.
-        target: Target to lower for.
+        arithmetic: Arithmetic to lower for.
 
     Returns:
         `(1, tile + patch - 1, tile + patch - 1, bands)` -> `(1, tile, tile, classes)`, lowered:
@@ -75,10 +77,10 @@ def to_fully_convolutional(model: keras.Model, tile: int, target: Target = FLOAT
     _check_savings(plan, model, tile)
     inputs = keras.Input(batch_shape=(1, *side, bands), name="tile")
     names: set[str] = set()
-    tensors = rewrite(_tile_model(plan, side, tile), [inputs], target, names)
+    tensors = rewrite(_tile_model(plan, side, tile), [inputs], arithmetic, names)
     if plan.per_patch_model is not None:
         split = [ops.reshape(tensor, (tile * tile, int(tensor.shape[-1]))) for tensor in tensors]
-        tensors = rewrite(plan.per_patch_model, split, target, names)
+        tensors = rewrite(plan.per_patch_model, split, arithmetic, names)
     logits = ops.reshape(tensors[0], (1, tile, tile, int(tensors[0].shape[-1])))
     return keras.Model(inputs, logits, name=model.name)
 

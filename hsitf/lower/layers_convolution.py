@@ -172,7 +172,7 @@ def apply_convolution(
         kernel: (taps along each axis of the value, channels, filters).
         bias: (filters,).
         axes: Stride, dilation and padding along each axis.
-        context: The layer, its name and its target.
+        context: The layer, its name and its arithmetic.
     """
     rank = len(value.shape)
     spatial = VOLUME_AXES[rank][:3]
@@ -181,7 +181,7 @@ def apply_convolution(
     moved = np.expand_dims(kernel.transpose([*present, kernel.ndim - 2, kernel.ndim - 1]), missing)
     folded, across, down = (SlidingAxis() if axis is None else axes[axis] for axis in spatial)
     conv = VolumeConvolution(moved, bias, (folded, across, down))
-    return from_volume(convolve(as_volume(value), conv, context.name, context.target), rank)
+    return from_volume(convolve(as_volume(value), conv, context.name, context.arithmetic), rank)
 
 
 def _in_groups(

@@ -70,6 +70,11 @@ def einsum(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor
     return apply_activation(result, layer.activation, context.for_part("activation"))
 
 
+def wavelength_filters(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
+    """WavelengthFilters: the matrix of its bands, as a dense layer without biases."""
+    return multiplied(inputs[0], context.layer.kernel, context)
+
+
 def multiplied(value: LayoutTensor, kernel: Float32Array, context: LoweringContext) -> LayoutTensor:
     """The product of the last axis of a tensor with a matrix, without biases."""
     none = np.zeros(kernel.shape[1], np.float32)

@@ -46,7 +46,7 @@ def apply_activation(value: LayoutTensor, function: Any, context: LoweringContex
     Args:
         value: Input tensor.
         function: Function of `keras.activations`, or a layer; None for no activation.
-        context: Gives the name of what is made, and the target.
+        context: Gives the name of what is made, and the arithmetic.
 
     Raises:
         LoweringError: It is not element-wise, or not one of Keras.

@@ -173,7 +173,7 @@ def _merge_convolutions(
     whole = merge_parallel([part.conv for part in convolutions])
     if whole is None:
         return None
-    result = convolve(first.source, whole, context.name, context.target)
+    result = convolve(first.source, whole, context.name, context.arithmetic)
     return from_volume(result, len(inputs[0].shape))
 
 

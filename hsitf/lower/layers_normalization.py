@@ -106,8 +106,8 @@ def _inverse_deviation(
 ) -> LayoutTensor:
     """`(mean(x ** 2) + epsilon) ** -0.5` along axes, which stay with length 1.
 
-    As a root on every target: there are few of these numbers, so that the speed of logarithms does
-    not count, and a root loses less in 8 bits.
+    As a root in any arithmetic: there are few of these numbers, so that the speed of logarithms
+    does not count, and a root loses less in 8 bits.
     """
     name = context.for_part("squared").name
     squares = combined(layers.Multiply(name=name), [centered, centered])
@@ -139,7 +139,7 @@ def response_normalization(context: LoweringContext, inputs: list[LayoutTensor])
     sums = apply_convolution(
         squares, kernel, bias, [SlidingAxis()] * spatial, context.for_part("sum")
     )
-    factor = _inverse_power(sums.tensor, layer.beta, context.target.square_root_powers)
+    factor = _inverse_power(sums.tensor, layer.beta, context.arithmetic.square_root_powers)
     return combined(layers.Multiply(name=context.name), [value, LayoutTensor(factor, sums.layout)])
 
 

@@ -74,7 +74,7 @@ def pixel_normalization(context: LoweringContext, inputs: list[LayoutTensor]) ->
     if layer.kind == "difference":
         return _difference(context, value)
     scaled = _Spectra(context, layer, value)
-    return _small_residuals(scaled) if context.target.integer else _definition(scaled)
+    return _small_residuals(scaled) if context.arithmetic.integer else _definition(scaled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +256,7 @@ def _difference(context: LoweringContext, value: LayoutTensor) -> LayoutTensor:
     spectra = _Spectra(context, layer, value)
     factor, offset = spectra.scale, spectra.offset
     term = (np.diff(offset) - layer.center) / layer.deviation
-    if context.target.integer:
+    if context.arithmetic.integer:
         return _difference_in_one_sum(spectra, factor, term)
     before, after = (
         replace(value, layout=part, producer=None)
@@ -296,7 +296,7 @@ def _difference_in_one_sum(
 def _continuum(context: LoweringContext, value: LayoutTensor) -> LayoutTensor:
     """Continuum removal: as it is, on an image with the bands last."""
     layer = context.layer
-    if context.target.integer:
+    if context.arithmetic.integer:
         raise IntegerFormError(
             f"layer {layer.name!r}, continuum removal, has no integer form: its hull is the "
             "smallest of as many lines as there are bands, each rounded",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from hsitf.arrays import Float32Array
 from hsitf.lower.context import LoweringContext
@@ -17,13 +17,21 @@ from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, logical_order,
 def upsampling(
     context: LoweringContext, inputs: list[LayoutTensor]
 ) -> LayoutTensor | list[LayoutTensor]:
-    """UpSampling1D to 3D: elements are repeated, or pixels interpolated."""
+    """UpSampling1D to 3D: elements are repeated, or pixels interpolated.
+
+    An image has an operator of its own. Selecting its elements instead would take a list of them,
+    which for a whole tile is longer than all weights.
+    """
     layer, (value,) = context.layer, inputs
     way = getattr(layer, "interpolation", "nearest")
-    if way == "nearest":
+    image = isinstance(layer, layers.UpSampling2D) and layer.data_format == "channels_last"
+    if way == "nearest" and not (image and min(value.shape[:2]) > 1):
         return data_movement(context, inputs)
     rows, cols, _ = value.shape
-    return _resized(value, (rows * layer.size[0], cols * layer.size[1]), way, False, context)
+    size = (rows * layer.size[0], cols * layer.size[1])
+    if way == "nearest":
+        return _by_operator(value, size, way)
+    return _resized(value, size, way, False, context)
 
 
 def resizing(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:
@@ -57,15 +65,19 @@ def _resized(
         rows, cols = (matrix.argmax(axis=0) for matrix in weights)
         return replace(value, layout=value.layout[rows][:, cols])
     if way == "bilinear" and not antialias:
-        image = rearrange(value, logical_order(value)).reshaped(*value.shape)
-        tensor = ops.image.resize(image, size, interpolation=way, data_format="channels_last")
-        shape = (*size, value.shape[-1])
-        return LayoutTensor(tensor, dense_layout(shape, (0, 1, 2)))
+        return _by_operator(value, size, way)
     for axis, matrix in enumerate(weights):
         moved = replace(value, layout=np.moveaxis(value.layout, axis, -1))
         product = multiplied(moved, matrix, context.for_part(("rows", "cols")[axis]))
         value = replace(product, layout=np.moveaxis(product.layout, -1, axis))
     return value
+
+
+def _by_operator(value: LayoutTensor, size: tuple[int, int], way: str) -> LayoutTensor:
+    """An image of another size by the operator of LiteRT, which has an integer kernel."""
+    image = rearrange(value, logical_order(value)).reshaped(*value.shape)
+    tensor = ops.image.resize(image, size, interpolation=way, data_format="channels_last")
+    return LayoutTensor(tensor, dense_layout((*size, value.shape[-1]), (0, 1, 2)))
 
 
 def _interpolation(length: int, wanted: int, way: str, antialias: bool) -> Float32Array:

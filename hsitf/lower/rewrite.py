@@ -12,16 +12,16 @@ import numpy as np
 from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
+from hsitf.arithmetic import FLOAT, Arithmetic
 from hsitf.errors import LoweringError
 from hsitf.graph import Call, unwrap_single, walk
 from hsitf.lower.context import LoweringContext
 from hsitf.lower.data_movement import MAX_RANK, reshape
 from hsitf.lower.layout_tensor import LayoutTensor, logical_order, rearrange
 from hsitf.lower.rules import rule
-from hsitf.targets import FLOAT, Target
 
 
-def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.Model:
+def lower(model: keras.Model, batch: int = 1, arithmetic: Arithmetic = FLOAT) -> keras.Model:
     """Rewrites a trained network with 2-D operators, static shapes and at most four axes.
 
     The rewrite is exact up to the rounding of float32 sums; `difference` measures it. The
@@ -30,7 +30,7 @@ def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.M
     Args:
         model: A functional model `(batch, ...)` -> `(batch, classes)`.
         batch: Patches per inference.
-        target: Target to lower for.
+        arithmetic: Arithmetic to lower for.
 
     Returns:
         A functional model with the same inputs and outputs, `batch` fixed.
@@ -51,19 +51,19 @@ def lower(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.M
                 else "take (rows, cols, bands) as the input and reshape it inside the network",
             )
         inputs.append(keras.Input(batch_shape=(batch, *shape), name=tensor.name))
-    outputs = rewrite(model, inputs, target, set())
+    outputs = rewrite(model, inputs, arithmetic, set())
     return keras.Model(unwrap_single(inputs), unwrap_single(outputs), name=model.name)
 
 
 def rewrite(
-    model: keras.Model, inputs: Sequence[KerasTensor], target: Target, names: set[str]
+    model: keras.Model, inputs: Sequence[KerasTensor], arithmetic: Arithmetic, names: set[str]
 ) -> list[KerasTensor]:
     """Applies a lowered network to tensors: 2-D operators, static shapes, at most four axes.
 
     Args:
         model: A functional model.
         inputs: `(batch, ...)`, one per input of the model, with a static batch.
-        target: Target to lower for.
+        arithmetic: Arithmetic to lower for.
         names: Names in use; names of new layers are added.
 
     Returns:
@@ -78,14 +78,14 @@ def rewrite(
     ]
     return [
         reshape(rearrange(value, logical_order(value)).tensor, (value.batch, *value.shape))
-        for value in walk(model, values, partial(_lowered, target, names))
+        for value in walk(model, values, partial(_lowered, arithmetic, names))
     ]
 
 
 def _lowered(
-    target: Target, names: set[str], call: Call, inputs: list[LayoutTensor]
+    arithmetic: Arithmetic, names: set[str], call: Call, inputs: list[LayoutTensor]
 ) -> LayoutTensor | list[LayoutTensor]:
-    context = LoweringContext(call, unique_name(call.operation, names), target)
+    context = LoweringContext(call, unique_name(call.operation, names), arithmetic)
     return rule(call.operation)(context, inputs)
 
 

@@ -22,6 +22,7 @@ from hsitf.layers import (
     PixelNormalization,
     PositionEmbedding,
     ScaledAttention,
+    WavelengthFilters,
 )
 from hsitf.lower.context import LoweringRule
 from hsitf.lower.layers_attention import (
@@ -30,7 +31,7 @@ from hsitf.lower.layers_attention import (
     multi_head_attention,
 )
 from hsitf.lower.layers_convolution import convolution, depthwise, separable, transposed
-from hsitf.lower.layers_dense import dense, einsum
+from hsitf.lower.layers_dense import dense, einsum, wavelength_filters
 from hsitf.lower.layers_elementwise import (
     activation,
     elementwise,
@@ -93,6 +94,7 @@ RULES: dict[type[Any], LoweringRule] = {
     layers.SeparableConv2D: separable,
     layers.Dense: dense,
     layers.EinsumDense: einsum,
+    WavelengthFilters: wavelength_filters,
     layers.MultiHeadAttention: multi_head_attention,
     layers.GroupQueryAttention: grouped_query_attention,
     ScaledAttention: multi_head_attention,

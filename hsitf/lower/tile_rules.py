@@ -18,7 +18,7 @@ from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf.cost import macs
 from hsitf.errors import LoweringError
-from hsitf.layers import LocalResponseNormalization, PixelNormalization
+from hsitf.layers import LocalResponseNormalization, PixelNormalization, WavelengthFilters
 from hsitf.lower import layers_moving
 from hsitf.lower.layers_elementwise import MIXING, SOFTMAX
 from hsitf.lower.layout_tensor import LayoutTensor
@@ -52,6 +52,8 @@ def data_movement(context: TileContext, inputs: list[TileTensor]) -> list[TileTe
     ]
 
 
+# Layers of single pixels that leave another number of channels.
+_CHANGING = (layers.Dense, PixelNormalization, WavelengthFilters)
 # Data movement uses the layout only.
 _NO_TENSOR: KerasTensor = None
 
@@ -93,7 +95,7 @@ def _along_last(context: TileContext) -> bool:
 
 def _apply_to_map(context: TileContext, number: int, source: FeatureMap) -> FeatureMap:
     layer, name = context.layer, context.for_part(str(number)).name
-    changes_channels = isinstance(layer, layers.Dense | PixelNormalization)
+    changes_channels = isinstance(layer, _CHANGING)
     channels = context.call.shapes[0][-1] if changes_channels else source.pixel_shape[-1]
     pixel_shape = (*source.pixel_shape[:-1], int(channels or 0))
 
@@ -130,6 +132,7 @@ RULES: dict[type[Any], TileRule] = {
     layers.BatchNormalization: per_pixel,
     LocalResponseNormalization: per_pixel,
     PixelNormalization: per_pixel,
+    WavelengthFilters: per_pixel,
     layers.MaxPooling2D: pooling,
     layers.MaxPooling3D: pooling,
     layers.AveragePooling2D: pooling,

@@ -1,4 +1,4 @@
-"""Applies convolutions of volumes as one Conv2D each, in the way that suits the target best."""
+"""Applies convolutions of volumes as one Conv2D each, in the way that suits a device best."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 
+from hsitf.arithmetic import Arithmetic, Unfolding
 from hsitf.arrays import Float32Array
+from hsitf.errors import LoweringError
 from hsitf.lower.convolution import (
     SlidingAxis,
     VolumeConvolution,
@@ -20,11 +22,11 @@ from hsitf.lower.convolution import (
     same_padding,
     spectral_im2col,
     spectral_im2col_is_cheaper,
+    spectral_im2col_is_possible,
 )
 from hsitf.lower.data_movement import reshape
 from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, rearrange
 from hsitf.lower.strided_layout import Layout
-from hsitf.targets import Target
 
 # Grouping multiplies zeros, too; it is not used where the work grows by more than this factor.
 MAX_GROUPING_GROWTH = 1.5
@@ -74,13 +76,13 @@ class ConvolutionProducer:
     Attributes:
         source: Input volume (folded, across, down, channels).
         conv: The convolution.
-        target: Target it was lowered for.
+        arithmetic: Arithmetic it was lowered for.
         layout: Layout of the output volume.
     """
 
     source: LayoutTensor
     conv: VolumeConvolution
-    target: Target
+    arithmetic: Arithmetic
     layout: Layout
 
     def scaled(self, scale: Float32Array, shift: Float32Array, name: str) -> LayoutTensor | None:
@@ -89,29 +91,46 @@ class ConvolutionProducer:
         factor, term = factors[0, 0, 0], terms[0, 0, 0]
         if (factors != factor).any() or (terms != term).any():
             return None
-        return convolve(self.source, self.conv.scaled(factor, term), name, self.target)
+        return convolve(self.source, self.conv.scaled(factor, term), name, self.arithmetic)
 
 
 def convolve(
-    volume: LayoutTensor, conv: VolumeConvolution, name: str, target: Target
+    volume: LayoutTensor, conv: VolumeConvolution, name: str, arithmetic: Arithmetic
 ) -> LayoutTensor:
     """Applies a convolution to a volume as one Conv2D."""
     size = conv.output_size(_size(volume))
-    inputs, outputs, whole = _choose_grouping(volume, conv, target)
+    method = arithmetic.method(name)
+    inputs, outputs, whole = _choose_grouping(
+        volume, conv, method.channel_alignment, arithmetic.grouped_input
+    )
     image = volume
     if _group_size(image) not in (None, inputs):
         image = rearrange(image, MEMORY_ORDER)
-    tensor = _convolved(_group_channels(image, inputs), whole, name)
+    tensor = _convolved(_group_channels(image, inputs), whole, name, method.unfolding)
     shape = (*size[:2], size[2] // outputs, outputs, conv.filters)
     index = dense_layout(shape, _GROUPED_ORDER).reshape(*size, conv.filters)
-    return LayoutTensor(tensor, index, ConvolutionProducer(volume, conv, target, index))
+    return LayoutTensor(tensor, index, ConvolutionProducer(volume, conv, arithmetic, index))
 
 
-def _convolved(volume: LayoutTensor, conv: VolumeConvolution, name: str) -> KerasTensor:
-    """One Conv2D for a convolution, in the cheapest way."""
-    if not conv.pointwise and spectral_im2col_is_cheaper(conv, _size(volume), _contiguous(volume)):
+def _convolved(
+    volume: LayoutTensor, conv: VolumeConvolution, name: str, unfolding: Unfolding
+) -> KerasTensor:
+    """One Conv2D for a convolution.
+
+    Raises:
+        LoweringError: It cannot be computed in the way asked for.
+    """
+    if not conv.pointwise and unfolding == "auto":
+        unfolding = _cheapest(conv, _size(volume), _contiguous(volume))
+    if unfolding == "spectral-im2col" and not conv.pointwise:
+        if not spectral_im2col_is_possible(conv):
+            raise LoweringError(
+                f"the convolution {name!r} cannot be computed by spectral im2col",
+                received="strides along one axis with dilation along another",
+                remedy="leave its method out",
+            )
         return _spectral_im2col_conv(volume, conv, name)
-    pixels, whole = _image(volume, conv, name)
+    pixels, whole = _image(volume, conv, name, unfolding)
     if whole.pointwise:
         kernel, slide = whole.kernel[0].transpose(1, 0, 2, 3), SlidingAxis()
     else:
@@ -171,8 +190,15 @@ def _group_size(volume: LayoutTensor) -> int | None:
     return None
 
 
+def _cheapest(conv: VolumeConvolution, size: tuple[int, int, int], contiguous: int) -> Unfolding:
+    """The way to compute a convolution that is estimated to cost least."""
+    if spectral_im2col_is_cheaper(conv, size, contiguous):
+        return "spectral-im2col"
+    return "im2col" if im2col_is_cheaper(conv, size, contiguous) else "block-toeplitz"
+
+
 def _image(
-    volume: LayoutTensor, conv: VolumeConvolution, name: str
+    volume: LayoutTensor, conv: VolumeConvolution, name: str, unfolding: Unfolding
 ) -> tuple[KerasTensor, VolumeConvolution]:
     """Input of the 2-D operator, (batch, down, across, channels), and its convolution.
 
@@ -182,7 +208,7 @@ def _image(
     folded, across, down, channels = volume.shape
     if conv.pointwise:
         return rearrange(volume, MEMORY_ORDER).reshaped(down, across * folded, channels), conv
-    if not im2col_is_cheaper(conv, _size(volume), _contiguous(volume)):
+    if unfolding != "im2col":
         return rearrange(volume, MEMORY_ORDER).reshaped(down, across, folded * channels), conv
     whole = im2col(conv)
     wide = whole.kernel.shape[3]
@@ -206,23 +232,23 @@ def _positions(image: KerasTensor) -> int:
 
 
 def _choose_grouping(
-    volume: LayoutTensor, conv: VolumeConvolution, target: Target
+    volume: LayoutTensor, conv: VolumeConvolution, alignment: int, grouped_input: bool
 ) -> tuple[int, int, VolumeConvolution]:
     """Neighbors down per group in input and output, and the grouped convolution.
 
-    Output groups are as large as the target's channel alignment requires, if that divides the size
-    and does not multiply too many zeros. The input keeps its groups where they fit; a volume that
+    Output groups are as large as the channel alignment requires, if that divides the size and does
+    not multiply too many zeros. The input keeps its groups where they fit; a volume that
     has to be moved anyway is grouped as the stride allows.
     """
     down = volume.shape[2]
     length = conv.output_size((volume.shape[0], volume.shape[1], down))[2]
-    wanted = -(-target.channel_alignment // conv.filters)
+    wanted = -(-alignment // conv.filters)
     divisors = [n for n in range(1, length + 1) if length % n == 0 and n <= 2 * wanted]
     now = _group_size(volume)
     best: tuple[int, int, VolumeConvolution] = (1, 1, conv)
     for outputs in divisors:
         step = outputs * conv.axes[2].stride
-        moved = math.gcd(step, down) if target.grouped_input else 1
+        moved = math.gcd(step, down) if grouped_input else 1
         candidates = (moved if now is None else now, 1)
         for inputs in candidates:
             whole = group_bands(conv, down, inputs, outputs)

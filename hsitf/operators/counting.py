@@ -18,6 +18,11 @@ def kernel_per_output(layer: Any, shapes: CallShapes) -> int:
     return prod(shapes.weights[0]) * prod(shapes.output[:-1])
 
 
+def every_input_per_output(layer: Any, shapes: CallShapes) -> int:
+    """A matrix of weights that are no variables: each channel that enters for each that leaves."""
+    return shapes.inputs[0][-1] * prod(shapes.output)
+
+
 def kernel_per_input(layer: Any, shapes: CallShapes) -> int:
     """A kernel applied at each position that enters, as a transposed convolution does."""
     return prod(shapes.weights[0]) * prod(shapes.inputs[0][:-1])

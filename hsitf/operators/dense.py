@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hsitf.layers import WavelengthFilters
 from hsitf.operators import counting
 from hsitf.operators.convolution import KERNEL
 from hsitf.operators.refusals import everywhere
@@ -14,6 +15,8 @@ _NO_TOKENS = everywhere(
 
 LAYERS: Rows = {
     "Dense": OperatorType(Role.PRODUCES, kernels=(KERNEL,), macs=counting.kernel_per_output),
+    # Its matrix is computed from means and widths, and keeps all channels.
+    WavelengthFilters: OperatorType(Role.MIXES, macs=counting.every_input_per_output),
     "EinsumDense": OperatorType(Role.PRODUCES, macs=counting.einsum_layer),
     "Embedding": OperatorType(Role.OPAQUE, refusals=_NO_TOKENS),
     "ReversibleEmbedding": OperatorType(Role.OPAQUE, refusals=_NO_TOKENS),

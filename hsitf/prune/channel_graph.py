@@ -26,6 +26,11 @@ from hsitf.graph import Call
 ChannelIds = NDArray[np.int64]
 Indices = NDArray[np.intp]
 
+MIXED_TOKENS = (
+    "they are tokens behind that layer, and the softmax of attention takes a token of zeros into "
+    "account; --sparsity, --alpha or --cluster thin the weights that mix them"
+)
+
 # The identity of elements that belong to no channel and always stay.
 FIXED = 0
 
@@ -99,6 +104,9 @@ class ChannelGraph:
         min_counts: For each id, how many of its kind the network needs at least.
         windows: Slid positions, in the order in which they were created.
         names: Names of the operations by their Python identity; equal names get a number.
+        reasons: Why channels are never removed, by id, where there is more to say than that they
+            are inputs or outputs.
+        tokens: Channels of a layer that are tokens behind it.
     """
 
     parents: list[int] = field(default_factory=lambda: [FIXED])
@@ -110,6 +118,8 @@ class ChannelGraph:
     min_counts: dict[int, int] = field(default_factory=dict)
     windows: list[SlidPositions] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
+    tokens: set[int] = field(default_factory=set)
     _pairs: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def name(self, operation: object) -> str:
@@ -217,13 +227,32 @@ class ChannelGraph:
             # The lower root represents both, so that ids coupled with FIXED are fixed.
             self.parents[high] = low
 
-    def protect(self, ids: ChannelIds) -> None:
-        """Protects these channels from removal."""
+    def protect(self, ids: ChannelIds, reason: str = "") -> None:
+        """Protects these channels from removal, with the reason where there is more to say."""
         for identity in np.unique(squeeze_repeated(ids)).tolist():
-            self.protected |= {self.channel[identity], self.position[identity]}
+            own = {self.channel[identity], self.position[identity]}
+            self.protected |= own
+            for each in own - {FIXED} if reason else ():
+                self.reasons.setdefault(each, reason)
             for window in self.windows:
                 if identity in window.outputs or self.position[identity] in window.outputs:
-                    self.protect(window.inputs)
+                    self.protect(window.inputs, reason)
+
+    def settled(self, ids: ChannelIds) -> ChannelIds:
+        """Ids of a tensor as the layers behind it read them.
+
+        Where a convolution has had tokens as its channels and embedding channels as its positions,
+        and both have changed places since, the embedding is what can go. Its tokens stay: they are
+        positions of what follows, and a softmax over them would notice.
+        """
+        thin = squeeze_repeated(ids)
+        axes, last = varying_axes(self.channels_of(thin)), ids.ndim - 1
+        if varying_axes(self.positions_of(thin)) != [last] or not axes or last in axes:
+            return ids
+        tokens = np.take(self.channel, thin)
+        self.protect(tokens, MIXED_TOKENS)
+        self.tokens.update(np.unique(tokens).tolist())
+        return np.broadcast_to(np.take(self.position, thin), ids.shape)
 
     def mark_approximate(self, ids: ChannelIds, reason: str) -> None:
         """Notes that removing these channels is an approximation."""

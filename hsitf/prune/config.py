@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hsitf.compat import formerly
 from hsitf.errors import InputError
+from hsitf.prune.kind_names import check_kind
 
 
 @formerly(global_pruning="everywhere", min_channels="least", prune_io="free")
@@ -25,6 +26,8 @@ class PruningConfig:
         ignored: Layers that lose no channels.
         exact: Whether to keep channels that cannot be removed exactly.
         prune_io: Inputs and output layers that may lose channels too; by default none may.
+        kinds: Ratios of all channels of a kind, such as the heads of attention (see
+            `kind_names.KINDS`), in place of `ratio`; that of a layer comes first.
 
     Raises:
         InputError: A value is out of range.
@@ -38,9 +41,12 @@ class PruningConfig:
     ignored: tuple[str, ...] = ()
     exact: bool = False
     prune_io: tuple[str, ...] = ()
+    kinds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, value in {"ratio": self.ratio, **self.ratios}.items():
+        for name in self.kinds:
+            check_kind(name)
+        for name, value in {"ratio": self.ratio, **self.ratios, **self.kinds}.items():
             if not 0 <= value < 1:
                 raise InputError(
                     f"the pruning ratio of {name} is out of range"

@@ -17,7 +17,10 @@ from hsitf.graph import Call, copy_weights, functional, input_names, operations,
 from hsitf.operators import KernelAxes, find, follows
 from hsitf.prune.criteria import ChannelEvidence, Criterion
 from hsitf.prune.rules import rule
+from hsitf.prune.rules.attention_maps import inner_maps
 from hsitf.prune.tracing import Trace
+from hsitf.tile_networks import is_tile_network
+from hsitf.train.epoch_inputs import UNLABELLED
 
 Array = NDArray[np.generic]
 
@@ -49,7 +52,8 @@ def gather_evidence(
     Raises:
         InputError: The criterion needs data and there are none, or no layer of the kind it needs.
     """
-    kernels = _rows(trace, lambda layer: layer.get_weights())
+    by_gradient = criterion.requires == "gradients"
+    kernels = _rows(trace, lambda layer: layer.get_weights(), by_gradient)
     if criterion.requires == "kernels":
         yield {name: ChannelEvidence(kernel) for name, kernel in kernels.items()}
     elif criterion.requires == "scale":
@@ -78,18 +82,27 @@ def gather_evidence(
         watched = _recording_model(trainable, recorder)
         for batch in _batches(criterion, samples, seed):
             watched.train_on_batch(unwrap_single(list(batch.inputs)), batch.classes)
-            found = _rows(trace, lambda layer: recorder.gradients_of(twins[id(layer)]))
+            found = _rows(trace, lambda layer: recorder.gradients_of(twins[id(layer)]), True)
             yield {name: ChannelEvidence(kernels[name], found[name]) for name in found}
 
 
-def _rows(trace: Trace, weights: Callable[[Any], list[FloatArray]]) -> dict[str, FloatArray]:
-    """For each layer that produces channels, its weights as (channels, weights)."""
+def _rows(
+    trace: Trace, weights: Callable[[Any], list[FloatArray]], gates: bool
+) -> dict[str, FloatArray]:
+    """For each layer that produces channels, its weights as (channels, weights).
+
+    Args:
+        trace: Trace of the network.
+        weights: The weights of a layer, or arrays like them.
+        gates: Whether channels inside a layer have the weights that turn them off, or all.
+    """
     found: dict[str, FloatArray] = {}
     for traced_call in trace.calls:
         if traced_call.name in trace.graph.producers and traced_call.name not in found:
             layer = traced_call.call.operation
             found[traced_call.name] = rule(layer).channel_rows(layer, weights(layer))
-            for what, rows in rule(layer).inner_rows(layer, weights(layer)).items():
+            inside = rule(layer).inner_gates if gates else rule(layer).inner_rows
+            for what, rows in inside(layer, weights(layer)).items():
                 found[f"{traced_call.name}/{what}"] = rows
     for name in set(trace.graph.producers) - set(found):
         columns = _columns(trace, name, weights)
@@ -172,6 +185,10 @@ def _map_tensors(
         leaving = call.call_with(call.operation, values)
         several = leaving if isinstance(leaving, list | tuple) else [leaving]
         name = trace.graph.names[id(call.operation)]
+        if trace.graph.inner(name):
+            maps_name = f"{name}_maps{len(found)}"
+            for what, tensor in inner_maps(call, values, maps_name).items():
+                found.setdefault(f"{name}/{what}", []).append(tensor)
         if name in trace.graph.producers:
             found.setdefault(name, []).append(several[0])
             owner[id(several[0])] = (name, len(found[name]) - 1)
@@ -312,6 +329,8 @@ def _recording_model(model: keras.Model, recorder: _GradientRecorder) -> keras.M
         )
     last = getattr(model.layers[-1], "activation", None)
     soft = getattr(last, "__name__", "") == "softmax"
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not soft)
+    # Of tiles, most pixels have no label.
+    ignored = UNLABELLED if is_tile_network(model) else None
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not soft, ignore_class=ignored)
     watched.compile(recorder, loss, jit_compile=False)
     return watched

@@ -29,9 +29,13 @@ from hsitf.prune.steps import (
 from hsitf.prune.target import search_ratio
 from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
+from hsitf.tile_networks import is_tile_network
+from hsitf.train.tile_inputs import sample_tiles
 
 # Class-balanced training patches that criteria look at, at least.
 NUM_SAMPLES = 512
+# Tiles around training pixels, of networks that label tiles, at least.
+NUM_TILES = 64
 # Batches of most criteria that look at data, where no number is given.
 _USUAL_BATCHES = 5
 
@@ -46,7 +50,7 @@ def prune_channels(network: keras.Model, job: PruningJob) -> tuple[PruningStep, 
     whole = cost(network)
     step, current = resumed_step(folder, request.iterations)
     floor = min_accuracy(network, request, data)
-    samples = calibration_samples(data, request.evidence_batches)
+    samples = calibration_samples(data, request.evidence_batches, network)
     if current is None:
         current = network
     for number in range(step.number + 1 if step else 1, request.iterations + 1):
@@ -116,7 +120,8 @@ def plan_iteration(
             progress.say(message)
     whole, before, now = cost(origin), group_sizes(trace(origin)), request.removed_share(number)
     ratios = {name: ratio * now for name, ratio in request.config.ratios.items()}
-    config = replace(request.config, ratio=0.0, ratios=ratios)
+    kinds = {kind: ratio * now for kind, ratio in request.config.kinds.items()}
+    config = replace(request.config, ratio=0.0, ratios=ratios, kinds=kinds)
     if request.measure == "ratio":
         return select(ranking, replace(config, ratio=request.target * now), before)
     full = getattr(whole, request.measure)
@@ -126,18 +131,24 @@ def plan_iteration(
     return search_ratio(ranking, request.measure, limit, whole, config, before)
 
 
-def calibration_samples(data: SceneData, batches: EvidenceBatches | None = None) -> Samples:
+def calibration_samples(
+    data: SceneData, batches: EvidenceBatches | None = None, network: keras.Model | None = None
+) -> Samples:
     """Class-balanced training patches with their classes.
 
     Args:
         data: The scene.
         batches: Batches that are drawn from them: where these have more samples together than are
             taken otherwise, as many as they have.
+        network: What takes them; tiles with the classes of their pixels where it labels these.
     """
-    count = NUM_SAMPLES
+    few = 0
     if batches is not None and batches.size is not None:
-        count = max(count, batches.size * (batches.count or _USUAL_BATCHES))
-    pixels = data.calibration_pixels(count)
+        few = batches.size * (batches.count or _USUAL_BATCHES)
+    if network is not None and is_tile_network(network):
+        tiles, classes = sample_tiles(data, int(network.inputs[0].shape[1]), max(NUM_TILES, few))
+        return Samples((tiles,), classes)
+    pixels = data.calibration_pixels(max(NUM_SAMPLES, few))
     return Samples((data.patches.extract(pixels),), data.targets(pixels))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hsitf.errors import InputError
+from hsitf.prune.kind_names import KINDS as KIND_NAMES
+from hsitf.prune.kind_names import check_kind
 from hsitf.prune.thresholds import KINDS
 
 
@@ -21,7 +23,8 @@ def parse_targets(
         given: The value that the user gave for each measure; None where there is none.
         curve: Several targets of the measure, such as "0.2,0.4"; the measure's own value is then
             ignored.
-        layers: Whether ratios of single layers were given, which do not need one for all layers.
+        layers: Whether ratios of single layers or kinds of channels were given, which do not need
+            one for all layers.
         layer_alphas: Whether alphas of single layers were given; all others then keep their
             weights.
         clusters: Whether weights are clustered, which needs nothing to be removed.
@@ -85,6 +88,23 @@ def parse_layer_ratios(words: Sequence[str]) -> dict[str, float]:
         InputError: A word is not of this form.
     """
     return _by_name(words, "--layer needs a layer and a ratio", "NAME=RATIO, such as conv1=0.3")
+
+
+def parse_kind_ratios(words: Sequence[str]) -> dict[str, float]:
+    """Ratios of kinds of channels, from words such as "heads=0.5".
+
+    Raises:
+        InputError: A word is not of this form, or a kind is unknown or named twice.
+    """
+    found = _by_name(
+        words,
+        "--prune needs a kind of channels and a ratio",
+        f"KIND=RATIO, with one of the kinds {', '.join(KIND_NAMES)}",
+        once=True,
+    )
+    for name in found:
+        check_kind(name)
+    return found
 
 
 def parse_layer_alphas(words: Sequence[str]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from hsitf import records
 from hsitf.compat import formerly
 from hsitf.errors import InputError, unknown
 from hsitf.prune.config import PruningConfig
+from hsitf.prune.named import check_named
 from hsitf.prune.ranking import Ranking, Samples, rank
 from hsitf.prune.tracing import DependencyGroup, Trace, groups_of
 
@@ -120,16 +121,19 @@ def prunable_groups(ranking: Ranking, config: PruningConfig) -> PrunableGroups:
     """The groups that may lose channels, with the importance of each of their channels.
 
     Raises:
-        InputError: A layer that is named does not exist.
+        InputError: A layer that is named does not exist, or a layer or kind with a ratio has no
+            channels that may go.
     """
     for name in [*config.ratios, *config.ignored]:
         if name not in ranking.trace.widths:
             raise unknown("layer with channels", name, list(ranking.trace.widths))
-    return [
+    found = [
         (group, importance)
         for group, importance in zip(ranking.groups, ranking.importance, strict=True)
         if not set(group.layers) & set(config.ignored) and not (config.exact and group.approximate)
     ]
+    check_named(ranking, config, [group for group, _ in found])
+    return found
 
 
 def plan_from_counts(
@@ -156,18 +160,20 @@ def plan_from_counts(
 
 def group_sizes(trace: Trace) -> GroupSizes:
     """Number of channels of each group, by the layers of the group."""
-    return {group.layers: len(group) for group in groups_of(trace.graph)}
+    return {group.layers: len(group) for group in groups_of(trace)}
 
 
 def removal_counts(
     groups: PrunableGroups, config: PruningConfig, original_sizes: GroupSizes
 ) -> list[int]:
     """Number of channels that each group loses; `original_sizes` as in `select`."""
+    own = [own_ratio(group, config) for group, _ in groups]
     kept_counts = [
-        _kept_count(original_sizes.get(g.layers, len(g)), _ratio(g, config)) for g, _ in groups
+        _kept_count(original_sizes.get(g.layers, len(g)), config.ratio if ratio is None else ratio)
+        for (g, _), ratio in zip(groups, own, strict=True)
     ]
     if config.global_pruning:
-        ranked = [at for at, (g, _) in enumerate(groups) if not set(g.layers) & set(config.ratios)]
+        ranked = [at for at, ratio in enumerate(own) if ratio is None]
         total = sum(original_sizes.get(groups[at][0].layers, len(groups[at][0])) for at in ranked)
         order = sorted((value, at) for at in ranked for value in groups[at][1].tolist())
         removed = max(0, len(order) - _kept_count(total, config.ratio))
@@ -183,7 +189,8 @@ def _kept_count(count: int, ratio: float) -> int:
     return int(round(count * (1 - ratio), _DIGITS))
 
 
-def _ratio(group: DependencyGroup, config: PruningConfig) -> float:
+def own_ratio(group: DependencyGroup, config: PruningConfig) -> float | None:
+    """The ratio of a group's layers or of its kind; None where it has that of all others."""
     named = {config.ratios[name] for name in group.layers if name in config.ratios}
     if len(named) > 1:
         raise InputError(
@@ -191,7 +198,7 @@ def _ratio(group: DependencyGroup, config: PruningConfig) -> float:
             received=sorted(named),
             remedy="give one ratio to all of them",
         )
-    return named.pop() if named else config.ratio
+    return named.pop() if named else config.kinds.get(group.kind)
 
 
 def _rounded_removal(group: DependencyGroup, kept_count: int, config: PruningConfig) -> int:

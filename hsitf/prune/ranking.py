@@ -84,7 +84,7 @@ def rank(
     by_term = [_scores(model, traced, term.name, term.criterion, samples) for term in terms]
     scores = by_term[0] if len(terms) == 1 else _sums(by_term, terms)
     groups, importance = [], []
-    for group in groups_of(traced.graph):
+    for group in groups_of(traced):
         scored = any(name in scores for name in group.layers)
         if scored and not group.protected:
             groups.append(group)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hsitf.compat import formerly
-from hsitf.errors import InputError
-from hsitf.prune.combination import EvidenceBatches, check_evidence, file_label
+from hsitf.prune.combination import EvidenceBatches, file_label
 from hsitf.prune.config import PruningConfig
+from hsitf.prune.request_checks import check_request
+from hsitf.prune.schedule import epochs_of, removed_share
 from hsitf.prune.thresholds import Thresholds
 from hsitf.train.teachers import Distillation
 from hsitf.zoo import Recipe
@@ -23,22 +23,6 @@ MEASURES = {
     "alpha": "weights",
     "sparsity": "weights",
 }
-# How often something is cut, unless the user says so.
-DEFAULT_ITERATIONS = {"one-shot": 1, "iterative": 4, "gradual": 8}
-# An index into a larger codebook takes more than a byte.
-MAX_CLUSTERS = 256
-
-
-def check_schedule(schedule: str) -> None:
-    """Refuses a pruning schedule that does not exist.
-
-    Raises:
-        InputError: It does not.
-    """
-    if schedule not in DEFAULT_ITERATIONS:
-        raise InputError(
-            "unknown pruning schedule", received=schedule, allowed=", ".join(DEFAULT_ITERATIONS)
-        )
 
 
 @formerly(config="cutting", iterations="steps")
@@ -103,124 +87,7 @@ class PruningRequest:
     def __post_init__(self) -> None:
         # Records of schema 1 call this measure "zeros".
         object.__setattr__(self, "measure", self.measure.replace("zeros", "sparsity"))
-        check_schedule(self.schedule)
-        if not 1 <= self.iterations <= self.recipe.epochs or (
-            self.schedule == "one-shot" and self.iterations != 1
-        ):
-            raise InputError(
-                f"this number of iterations is not possible for schedule {self.schedule}",
-                received=f"{self.iterations} iterations in {self.recipe.epochs} epochs",
-                allowed="1 for one-shot, else up to one per epoch",
-                remedy="give other --iterations, more --epochs or --schedule iterative",
-            )
-        if self.max_drop is not None and not 0 <= self.max_drop <= 100:
-            raise InputError(
-                "the accuracy drop is out of range",
-                received=self.max_drop,
-                allowed="0 to 100 percentage points",
-            )
-        if self.kind == "weights" and self.config != PruningConfig():
-            raise InputError(
-                "unstructured pruning takes no options of layers or channels",
-                received=f"--{self.measure} with options of structured pruning",
-                remedy="leave out --layer, --global, --round-to, --min-channels, --ignore, "
-                "and --exact",
-            )
-        self._check_weights()
-        self._check_untrained()
-        self._check_evidence()
-        if self.per_layer and (self.measure != "sparsity" or not self.removes):
-            beside = self.measure if self.removes else "cluster alone"
-            raise InputError(
-                "only a sparsity can be that of each layer",
-                received=f"--per-layer with --{beside}",
-                remedy="leave out --per-layer, or give --sparsity",
-            )
-        self._check_target()
-        if self._distillation_options and not self.distill:
-            raise InputError(
-                "nothing teaches the pruned network",
-                received="--temperature, --teacher-weight or --unlabelled-weight without --distill",
-                remedy="add --distill, or leave them out",
-            )
-        _ = self.distillation
-
-    def _check_weights(self) -> None:
-        """Refuses options of unstructured pruning where they have no meaning."""
-        if self.layer_alphas and self.measure != "alpha":
-            raise InputError(
-                "only alpha differs by layer where single weights are pruned",
-                received=f"--layer-alpha with --{self.measure}",
-                remedy="give --alpha, or leave --layer-alpha out",
-            )
-        if self.clusters and not 2 <= self.clusters <= MAX_CLUSTERS:
-            raise InputError(
-                "the number of values of a codebook is out of range",
-                received=self.clusters,
-                allowed=f"2 to {MAX_CLUSTERS}, what an index of a byte distinguishes",
-            )
-        if self.clusters and self.kind == "channels":
-            raise InputError(
-                "weights are clustered alone or after unstructured pruning",
-                received=f"--cluster with --{self.measure}",
-                remedy="prune the channels first, then --cluster the result with --from",
-            )
-        if self._only_clusters and self.schedule != "one-shot":
-            raise InputError(
-                "weights that are not removed are not removed in steps",
-                received=f"--schedule {self.schedule} with --cluster alone",
-                remedy="leave it out, or give --alpha or --sparsity, too",
-            )
-        if self.measure == "alpha":
-            # What is out of range is refused now.
-            _ = self.thresholds
-
-    def _check_evidence(self) -> None:
-        """Refuses numbers of samples that are out of range, or that nothing looks at."""
-        batches = self.evidence_batches
-        if self.kind == "channels":
-            check_evidence(self.criterion, batches)
-        elif batches != EvidenceBatches():
-            raise InputError(
-                "single weights are chosen by their size, without samples",
-                received="--batches or --batch-samples",
-                remedy="leave them out",
-            )
-
-    def _check_untrained(self) -> None:
-        """Refuses what has no meaning for a network that was not trained."""
-        if not self.untrained:
-            return
-        odd = {
-            f"--{self.measure}": self.kind == "weights",
-            f"--schedule {self.schedule}": self.schedule != "one-shot",
-            "--max-drop": self.max_drop is not None,
-            "--distill": self.distill,
-        }
-        if found := [name for name, is_given in odd.items() if is_given]:
-            raise InputError(
-                "an untrained network loses channels, at once, and has learned nothing to keep",
-                received=f"--untrained with {' and '.join(found)}",
-                allowed="--ratio, --macs, --parameters or --bytes",
-                remedy="leave them out, or train the network first",
-            )
-
-    def _check_target(self) -> None:
-        below_one = self.measure in ("ratio", "sparsity")
-        # Ratios and alphas of single layers do without one for all, and so does clustering.
-        without = self.config.ratios or self.layer_alphas or self._only_clusters
-        least = self.target >= 0 if without else self.target > 0
-        if not least or (below_one and self.target >= 1) or not math.isfinite(self.target):
-            allowed = {
-                "ratio": "above 0 to below 1, the share of channels to remove",
-                "sparsity": "above 0 to below 1, the share of zero weights",
-                "alpha": "above 0, in standard deviations",
-            }.get(self.measure, "above 0 to 1, the share to keep, or a count above 1")
-            raise InputError(
-                f"the {self.measure} to prune to is out of range",
-                received=self.target,
-                allowed=allowed,
-            )
+        check_request(self)
 
     @property
     def distillation(self) -> Distillation:
@@ -229,10 +96,11 @@ class PruningRequest:
         Raises:
             InputError: A value of it is out of range.
         """
-        return Distillation(**self._distillation_options)
+        return Distillation(**self.distillation_options)
 
     @property
-    def _distillation_options(self) -> dict[str, float]:
+    def distillation_options(self) -> dict[str, float]:
+        """What was asked for of distillation, by name."""
         values = {
             "temperature": self.temperature,
             "teacher_weight": self.teacher_weight,
@@ -259,19 +127,19 @@ class PruningRequest:
         return EvidenceBatches(self.batches, self.batch_samples)
 
     @property
-    def _only_clusters(self) -> bool:
+    def only_clusters(self) -> bool:
         """Whether weights are clustered and none are removed."""
         return bool(self.clusters) and self.measure == "sparsity" and self.target == 0
 
     @property
     def removes(self) -> bool:
         """Whether anything is removed before weights are clustered."""
-        return not self._only_clusters
+        return not self.only_clusters
 
     @property
     def criterion_name(self) -> str:
         """Name of the importance criterion; magnitude for unstructured pruning."""
-        if self._only_clusters:
+        if self.only_clusters:
             return "k-means"
         return self.criterion if self.kind == "channels" else "magnitude"
 
@@ -283,7 +151,7 @@ class PruningRequest:
     @property
     def target_text(self) -> str:
         """The target as text, such as "macs 0.5"."""
-        own = {**self.config.ratios, **self.layer_alphas}
+        own = {**self.config.kinds, **self.config.ratios, **self.layer_alphas}
         layers = [f"{name} {value:g}" for name, value in own.items()]
         each = " per layer" if self.per_layer else ""
         removed = [f"{self.measure} {self.target:g}{each}"] if self.removes else []
@@ -297,30 +165,18 @@ class PruningRequest:
         layers = "-per-layer" if self.per_layer else ""
         if self.config.ratios or self.layer_alphas:
             layers = "-layers"
+        kinds = "".join(f"-{kind}{ratio:g}" for kind, ratio in self.config.kinds.items())
         shared = f"-clusters{self.clusters}" if self.clusters else ""
         taught = "-distill" if self.distill else ""
         if not self.removes:
             return f"clusters{self.clusters}{taught}"
         criterion = file_label(self.criterion_name)
-        return f"{criterion}-{self.measure}{self.target:g}{layers}{how}{shared}{taught}"
+        return f"{criterion}-{self.measure}{self.target:g}{kinds}{layers}{how}{shared}{taught}"
 
     def removed_share(self, iteration: int) -> float:
-        """Share of the total removal that is done after an iteration, counted from 1.
-
-        Equal steps, or for gradual pruning 1 - (1 - i / n)^3 (Zhu, Gupta, 2018).
-        """
-        share = iteration / self.iterations
-        return 1 - (1 - share) ** 3 if self.schedule == "gradual" else share
+        """Share of the total removal that is done after an iteration, counted from 1."""
+        return removed_share(self.schedule, iteration, self.iterations)
 
     def epochs(self, iteration: int) -> int:
-        """Epochs of fine-tuning after an iteration, counted from 1.
-
-        Iterations share the epochs equally; in gradual pruning the last one has half of them.
-        """
-        whole = self.recipe.epochs
-        last = whole - whole // 2 if self.schedule == "gradual" and self.iterations > 1 else 0
-        others = self.iterations - 1 if last else self.iterations
-        if last and iteration == self.iterations:
-            return last
-        each, over = divmod(whole - last, others)
-        return max(1, each + (1 if iteration <= over else 0))
+        """Epochs of fine-tuning after an iteration, counted from 1."""
+        return epochs_of(self.schedule, iteration, self.iterations, self.recipe.epochs)

@@ -95,7 +95,7 @@ def prune(
         lower(network)
     if request.kind == "channels" and not (folder / STEP).is_file():
         # What cannot be cut is refused before the first file is written.
-        samples = calibration_samples(data, request.evidence_batches)
+        samples = calibration_samples(data, request.evidence_batches, network)
         plan_iteration(network, request, 1, network, samples)
     elif request.kind == "weights":
         check_weights(network, request)

@@ -81,7 +81,7 @@ def sensitivity(
     label = file_label(criterion)
     folder = origin.folder.parent / (name or f"{origin.folder.name}-{label}-sensitivity")
     network = origin.network()
-    samples = calibration_samples(data, batches)
+    samples = calibration_samples(data, batches, network)
     ranking = rank(network, criterion, samples, config.prune_io, batches)
     for message in ranking.tie_messages:
         progress.say(message)

@@ -39,7 +39,9 @@ def format_pruning(record: RunRecord) -> str:
         f"{record.split.summary}"
     )
     threads = "1 thread" if pruning.threads == 1 else f"{pruning.threads} threads"
-    notes = [f"Latency of one patch, {threads}: {pruning.processor}."]
+    notes = [
+        f"Latency of one {'tile' if record.tile else 'patch'}, {threads}: {pruning.processor}."
+    ]
     notes += [f"Approximate: {reason}." for reason in pruning.approximate]
     if pruning.clusters:
         notes.append(

@@ -18,6 +18,7 @@ from hsitf.prune.config import PruningConfig
 from hsitf.prune.plans import (
     GroupSizes,
     PruningPlan,
+    own_ratio,
     plan_from_counts,
     prunable_groups,
     removal_counts,
@@ -163,8 +164,7 @@ def _restored_blocks(
     """
     groups = prunable_groups(ranking, config)
     removed = removal_counts(groups, config, original_sizes or {})
-    own = {name for group, _ in groups for name in group.layers} & set(config.ratios)
-    waiting = [at for at, (group, _) in enumerate(groups) if not own & set(group.layers)]
+    waiting = [at for at, (group, _) in enumerate(groups) if own_ratio(group, config) is None]
 
     def importance_at(at: int) -> float:
         back = np.sort(groups[at][1])[max(0, removed[at] - config.round_to) : removed[at]]

@@ -12,7 +12,9 @@ import numpy as np
 
 from hsitf.errors import InputError, unknown
 from hsitf.graph import Call, functional, input_names, walk
+from hsitf.operators import find
 from hsitf.prune.channel_graph import ChannelGraph, ChannelIds, TracedCall, ids_along
+from hsitf.prune.kinds import kinds_of
 from hsitf.prune.rules import KeepMask, mixes_channels, rule
 
 
@@ -50,6 +52,8 @@ class DependencyGroup:
         protected: Whether they are never removed (inputs, outputs, and what is coupled with them).
         approximate: Why removing them is not exact; None where it is exact.
         min_channels: Number of channels that the network needs at least.
+        kind: One of `kind_names.KINDS`.
+        reason: Why they are never removed, where it is not that they are inputs or outputs.
     """
 
     layers: tuple[str, ...]
@@ -57,12 +61,16 @@ class DependencyGroup:
     protected: bool
     approximate: str | None
     min_channels: int = 1
+    kind: str = ""
+    reason: str = ""
 
     def __len__(self) -> int:
         return len(self.channels)
 
     def __str__(self) -> str:
-        notes = ["protected"] if self.protected else []
+        protected = f"protected: {self.reason}" if self.reason else "protected"
+        notes = [self.kind] if self.kind and not self.protected else []
+        notes += [protected] if self.protected else []
         notes += [f"approximate: {self.approximate}"] if self.approximate else []
         note = f" ({'; '.join(notes)})" if notes else ""
         return f"{len(self)} channels: {' + '.join(self.layers)}{note}"
@@ -114,6 +122,8 @@ def trace(model: keras.Model, prune_io: Sequence[str] = ()) -> Trace:
             # A layer that is called several times reads the same channels at each call.
             _couple_shared(graph, entering, used[id(call.operation)])
         used.setdefault(id(call.operation), entering)
+        if not _rearranges(call.operation):
+            entering = [graph.settled(ids) for ids in entering]
         leaving = rule(call.operation).trace(call, entering, graph)
         several = leaving if isinstance(leaving, list) else [leaving]
         if mixes_channels(call.operation):
@@ -134,6 +144,11 @@ def trace(model: keras.Model, prune_io: Sequence[str] = ()) -> Trace:
         if not any(_reaches_output(graph, graph.producers[name], [output]) for name in prune_io):
             graph.protect(output)
     return Trace(graph, calls, inputs)
+
+
+def _rearranges(operation: Any) -> bool:
+    row = find(operation)
+    return row is not None and row.rearranges
 
 
 def _couple_shared(
@@ -162,11 +177,13 @@ def dependency_groups(model: keras.Model, prune_io: Sequence[str] = ()) -> list[
         model: A functional model.
         prune_io: As in `trace`.
     """
-    return groups_of(trace(model, prune_io).graph)
+    return groups_of(trace(model, prune_io))
 
 
-def groups_of(graph: ChannelGraph) -> list[DependencyGroup]:
+def groups_of(traced: Trace) -> list[DependencyGroup]:
     """The dependency groups of a traced network, in the order of the forward pass."""
+    graph, kinds = traced.graph, kinds_of(traced.graph, traced.calls)
+    kept_for = {graph.root(i): reason for i, reason in graph.reasons.items()}
     positions: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for name, made in graph.producers.items():
         for index, identity in enumerate(made.tolist()):
@@ -178,9 +195,11 @@ def groups_of(graph: ChannelGraph) -> list[DependencyGroup]:
         least[graph.root(identity)] = max(count, least[graph.root(identity)])
     found: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
     for root, where in positions.items():
-        key = (tuple(where), root in protected, reasons.get(root), least[root])
+        fixed = root in protected
+        why = kept_for.get(root, "") if fixed else ""
+        key = (tuple(where), fixed, reasons.get(root), least[root], kinds.get(root, ""), why)
         found[key].append(tuple(tuple(where[name]) for name in where))
     return [
-        DependencyGroup(names, tuple(channels), fixed, why, need)
-        for (names, fixed, why, need), channels in found.items()
+        DependencyGroup(names, tuple(channels), *facts)
+        for (names, *facts), channels in found.items()
     ]

@@ -104,8 +104,9 @@ def build_simulator(run: Run, data: SceneData, request: BitStudyRequest) -> Quan
     """The simulator of a trained network, calibrated on its training patches.
 
     Raises:
-        InputError: The calibration patches are of fewer than two classes.
+        InputError: The calibration patches are of fewer than two classes, or it labels tiles.
     """
+    run.check_patches("quantized in simulation")
     chosen = data.calibration_pixels(request.calibration_patches)
     if len(np.unique(data.targets(chosen))) < 2:
         raise InputError(

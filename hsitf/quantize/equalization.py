@@ -6,6 +6,14 @@ multiplied by it in the layers that consume it; rectifiers and pooling in betwee
 factor. All factors are powers of two, so that the float network computes the same numbers to the
 bit.
 
+Products of two activations take part, as attention has them. What is weighted by numbers that stay
+as they are, such as values by the weights of a softmax, keeps its channels: those of the value
+projection are equalized with the output projection that reads the sums. Channels of both tensors
+that are summed over, queries and keys, get factors inverse to each other, so that both have the
+same range. Layer normalization divides by a deviation over all channels, so no factor passes it.
+Its own scale and shift, a depthwise convolution in a lowered network, make the channels that the
+projections and dense layers behind it read, and are equalized with them.
+
 Source: M. Nagel, M. van Baalen, T. Blankevoort, M. Welling, Data-free quantization through weight
 equalization and bias correction, IEEE/CVF Int. Conf. Computer Vision, 2019, section 4.1, with the
 ranges of activations in place of the first layer's weights: weights are quantized per channel
@@ -24,6 +32,7 @@ from keras import ops
 from hsitf.arrays import Float32Array, IndexArray
 from hsitf.graph import Call, copy_weights, functional, operations, walk
 from hsitf.operators import Capability, KernelAxes, find, row_of
+from hsitf.quantize.equalized_products import Product, paired, product_numbers, settle_pairs
 from hsitf.quantize.roles import only_moves_data
 
 # Largest factor as a power of two: a channel that is nearly dead on the calibration patches may be
@@ -44,12 +53,15 @@ class _ChannelUse:
         producers: By layer, the numbers of its output channels, (channels,).
         consumers: Layers with their input tensor and the channel number at each position of it,
             batch included: lowered networks may fold other axes into the batch.
+        products: Pairs of tensors that a product sums over, with the channel number at each
+            position of both: what divides a channel of the first multiplies that of the second.
         fixed: Channel numbers that must not be scaled.
         count: Largest number in use.
     """
 
     producers: dict[Any, IndexArray] = field(default_factory=dict)
     consumers: list[tuple[Any, Any, IndexArray]] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
     fixed: set[int] = field(default_factory=lambda: {0, 1})
     count: int = 1
 
@@ -99,6 +111,8 @@ def _trace(network: _ChannelUse, call: Call, values: list[IndexArray]) -> list[I
     if row is not None and row.pooling is not None and _is_uniform(values[0]):
         last = values[0].reshape(-1, values[0].shape[-1]).max(0)
         return [np.broadcast_to(last, _sizes(call.shapes[0]))]
+    if type(operation).__name__ == "Matmul" and len(values) == 2:
+        return [product_numbers(call, values, network.products, network.fix)]
     if row is not None and row.rearranges and _is_exact(operation):
         return _rearranged(call, values)
     # Any other operation needs its inputs unscaled.
@@ -164,18 +178,26 @@ def _kernel(network: _ChannelUse, call: Call, entering: IndexArray) -> IndexArra
 def _factors(network: _ChannelUse, model: keras.Model, patches: Float32Array) -> Float32Array:
     """Divisors by channel number: powers of two."""
     widths, weights = np.zeros(network.count + 1), np.zeros(network.count + 1)
-    tensors = [tensor for _, tensor, _ in network.consumers]
+    partners = paired(network.products, [numbers for _, _, numbers in network.consumers])
+    sides = [side for product in network.products for side in product]
+    tensors = [tensor for _, tensor, _ in network.consumers] + [tensor for tensor, _ in sides]
     if not tensors:
         return np.ones(network.count + 1, np.float32)
     inner = keras.Model(model.inputs, tensors)
     size = int(model.inputs[0].shape[0] or 1)
     for start in range(0, min(len(patches), _PATCHES) - size + 1, size):
         seen = inner.predict_on_batch(patches[start : start + size])
-        for (_, _, numbers), values in zip(network.consumers, _listed(seen), strict=True):
+        found = iter(_listed(seen))
+        for (_, _, numbers), values in zip(network.consumers, found, strict=False):
             largest = np.abs(values).reshape(-1, values.shape[-1]).max(0)
             np.maximum.at(widths, _by_channel(numbers), largest)
+        for (_, numbers), values in zip(sides, found, strict=True):
+            np.maximum.at(widths, numbers, np.abs(values))
     for layer, _, numbers in network.consumers:
         np.maximum.at(weights, _by_channel(numbers), _largest_input_weights(layer))
+    for first, second in partners.items():
+        weights[first] = widths[second]
+        weights[second] = widths[first]
     dead = (widths == 0) | (weights == 0) | ~np.isfinite(widths) | ~np.isfinite(weights)
     octaves = 0.5 * np.log2(np.where(dead, 1, widths) / np.where(dead, 1, weights))
     for numbers in network.producers.values():
@@ -185,6 +207,7 @@ def _factors(network: _ChannelUse, model: keras.Model, patches: Float32Array) ->
     powers = np.exp2(np.rint(np.clip(octaves, -_MAX_OCTAVES, _MAX_OCTAVES)))
     powers[dead] = 1
     powers[list(network.fixed)] = 1
+    settle_pairs(powers, network.products, partners)
     return np.asarray(powers, np.float32)
 
 

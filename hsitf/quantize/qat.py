@@ -17,15 +17,18 @@ import keras
 import numpy as np
 from keras import ops
 
+from hsitf import zoo
 from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.graph import copy_weights, operations
 from hsitf.progress import Progress
 from hsitf.quantize.fake_quantize import TrainableFakeQuantize, TrainableMatmul
+from hsitf.quantize.fake_quantized_network import FakeQuantizedNetwork
 from hsitf.quantize.request import CALIBRATION_PATCHES
 from hsitf.quantize.schemes import Bits, Scheme
-from hsitf.quantize.simulator import FakeQuantizedNetwork, QuantizationSimulator
+from hsitf.quantize.simulator import QuantizationSimulator
 from hsitf.records import TrainingPlan
+from hsitf.tile_networks import is_tile_network
 from hsitf.train.guidance import NO_GUIDANCE
 from hsitf.train.loop import FitResult, fit
 
@@ -56,6 +59,8 @@ def quantization_aware_train(
     Raises:
         InputError: A layer cannot be trained this way, or as `fit`.
     """
+    if is_tile_network(network):
+        raise zoo.tiles_refused(plan.network, "trained quantization-aware")
     patches = data.patches.extract(data.calibration_pixels(CALIBRATION_PATCHES))
     # Layers that are not rebuilt, such as normalizations, are trained themselves: those of a copy.
     keras.utils.set_random_seed(plan.seed)

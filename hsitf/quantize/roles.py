@@ -106,47 +106,6 @@ def is_recurrent(operation: Any) -> bool:
     return recurrent or isinstance(operation, layers.Bidirectional)
 
 
-def is_attention(operation: Any) -> bool:
-    """Whether an operation is attention with projections of its own."""
-    return isinstance(operation, layers.MultiHeadAttention | layers.GroupQueryAttention)
-
-
-@dataclass(frozen=True)
-class InnerKernel:
-    """A kernel inside a layer whose sums are not simulated, whose weights alone are quantized.
-
-    Attributes:
-        number: Its number among the layer's weights.
-        entering: Number of its first axes, over which products are summed.
-    """
-
-    number: int
-    entering: int
-
-    def to_rows(self, values: Float32Array) -> Float32Array:
-        """The kernel as (output channels, products per sum)."""
-        sums = int(np.prod(values.shape[: self.entering]))
-        return np.asarray(values.reshape(sums, -1).T)
-
-    def from_rows(self, rows: Float32Array, shape: Sequence[int]) -> Float32Array:
-        """The inverse of `to_rows`."""
-        return np.asarray(rows.T.reshape(shape))
-
-
-def inner_kernels(layer: Any) -> tuple[InnerKernel, ...]:
-    """The kernels inside a recurrent or attention layer."""
-    weights = layer.weights
-    if not is_attention(layer):
-        kernels = [number for number, weight in enumerate(weights) if len(weight.shape) > 1]
-        return tuple(InnerKernel(number, 1) for number in kernels)
-    output = layer._output_dense.kernel
-    return tuple(
-        InnerKernel(number, len(weight.shape) - 1 if weight is output else 1)
-        for number, weight in enumerate(weights)
-        if weight.name == "kernel"
-    )
-
-
 def is_rectifier(operation: Any) -> bool:
     """Whether an operation is a rectifier (ReLU or ReLU6)."""
     if isinstance(operation, layers.ReLU):

@@ -16,11 +16,13 @@ from hsitf.metrics import confusion, scores
 from hsitf.progress import Progress
 from hsitf.quantize import schemes
 from hsitf.quantize.bit_study import build_simulator, evaluation_pixels, predict_at
+from hsitf.quantize.fake_quantized_network import QuantizedLayer
+from hsitf.quantize.inner_weights import inner_kernels
 from hsitf.quantize.record import NOISELESS_DB, LayerSensitivity, SensitivityReport
 from hsitf.quantize.request import BitStudyRequest
-from hsitf.quantize.roles import inner_kernels, is_attention
+from hsitf.quantize.roles import is_recurrent
 from hsitf.quantize.schemes import Bits
-from hsitf.quantize.simulator import QuantizationSimulator, QuantizedLayer
+from hsitf.quantize.simulator import QuantizationSimulator
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 
@@ -194,12 +196,15 @@ def _layer(
 def _weights(layer: QuantizedLayer) -> Float32Array:
     """(channels, products) weights; of a recurrent layer, its kernels side by side.
 
-    Of attention the rows of all its kernels, short ones filled up with zeros.
+    Of attention and others the rows of all kernels, short ones filled up with zeros; of learned
+    tokens and positions, which have none, all numbers.
     """
     if layer.matmul is not None:
         return layer.matmul.weight_matrix
     rows = [one.to_rows(layer.trained_weights[one.number]) for one in inner_kernels(layer.layer)]
-    if not is_attention(layer.layer):
+    if not rows:
+        return np.concatenate([values.ravel() for values in layer.trained_weights])[None]
+    if is_recurrent(layer.layer):
         return np.concatenate(rows, axis=1)
     longest = max(one.shape[1] for one in rows)
     return np.concatenate([np.pad(one, ((0, 0), (0, longest - one.shape[1]))) for one in rows])

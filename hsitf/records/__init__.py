@@ -5,7 +5,15 @@ Beside every file that hsitf writes there is a record of its content, origin and
 
 from hsitf.compat import formerly, formerly_shaped, formerly_written
 from hsitf.records.environment import command, versions
-from hsitf.records.export import ExportRecord, Latency, OperatorCount, TensorSpec, TflmReport
+from hsitf.records.export import (
+    ExportRecord,
+    Latency,
+    OperatorCount,
+    TargetRecord,
+    TensorSpec,
+    TflmReport,
+    TuningRecord,
+)
 from hsitf.records.json import SCHEMA, parse, read, write
 from hsitf.records.run import (
     AdoptionRecord,
@@ -40,10 +48,12 @@ __all__ = [
     "SceneChoice",
     "SceneRecord",
     "SplitRecord",
+    "TargetRecord",
     "TeacherRun",
     "TensorSpec",
     "TflmReport",
     "TrainingPlan",
+    "TuningRecord",
     "command",
     "formerly",
     "formerly_shaped",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hsitf.arithmetic import ConvolutionMethod
 from hsitf.compat import formerly
 from hsitf.records.run import BandsRecord, PruningRecord
 from hsitf.records.scene import SplitRecord
@@ -62,6 +63,65 @@ class TflmReport:
     arena_bytes: int
     max_output_difference: float
     failure: str = ""
+
+
+@dataclass(frozen=True)
+class TargetRecord:
+    """What an exported file costs on the target that it was made for.
+
+    Attributes:
+        name: Name of the target.
+        cost: Cost of one inference; None where only rules of the target are known.
+        default_cost: Cost of the same network lowered without regard to the target; likewise.
+        unit: Unit of both; empty likewise.
+        basis: How they are known, such as "estimated by Arm's compiler".
+        tool: What they were determined with: name, version and configuration.
+        methods: Convolutions that are computed in another way than `channel_alignment` says, by
+            the names of their lowered layers.
+        sram_bytes: Fast memory in use at once; None where unknown.
+        flash_bytes: Bytes of weights and program on the device; None where unknown.
+        bytes_moved: Bytes read and written in all memories; None where unknown.
+        operators: Number of operators that the tool counts; None where it counts none.
+        cpu_operators: Those left to the CPU beside an accelerator, with the reasons.
+        files: What the bundle holds for the target besides the file.
+    """
+
+    name: str
+    cost: float | None
+    default_cost: float | None
+    unit: str
+    basis: str
+    tool: str
+    methods: dict[str, ConvolutionMethod]
+    sram_bytes: int | None = None
+    flash_bytes: int | None = None
+    bytes_moved: int | None = None
+    operators: int | None = None
+    cpu_operators: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TuningRecord:
+    """How convolutions are computed on a target, as it was chosen by their cost.
+
+    Attributes:
+        schema: Version of the record format.
+        key: Digest of what the choice is valid for.
+        channel_alignment: Smallest number of channels where a layer has no method of its own.
+        methods: Methods of layers, by the names of their lowered layers.
+        cost: Cost of one inference in the target's unit.
+        default_cost: Cost without a choice.
+        tried: Number of files that were measured.
+    """
+
+    schema: int
+    key: str
+    channel_alignment: int
+    methods: dict[str, ConvolutionMethod]
+    cost: float
+    default_cost: float
+    tried: int
 
 
 @formerly(
@@ -125,7 +185,10 @@ class ExportRecord:
         folded_preprocessing: Preprocessing of the sensor's units inside the file: a band reduction
             such as "pca:30", "normalization", or empty.
         tile: Side in pixels of the tile that an inference takes, with a halo of `patch - 1` rows
-            and columns in addition; 0 where it takes patches.
+            and columns in addition; 0 where it takes patches. Of a network of tiles, with all of
+            the halo inside.
+        overlap: Pixels at each side of such a tile that do not see their whole window, so that the
+            next tile classifies them; 0 for all other networks.
         applied_techniques: Quantization and accuracy-recovery techniques beyond the converter's
             own, in words.
         tflm: Result in TensorFlow Lite Micro; None where not requested.
@@ -139,10 +202,12 @@ class ExportRecord:
             band; empty where the scene's files name none.
         offset: What is added after it, likewise.
         parameters: Weights of the network; None in older records.
-        macs: Multiply-accumulates of the network for one patch; None in older records.
+        macs: Multiply-accumulates of the network for one patch, or of a network of tiles for one
+            tile; None in older records.
         tta: Whether the file computes the mean over the eight flips and rotations of a patch
             (test-time augmentation).
         top5: Top-5 accuracy of the file; None for five classes or fewer, and in older records.
+        target: Its cost on the target that it was made for; None where it was made for none.
     """
 
     schema: int
@@ -200,3 +265,5 @@ class ExportRecord:
     macs: int | None = None
     tta: bool = False
     top5: float | None = None
+    target: TargetRecord | None = None
+    overlap: int = 0

@@ -379,6 +379,10 @@ class RunRecord:
         gpu_memory: Peak memory of the first GPU, in bytes; 0 where no GPU was used.
         backend: Keras backend that trained the network.
         adopted: Where the network comes from; None where it was trained here.
+        tile: Side in pixels of the tiles that it was trained on, where it labels all their pixels;
+            0 where it names the center of a patch. The patch of the plan is then the window around
+            a pixel that its logits depend on.
+        tile_stride: What sides and places of tiles are multiples of.
     """
 
     schema: int
@@ -403,6 +407,8 @@ class RunRecord:
     gpu_memory: int = 0
     backend: str = "tensorflow"
     adopted: AdoptionRecord | None = None
+    tile: int = 0
+    tile_stride: int = 1
 
     @property
     def components(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from hsitf.errors import InputError
 from hsitf.scenes.scene import SceneImage
+
+# From the rows or cols of pixels, the side of a tile and the size of the scene to where tiles begin.
+Begin = Callable[[NDArray[np.int64], int, int], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +143,21 @@ class PatchSource:
             (side + patch - 1, side + patch - 1, bands) float32, the tile with its halo; which of
             `pixels` it contains; and their flat indices in (side, side).
         """
+        return self._tiles(pixels, side, _inside)
+
+    def grid_tiles(
+        self, pixels: NDArray[np.int64], side: int
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]:
+        """As `tiles`, but all begin at multiples of their side, of the scene or of their image.
+
+        Networks with pooling see the same pooling grid in each of them. Where the scene ends inside
+        a tile, the last pixels of its mirrored border are repeated.
+        """
+        return self._tiles(pixels, side, _on_grid)
+
+    def _tiles(
+        self, pixels: NDArray[np.int64], side: int, begin: Begin
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]:
         rows = pixels // self.cols
         for number, image in enumerate(self.images or (self._one_image(),)):
             block, _ = image.block
@@ -149,7 +167,7 @@ class PatchSource:
                 first : first + image.rows + self.patch - 1, : image.cols + self.patch - 1
             ]
             moved = pixels[here] - block.start * self.cols
-            for window, members, inside in self._tiles_of(image, part, moved, side):
+            for window, members, inside in self._tiles_of(image, part, moved, side, begin):
                 yield window, here[members], inside
 
     def _one_image(self) -> SceneImage:
@@ -161,11 +179,11 @@ class PatchSource:
         padded: NDArray[np.float32],
         pixels: NDArray[np.int64],
         side: int,
+        begin: Begin,
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]:
         """The tiles of an image, as `tiles`; its rows count from 0."""
         rows, cols = np.divmod(pixels, self.cols)
-        tops = np.minimum(rows // side * side, max(image.rows - side, 0))
-        lefts = np.minimum(cols // side * side, max(image.cols - side, 0))
+        tops, lefts = begin(rows, side, image.rows), begin(cols, side, image.cols)
         corners, which = np.unique(tops * self.cols + lefts, return_inverse=True)
         whole = side + self.patch - 1
         for number, corner in enumerate(corners.tolist()):
@@ -180,6 +198,14 @@ class PatchSource:
         """The patches around `pixels` in order, at most `size` at a time."""
         for start in range(0, len(pixels), size):
             yield self.extract(pixels[start : start + size])
+
+
+def _inside(places: NDArray[np.int64], side: int, size: int) -> NDArray[np.int64]:
+    return np.asarray(np.minimum(places // side * side, max(size - side, 0)))
+
+
+def _on_grid(places: NDArray[np.int64], side: int, size: int) -> NDArray[np.int64]:
+    return np.asarray(places // side * side)
 
 
 def _padded(cube: NDArray[np.float32], patch: int) -> NDArray[np.float32]:

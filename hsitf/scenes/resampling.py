@@ -113,6 +113,11 @@ def resample_bands(cube: Spectrometer, network: Spectrometer) -> BandResampling:
             remedy="train a network on bands that both sensors have (hsitf train --bands "
             "nm:LOW-HIGH)",
         )
+    return BandResampling(band_weights(cube, network).astype(np.float32), distances)
+
+
+def band_weights(cube: Spectrometer, network: Spectrometer) -> Float64Array:
+    """(bands of the cube, bands of the network) weights, whatever the cube covers."""
     weights = _linear(cube, network.centers)
     # What a band of the cube stands for; beside a gap no more than elsewhere.
     extents = np.minimum(np.gradient(cube.centers), 1.5 * cube.spacing) if len(weights) > 1 else 1
@@ -125,7 +130,7 @@ def resample_bands(cube: Spectrometer, network: Spectrometer) -> BandResampling:
         # Half a response, at the end of the range or beside a gap, has another center.
         if response.sum() >= COVERED * width * np.sqrt(2 * np.pi) / _WIDTHS:
             weights[:, band] = response / response.sum()
-    return BandResampling(weights.astype(np.float32), distances)
+    return weights
 
 
 def _linear(cube: Spectrometer, wanted: Float64Array) -> Float64Array:

@@ -7,7 +7,7 @@ with them. Training itself goes on with the weights as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,12 +15,17 @@ import keras
 import numpy as np
 from keras import ops
 
+from hsitf.arrays import Float32Array
 from hsitf.data import SceneData
+from hsitf.tile_networks import is_tile_network
+from hsitf.train.tile_inputs import sample_tiles
 
 # The statistics of batch normalization are measured anew on so many training patches, a batch at a
 # time: as many as a few steps, and the time of an epoch hardly grows.
 STATISTICS_PATCHES = 1024
 _BATCH = 128
+# The same for networks of tiles, whose pixels are many.
+STATISTICS_TILES, _BATCH_OF_TILES = 64, 16
 
 
 def average_weights(optimizer: keras.optimizers.Optimizer, steps: float) -> None:
@@ -86,14 +91,25 @@ def _statistics(layer: keras.layers.BatchNormalization) -> tuple[Any, Any]:
     return layer.moving_mean, layer.moving_variance
 
 
+def _statistics_batches(
+    network: keras.Model, data: SceneData
+) -> tuple[Callable[[Any], Float32Array], list[Any]]:
+    """Batches of training patches or tiles, and what makes `(n, ...)` float32 of one of them."""
+    if is_tile_network(network):
+        side = int(network.inputs[0].shape[1])
+        tiles, _ = sample_tiles(data, side, STATISTICS_TILES)
+        return np.asarray, np.array_split(tiles, STATISTICS_TILES // _BATCH_OF_TILES)
+    pixels = np.random.default_rng(data.split.seed).permutation(data.split.train)
+    pixels = pixels[:STATISTICS_PATCHES]
+    # No small rest: its variance would count like that of a whole batch.
+    return data.patches.extract, np.array_split(pixels, max(1, len(pixels) // _BATCH))
+
+
 def _measure_statistics(
     network: keras.Model, norms: list[keras.layers.BatchNormalization], data: SceneData
 ) -> None:
     """Means over batches of training patches, unchanged ones as in inference."""
-    pixels = np.random.default_rng(data.split.seed).permutation(data.split.train)
-    pixels = pixels[:STATISTICS_PATCHES]
-    # No small rest: its variance would count like that of a whole batch.
-    parts = np.array_split(pixels, max(1, len(pixels) // _BATCH))
+    inputs, parts = _statistics_batches(network, data)
     momenta = [one.momentum for one in norms]
     sums: list[list[Any]] = [[0.0, 0.0] for _ in norms]
     others = [
@@ -105,7 +121,7 @@ def _measure_statistics(
             # The statistics are then those of the last batch.
             layer.momentum = 0.0
         for part in parts:
-            network(data.patches.extract(part), training=True)
+            network(inputs(part), training=True)
             for total, layer in zip(sums, norms, strict=True):
                 for at, variable in enumerate(_statistics(layer)):
                     total[at] = total[at] + np.array(ops.convert_to_numpy(variable)) / len(parts)

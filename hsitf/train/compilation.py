@@ -11,20 +11,31 @@ from hsitf import zoo
 from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.records import TrainingPlan
+from hsitf.tile_networks import is_tile_network
 from hsitf.train.averaging import average_weights
+from hsitf.train.band_centers import band_centers
 from hsitf.train.distillation import DistillationLoss
-from hsitf.train.epoch_inputs import UNLABELLED, has_soft_targets, training_pixels
+from hsitf.train.epoch_inputs import UNLABELLED, epoch_length, has_soft_targets
 from hsitf.train.gather import PatchChanges, gather_model, reconstruction_model
 from hsitf.train.guidance import NO_GUIDANCE, Guidance
 from hsitf.train.normalized_bands import NormalizedBands
 from hsitf.train.pixel_normalization import fit_pixel_normalization, in_front
 from hsitf.train.schedule import StepFactor, optimizer
+from hsitf.train.tile_gather import tile_gather_model
+from hsitf.train.tile_inputs import check_tile, shown_in_training
+from hsitf.train.tile_loss import TileCrossentropy
 
 
 def build_network(plan: TrainingPlan, data: SceneData) -> keras.Model:
     """The plan's network with fresh weights, behind its normalization per pixel."""
     bands = plan.network_bands(data.bands)
-    network = zoo.build(plan.network, bands=bands, classes=data.scene.classes, patch=plan.patch)
+    network = zoo.build(
+        plan.network,
+        bands=bands,
+        classes=data.scene.classes,
+        patch=plan.patch,
+        wavelengths=band_centers(plan, data),
+    )
     if not plan.pixel_normalization:
         return network
     return in_front(fit_pixel_normalization(plan.pixel_normalization, data), network)
@@ -73,7 +84,11 @@ def compile_model(
         InputError: The plan changes patches or targets of a network with a decoder.
     """
     recipe = plan.recipe
-    if weight is None:
+    if is_tile_network(network):
+        check_tile(data, int(network.inputs[0].shape[1]))
+        model = tile_gather_model(network, data.patches, shown_in_training(data))
+        loss = _tile_loss(plan, guidance)
+    elif weight is None:
         model = gather_model(
             network,
             data.patches,
@@ -97,7 +112,7 @@ def compile_model(
     chosen = optimizer(recipe)
     if recipe.decoupled_weight_decay:
         chosen.exclude_from_weight_decay([v for v in model.trainable_variables if len(v.shape) < 2])
-    lengths = guidance.lengths(plan, data, len(training_pixels(model, data)), begin)
+    lengths = guidance.lengths(plan, data, epoch_length(model, data), begin)
     average_weights(chosen, recipe.ema_epochs * lengths.first)
     StepFactor(recipe, lengths).apply_to(chosen)
     model.compile(
@@ -109,6 +124,21 @@ def compile_model(
     )
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def _tile_loss(plan: TrainingPlan, guidance: Guidance) -> keras.losses.Loss:
+    """The loss of a network of tiles.
+
+    Raises:
+        InputError: It is to learn from a teacher or from pixels without a label.
+    """
+    if guidance.softens_targets or guidance.unlabelled.count:
+        raise InputError(
+            f"{plan.network} labels whole tiles, and learns from labels alone",
+            received="a teacher or pseudo-labels",
+            remedy="leave --distill, --teacher and --pseudo-labels out",
+        )
+    return TileCrossentropy(plan.recipe.label_smoothing)
 
 
 def _class_loss(plan: TrainingPlan, guidance: Guidance) -> keras.losses.Loss:

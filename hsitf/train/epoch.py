@@ -13,7 +13,7 @@ from hsitf.progress import Progress
 from hsitf.records import Epoch, TrainingPlan
 from hsitf.train.averaging import averaged_weights
 from hsitf.train.checkpoint import Checkpoint
-from hsitf.train.epoch_inputs import draw_inputs, training_pixels
+from hsitf.train.epoch_inputs import draw_inputs, epoch_length
 from hsitf.train.evaluation import evaluate, predict
 from hsitf.train.guidance import Guidance
 from hsitf.train.schedule import next_learning_rate
@@ -68,7 +68,7 @@ def _train_epoch(
 ) -> tuple[float, float]:
     """One pass over the training pixels: its mean loss and first learning rate."""
     history, model = state.history, networks[1]
-    steps = -(-len(training_pixels(model, data)) // plan.recipe.batch_size)
+    steps = -(-epoch_length(model, data) // plan.recipe.batch_size)
     learning_rate = next_learning_rate(history[state.evaluated_from :], plan.recipe, steps)
     model.optimizer.learning_rate = learning_rate
     if plan.recipe.warmup or plan.recipe.cosine_decay:

@@ -17,6 +17,8 @@ from hsitf.train.gather import patch_views
 from hsitf.train.guidance import NO_GUIDANCE, Guidance
 from hsitf.train.pseudo_labels import NamedPixels
 from hsitf.train.sampling import balanced_order, draw_mixup, draw_neighbors, mix
+from hsitf.train.tile_gather import find_tile_gather
+from hsitf.train.tile_inputs import draw_tiles, tile_count
 
 # The value of `SceneData.targets` for a pixel without a label.
 UNLABELLED = -1
@@ -34,6 +36,12 @@ def training_pixels(model: keras.Model, data: SceneData) -> NDArray[np.int64]:
     return np.concatenate([data.split.train, data.unlabelled])
 
 
+def epoch_length(model: keras.Model, data: SceneData) -> int:
+    """Number of pixels, or of tiles, that an epoch without further ones is fitted to."""
+    tiles = find_tile_gather(model)
+    return len(training_pixels(model, data)) if tiles is None else tile_count(data, tiles.tile)
+
+
 def draw_inputs(
     model: keras.Model,
     plan: TrainingPlan,
@@ -43,6 +51,8 @@ def draw_inputs(
     extra: NamedPixels | None = None,
 ) -> tuple[NDArray[np.int32], Any, Any]:
     """What an epoch is fitted to: views of pixels, targets, and weights (None: all alike).
+
+    Of a network of tiles, see `tile_inputs.draw_tiles`.
 
     All that is drawn is drawn from the seed and the epoch's number, so that it does not matter
     whether the epochs before were run in this process.
@@ -56,6 +66,9 @@ def draw_inputs(
         extra: Unlabelled pixels to show, too. Where they are fewer than an epoch has room for,
             training pixels take the rest, so that the number of steps is known beforehand.
     """
+    tiles = find_tile_gather(model)
+    if tiles is not None:
+        return draw_tiles(plan, data, epoch, tiles.tile)
     pixels = training_pixels(model, data)
     generator = np.random.default_rng((plan.seed, epoch))
     order = (

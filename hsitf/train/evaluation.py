@@ -12,6 +12,7 @@ from hsitf.data import SceneData
 from hsitf.metrics import Scores, confusion, logit_scores, scores, top5_accuracy
 from hsitf.train.devices import padded_to_devices
 from hsitf.train.gather import patch_views
+from hsitf.train.tile_gather import find_tile_gather
 
 PREDICT_BATCH_SIZE = 256
 
@@ -54,6 +55,9 @@ def predict_ranked(
 
 def predict_logits(model: keras.Model, pixels: NDArray[np.int64]) -> NDArray[np.float32]:
     """(n, classes) of a gathering model at `pixels`."""
+    tiles = find_tile_gather(model)
+    if tiles is not None:
+        return tiles.logits_of(pixels)
     views = patch_views(padded_to_devices(pixels, PREDICT_BATCH_SIZE))
     # What a patch would be mixed with in training plays no part here.
     further = model.inputs[0].shape[1] - views.shape[1]

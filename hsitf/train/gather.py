@@ -11,10 +11,12 @@ from keras import ops
 from numpy.typing import NDArray
 
 from hsitf.scenes.patches import PatchSource
+from hsitf.tile_networks import is_tile_network
 from hsitf.train.augment import BrightnessNoise, IntraClassMixup
 from hsitf.train.augmentation_layers import Mixup, PatchAugmentation
 from hsitf.train.augmentations import NEIGHBOR
 from hsitf.train.normalized_bands import NormalizedBands
+from hsitf.train.tile_gather import tile_gather_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,7 @@ def gather_model(
 ) -> keras.Model:
     """The network fed by `views`, `(batch, 2)` int32, instead of patches.
 
-    Views have further columns where patches are mixed, in this order: the partner of the same
+    Of a network of tiles, see `tile_gather`; its tiles are not changed. Views have further columns where patches are mixed, in this order: the partner of the same
     class, the neighboring pixel, and of a mixup across classes the partner and the weight of the
     patch itself in 1 / `sampling.WEIGHT_PARTS`.
 
@@ -86,6 +88,8 @@ def gather_model(
             its pixel is then the third column of the views.
         changes: How patches are changed besides.
     """
+    if is_tile_network(network):
+        return tile_gather_model(network, source)
     with_neighbors = NEIGHBOR in changes.strengths
     columns = 2 + intra_class_mixup + with_neighbors + 2 * changes.mixup
     views = keras.Input((columns,), dtype="int32", name="view")

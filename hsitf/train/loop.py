@@ -26,7 +26,7 @@ from hsitf.train.checkpoint import (
 from hsitf.train.compilation import build_network, compile_model, decoder_weight, precision_policy
 from hsitf.train.devices import is_out_of_memory
 from hsitf.train.epoch import run_epoch
-from hsitf.train.epoch_inputs import training_pixels
+from hsitf.train.epoch_inputs import epoch_length
 from hsitf.train.evaluation import PREDICT_BATCH_SIZE, predict_logits, predict_ranked
 from hsitf.train.gather import gather_model
 from hsitf.train.guidance import NO_GUIDANCE, Guidance
@@ -121,7 +121,7 @@ def fit(
     if hook:
         state.evaluated_from = hook.evaluated_from
     saved = time.monotonic()
-    lengths = guidance.lengths(plan, data, len(training_pixels(model, data)))
+    lengths = guidance.lengths(plan, data, epoch_length(model, data))
     progress.start(f"training {plan.network}", lengths.steps(plan.recipe.epochs))
     progress.advance(lengths.steps(len(state.history)))
     while not (state.history and is_finished(state.history, state.best_epoch, plan)):

@@ -36,7 +36,9 @@ from hsitf.records import (
 )
 from hsitf.runs import Run
 from hsitf.scenes.scene import Scene
+from hsitf.tile_networks import is_tile_network
 from hsitf.train import devices
+from hsitf.train.band_centers import band_centers
 from hsitf.train.model_card import model_card
 from hsitf.train.pixel_normalization import check_pixel_normalization
 from hsitf.train.teachers import check_teachers
@@ -139,6 +141,7 @@ def train(
 
     if decoder_weight(plan.network) is not None:
         check_decoder(plan)
+    band_centers(plan, data)
     if plan.pixel_normalization:
         check_pixel_normalization(plan.pixel_normalization, data)
     devices.forget_peak()
@@ -229,6 +232,8 @@ def save_run(
         bands=None if data.reducer is None else BandsRecord.of(data.reducer, folder / runs.BANDS),
         unlabelled=len(data.unlabelled) if with_decoder and fitted.history and not taught else 0,
         adopted=adopted,
+        tile=int(fitted.network.inputs[0].shape[1]) if is_tile_network(fitted.network) else 0,
+        tile_stride=origin.tile_stride if origin else facts.tile_stride if facts else 1,
     )
     with replacing(folder / runs.MODEL_CARD) as temporary:
         temporary.write_text(model_card(record), encoding="utf-8")

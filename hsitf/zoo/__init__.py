@@ -9,6 +9,13 @@ image or a volume is up to the network. Adding a file adds a network; no other f
 Networks from outside the package come in beside: by `register`, by the path of a file that is
 written alike, or by the entry points of installed packages (group `hsitf.networks`).
 
+A network that labels every pixel of a tile at once states `NETWORK.tile`: it takes tiles `(batch,
+tile, tile, bands)` and returns `(batch, tile, tile, classes)`, and `build` is given the side of the
+tile in the place of the patch.
+
+A network whose first layer is a function of wavelength states `NETWORK.by_wavelength`, and `build`
+takes `wavelengths`, the band centers in nanometers: trained, it takes the bands of other sensors.
+
 A network whose paper trains it with a decoder states the weight of the decoder's loss in
 `NETWORK.reconstruction_weight`, and its file holds `semi_supervised(network)` beside `build`.
 """
@@ -17,6 +24,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +48,7 @@ __all__ = [
     "Recipe",
     "build",
     "check",
+    "check_patches",
     "check_trainable",
     "facts",
     "file_sha256",
@@ -51,6 +60,7 @@ __all__ = [
     "register",
     "register_layers",
     "semi_supervised",
+    "tiles_refused",
 ]
 
 # Fitted by scikit-learn and written down as networks: see `_baselines`.
@@ -162,6 +172,31 @@ def check_trainable(name: str, verb: str) -> None:
         )
 
 
+def check_patches(name: str, verb: str) -> None:
+    """Refuses a network of whole tiles where only one of patches will do.
+
+    Args:
+        name: Name of a network; one that is not known here is let through.
+        verb: What is to be done, such as "explained".
+
+    Raises:
+        InputError: It labels tiles.
+    """
+    known_facts = facts(name)
+    if known_facts is not None and known_facts.tile:
+        raise tiles_refused(name, verb)
+
+
+def tiles_refused(name: str, verb: str) -> InputError:
+    """The error for a network of whole tiles where only one of patches will do."""
+    return InputError(
+        f"{name} labels whole tiles, and cannot be {verb}",
+        received=name,
+        allowed="networks that classify patches",
+        remedy="tiles can be trained on, pruned, exported, measured, drawn and used for maps",
+    )
+
+
 def network(name: str) -> Network:
     """Returns the facts of the network `name`.
 
@@ -205,6 +240,13 @@ def check(name: str, *, bands: int, classes: int, patch: int) -> None:
             allowed=f"{facts.min_bands} or more",
             remedy="keep more bands or choose another network",
         )
+    if facts.tile and patch != facts.patch:
+        raise InputError(
+            f"{name} labels whole tiles: its layers decide how far a pixel sees",
+            received=f"{patch} x {patch} pixels",
+            allowed=f"{facts.patch}",
+            remedy="leave --patch out",
+        )
     if patch < facts.min_patch or (facts.max_patch or patch) < patch:
         high = f" to {facts.max_patch}" if facts.max_patch else " or more"
         raise InputError(
@@ -223,7 +265,14 @@ def check(name: str, *, bands: int, classes: int, patch: int) -> None:
         )
 
 
-def build(name: str, *, bands: int, classes: int, patch: int | None = None) -> keras.Model:
+def build(
+    name: str,
+    *,
+    bands: int,
+    classes: int,
+    patch: int | None = None,
+    wavelengths: Sequence[float] | None = None,
+) -> keras.Model:
     """Builds the network `name` with fresh weights.
 
     Args:
@@ -231,9 +280,12 @@ def build(name: str, *, bands: int, classes: int, patch: int | None = None) -> k
         bands: Number of input bands.
         classes: Number of output logits.
         patch: Side of the patch in pixels; the paper's where None.
+        wavelengths: Center of each band in nanometers, for a network by wavelength, which can be
+            counted and drawn without; others do without.
 
     Returns:
-        A functional model `(batch, patch, patch, bands)` -> `(batch, classes)`.
+        A functional model `(batch, patch, patch, bands)` -> `(batch, classes)`; of a network of
+        tiles, `(batch, tile, tile, bands)` -> `(batch, tile, tile, classes)`.
 
     Raises:
         InputError: Unknown name, a geometry that the network's layers do not accept, or a network
@@ -241,13 +293,16 @@ def build(name: str, *, bands: int, classes: int, patch: int | None = None) -> k
     """
     name = known(name)
     check_trainable(name, "built before it is fitted")
-    side = network(name).patch if patch is None else patch
+    facts = network(name)
+    side = facts.patch if patch is None else patch
     check(name, bands=bands, classes=classes, patch=side)
+    side = facts.tile or side
+    more = {"wavelengths": wavelengths} if facts.by_wavelength and wavelengths else {}
     own = _find_own(name)
     if own:
         load_keras()
-        return own.build(bands, classes, side)
-    model: keras.Model = _source(name).build(bands, classes, side)
+        return own.build(bands, classes, side, **more)
+    model: keras.Model = _source(name).build(bands, classes, side, **more)
     return model
 
 

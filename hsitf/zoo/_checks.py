@@ -12,7 +12,7 @@ _PROBABILITIES = {"softmax", "logsoftmax", "sigmoid", "logsigmoid"}
 
 
 def checked_network(
-    model: Any, origin: str, inputs: tuple[int, int, int], classes: int
+    model: Any, origin: str, inputs: tuple[int, int, int], outputs: tuple[int, ...]
 ) -> keras.Model:
     """A network as it was built, if it is a functional model of these shapes that returns logits.
 
@@ -20,7 +20,7 @@ def checked_network(
         model: What was built.
         origin: What built it, for messages.
         inputs: Expected (rows, cols, bands).
-        classes: Expected number of logits.
+        outputs: Expected shape of the logits: (classes,), of tiles (rows, cols, classes).
 
     Raises:
         InputError: It is none, or holds what cannot be saved or is no logit.
@@ -36,7 +36,7 @@ def checked_network(
             "the other, and return keras.Model(inputs, outputs)",
         )
     shapes = [tuple(tensor.shape) for tensor in model.inputs + model.outputs]
-    expected = [(None, *inputs), (None, classes)]
+    expected = [(None, *inputs), (None, *outputs)]
     if shapes != expected:
         raise InputError(
             f"{origin} returns a network of other shapes",

@@ -140,8 +140,17 @@ class Network:
             on single spectra.
         max_patch: Largest patch size, where there is one.
         min_bands: Smallest number of bands that its layers accept, whatever the patch size.
+        by_wavelength: Whether its first layer is a function of wavelength: `build` is then given
+            `wavelengths`, the band centers in nanometers, and trained networks take other bands.
         reconstruction_weight: Weight of the mean squared reconstruction error relative to the
             cross-entropy, where the network is trained with a decoder; None where it is not.
+        tile: Side in pixels of the square tiles that the network is trained on, where it takes
+            tiles `(tile, tile, bands)` and returns logits of each pixel `(tile, tile, classes)`; 0
+            where it names the center of a patch. Of a network of tiles, `patch` is the side of the
+            window around a pixel that its logits depend on: its receptive field, rounded up so that
+            half of it, `patch // 2`, is a multiple of `tile_stride`.
+        tile_stride: The product of its pooling strides. Sides of tiles are multiples of it, and
+            tiles of a scene begin at multiples of it, so that all have the same pooling grid.
     """
 
     paper: str
@@ -152,6 +161,9 @@ class Network:
     max_patch: int | None = None
     min_bands: int = 1
     reconstruction_weight: float | None = None
+    tile: int = 0
+    tile_stride: int = 1
+    by_wavelength: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.recipe, Recipe):
@@ -169,3 +181,22 @@ class Network:
                 raise InputError(
                     f"{name.replace('_', ' ')} is out of range", received=value, allowed="1 or more"
                 )
+        self._check_tile()
+
+    def _check_tile(self) -> None:
+        """Refuses tiles that cannot be laid so that every pixel sees its whole window.
+
+        Raises:
+            InputError: They cannot.
+        """
+        for name in ("tile", "tile_stride"):
+            _check_whole(name, getattr(self, name))
+        if not self.tile:
+            return
+        fits = self.patch % 2 == 1 and self.tile_stride >= 1
+        if not fits or self.tile % self.tile_stride or self.patch // 2 % self.tile_stride:
+            raise InputError(
+                "the tiles of a network do not fit its window",
+                received=f"tile={self.tile}, patch={self.patch}, tile_stride={self.tile_stride}",
+                allowed="an odd patch, tile and patch // 2 multiples of tile_stride",
+            )

@@ -74,7 +74,7 @@ class OwnNetwork:
             return ""
         return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
 
-    def build(self, bands: int, classes: int, patch: int) -> keras.Model:
+    def build(self, bands: int, classes: int, patch: int, **more: Any) -> keras.Model:
         """The network with fresh weights, checked to be one that every verb takes.
 
         Raises:
@@ -82,7 +82,7 @@ class OwnNetwork:
         """
         geometry = f"build(bands={bands}, classes={classes}, patch={patch})"
         try:
-            model = self.source.build(bands, classes, patch)
+            model = self.source.build(bands, classes, patch, **more)
         except HsitfError:
             raise
         # The function is the user's own, and may raise anything.
@@ -94,8 +94,9 @@ class OwnNetwork:
             ) from error
         from hsitf.zoo._checks import checked_network
 
+        outputs = (patch, patch, classes) if self.source.NETWORK.tile else (classes,)
         return checked_network(
-            model, f"{geometry} of {self.origin}", (patch, patch, bands), classes
+            model, f"{geometry} of {self.origin}", (patch, patch, bands), outputs
         )
 
 

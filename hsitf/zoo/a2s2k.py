@@ -21,6 +21,8 @@ NETWORK = Network(
 )
 
 _FILTERS, _WIDE, _TAPS = 24, 128, 7
+# Added to variances within the residual blocks; elsewhere the authors have a thousandth.
+_EPSILON = 1e-5
 
 
 def build(bands: int, classes: int, patch: int) -> keras.Model:
@@ -43,7 +45,7 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     x = layers.Reshape((patch, patch, _WIDE, 1), name="filters_as_bands")(x)
     x = _normed(_conv(x, _FILTERS, (3, 3, _WIDE), "conv2"), "conv2")
     x = _block(x, (3, 3, 1), "spatial1")
-    x = _normed(_block(x, (3, 3, 1), "spatial2"), "end")
+    x = _normed(_block(x, (3, 3, 1), "spatial2"), "end", _EPSILON)
     x = layers.GlobalAveragePooling3D(name="mean")(x)
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="a2s2k")
 
@@ -71,11 +73,11 @@ def _block(
     x: KerasTensor, kernel: tuple[int, int, int], name: str, first: bool = False
 ) -> KerasTensor:
     """A residual block with attention to its channels; normalized elsewhere in the first one."""
-    y = x if first else _normed(x, f"{name}_start")
+    y = x if first else _normed(x, f"{name}_start", _EPSILON)
     y = layers.ReLU(name=f"{name}_relu1")(_conv(y, _FILTERS, kernel, f"{name}_conv1", "same"))
-    y = _conv(_normed(y, name), _FILTERS, kernel, f"{name}_conv2", "same")
+    y = _conv(_normed(y, name, _EPSILON), _FILTERS, kernel, f"{name}_conv2", "same")
     if first:
-        y = layers.BatchNormalization(name=f"{name}_end_norm")(y)
+        y = layers.BatchNormalization(momentum=0.9, epsilon=_EPSILON, name=f"{name}_end_norm")(y)
     return layers.Add(name=f"{name}_sum")([_attended(y, name), x])
 
 
@@ -101,6 +103,6 @@ def _conv(
     return layers.Conv3D(filters, kernel, strides, padding, name=name)(x)
 
 
-def _normed(x: KerasTensor, name: str) -> KerasTensor:
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+def _normed(x: KerasTensor, name: str, epsilon: float = 1e-3) -> KerasTensor:
+    x = layers.BatchNormalization(momentum=0.9, epsilon=epsilon, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

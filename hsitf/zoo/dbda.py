@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 
 import keras
 from keras import KerasTensor, layers, ops
@@ -28,15 +29,19 @@ _QUERIES = _WIDTH // 8
 
 
 def build(bands: int, classes: int, patch: int) -> keras.Model:
-    """`(patch, patch, bands)` -> logits of both branches side by side."""
+    """`(patch, patch, bands)` -> logits of both branches side by side.
+
+    As in the authors' code, the kernel that ends the spectral block is half the bands less 3 long,
+    rounded down: of an odd number of bands, two positions are left beside each other, not one.
+    """
     inputs = keras.Input((patch, patch, bands), name="patch")
     volume = layers.Reshape((patch, patch, bands, 1), name="volume")(inputs)
     x = layers.Conv3D(_FILTERS, (1, 1, _TAPS), (1, 1, 2), name="spectral_conv1")(volume)
     x = _active(_dense_block(x, (1, 1, _TAPS), "spectral"), "spectral")
-    x = layers.Conv3D(_WIDTH, (1, 1, x.shape[3]), name="spectral_conv2")(x)
-    spectral = _branch(x, _channel_attention, patch, "spectral")
+    x = layers.Conv3D(_WIDTH, (1, 1, max(1, bands // 2 - 3)), name="spectral_conv2")(x)
+    spectral = _branch(x, _channel_attention, "spectral")
     x = layers.Conv3D(_FILTERS, (1, 1, bands), name="spatial_conv1")(volume)
-    spatial = _branch(_dense_block(x, (3, 3, 1), "spatial"), _position_attention, patch, "spatial")
+    spatial = _branch(_dense_block(x, (3, 3, 1), "spatial"), _position_attention, "spatial")
     x = layers.Concatenate(name="branches")([spectral, spatial])
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="dbda")
 
@@ -51,10 +56,10 @@ def _dense_block(x: KerasTensor, kernel: tuple[int, int, int], name: str) -> Ker
 
 
 def _branch(
-    x: KerasTensor, attention: Callable[[KerasTensor], KerasTensor], patch: int, name: str
+    x: KerasTensor, attention: Callable[[KerasTensor], KerasTensor], name: str
 ) -> KerasTensor:
     """Attention to the pixels' channels, multiplied by them, and the mean over pixels."""
-    x = layers.Reshape((patch * patch, _WIDTH), name=f"{name}_pixels")(x)
+    x = layers.Reshape((prod(x.shape[1:-1]), _WIDTH), name=f"{name}_pixels")(x)
     found = LearnedScale(name=f"{name}_blend")(attention(x))
     seen = layers.Add(name=f"{name}_attended")([found, x])
     x = layers.Multiply(name=f"{name}_weighted")([seen, x])
@@ -81,5 +86,5 @@ def _position_attention(x: KerasTensor) -> KerasTensor:
 
 
 def _active(x: KerasTensor, name: str) -> KerasTensor:
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return layers.Activation("mish", name=f"{name}_mish")(x)

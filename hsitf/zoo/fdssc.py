@@ -41,7 +41,7 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     x = _dense_block(x, (3, 3, 1), "spatial")
     x = layers.GlobalAveragePooling3D(name="mean")(x)
     x = layers.Dropout(0.5, name="dropout")(x)
-    x = layers.Dense(classes, kernel_initializer="he_normal", name="logits")(x)
+    x = layers.Dense(classes, kernel_initializer="glorot_normal", name="logits")(x)
     return keras.Model(inputs, x, name="fdssc")
 
 

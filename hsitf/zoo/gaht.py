@@ -64,7 +64,7 @@ def _stage(
     x: KerasTensor, width: int, heads: int, count: int, groups: int, name: str
 ) -> KerasTensor:
     x = layers.Conv2D(width, 3, padding="same", groups=groups, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(name=f"{name}_conv_norm")(x)
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_conv_norm")(x)
     x = layers.ReLU(name=f"{name}_relu")(x)
     rows, cols, _ = x.shape[1:]
     x = layers.Reshape((rows * cols, width), name=f"{name}_tokens")(x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from hsitf.layers import LearnedTokens, PositionEmbedding
 from hsitf.zoo import Network, Recipe
@@ -35,12 +35,12 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     inputs = keras.Input((patch, patch, bands), name="patch")
     x = layers.Reshape((patch, patch, bands, 1), name="volume")(inputs)
     x = layers.Conv3D(8, 3, name="conv1")(x)
-    x = layers.ReLU(name="conv1_relu")(layers.BatchNormalization(name="conv1_norm")(x))
+    x = _normed(x, "conv1")
     rows, cols, depth, filters = x.shape[1:]
     x = layers.Permute((1, 2, 4, 3), name="filters_first")(x)
     x = layers.Reshape((rows, cols, filters * depth), name="image")(x)
     x = layers.Conv2D(_WIDTH, 3, name="conv2")(x)
-    x = layers.ReLU(name="conv2_relu")(layers.BatchNormalization(name="conv2_norm")(x))
+    x = _normed(x, "conv2")
     x = layers.Reshape((x.shape[1] * x.shape[2], _WIDTH), name="pixels")(x)
     # Each token is a weighted mean of the pixels.
     weights = layers.Dense(_TOKENS, use_bias=False, name="token_scores")(x)
@@ -53,3 +53,8 @@ def build(bands: int, classes: int, patch: int) -> keras.Model:
     attention = {"num_heads": _HEADS, "key_dim": _WIDTH // _HEADS, "scale": _WIDTH**-0.5}
     x = encoder(x, attention | {"dropout": _DROPOUT}, _HIDDEN, _DROPOUT, "encoder")
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x[:, 0]), name="ssftt")
+
+
+def _normed(x: KerasTensor, name: str) -> KerasTensor:
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)

@@ -84,9 +84,11 @@ def torch_arrays(model):
 
 
 # Networks whose layers the shapes of arrays do not tell.
-UNTOLD = ("dbda", "fdssc", "gaht", "spectralformer", "ssftt")
+UNTOLD = ("dbda", "deephs", "deephs_hyve", "fdssc", "gaht", "spectralformer", "ssftt")
+# Networks of whole tiles.
+TILES = ("justounet", "spwunet")
 # Networks that toolboxes lay out as the zoo does.
-OTHERS = ("luo", "mou", "roy", "santara", *UNTOLD)
+OTHERS = ("luo", "mou", "roy", "santara", *UNTOLD, *TILES)
 PLAIN = [name for name in zoo.names() if name not in OTHERS]
 
 
@@ -105,6 +107,13 @@ def same_logits(model, other):
 def test_networks_that_shapes_do_not_tell_are_refused(name, tmp_path):
     path = safetensors(tmp_path / "a.safetensors", torch_arrays(built("hu")))
     with pytest.raises(InputError, match=r"received: layers of the types .*export .* to ONNX"):
+        pytorch.read(path, ReadingContext(62, 5, name, None))
+
+
+@pytest.mark.parametrize("name", TILES)
+def test_networks_of_tiles_are_refused(name, tmp_path):
+    path = safetensors(tmp_path / "a.safetensors", torch_arrays(built("hu")))
+    with pytest.raises(InputError, match="labels whole tiles, and cannot be read from a checkp"):
         pytorch.read(path, ReadingContext(62, 5, name, None))
 
 

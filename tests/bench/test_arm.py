@@ -6,20 +6,33 @@ import shutil
 
 import pytest
 
-from hsitf.bench.arm.cores import CORES, find_core
-from hsitf.bench.arm.emulation import count_instructions, emulate
-from hsitf.bench.arm.system import PROGRAMS, WHEELS, check_programs
+from hsitf.bench.emulated import emulate
 from hsitf.bench.subject import find_subjects
+from hsitf.bench.target_costs import split_targets
+from hsitf.emulation.core import ArmCore
+from hsitf.emulation.inference import count_instructions
+from hsitf.emulation.system import PROGRAMS, WHEELS, check_programs
 from hsitf.errors import InputError
 from hsitf.progress import Silent
 
 
+def core(name: str) -> ArmCore:
+    (found,), others = split_targets([name])
+    assert not others
+    return found
+
+
+@pytest.fixture(autouse=True)
+def emulator_is_installed(monkeypatch):
+    monkeypatch.setattr("hsitf.targets._arm.absent_programs", lambda: [])
+
+
 def test_a_core_is_described_as_linux_does():
-    text = find_core("cortex-a76").cpuinfo
+    text = core("cortex-a76").cpuinfo
     lines = dict(line.split("\t: ") for line in text.splitlines() if "\t: " in line)
     assert lines["CPU part"] == "0xd0b"
     assert "asimddp" in lines["Features"].split()
-    assert "asimddp" not in CORES["cortex-a53"].cpuinfo
+    assert "asimddp" not in core("cortex-a53").cpuinfo
 
 
 def test_marking_itself_is_not_counted():
@@ -50,7 +63,7 @@ def test_an_integer_file_is_bit_equal_and_its_cost_repeats(shell):
     done = shell("export", "--model", "hu", *shell.SCENE, "--int8")
     assert done.returncode == 0, done.stderr
     files = find_subjects([shell.folder / "export/tiny/hu"])
-    cores = [find_core("cortex-a53"), find_core("cortex-a76")]
+    cores = [core("cortex-a53"), core("cortex-a76")]
     (small, large), notes = emulate(files, cores, Silent())
     assert not notes
     assert small.bit_exact

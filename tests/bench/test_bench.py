@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from hsitf.bench.compatibility import analyzer_warnings, check_compatibility
-from hsitf.bench.delegates import edgetpu, gpu, nnapi
 from hsitf.bench.engines import ENGINES, find_engine
 from hsitf.bench.measurement import measure
 from hsitf.bench.subject import find_subjects
@@ -22,6 +21,7 @@ from hsitf.inspection import Node, Operand, nodes
 from hsitf.measure import MeasurementSchedule
 from hsitf.progress import Silent
 from hsitf.runtimes import LiteRT, _delegated_share
+from hsitf.targets import edgetpu, gpu, nnapi
 
 HU = ("--model", "hu")
 QUICK = MeasurementSchedule(rounds=1, runs=2, warm_up=0)
@@ -142,7 +142,7 @@ def test_the_delegate_changes_nothing_but_time(exported):
         (("--variants", "int8"), "no network to measure"),
         (("--models", "huu", "--scene", "tiny.npy"), "did you mean hu"),
         (("--models", "hu", "--variants", "int9"), "did you mean int8"),
-        (("--arm", "cortex-a75"), "or cortex-a76"),
+        (("--target", "cortex-a75"), "or cortex-a76"),
     ],
 )
 def test_impossible_requests_are_rejected(shell, exported, words, message):

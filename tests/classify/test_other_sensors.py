@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import hsitf
-from hsitf.classify.sensor import open_site
+from hsitf.classify.sensor import open_for_site, open_site
 from hsitf.classify.source import classifier_of_run
 from hsitf.errors import InputError
 from hsitf.records import SceneChoice
+from hsitf.scenes.resampling import Spectrometer
+from hsitf.sensors import run_at_sensor
 
 CENTERS = np.linspace(450, 910, 24)
 
@@ -123,3 +125,76 @@ def test_units_are_converted_where_both_scenes_state_theirs(folder, tiny):
     site = open_site(SceneChoice("known.hdr"), classifier, False)
     assert "Check that both are in the same units" in site.notes[-1]
     np.testing.assert_array_equal(site.read(0, 40), tiny.cube)
+
+
+@pytest.fixture(scope="module")
+def by_wavelength(folder, tiny):
+    write_envi("known", tiny.cube, CENTERS)
+    scene = hsitf.load_scene("known.hdr", labels="labels.npy")
+    return hsitf.train_network("deephs_hyve", scene, epochs=8, guard=2).run
+
+
+def test_a_network_by_wavelength_takes_the_bands_as_they_are(by_wavelength, tiny):
+    run = by_wavelength
+    others = np.linspace(455, 905, 9)
+    write_envi("coarse", interpolated(tiny.cube, others), others)
+    site, classifier, computed = open_for_site(
+        SceneChoice("coarse.hdr"), classifier_of_run(run), run, False
+    )
+    assert site.shape == (40, 40, 9)
+    assert site.notes[-1] == (
+        "Computed the first layer of deephs_hyve, trained on 24 bands, for the 9 bands of coarse."
+    )
+    assert classifier.wavelengths == tuple(others)
+    assert computed.network().input_shape == (None, 11, 11, 9)
+    # Normalized by what the other sensor would have measured.
+    expected = np.interp(others, CENTERS, run.record.normalizer.offset)
+    np.testing.assert_allclose(classifier.normalizer.offset, expected, rtol=1e-6)
+    network = hsitf.load_run(run.folder)
+    maps = {
+        (name, engine): hsitf.classify_scene(network, f"{name}.hdr", engine=engine).labels
+        for name, engine in (("known", "keras"), ("coarse", "keras"), ("coarse", "litert"))
+    }
+    assert (maps["known", "keras"] == maps["coarse", "keras"]).mean() > 0.9
+    assert (maps["coarse", "litert"] == maps["coarse", "keras"]).mean() > 0.999
+
+
+def test_its_own_bands_change_nothing(by_wavelength):
+    run = by_wavelength
+    own = run_at_sensor(run, Spectrometer(CENTERS), "own")
+    x = np.random.default_rng(0).normal(size=(3, 11, 11, 24)).astype(np.float32)
+    np.testing.assert_array_equal(np.asarray(own.network()(x)), np.asarray(run.network()(x)))
+    np.testing.assert_allclose(own.record.normalizer.offset, run.record.normalizer.offset)
+    np.testing.assert_allclose(own.data().scene.cube, run.data().scene.cube, rtol=1e-5)
+
+
+def test_a_sensor_that_lacks_wavelengths_of_the_network_is_refused(by_wavelength, tiny):
+    with pytest.raises(InputError, match=r"half does not cover.*with 0% of the filter at 8\d\d nm"):
+        run_at_sensor(by_wavelength, Spectrometer(CENTERS[:12]), "half")
+
+
+def test_a_network_of_one_sensor_has_no_other(run):
+    with pytest.raises(InputError, match=r"hu takes the bands that it was trained on alone"):
+        run_at_sensor(run, Spectrometer(CENTERS), "own")
+
+
+def test_files_for_another_sensor(by_wavelength, folder):
+    np.savetxt("list.txt", np.linspace(445, 915, 16))
+    exported = hsitf.load_run(by_wavelength.folder).export("onnx", sensor="list.txt")
+    record = exported.record
+    assert exported.folder.parent.name == "deephs_hyve-list"
+    assert record.wavelengths == tuple(np.linspace(445, 915, 16))
+    assert len(record.normalizer.offset) == 16
+    assert record.run_sha256 == by_wavelength.record.sha256
+
+
+def test_scenes_without_wavelengths_are_refused(folder):
+    scene = hsitf.load_scene("tiny.npy", labels="labels.npy")
+    refusal = r"deephs_hyve is a function of wavelength; received: tiny, whose files state no"
+    with pytest.raises(InputError, match=refusal):
+        hsitf.train_network("deephs_hyve", scene, epochs=1)
+    known = hsitf.load_scene("known.hdr", labels="labels.npy")
+    with pytest.raises(InputError, match="--bands pca:5, whose components have no wavelength"):
+        hsitf.train_network("deephs_hyve", known, bands="pca:5", epochs=1)
+    with pytest.raises(InputError, match="--pixel-normalization snv, which is of the bands of one"):
+        hsitf.train_network("deephs_hyve", known, pixel_normalization="snv", epochs=1)

@@ -65,7 +65,7 @@ def test_where_no_technique_helps_a_bound_only_refuses():
     ],
 )
 def test_ranges_that_are_chosen_need_roots(variant, options, roots):
-    assert job(variant, **options).target.square_root_powers is roots
+    assert job(variant, **options).arithmetic.square_root_powers is roots
 
 
 def test_ranges_are_chosen_only_where_they_can_be():
@@ -81,8 +81,8 @@ def test_ranges_are_chosen_only_where_they_can_be():
 
 
 def test_the_alignment_is_the_targets_or_the_users():
-    assert job("int8").target.channel_alignment == VARIANTS["int8"].target.channel_alignment
-    assert job("int8", channel_alignment=1).target.channel_alignment == 1
+    assert job("int8").arithmetic.channel_alignment == VARIANTS["int8"].arithmetic.channel_alignment
+    assert job("int8", channel_alignment=1).arithmetic.channel_alignment == 1
 
 
 @pytest.mark.parametrize(

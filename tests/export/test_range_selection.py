@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from keras import layers
 
+from hsitf.arithmetic import INTEGER
 from hsitf.export import conversion
 from hsitf.export.calibration import Calibration
 from hsitf.export.recovery import LEARNED
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
 from hsitf.quantize.learned_ranges import Probe, observe_learned_ranges
-from hsitf.targets import INTEGER
 
 PATCHES = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
 RANGES = {"patch": (-3.0, 3.5), "hidden": (0.0, 1.25)}

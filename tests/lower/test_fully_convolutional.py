@@ -8,6 +8,7 @@ from keras.src.applications.convnext import LayerScale
 from networks import model_of, randomized
 
 from hsitf import inspection, zoo
+from hsitf.arithmetic import Arithmetic
 from hsitf.bands import TrainingSpectra, fit
 from hsitf.cost import cost
 from hsitf.data import prepare
@@ -27,7 +28,6 @@ from hsitf.runtimes import Keras, LiteRT, predict, scan, tile_side
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.splits import SplitOptions
-from hsitf.targets import Target
 
 RNG = np.random.default_rng(0)
 
@@ -156,7 +156,7 @@ def test_work_is_shared():
     # The patch has 49 windows of 3 x 3 pixels; the tile has 6 x 6 of them for 16 pixels.
     model = model_of((9, 9, 4), layers.Conv2D(6, 3), layers.Flatten(), layers.Dense(3))
     assert (
-        cost(to_fully_convolutional(model, 4, Target(channel_alignment=1))).macs
+        cost(to_fully_convolutional(model, 4, Arithmetic(channel_alignment=1))).macs
         == 10 * 10 * 9 * 4 * 6 + 16 * 49 * 6 * 3
     )
 
@@ -199,7 +199,7 @@ def test_the_original_is_untouched():
 def test_int8_is_integer_throughout(name, tmp_path):
     model = built(name)
     patch, _, bands = model.input_shape[1:]
-    whole = to_fully_convolutional(model, 6, VARIANTS["int8"].target)
+    whole = to_fully_convolutional(model, 6, VARIANTS["int8"].arithmetic)
     tiles = RNG.normal(size=(8, 5 + patch, 5 + patch, bands)).astype(np.float32)
     path = tmp_path / "dense.tflite"
     CONVERTERS["int8"](whole, Calibration(tiles), path)

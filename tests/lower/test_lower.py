@@ -7,6 +7,7 @@ from keras import layers, ops
 from networks import GEOMETRY, model_of, randomized
 
 from hsitf import zoo
+from hsitf.arithmetic import Arithmetic
 from hsitf.errors import LoweringError
 from hsitf.layers import LocalResponseNormalization
 from hsitf.lower import difference, lower
@@ -18,13 +19,12 @@ from hsitf.lower.convolution import (
     merge_parallel,
     same_padding,
 )
-from hsitf.targets import Target
 
 RNG = np.random.default_rng(0)
 
 
 def assert_exact(model: keras.Model, batch: int = 1, width: int = 1) -> keras.Model:
-    lowered = lower(model, batch, Target(width))
+    lowered = lower(model, batch, Arithmetic(width))
     patches = RNG.normal(size=(5, *model.inputs[0].shape[1:])).astype(np.float32)
     error, largest = difference(model, lowered, patches)
     assert error <= 1e-4 * max(1.0, largest)
@@ -254,7 +254,7 @@ def test_groups_that_do_not_fit_are_rejected():
 def test_channel_alignment_groups_bands():
     model = zoo.build("he", bands=200, classes=3)
     for width in (1, 32):
-        lowered = lower(model, target=Target(width))
+        lowered = lower(model, arithmetic=Arithmetic(width))
         convs = [layer for layer in lowered.layers if isinstance(layer, layers.Conv2D)]
         assert all(conv.filters >= width for conv in convs)
         assert min(conv.filters for conv in convs) == max(16, width)

@@ -11,6 +11,7 @@ from keras import layers, ops
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from hsitf import inspection
+from hsitf.arithmetic import FLOAT, INTEGER, Arithmetic
 from hsitf.errors import LoweringError
 from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
@@ -22,11 +23,11 @@ from hsitf.layers import (
     PixelNormalization,
     PositionEmbedding,
     ScaledAttention,
+    WavelengthFilters,
 )
 from hsitf.lower import difference, lower
 from hsitf.lower.rules import OPERATIONS, RULES
 from hsitf.runtimes import LiteRT, dequantize, quantize
-from hsitf.targets import FLOAT, INTEGER, Target
 
 RNG = np.random.default_rng(0)
 IMAGE, SPECTRUM, VOLUME = (8, 6, 4), (24, 6), (5, 4, 7, 2)
@@ -70,8 +71,8 @@ def ranks(model: keras.Model) -> set[int]:
     return found
 
 
-def assert_exact(model: keras.Model, batch: int = 1, target: Target = FLOAT) -> keras.Model:
-    lowered = lower(model, batch, target)
+def assert_exact(model: keras.Model, batch: int = 1, arithmetic: Arithmetic = FLOAT) -> keras.Model:
+    lowered = lower(model, batch, arithmetic)
     assert max(ranks(lowered)) <= 4
     patches = RNG.normal(size=(batch, *model.inputs[0].shape[1:])).astype(np.float32)
     expected, received = answers(model, patches), answers(lowered, patches)
@@ -222,6 +223,7 @@ IMAGE_USES = {
     "activation": chain(layers.Activation("silu")),
     "mish": chain(layers.Activation("mish")),
     "learned_scale": chain(LearnedScale("ones"), layers.Conv2D(3, 2)),
+    "wavelength_filters": chain(WavelengthFilters(3, [400, 410, 420, 430]), layers.Conv2D(3, 2)),
     "selu_as_activation": chain(layers.Conv2D(3, 2, activation="selu")),
     "layer_as_activation": chain(layers.Conv2D(4, 2, activation=layers.LeakyReLU(0.3))),
     "operation_as_activation": chain(layers.Dense(4, activation=ops.sigmoid)),

@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 from hsitf import inspection
+from hsitf.arithmetic import FLOAT, INTEGER
 from hsitf.errors import LoweringError
 from hsitf.export.calibration import Calibration
 from hsitf.export.tflite import CONVERTERS
@@ -18,7 +19,6 @@ from hsitf.lower.preprocessing import fold_preprocessing
 from hsitf.prune import masked, plan_from_channels, thin, trace
 from hsitf.runtimes import LiteRT, dequantize, quantize
 from hsitf.scenes.normalize import Normalizer
-from hsitf.targets import FLOAT, INTEGER
 
 RNG = np.random.default_rng(0)
 BANDS = 24
@@ -54,12 +54,12 @@ def normalized(kind: str, counts: np.ndarray) -> np.ndarray:
     return found.reshape(*counts.shape[:-1], -1)
 
 
-@pytest.mark.parametrize("target", [FLOAT, INTEGER], ids=["float", "integer"])
+@pytest.mark.parametrize("arithmetic", [FLOAT, INTEGER], ids=["float", "integer"])
 @pytest.mark.parametrize("kind", INTEGER_KINDS)
-def test_both_forms_are_the_definition(kind, target):
+def test_both_forms_are_the_definition(kind, arithmetic):
     inputs = keras.Input((3, 3, BANDS))
     model = keras.Model(inputs, normalization(kind)(inputs))
-    received = np.asarray(lower(model, 100, target)(PATCHES))
+    received = np.asarray(lower(model, 100, arithmetic)(PATCHES))
     np.testing.assert_allclose(received, normalized(kind, COUNTS), atol=5e-5)
 
 

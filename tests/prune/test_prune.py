@@ -89,14 +89,18 @@ NORMALIZED = {
     "a2s2k",
     "boulch",
     "dbda",
+    "deephs",
+    "deephs_hyve",
     "fdssc",
     "gaht",
+    "justounet",
     "liu",
     "resnet110",
     "resnet20",
     "resnet50",
     "resnet56",
     "sharma",
+    "spwunet",
     "ssftt",
     "ssrn",
     "vgg16",
@@ -113,7 +117,8 @@ def network(request):
 def samples_for(model: keras.Model, count: int = 32) -> Samples:
     shape = model.inputs[0].shape[1:]
     patches = RNG.normal(size=(count, *shape)).astype(np.float32)
-    return Samples((patches,), RNG.integers(0, model.outputs[0].shape[-1], count))
+    pixels = model.outputs[0].shape[1:-1]
+    return Samples((patches,), RNG.integers(0, model.outputs[0].shape[-1], (count, *pixels)))
 
 
 @pytest.mark.parametrize("criterion", sorted(CRITERIA))
@@ -127,7 +132,7 @@ def test_networks_thin_exactly(network, criterion):
         chosen = select(ranking, PruningConfig(ratio))
         if chosen.approximate:
             # Only what a kernel slides across, or is measured by others, cannot be exact.
-            assert network.name in ("lee", "luo", "ssftt")
+            assert network.name in ("lee", "luo", "spectralformer", "ssftt")
             thin(network, chosen)
             chosen = select(ranking, PruningConfig(ratio, exact=True))
         smaller = assert_exact(network, chosen)

@@ -185,7 +185,7 @@ def test_too_large_a_loss_keeps_nothing(shell, origin):
 def test_groups_are_printed(shell, origin):
     done = shell("prune", "--model", "hu", *shell.SCENE, "--groups")
     assert done.returncode == 0, done.stderr
-    assert "20 channels: conv\n" in done.stdout
+    assert "20 channels: conv (filters)\n" in done.stdout
     assert "4 channels: logits (protected)" in done.stdout
 
 
@@ -243,6 +243,10 @@ def test_an_interrupted_run_goes_on(shell, origin):
     [
         (("--macs", "0.0001"), r"so few macs cannot be reached.*allowed: 0\.\d+ to 1"),
         (("--layer", "cnv=0.5"), "unknown layer with channels 'cnv'.*conv"),
+        (("--prune", "heads=0.5"), "has no heads; received: heads=0.5; allowed: filters, units"),
+        (("--prune", "haeds=0.5"), "unknown kind of channels 'haeds'.*heads"),
+        (("--prune", "filters"), "--prune needs a kind of channels and a ratio"),
+        (("--prune", "filters=0.5", "--sparsity", "0.5"), "takes no options.*--prune"),
         (("--ratio", "0.5", "--criterion", "bn_scale"), "needs batch normalization"),
         (("--macs", "0.5", "--temperature", "3"), "without --distill; add --distill"),
         (("--macs", "0.5", "--distill", "--teacher-weight", "2"), "teacher weight of distillation"),
@@ -255,6 +259,16 @@ def test_what_cannot_be_cut(shell, origin, words, message):
     assert re.search(message, done.stderr), done.stderr
     assert "Traceback" not in done.stderr
     assert sorted((shell.folder / "models").rglob("*")) == before
+
+
+def test_a_kind_of_channels_is_pruned_and_recorded(shell, origin):
+    words = ("--prune", "filters=0.5", "--prune", "units=0.25", "--epochs", "1")
+    done = shell("prune", "--model", "hu", *shell.SCENE, *words)
+    assert done.returncode == 0, done.stderr
+    run = Run.open(shell.folder / f"{ORIGIN}-l2-ratio0-filters0.5-units0.25")
+    assert run.record.pruning.target == "ratio 0, filters 0.5, units 0.25"
+    network = run.network()
+    assert (network.get_layer("conv").filters, network.get_layer("dense").units) == (10, 75)
 
 
 def test_steps_share_what_goes_and_the_epochs():

@@ -9,12 +9,12 @@ from keras import layers, ops
 from networks import randomized
 from test_conformance import NETWORKS, built
 
+from hsitf.arithmetic import INTEGER
 from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
 from hsitf.quantize.equalization import equalize
 from hsitf.runtimes import predict
-from hsitf.targets import INTEGER
 
 RNG = np.random.default_rng(0)
 
@@ -123,7 +123,7 @@ def test_axes_folded_into_the_batch_keep_their_channels(batch):
     x = layers.Conv2D(4, 3, groups=2, padding="same")(layers.Conv2D(6, 1)(inputs))
     x = layers.Permute((3, 2, 1))(x)[:, :, :, 1::2]
     x = layers.Flatten()(layers.Conv2D(2, (3, 2))(x))
-    model = lower(unlike(keras.Model(inputs, x)), batch=batch, target=INTEGER)
+    model = lower(unlike(keras.Model(inputs, x)), batch=batch, arithmetic=INTEGER)
     patches = RNG.normal(size=(8, 4, 3, 2)).astype(np.float32)
     expected = model.predict(patches, batch_size=batch, verbose=0)
     found = equalize(model, patches)[0].predict(patches, batch_size=batch, verbose=0)
@@ -169,7 +169,7 @@ def test_channels_side_by_side_stay_their_own():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_is_equal_bit_for_bit(name):
-    model = lower(randomized(built(name)), target=INTEGER)
+    model = lower(randomized(built(name)), arithmetic=INTEGER)
     patches = RNG.normal(size=(4, *model.input_shape[1:])).astype(np.float32)
     equal, scaled = equalize(model, patches)
     assert scaled > 0 or name in UNCHAINED
@@ -203,3 +203,91 @@ def test_an_integer_file_of_unlike_channels_errs_less(tmp_path):
         found = predict(VARIANTS["int8"].runtime(path, 1), patches)
         errors.append(float(np.square(found - expected).mean()))
     assert errors[1] < 0.25 * errors[0]
+
+
+def attention(queries, keys, values, outputs):
+    """One head of two tokens: scores of queries and keys, sums of values, and their projection."""
+    inputs = keras.Input(batch_shape=(1, 2, 3), name="patch")
+    query = layers.Dense(queries.shape[1], name="query")(inputs)
+    key = layers.Dense(keys.shape[1], name="key")(inputs)
+    scores = layers.Softmax()(ops.matmul(query, ops.transpose(key, (0, 2, 1))))
+    value = layers.Dense(values.shape[1], name="value")(inputs)
+    sums = ops.matmul(scores, value)
+    model = keras.Model(inputs, layers.Dense(outputs.shape[1], name="output")(sums))
+    for name, kernel in zip(
+        ("query", "key", "value", "output"), (queries, keys, values, outputs), strict=True
+    ):
+        layer = model.get_layer(name)
+        layer.set_weights([kernel.astype(np.float32), np.zeros(kernel.shape[1], np.float32)])
+    return model
+
+
+def test_attention_by_hand():
+    """Queries of 16, 1, 1 and keys of 1, 1, 16 get 4, 1, 4 both; values are read by the output."""
+    one = np.zeros((3, 3))
+    queries, keys, values, outputs = one.copy(), one.copy(), one.copy(), np.ones((3, 2))
+    queries[0], keys[0], values[0] = [16, 1, 1], [1, 1, 16], [16, 4, 1]
+    model = attention(queries, keys, values, outputs)
+    patches = np.array([[[1, 0, 0], [0.5, 0, 0]]], np.float32)
+    equal, _ = equalize(model, patches)
+    np.testing.assert_array_equal(weights(equal, "query")[0][0], [4, 1, 4])
+    np.testing.assert_array_equal(weights(equal, "key")[0][0], [4, 1, 4])
+    # The sums lie between the values of both tokens: sqrt(16), sqrt(4), sqrt(1), their middle 2.
+    np.testing.assert_array_equal(weights(equal, "value")[0][0], [8, 4, 2])
+    np.testing.assert_array_equal(weights(equal, "output")[0][:, 0], [2, 1, 0.5])
+    same(model, equal, patches)
+
+
+def test_channels_of_two_products_keep_their_range():
+    inputs = keras.Input(batch_shape=(1, 2, 3), name="patch")
+    query = layers.Dense(3, name="query")(inputs)
+    keys = [layers.Dense(3, name=name)(inputs) for name in ("first", "second")]
+    scores = [ops.matmul(query, ops.transpose(key, (0, 2, 1))) for key in keys]
+    model = keras.Model(inputs, layers.Add()(scores))
+    spread = np.diag([16, 4, 1]).astype(np.float32)
+    model.get_layer("query").set_weights([spread, np.zeros(3)])
+    patches = RNG.normal(size=(4, 2, 3)).astype(np.float32)
+    equal, scaled = equalize(model, patches)
+    assert scaled == 0
+    np.testing.assert_array_equal(weights(equal, "query")[0], spread)
+
+
+def test_heads_of_a_lowered_network_are_equalized():
+    inputs = keras.Input((5, 8))
+    x = layers.LayerNormalization(name="norm")(inputs)
+    x = layers.MultiHeadAttention(2, 4, name="seen")(x, x)
+    model = randomized(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
+    lowered = lower(model, arithmetic=INTEGER)
+    patches = RNG.normal(size=(4, 5, 8)).astype(np.float32)
+    equal, _ = equalize(lowered, patches)
+    # Scale and shift of the normalization go with the projections that read it.
+    for name in ("norm", "seen_scaled", "seen_key", "seen_value", "seen_output"):
+        assert not np.array_equal(weights(lowered, name)[0], weights(equal, name)[0]), name
+    same(lowered, equal, patches)
+    np.testing.assert_allclose(
+        equal.predict(patches, batch_size=1, verbose=0), model.predict(patches), atol=1e-4
+    )
+
+
+def test_an_integer_file_of_unlike_heads_errs_less(tmp_path):
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((6, 8), name="patch")
+    x = layers.MultiHeadAttention(2, 4, name="seen")(inputs, inputs)
+    model = randomized(keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x))))
+    seen, spread = model.get_layer("seen"), np.float32(2.0) ** np.array([-4, -2, 2, 4])
+    for part, factor in (("query", spread), ("key", 1 / spread), ("value", spread)):
+        dense = getattr(seen, f"_{part}_dense")
+        dense.kernel.assign(np.asarray(dense.kernel) * factor)
+        dense.bias.assign(np.asarray(dense.bias) * factor)
+    output = seen._output_dense.kernel
+    output.assign(np.asarray(output) / spread[:, None])
+    patches = RNG.normal(size=(64, 6, 8)).astype(np.float32)
+    expected = model.predict(patches, verbose=0)
+    lowered = lower(model, arithmetic=INTEGER)
+    errors = []
+    for network in (lowered, equalize(lowered, patches)[0]):
+        path = tmp_path / "int8.tflite"
+        VARIANTS["int8"].convert(network, Calibration(patches), path)
+        found = predict(VARIANTS["int8"].runtime(path, 1), patches)
+        errors.append(float(np.abs(found - expected).mean()))
+    assert errors[1] < 0.6 * errors[0]

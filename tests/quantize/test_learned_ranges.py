@@ -10,11 +10,11 @@ import pytest
 from keras import layers
 
 from hsitf import flatbuffer
+from hsitf.arithmetic import INTEGER
 from hsitf.export.calibration import Calibration
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower, to_fully_convolutional
 from hsitf.quantize.learned_ranges import Probe, observe_learned_ranges
-from hsitf.targets import INTEGER
 
 RNG = np.random.default_rng(0)
 

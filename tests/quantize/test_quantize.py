@@ -7,13 +7,15 @@ from keras import layers
 
 from hsitf import zoo
 from hsitf.errors import InputError
+from hsitf.layers import LearnedTokens, PositionEmbedding
 from hsitf.quantize import range_estimation
 from hsitf.quantize.bit_study import evaluation_pixels
 from hsitf.quantize.fake_quantize import TrainableFakeQuantize, TrainableMatmul
+from hsitf.quantize.fake_quantized_network import FakeQuantizedNetwork
+from hsitf.quantize.inner_weights import inner_kernels
 from hsitf.quantize.qat import _copy_weights
 from hsitf.quantize.range_estimation import ESTIMATORS, Histogram, histogram
 from hsitf.quantize.request import BitStudyRequest, parse_bit_triples
-from hsitf.quantize.roles import inner_kernels
 from hsitf.quantize.schemes import (
     Bits,
     Scheme,
@@ -23,7 +25,7 @@ from hsitf.quantize.schemes import (
     required_accumulator_bits,
     symmetric_params,
 )
-from hsitf.quantize.simulator import FakeQuantizedNetwork, QuantizationSimulator
+from hsitf.quantize.simulator import QuantizationSimulator
 
 LIGHT = ("boulch", "cao", "hamida", "he", "hu", "lee", "li", "liu", "mou", "resnet20", "santara")
 
@@ -297,6 +299,42 @@ def test_weights_of_attention_are_quantized(kind):
     for one, other in zip(place.recurrent.weights, model.get_layer("seen").weights, strict=True):
         np.testing.assert_array_equal(one, other)
     # The network itself is as it was.
+    expected = model.predict(patches, verbose=0)
+    assert np.abs(simulation.predict(patches)[0] - expected).max() <= 1e-5 * np.abs(expected).max()
+    rebuilt, _ = aware(model, patches)
+    _copy_weights(rebuilt, model, model)
+    np.testing.assert_allclose(model.predict(patches, verbose=0), expected, atol=1e-5)
+
+
+def test_weights_of_layers_without_simulated_sums_are_quantized():
+    """Separable convolutions, products by an equation, learned tokens and positions."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4, 4, 3))
+    x = layers.SeparableConv2D(8, 2, depth_multiplier=2, name="separable")(inputs)
+    x = layers.EinsumDense("abcd,ed->abce", (3, 3, 5), bias_axes="e", name="product")(x)
+    x = LearnedTokens(1, "random_normal", name="token")(layers.Reshape((9, 5))(x))
+    x = PositionEmbedding("random_normal", name="positions")(x)
+    model = keras.Model(inputs, layers.Dense(2, name="logits")(x[:, 0] + x[:, 5]))
+    patches = np.random.default_rng(0).normal(size=(8, 4, 4, 3)).astype(np.float32)
+    simulation = QuantizationSimulator(model, patches)
+    places = {place.name: place for place in simulation.quantized_layers}
+    assert list(places) == ["separable", "product", "token", "positions", "logits"]
+    assert simulation.float_bytes() == 4 * model.count_params()
+    # 2 x 2 x 6 and 6 x 8 weights, 8 x 5, and 5 x 2; all others are biases of 32 bits.
+    biases = 8 + 5 + 5 + 50 + 2
+    assert simulation.weight_bytes(Bits(8, 4, 32)) == (24 + 48 + 40 + 10) // 2 + 4 * biases
+    simulation.set_bits(Bits(8, 2, 32))
+    depthwise, pointwise, _ = places["separable"].recurrent.get_weights()
+    rows = [*depthwise.reshape(4, 6).T, *pointwise.reshape(6, 8).T]
+    rows += list(places["product"].recurrent.get_weights()[0])
+    # Two bits are -1, 0 and 1 times the step of the output channel.
+    assert max(len(np.unique(np.abs(row))) for row in rows) <= 2
+    # Positions are biases of a weight of 1, which is the step of two bits.
+    step = places["positions"].input_quantizer.accumulator_scale
+    (positions,) = places["positions"].recurrent.get_weights()
+    trained = model.get_layer("positions").get_weights()[0]
+    np.testing.assert_allclose(positions / step, np.rint(trained / step), atol=1e-3)
+    simulation.set_bits(None)
     expected = model.predict(patches, verbose=0)
     assert np.abs(simulation.predict(patches)[0] - expected).max() <= 1e-5 * np.abs(expected).max()
     rebuilt, _ = aware(model, patches)

@@ -39,7 +39,7 @@ def test_a_channel_without_weights_keeps_its_bias(network, estimator, tmp_path):
     patches = RNG.normal(size=(200, 6, 6, 5)).astype(np.float32)
     wanted = network.predict(patches, verbose=0)
     variant, path = VARIANTS["int8"], tmp_path / "network.tflite"
-    lowered = lower(network, 1, variant.target)
+    lowered = lower(network, 1, variant.arithmetic)
     variant.convert(lowered, Calibration(patches[:100], range_estimator=estimator), path)
     received = predict(variant.runtime(path, 1), patches)
     # Before, biases were clipped to 32 bits: 0.43 deviations.

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from hsitf import scenes, zoo
+from hsitf.arithmetic import FLOAT
 from hsitf.data import prepare
 from hsitf.errors import DataError, InputError
 from hsitf.export.convert import lower_and_check
@@ -15,7 +16,6 @@ from hsitf.prune import PruningConfig, plan, thin
 from hsitf.records import SceneChoice
 from hsitf.scenes.image_sets import _LAND_USE, IMAGE_SETS, mosaic
 from hsitf.scenes.splits import SplitOptions
-from hsitf.targets import FLOAT
 from hsitf.train.loop import fit
 
 RNG = np.random.default_rng(0)

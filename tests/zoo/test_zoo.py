@@ -29,12 +29,18 @@ COUNTS = {
     "cao": (1_142_416, 1_142_517),
     "chen": (1_119_856, 1_123_281),
     "dbda": (382_328 + 792, 382_449 + 792),
+    # The authors' code has 30,631 for 16 classes; a class more has 51 weights.
+    "deephs": (30_631 + 310, 30_682 + 310),
+    # Five means and widths and a convolution of 7 x 7 x 5 for its 21,025 of the first layer.
+    "deephs_hyve": (15_766 + 310, 15_817 + 310),
     "fdssc": (2_574_880 + 1_072, 2_574_941 + 1_072),
     "gaht": (GAHT + 896, GAHT + 65 + 896),
     "hamida": (45_196, 46_107),
     "he": (269_024, 284_897),
     "hu": (72_196, 72_297),
     "justoliunet": (7_120, 7_289),
+    # A further class has a kernel of 6 * 9, a scale and a shift, and two moving statistics.
+    "justounet": (13_040 + 2 * 40, 13_040 + 2 * 40 + 6 * 9 + 4),
     "lee": (390_288, 390_417),
     "li": (115_248, 121_521),
     "liu": (155_776 + 160, 156_497 + 160),
@@ -44,6 +50,8 @@ COUNTS = {
     "roy": (5_122_176, 5_122_305),
     "santara": (94_561, 94_662),
     "spectralformer": (355_577, 355_642),
+    # As at 112 bands and 3 classes, with 88 bands more in the first layer; 8 + 1 a class.
+    "spwunet": (28_808 + 2 * 172, 28_817 + 2 * 172),
     "ssftt": (153_224 + 144, 153_289 + 144),
     "ssrn": (346_144 + 640, 346_169 + 640),
     "sharma": (2_635_312 + 2 * (96 + 256), 2_636_337 + 2 * (96 + 256)),
@@ -128,8 +136,9 @@ def test_logits_and_names_at_the_papers_patch(name):
     bands = max(50, facts.min_bands)
     model, again = (zoo.build(name, bands=bands, classes=5) for _ in range(2))
     assert model.name == name
-    assert model.input_shape == (None, facts.patch, facts.patch, bands)
-    assert model.output_shape == (None, 5)
+    side = facts.tile or facts.patch
+    assert model.input_shape == (None, side, side, bands)
+    assert model.output_shape == ((None, side, side, 5) if facts.tile else (None, 5))
     assert model.layers[-1].name == "logits"
     # Names that Keras makes up go on counting from one network to the next.
     assert [layer.name for layer in model.layers] == [layer.name for layer in again.layers]
@@ -140,11 +149,14 @@ def test_smallest_geometry_runs_and_less_is_refused(name):
     facts = zoo.network(name)
     side, bands = facts.min_patch, facts.min_bands
     model = zoo.build(name, bands=bands, classes=2, patch=side)
-    logits = model(np.zeros((3, side, side, bands), np.float32))
-    assert logits.shape == (3, 2)
+    logits = model(np.zeros((3, *model.input_shape[1:]), np.float32))
+    assert logits.shape == (3, *model.output_shape[1:-1], 2)
     if bands > 1:
         with pytest.raises(InputError, match=rf"received: {bands - 1} bands; allowed: {bands}"):
             zoo.build(name, bands=bands - 1, classes=2, patch=side)
+    if facts.tile:
+        # See test_tile_networks.py.
+        return
     with pytest.raises(InputError, match="cannot run with this patch"):
         zoo.build(name, bands=bands, classes=2, patch=side - 1)
     if facts.max_patch:
@@ -162,7 +174,7 @@ def impossible(name: str, bands: int, side: int) -> bool:
     return any(size is not None and size <= 0 for la in model.layers for size in la.output.shape)
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", [n for n in zoo.names() if not zoo.network(n).tile])
 def test_smallest_geometry_is_the_smallest(name):
     # The stated limits are those of the layers themselves.
     facts = zoo.network(name)
@@ -187,7 +199,7 @@ def test_saves_and_loads_bit_equal(name, tmp_path):
     side = max(facts.min_patch, min(9, facts.max_patch or 9))
     shape = (side, side, max(24, facts.min_bands))
     model = zoo.build(name, bands=shape[2], classes=3, patch=shape[0])
-    x = RNG.normal(size=(4, *shape)).astype(np.float32)
+    x = RNG.normal(size=(4, *model.input_shape[1:])).astype(np.float32)
     model.save(tmp_path / "network.keras")
     again = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
     np.testing.assert_array_equal(np.asarray(model(x)), np.asarray(again(x)))
@@ -396,3 +408,117 @@ def test_one_class_is_refused():
 def test_a_recipe_checks_itself():
     with pytest.raises(InputError, match="batch size has to be positive"):
         zoo.Recipe("sgd", 0.1, batch_size=0)
+
+
+# Of the networks of today: why fewer bands than the first number, and smaller patches than the
+# second, leave nothing for their layers. A patch of justoliunet is one pixel.
+LEAST = {
+    "a2s2k": (7, 3),
+    "dbda": (7, 1),
+    "deephs": (1, 4),
+    "deephs_hyve": (2, 10),
+    "fdssc": (7, 3),
+    "gaht": (1, 1),
+    "justoliunet": (91, 1),
+    "spectralformer": (1, 1),
+    "ssftt": (3, 5),
+    "ssrn": (7, 3),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in LEAST if LEAST[name][0] > 1])
+def test_too_few_bands_are_refused_in_one_message(name):
+    least, side = LEAST[name][0], zoo.network(name).patch
+    with pytest.raises(InputError) as caught:
+        zoo.build(name, bands=least - 1, classes=3, patch=side)
+    assert str(caught.value) == (
+        f"{name} cannot run with so few bands; received: {least - 1} bands; allowed: {least} or "
+        "more; keep more bands or choose another network."
+    )
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_patch_it_cannot_take_is_refused_in_one_message(name):
+    (bands, least), paper = LEAST[name], zoo.network(name).patch
+    most = zoo.network(name).max_patch
+    for side in (least - 1, *([most + 1] if most else [])):
+        with pytest.raises(InputError) as caught:
+            zoo.build(name, bands=bands, classes=3, patch=side)
+        assert str(caught.value) == (
+            f"{name} cannot run with this patch; received: {side} x {side} pixels; allowed: a side "
+            f"of {least}{f' to {most}' if most else ' or more'}; the paper's is {paper}; give "
+            "another --patch or leave it out."
+        )
+
+
+# What normalizations add to variances and how slowly they follow a batch, as the authors' code has
+# them: PyTorch's and Keras' own values, and a thousandth where PyTorch is given it.
+NORMALIZATIONS = {
+    "a2s2k": {("conv1_norm", 1e-3, 0.9), ("spectral1_norm", 1e-5, 0.9), ("end_norm", 1e-5, 0.9)},
+    "dbda": {("spectral1_norm", 1e-3, 0.9), ("spatial_end_norm", 1e-3, 0.9)},
+    "deephs": {("conv1_norm", 1e-5, 0.9), ("mean_norm", 1e-5, 0.9)},
+    "fdssc": {("conv2_norm", 1e-3, 0.99)},
+    "gaht": {("stage1_conv_norm", 1e-5, 0.9)},
+    "ssftt": {("conv1_norm", 1e-5, 0.9), ("conv2_norm", 1e-5, 0.9)},
+    "ssrn": {("conv1_norm", 1e-3, 0.99)},
+}
+
+
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_normalizations_are_those_of_the_authors(name):
+    model = zoo.build(name, bands=20, classes=3)
+    for layer, epsilon, momentum in NORMALIZATIONS[name]:
+        found = model.get_layer(layer)
+        assert (found.epsilon, found.momentum) == (epsilon, momentum)
+
+
+@pytest.mark.parametrize(("bands", "taps", "left"), [(200, 97, 1), (103, 48, 2), (7, 1, 1)])
+def test_dbda_leaves_two_positions_of_an_odd_number_of_bands(bands, taps, left):
+    # As the authors' kernel of (bands - 6) / 2, rounded down, does; PaviaU has 103 bands, for which
+    # their code has 203,619 weights, of which 19 are never used.
+    model = zoo.build("dbda", bands=bands, classes=16)
+    layer = model.get_layer("spectral_conv2")
+    assert layer.kernel_size == (1, 1, taps)
+    assert layer.output.shape == (None, 9, 9, left, 60)
+    if bands == 103:
+        assert trainable(model) == 203_619 - 19
+
+
+@pytest.mark.parametrize(("side", "windows"), [(9, [2, 2]), (15, [2, 2]), (16, [4, 4])])
+def test_deephs_averages_over_smaller_windows_in_a_small_patch(side, windows):
+    model = zoo.build("deephs", bands=5, classes=3, patch=side)
+    found = [model.get_layer(f"pool{number}").pool_size[0] for number in (1, 2)]
+    assert found == windows
+
+
+def test_deephs_hyve_is_of_the_wavelengths_that_it_is_given():
+    centers = np.linspace(400, 900, 24).tolist()
+    model = zoo.build("deephs_hyve", bands=24, classes=3, wavelengths=centers)
+    layer = model.get_layer("wavelengths")
+    assert layer.centers.tolist() == centers
+    # Five means evenly over the cells of all bands.
+    step = 500 / 23
+    low, high = 400 - step / 2, 900 + step / 2
+    np.testing.assert_allclose(layer.wavelengths, np.linspace(low, high, 7)[1:-1], rtol=1e-5)
+    # Counted and drawn without.
+    assert cost(zoo.build("deephs_hyve", bands=24, classes=3)) == cost(model)
+    # 24 bands for 5 filters at 11 x 11 pixels, then 5 x 5 positions of 7 x 7 x 5 weights for 25.
+    behind = cost(keras.Model(model.get_layer("conv1").output, model.output)).macs
+    assert cost(model).macs - behind == 121 * 24 * 5 + 25 * 49 * 5 * 25
+
+
+@pytest.mark.parametrize("name", ["dbda", "spectralformer", "ssftt", "deephs_hyve"])
+def test_learned_layers_load_in_safe_mode_with_what_they_learned(name, tmp_path):
+    model = zoo.build(name, bands=12, classes=3)
+    for variable in model.trainable_variables:
+        variable.assign(RNG.normal(size=variable.shape))
+    model.save(tmp_path / "network.keras")
+    again = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
+    kinds = {"LearnedScale", "LearnedTokens", "PositionEmbedding", "WavelengthFilters"}
+    learned = [layer for layer in model.layers if type(layer).__name__ in kinds]
+    assert learned
+    for layer in learned:
+        for mine, other in zip(
+            layer.get_weights(), again.get_layer(layer.name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(mine, other)

@@ -35,6 +35,8 @@ def find_network(checkpoint: Sequence[CheckpointLayer], context: ReadingContext)
     names = [zoo.known(context.network)] if context.network else zoo.names()
     zoo.check_trainable(names[0], "read from a checkpoint")
     if context.network:
+        zoo.check_patches(names[0], "read from a checkpoint")
+    if context.network:
         _check_matched(names[0])
     found = [one for name in names for one in _matches(name, checkpoint, context)]
     complete = [one for one in found if one.complete]
@@ -85,6 +87,8 @@ def _matches(
         # A network from outside that cannot be loaded; it is named where it is asked for.
         if context.network:
             raise
+        return []
+    if facts.tile:
         return []
     patch = context.patch or facts.patch
     outputs = {layer.outputs for layer in checkpoint}

@@ -68,7 +68,7 @@ _GROUPED = {
 
 def _projections(layer: Any) -> Iterator[Projection]:
     """The weights of a layer, in its own order."""
-    kernels = _GROUPED if _is_grouped(layer) else _KERNELS
+    kernels = _GROUPED if is_grouped(layer) else _KERNELS
     by_id = {}
     for part, axes in kernels.items():
         dense = getattr(layer, f"_{part}_dense", None)
@@ -78,13 +78,14 @@ def _projections(layer: Any) -> Iterator[Projection]:
         yield by_id[id(weight)]
 
 
-def _is_grouped(layer: Any) -> bool:
+def is_grouped(layer: Any) -> bool:
+    """Whether heads of queries share keys and values."""
     return isinstance(layer, keras.layers.GroupQueryAttention)
 
 
 def _widths(layer: Any) -> dict[str, int]:
     """Number of channels inside a layer, by what they are called."""
-    if _is_grouped(layer):
+    if is_grouped(layer):
         return {HEADS: layer.num_key_value_heads, KEYS: layer.head_dim}
     return {HEADS: layer.num_heads, KEYS: layer.key_dim, VALUES: layer.value_dim}
 
@@ -115,7 +116,7 @@ def _trace(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> Channel
         graph.new_channels(f"{name}/{what}", count)
     shape = tuple(call.node.outputs[0].shape[1:])
     made = graph.new_channels(name, shape[-1])
-    if _is_grouped(layer):
+    if is_grouped(layer):
         # It makes as many channels as its queries have.
         query = ids_along(named_values(call, inputs)["query"], -1)
         graph.couple(made, query)
@@ -137,7 +138,7 @@ def _kept(traced: TracedCall, keep: KeepMask) -> dict[str, dict[str, Indices]]:
             "in": np.flatnonzero(keep[ids_along(ids, -1)]),
             "out": leaving,
         }
-        if _is_grouped(layer) and part in ("query", "gate", "output"):
+        if is_grouped(layer) and part in ("query", "gate", "output"):
             found[part][HEADS] = _repeated(inside[HEADS], layer)
     return found
 
@@ -152,7 +153,7 @@ def _thin(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     layer, kept = traced.call.operation, _kept(traced, keep)
     inside = kept["key"]
     config: dict[str, Any]
-    if _is_grouped(layer):
+    if is_grouped(layer):
         heads = kept["query"][HEADS]
         config = {
             "num_query_heads": len(heads),
@@ -196,7 +197,7 @@ def _masked(traced: TracedCall, keep: KeepMask) -> Any:
 
 def _rows(layer: Any, weights: Sequence[Array]) -> Array:
     """The weights that make each channel which leaves: those of the output projection."""
-    output = Projection("output", (_GROUPED if _is_grouped(layer) else _KERNELS)["output"])
+    output = Projection("output", (_GROUPED if is_grouped(layer) else _KERNELS)["output"])
     kernel = weights[list(_projections(layer)).index(output)]
     return np.asarray(kernel.reshape(-1, kernel.shape[-1]).T)
 
@@ -210,6 +211,26 @@ def _inner_rows(layer: Any, weights: Sequence[Array]) -> dict[str, Array]:
             if axis in counts:
                 along = np.moveaxis(values, position, 0)
                 # Heads of queries that share keys and values belong to one group of them.
+                found[axis].append(along.reshape(counts[axis], -1))
+    return {what: np.concatenate(rows, axis=1) for what, rows in found.items()}
+
+
+def _inner_gates(layer: Any, weights: Sequence[Array]) -> dict[str, Array]:
+    """Weights that turn off each channel inside the layer, by what they are called.
+
+    A head, or a width of the values, is off where the output projection does not read it; a width
+    of the keys where there are no queries. The sum of these weights times their gradients is the
+    derivative of the loss with respect to a factor on the channel, which is 1.
+    """
+    counts = _widths(layer)
+    off: dict[str, tuple[str, ...]] = {HEADS: ("output",), VALUES: ("output",), KEYS: ("query",)}
+    if is_grouped(layer):
+        off[KEYS] = ("query", "output")
+    found: dict[str, list[Array]] = {what: [] for what in counts}
+    for values, one in zip(weights, _projections(layer), strict=True):
+        for position, axis in enumerate(one.axes):
+            if axis in counts and one.part in off[axis]:
+                along = np.moveaxis(values, position, 0)
                 found[axis].append(along.reshape(counts[axis], -1))
     return {what: np.concatenate(rows, axis=1) for what, rows in found.items()}
 
@@ -235,7 +256,7 @@ def _inner_living(layer: Any) -> dict[str, NDArray[np.bool_]]:
     heads = np.asarray(flows.any(axis=1))
     keys = np.asarray((scores & heads[:, None]).any(axis=0))
     values = np.asarray(flows.any(axis=0))
-    if _is_grouped(layer):
+    if is_grouped(layer):
         return {HEADS: heads, KEYS: keys | values}
     return {HEADS: heads, KEYS: keys, VALUES: values}
 
@@ -247,5 +268,6 @@ ATTENTION = PruningRule(
     channel_rows=_rows,
     masked=_masked,
     inner_rows=_inner_rows,
+    inner_gates=_inner_gates,
     inner_living=_inner_living,
 )

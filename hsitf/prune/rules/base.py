@@ -74,6 +74,8 @@ class PruningRule:
             a recurrent layer sums over those too.
         inner_rows: The same as `channel_rows` for channels inside the layer, such as the heads of
             attention, by what they are called; their ids are those of "layer/heads".
+        inner_gates: The same of the weights without which a channel inside the layer is off, for
+            criteria of gradients.
         inner_living: Of a layer, which channels inside it have an effect that its zero weights do
             not take away, by what they are called: (channels,) bool.
     """
@@ -84,6 +86,7 @@ class PruningRule:
     channel_rows: Callable[[Any, Sequence[Array]], Array] = _last_axis
     masked: Callable[[TracedCall, KeepMask], Any] = _unchanged
     inner_rows: Callable[[Any, Sequence[Array]], dict[str, Array]] = _none_inside
+    inner_gates: Callable[[Any, Sequence[Array]], dict[str, Array]] = _none_inside
     inner_living: Callable[[Any], dict[str, NDArray[np.bool_]]] = _no_living
 
 

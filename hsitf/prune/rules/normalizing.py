@@ -15,6 +15,7 @@ from hsitf.prune.channel_graph import (
     ChannelIds,
     Indices,
     TracedCall,
+    all_indices,
     ids_along,
 )
 from hsitf.prune.rules.base import (
@@ -117,9 +118,15 @@ def _thin_mean_square(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
 
 
 def _trace_spectra(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
-    """Normalization of whole spectra: no band can go, before it or behind it."""
+    """Whole spectra, normalized or weighed by wavelength: nothing can go before it or behind it."""
     graph.protect(inputs[0])
     return np.full(output_shape(call.operation, inputs), FIXED, np.int64)
+
+
+def _thin_filters(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
+    """All filters stay: a few, of which each is a function of wavelength for any sensor."""
+    weights = traced.call.operation.get_weights()
+    return ThinningSpec(kept_indices=[tuple(all_indices(each.shape)) for each in weights])
 
 
 # --- by numbers of a layer ------------------------------------------------------------------
@@ -176,6 +183,7 @@ GROUP_NORMALIZATION = PruningRule(_trace_group_normalization, _thin_group_normal
 RMS_NORMALIZATION = PruningRule(_trace_mean_square, _thin_mean_square, consumes=True)
 RESPONSE_NORMALIZATION = PruningRule(_trace_neighbors, thin_nothing)
 PIXEL_NORMALIZATION = PruningRule(_trace_spectra, thin_nothing)
+WAVELENGTH_FILTERS = PruningRule(_trace_spectra, _thin_filters)
 RESCALING = PruningRule(trace_same, _thin_rescaling)
 STANDARDIZATION = PruningRule(_trace_normalization, _thin_standardization)
 LAYER_SCALE = PruningRule(_trace_layer_scale, _thin_layer_scale)

@@ -18,6 +18,7 @@ from hsitf.layers import (
     PixelNormalization,
     PositionEmbedding,
     ScaledAttention,
+    WavelengthFilters,
 )
 from hsitf.operators import Capability, RuleTable
 from hsitf.prune.channel_graph import (
@@ -86,6 +87,7 @@ RULES: dict[type[Any], PruningRule] = {
     LayerScale: normalizing.LAYER_SCALE,
     LocalResponseNormalization: normalizing.RESPONSE_NORMALIZATION,
     PixelNormalization: normalizing.PIXEL_NORMALIZATION,
+    WavelengthFilters: normalizing.WAVELENGTH_FILTERS,
     layers.MaxPooling1D: passing.POOLING,
     layers.MaxPooling2D: passing.POOLING,
     layers.MaxPooling3D: passing.POOLING,

@@ -8,8 +8,9 @@ tensorflow/tensorflow issues 39920 and 60793, on tensors of five axes).
 
 from __future__ import annotations
 
-from hsitf.bench.delegates import reject_shapes, reject_types
 from hsitf.inspection import Node
+from hsitf.targets._rules import reject_shapes, reject_types
+from hsitf.targets._target import Target
 
 OPERATORS = frozenset(
     {
@@ -55,3 +56,11 @@ def _reject_slices(node: Node) -> str:
     if any(getattr(node.options, mask, 0) for mask in masks):
         return f"{node.op} that adds or drops axes"
     return ""
+
+
+TARGET = Target(
+    title="GPU",
+    description="LiteRT's GPU delegate on phones and single-board computers: published rules.",
+    variants=("float32", "float16", "int8"),
+    rejects=rejects,
+)

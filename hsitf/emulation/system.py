@@ -64,13 +64,18 @@ class EmulatedSystem:
         return self.system / "usr/bin" / f"python{PYTHON}"
 
 
+def absent_programs() -> list[str]:
+    """The programs needed for emulation that are not installed."""
+    return [name for name in PROGRAMS if shutil.which(name) is None]
+
+
 def check_programs() -> None:
     """Checks that the programs needed for emulation are installed.
 
     Raises:
         InputError: A program is missing; the message has the command that installs it.
     """
-    absent = [name for name in PROGRAMS if shutil.which(name) is None]
+    absent = absent_programs()
     if absent:
         wanted = " ".join(dict.fromkeys(PROGRAMS[name] for name in absent))
         raise InputError(

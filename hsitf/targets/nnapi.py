@@ -7,8 +7,9 @@ pull request 48323). Google deprecated NNAPI with Android 15; phones before have
 
 from __future__ import annotations
 
-from hsitf.bench.delegates import reject_shapes, reject_types
 from hsitf.inspection import Node
+from hsitf.targets._rules import reject_shapes, reject_types
+from hsitf.targets._target import Target
 
 _FLOATS = frozenset({"float32", "float16"})
 _BYTES = frozenset({"int8", "uint8"})
@@ -123,3 +124,11 @@ def _reject_options(node: Node) -> str:
     if node.op == "PACK" and node.options.axis in (-1, len(node.inputs[0].shape)):
         return "PACK along the last axis"
     return ""
+
+
+TARGET = Target(
+    title="NNAPI",
+    description="Android's neural-network interface, deprecated since Android 15: published rules.",
+    variants=("int8", "float32", "float16"),
+    rejects=rejects,
+)

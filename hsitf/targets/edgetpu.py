@@ -9,8 +9,9 @@ unsupported one on run on the CPU.
 
 from __future__ import annotations
 
-from hsitf.bench.delegates import reject_shapes, reject_types
 from hsitf.inspection import Node
+from hsitf.targets._rules import reject_shapes, reject_types
+from hsitf.targets._target import Target
 
 OPERATORS = frozenset(
     {"ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXPAND_DIMS"}
@@ -60,3 +61,12 @@ def _reject_options(node: Node) -> str:
     if node.op == "STRIDED_SLICE" and (options.ellipsisMask or options.newAxisMask):
         return "STRIDED_SLICE that adds axes"
     return ""
+
+
+TARGET = Target(
+    title="Edge TPU",
+    description="Google's Coral accelerator: published rules of its compiler.",
+    variants=("int8",),
+    rejects=rejects,
+    prefix_only=True,
+)

@@ -1,4 +1,4 @@
-"""Published rules of delegates, one file each.
+"""What the published rules of delegates have in common.
 
 `rejects` gives the reason why an operator is not supported; empty where it is.
 """

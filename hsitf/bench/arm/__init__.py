@@ -1,1 +1,0 @@
-"""Instruction counts of files on emulated Arm cores, without a board."""

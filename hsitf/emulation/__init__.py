@@ -1,0 +1,1 @@
+"""Runs .tflite files on emulated Arm cores and counts their instructions."""
