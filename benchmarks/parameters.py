@@ -22,7 +22,7 @@ def row(name: str) -> tuple[str, ...]:
     bands = 3 if name in PICTURES else REDUCED.get(name, 200)
     counts = (PICTURES[name],) if name in PICTURES else (16, 17)
     found = [cost(zoo.build(name, bands=bands, classes=count)) for count in counts]
-    patch = zoo.network(name).patch
+    patch = zoo.network(name).tile or zoo.network(name).patch
     return (
         name,
         f"{patch} x {patch} x {bands}",

@@ -450,6 +450,8 @@ class TrainedNetwork:
         max_macs: float | None = None,
         max_latency_ms: float | None = None,
         max_arena: float | None = None,
+        max_target_cost: float | None = None,
+        target: str | None = None,
         variant: str = "int8",
         minutes: float = 30.0,
         epochs: int | None = None,
@@ -473,6 +475,8 @@ class TrainedNetwork:
             max_macs: Multiply-accumulates of one patch.
             max_latency_ms: Median latency of one patch on this machine, one thread.
             max_arena: Bytes of the arena of TensorFlow Lite Micro.
+            max_target_cost: Cost of one inference on the target, in its unit.
+            target: Name of the device that the file is made for.
             variant: Kind of the file.
             minutes: Time of the search, about.
             epochs: Epochs of fine-tuning after a cut; None for as many as fit.
@@ -496,7 +500,16 @@ class TrainedNetwork:
         from hsitf.compress.run import compress
 
         request = CompressionRequest(
-            CompressionBounds(max_drop, metric, max_bytes, max_macs, max_latency_ms, max_arena),
+            CompressionBounds(
+                max_drop,
+                metric,
+                max_bytes,
+                max_macs,
+                max_latency_ms,
+                max_arena,
+                max_target_cost,
+                target,
+            ),
             SearchOptions(variant, epochs, learning_rate, distill, round_to),
             minutes,
             controls,
@@ -522,6 +535,7 @@ class TrainedNetwork:
         calibration: str | None = None,
         tta: bool = False,
         sensor: Path_ | None = None,
+        target: str | None = None,
         threads: int = 1,
         out: Path_ = EXPORT,
         verbose: bool = False,
@@ -545,6 +559,8 @@ class TrainedNetwork:
                 (test-time augmentation), at eight times the arithmetic.
             sensor: Cube, or list of band centers (.txt), of another sensor that the file is for; of
                 a network by wavelength, such as deephs_hyve. None for the network's own bands.
+            target: Name of the device that the file is made for (see `hsitf targets`): how
+                convolutions are computed is chosen by what an inference costs there.
             threads: Threads that latency is measured with.
             out: Folder of all bundles.
             verbose: Whether progress is printed.
@@ -575,6 +591,7 @@ class TrainedNetwork:
             equalize=equalize,
             correct_bias=correct_bias,
             tta=tta,
+            target=target,
         )
         with _progress(verbose) as progress:
             run = self.run if sensor is None else at_sensor(self.run, Path(sensor), progress)

@@ -38,9 +38,9 @@ def test_what_they_cannot_be_is_refused():
     for module in (justounet, spwunet):
         with pytest.raises(InputError, match="received: a side of 30; allowed: multiples of 4"):
             module.build(112, 3, 30)
-    with pytest.raises(InputError, match="its layers decide how far a pixel sees.*leave --patch"):
+    with pytest.raises(InputError, match=r"its layers decide how far a pixel sees.*leave --patch"):
         zoo.build("justounet", bands=4, classes=2, patch=19)
-    with pytest.raises(InputError, match="cannot label tiles of this side.*30 x 30"):
+    with pytest.raises(InputError, match=r"cannot label tiles of this side.*30 x 30"):
         at_side(zoo.build("justounet", bands=4, classes=2), 30)
 
 

@@ -69,6 +69,22 @@ def compress(
             rich_help_panel=options.BOUND,
         ),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="Device that the file is made for; hsitf targets lists them.",
+            rich_help_panel=options.BOUND,
+        ),
+    ] = None,
+    max_target_cost: Annotated[
+        float | None,
+        typer.Option(
+            "--max-target-cost",
+            help="Cost of one inference on the target, in its unit.",
+            rich_help_panel=options.BOUND,
+        ),
+    ] = None,
     variant: Annotated[
         str,
         typer.Option(
@@ -154,7 +170,16 @@ def compress(
     name = named_network(model, origin)
     check_trainable(name, "compressed")
     check_origin(origin, scene, split, bands)
-    bounds = CompressionBounds(max_drop, metric, max_bytes, max_macs, max_latency_ms, max_arena)
+    bounds = CompressionBounds(
+        max_drop,
+        metric,
+        max_bytes,
+        max_macs,
+        max_latency_ms,
+        max_arena,
+        max_target_cost,
+        target,
+    )
     request = CompressionRequest(
         bounds,
         SearchOptions(variant, epochs, learning_rate, distill, round_to),

@@ -31,6 +31,7 @@ COSTS: Mapping[str, CostMeasure] = {
     "macs": CostMeasure("multiply-accumulates", "macs", ",.0f"),
     "latency_ms": CostMeasure("latency, ms", "macs", ".3f"),
     "arena": CostMeasure("arena, bytes", "macs", ",.0f"),
+    "target_cost": CostMeasure("cost on the target", "macs", ",.6g"),
 }
 
 
@@ -45,6 +46,10 @@ class CompressionBounds:
         max_macs: Multiply-accumulates of one patch.
         max_latency_ms: Median latency of one patch on this machine, one thread.
         max_arena: Bytes of the arena of TensorFlow Lite Micro.
+        max_target_cost: Cost of one inference on `target`, in the unit of its cost model. Candidates
+            are measured as they are lowered by default; the published file is lowered for the
+            target, and costs no more.
+        target: Name of the target that the file is made for (see `hsitf.targets`).
 
     Raises:
         InputError: There is no bound, one is out of range, or the metric is unknown.
@@ -56,6 +61,8 @@ class CompressionBounds:
     max_macs: float | None = None
     max_latency_ms: float | None = None
     max_arena: float | None = None
+    max_target_cost: float | None = None
+    target: str | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -75,12 +82,18 @@ class CompressionBounds:
                     received=value,
                     allowed="above 0",
                 )
+        if self.max_target_cost is not None and self.target is None:
+            raise InputError(
+                "a cost is bounded, and no target is named whose it is",
+                received="--max-target-cost without --target",
+                remedy="add --target, such as ethos-u55-256",
+            )
         if self.max_drop is None and not self.costs:
             raise InputError(
                 "there is nothing to compress to",
                 received="no bound",
                 remedy="give --max-drop, such as 0.5, or --max-bytes, --max-macs, "
-                "--max-latency-ms or --max-arena",
+                "--max-latency-ms, --max-arena or --max-target-cost",
             )
 
     @property

@@ -18,6 +18,7 @@ from hsitf.compress.fidelity import FidelityEvaluator
 from hsitf.compress.record import CompressionCandidate, Step
 from hsitf.cost import cost
 from hsitf.data import SceneData
+from hsitf.errors import InputError
 from hsitf.export.calibration import Calibration
 from hsitf.export.convert import calibration_patches, lower_and_check
 from hsitf.export.variants import Variant
@@ -29,6 +30,7 @@ from hsitf.progress import Progress
 from hsitf.prune.plans import PruningPlan
 from hsitf.records import Epoch, TrainingPlan
 from hsitf.runtimes import Runtime, quantize
+from hsitf.targets import find_target
 from hsitf.train.further_fit import fit_further
 from hsitf.train.guidance import Guidance
 from hsitf.train.loop import FitResult
@@ -48,6 +50,7 @@ class CandidateBuilder:
         evaluator: Compares files with the original network.
         files: Where candidates are kept.
         arena: Whether the arena of TensorFlow Lite Micro is measured.
+        target: Name of the target whose cost is measured; None where none is.
         progress: Receives progress and messages.
     """
 
@@ -57,6 +60,7 @@ class CandidateBuilder:
     evaluator: FidelityEvaluator
     files: CandidateFiles
     arena: bool
+    target: str | None
     progress: Progress
 
     def recall(self, key: str) -> CompressionCandidate | None:
@@ -139,7 +143,7 @@ class CandidateBuilder:
         return best.history, best.best_epoch, seconds
 
     def _measured_costs(self, runtime: Runtime, path: Path) -> dict[str, float]:
-        """Latency of a file and, where it is bounded, its arena."""
+        """Latency of a file and, where they are asked for, its arena and its cost on a target."""
         patches = self.data.patches.extract(self.data.split.train[:1])
         found = {"latency_ms": latency_ms({"file": runtime}, patches, _QUICK)["file"]}
         if self.arena:
@@ -154,6 +158,13 @@ class CandidateBuilder:
                 self.progress.say(f"in TensorFlow Lite Micro, {report.failure}")
             else:
                 found["arena"] = float(report.arena_bytes)
+        target = None if self.target is None else find_target(self.target)
+        if target is not None and target.cost is not None:
+            (measured,) = target.cost.costs([path], self.progress)
+            if isinstance(measured, InputError):
+                self.progress.say(f"{self.target}: {measured.what}, {measured.received}")
+            else:
+                found["target_cost"] = measured.value
         return found
 
 

@@ -151,7 +151,9 @@ def prepare_search(
         options.round_to,
     )
     arena = request.bounds.max_arena is not None
-    builder = CandidateBuilder(data, plan, guidance, evaluator, files, arena, progress)
+    builder = CandidateBuilder(
+        data, plan, guidance, evaluator, files, arena, request.bounds.target, progress
+    )
     clock = SearchClock(60 * request.minutes, epoch_seconds(origin.record, options))
     rates = tuple(share * plan.recipe.learning_rate for share in options.rate_shares)
     return Search(builder, cuts, request.bounds, clock, plan.recipe.epochs, rates)

@@ -9,6 +9,7 @@ from hsitf.compress.bounds import CompressionBounds
 from hsitf.errors import InputError
 from hsitf.export.variants import TFLITE
 from hsitf.export.variants import variant as known_variant
+from hsitf.targets import find_target
 from hsitf.targets.tflm import check_tflm
 
 # A step leaves this share of the cost of the step before.
@@ -97,3 +98,23 @@ class CompressionRequest:
                     remedy="name another --variant, such as int8, or leave --max-arena out",
                 )
             check_tflm()
+        if self.bounds.target is not None:
+            self._check_target(self.bounds.target)
+
+    def _check_target(self, name: str) -> None:
+        """Checks that a target takes such files, and has a cost where that is bounded."""
+        target = find_target(name)
+        if self.options.variant not in target.variants:
+            raise InputError(
+                f"{name} takes no {self.options.variant} files",
+                received=f"--target {name} with --variant {self.options.variant}",
+                allowed=", ".join(target.variants),
+            )
+        if self.bounds.max_target_cost is not None and target.cost is None:
+            raise InputError(
+                f"what an inference costs on {name} is not known",
+                received=f"--max-target-cost with --target {name}",
+                remedy="name another target (hsitf targets), or leave --max-target-cost out",
+            )
+        for tool in target.toolchain:
+            tool.check(name)

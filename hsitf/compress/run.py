@@ -119,7 +119,7 @@ def compress(
     run = save_chosen(folder, origin, network, chosen, search)
     published, refused = export(
         run,
-        _publication(search.builder.files.variant, root),
+        _publication(search.builder.files.variant, root, request.bounds.target),
         progress,
         choice or origin.scene_choice(),
     )
@@ -149,14 +149,15 @@ def compress(
     return Compression(record, run, published[0])
 
 
-def _publication(kind: Variant, root: Path) -> ExportRequest:
+def _publication(kind: Variant, root: Path, target: str | None) -> ExportRequest:
     """How the chosen file is published: as it was evaluated, with the inputs of the network.
 
     Its accuracy was compared with the original's, of which alone the bounds are; what it loses
     against the network that it was converted from is among that.
     """
     bounds = replace(kind.bounds, agreement=0.0, oa_drop=100.0)
-    return ExportRequest((replace(kind, bounds=bounds),), root=root, fold_preprocessing=False)
+    kinds = (replace(kind, bounds=bounds),)
+    return ExportRequest(kinds, root=root, fold_preprocessing=False, target=target)
 
 
 def _draw(

@@ -107,6 +107,12 @@ class Search:
                 received=f"a {self.builder.files.variant.name} file",
                 remedy="name another --variant, such as int8, or leave --max-arena out",
             )
+        if "target_cost" in self.bounds.costs and "target_cost" not in found.costs:
+            raise VerificationError(
+                f"the file has no cost on {self.bounds.target}",
+                received=f"a {self.builder.files.variant.name} file",
+                remedy="name another --target, or leave --max-target-cost out",
+            )
         return found
 
     def _cut(self, parent: CompressionCandidate, share: float) -> CompressionCandidate | None:

@@ -48,8 +48,10 @@ def format_compression(record: CompressionRecord) -> str:
     controls = [one for one in record.candidates if one.step.kind not in ("original", "cut")]
     rows += [_row(one, record) for one in controls]
     head = list(_HEAD)
-    if _shows_arena(record):
-        head.insert(head.index("ms") + 1, "arena, bytes")
+    head[head.index("ms") + 1 : head.index("ms") + 1] = [
+        COSTS[name].title if name != "target_cost" else f"on {record.bounds.target}"
+        for name in _further_costs(record)
+    ]
     return "\n".join(
         [
             title,
@@ -62,8 +64,10 @@ def format_compression(record: CompressionRecord) -> str:
     )
 
 
-def _shows_arena(record: CompressionRecord) -> bool:
-    return record.bounds.max_arena is not None
+def _further_costs(record: CompressionRecord) -> list[str]:
+    """Costs that are shown where they were asked for."""
+    asked = {"arena": record.bounds.max_arena, "target_cost": record.bounds.target}
+    return [name for name, given in asked.items() if given is not None]
 
 
 def _verdict(record: CompressionRecord) -> list[str]:
@@ -90,7 +94,10 @@ def _verdict(record: CompressionRecord) -> list[str]:
 
 def _row(one: CompressionCandidate, record: CompressionRecord) -> tuple[str, ...]:
     found, final = one.fidelity, record.final_evaluations.get(one.key)
-    arena = (f"{one.costs['arena']:,.0f}" if "arena" in one.costs else "",)
+    further = [
+        f"{one.costs[name]:{COSTS[name].format}}" if name in one.costs else ""
+        for name in _further_costs(record)
+    ]
     how = {"original": f"{record.start.options.variant} alone"}.get(one.step.kind, one.step.kind)
     if one.step.criterion:
         how = f"{how}: {one.step.criterion}, {one.step.allocation}"
@@ -103,7 +110,7 @@ def _row(one: CompressionCandidate, record: CompressionRecord) -> tuple[str, ...
         f"{one.costs['bytes']:,.0f}",
         f"{one.costs['bytes'] / record.bytes_float32:.1%}",
         f"{one.costs['latency_ms']:.3f}",
-        *(arena if _shows_arena(record) else ()),
+        *further,
         f"{found.drop.points:.2f} ({found.drop.low:.2f} to {found.drop.high:.2f})",
         alike,
         f"{found.expected_drop:.2f}",

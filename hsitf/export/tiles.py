@@ -120,7 +120,7 @@ def _check_window(network: keras.Model, data: SceneData, tile: int) -> None:
 
 
 def golden_tile(network: keras.Model, runtime: Runtime, data: SceneData) -> GoldenVectors:
-    """The tile that holds a test pixel in the middle of the list, and the network's logits of it."""
+    """The tile of a test pixel, and the network's logits of all its pixels."""
     from hsitf.export.bundle import GoldenVectors
     from hsitf.runtimes import tile_core
 

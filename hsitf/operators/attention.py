@@ -7,13 +7,12 @@ from hsitf.operators import counting
 from hsitf.operators.refusals import Refusals, refuse
 from hsitf.operators.row import Capability, OperatorType, Role, Rows
 
-NO_PRUNED_ATTENTION: Refusals = refuse(
-    "attention without projections of its own couples queries and keys, which has no rule yet",
-    "use MultiHeadAttention",
-    Capability.PRUNE,
-)
 NO_ATTENTION: Refusals = {
-    **NO_PRUNED_ATTENTION,
+    **refuse(
+        "the weights of this kind of attention have no rule yet",
+        "use Attention or MultiHeadAttention",
+        Capability.PRUNE,
+    ),
     **refuse(
         "this kind of attention has no form for edge delegates here yet",
         "use MultiHeadAttention",
@@ -25,9 +24,7 @@ LAYERS: Rows = {
     "MultiHeadAttention": OperatorType(Role.MIXES, macs=counting.multi_head_attention),
     ScaledAttention: OperatorType(Role.MIXES, macs=counting.multi_head_attention),
     "GroupedQueryAttention": OperatorType(Role.MIXES, macs=counting.grouped_query_attention),
-    "Attention": OperatorType(
-        Role.MIXES, macs=counting.dot_attention, refusals=NO_PRUNED_ATTENTION
-    ),
+    "Attention": OperatorType(Role.MIXES, macs=counting.dot_attention),
     "AdditiveAttention": OperatorType(
         Role.MIXES, macs=counting.additive_attention, refusals=NO_ATTENTION
     ),

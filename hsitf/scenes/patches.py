@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hsitf.errors import InputError
 from hsitf.scenes.scene import SceneImage
 
-# From the rows or cols of pixels, the side of a tile and the size of the scene to where tiles begin.
+# From rows or cols of pixels, the side of a tile and the size of the scene to where tiles begin.
 Begin = Callable[[NDArray[np.int64], int, int], NDArray[np.int64]]
 
 

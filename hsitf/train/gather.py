@@ -76,9 +76,10 @@ def gather_model(
 ) -> keras.Model:
     """The network fed by `views`, `(batch, 2)` int32, instead of patches.
 
-    Of a network of tiles, see `tile_gather`; its tiles are not changed. Views have further columns where patches are mixed, in this order: the partner of the same
-    class, the neighboring pixel, and of a mixup across classes the partner and the weight of the
-    patch itself in 1 / `sampling.WEIGHT_PARTS`.
+    Of a network of tiles, see `tile_gather`; its tiles are not changed. Views have further columns
+    where patches are mixed, in this order: the partner of the same class, the neighboring pixel,
+    and of a mixup across classes the partner and the weight of the patch itself in
+    1 / `sampling.WEIGHT_PARTS`.
 
     Args:
         network: A network `(batch, patch, patch, bands)` -> logits.

@@ -141,6 +141,11 @@ def train(
 
     if decoder_weight(plan.network) is not None:
         check_decoder(plan)
+    if (facts := zoo.network(plan.network)).tile:
+        from hsitf.train.tile_window import check_window
+
+        tiled = zoo.build(plan.network, bands=left, classes=scene.classes, patch=plan.patch)
+        check_window(tiled, plan.patch, facts.tile_stride)
     band_centers(plan, data)
     if plan.pixel_normalization:
         check_pixel_normalization(plan.pixel_normalization, data)

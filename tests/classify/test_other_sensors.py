@@ -136,27 +136,27 @@ def by_wavelength(folder, tiny):
 
 def test_a_network_by_wavelength_takes_the_bands_as_they_are(by_wavelength, tiny):
     run = by_wavelength
-    others = np.linspace(455, 905, 9)
-    write_envi("coarse", interpolated(tiny.cube, others), others)
+    others = np.linspace(445, 915, 48)
+    write_envi("fine", interpolated(tiny.cube, others), others)
     site, classifier, computed = open_for_site(
-        SceneChoice("coarse.hdr"), classifier_of_run(run), run, False
+        SceneChoice("fine.hdr"), classifier_of_run(run), run, False
     )
-    assert site.shape == (40, 40, 9)
+    assert site.shape == (40, 40, 48)
     assert site.notes[-1] == (
-        "Computed the first layer of deephs_hyve, trained on 24 bands, for the 9 bands of coarse."
+        "Computed the first layer of deephs_hyve, trained on 24 bands, for the 48 bands of fine."
     )
     assert classifier.wavelengths == tuple(others)
-    assert computed.network().input_shape == (None, 11, 11, 9)
+    assert computed.network().input_shape == (None, 11, 11, 48)
     # Normalized by what the other sensor would have measured.
     expected = np.interp(others, CENTERS, run.record.normalizer.offset)
     np.testing.assert_allclose(classifier.normalizer.offset, expected, rtol=1e-6)
     network = hsitf.load_run(run.folder)
     maps = {
         (name, engine): hsitf.classify_scene(network, f"{name}.hdr", engine=engine).labels
-        for name, engine in (("known", "keras"), ("coarse", "keras"), ("coarse", "litert"))
+        for name, engine in (("known", "keras"), ("fine", "keras"), ("fine", "litert"))
     }
-    assert (maps["known", "keras"] == maps["coarse", "keras"]).mean() > 0.9
-    assert (maps["coarse", "litert"] == maps["coarse", "keras"]).mean() > 0.999
+    assert (maps["known", "keras"] == maps["fine", "keras"]).mean() > 0.9
+    assert (maps["fine", "litert"] == maps["fine", "keras"]).mean() > 0.999
 
 
 def test_its_own_bands_change_nothing(by_wavelength):

@@ -237,3 +237,15 @@ def test_dead_heads_and_widths_go_without_a_trace(name):
     assert_exact(model, chosen)
     patches = RNG.normal(size=(4, *model.input_shape[1:])).astype(np.float32)
     np.testing.assert_allclose(thin(model, chosen)(patches), model(patches), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"use_scale": True}, {"score_mode": "concat"}])
+def test_attention_without_projections_goes_with_what_feeds_it(options):
+    inputs = keras.Input((TOKENS, BANDS))
+    query, value, key = (layers.Dense(8, name=name)(inputs) for name in ("query", "value", "key"))
+    seen = layers.Attention(name="seen", **options)([query, value, key])
+    model = randomized(keras.Model(inputs, layers.Dense(3, name="logits")(seen[:, 0])))
+    groups = {group.layers for group in dependency_groups(model)}
+    assert {("query", "key"), ("value",)} <= groups
+    smaller = assert_exact(model, plan(model, "l2", PruningConfig(0.5)))
+    assert smaller.get_layer("value").units == smaller.get_layer("key").units == 4

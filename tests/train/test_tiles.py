@@ -57,8 +57,9 @@ def where(tiny, tmp_path_factory) -> SceneChoice:
     return SceneChoice(str(folder / "tiny.npy"), labels=str(folder / "labels.npy"))
 
 
-def planned(where, epochs=8, split=SplitChoice(), training=TrainingOptions()):
-    return training_plan(NAME, where, split, "full", RecipeOptions(epochs=epochs), training)
+def planned(where, epochs=8, training=None):
+    training = training or TrainingOptions()
+    return training_plan(NAME, where, SplitChoice(), "full", RecipeOptions(epochs=epochs), training)
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,27 @@ def _trace_product(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) ->
     return made.reshape(leaving)
 
 
+def _trace_attention(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
+    """Attention without projections: what queries and keys have goes together, values pass."""
+    if len(call.node.outputs) > 1:
+        raise InputError(
+            f"layer {graph.name(call.operation)!r} returns its scores, too",
+            received="return_attention_scores=True",
+            remedy="build the network without them",
+        )
+    for ids in inputs:
+        keep_positions(ids, graph)
+    # The tensors come as a list: queries, values, and keys where they are not the values.
+    query, value = inputs[0], inputs[1]
+    key = inputs[2] if len(inputs) > 2 else value
+    graph.couple(ids_along(query, -1), ids_along(key, -1))
+    return broadcast_ids(ids_along(value, -1), (query.shape[0], value.shape[-1]))
+
+
+def _thin_attention(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
+    return ThinningSpec({}, [()] * len(traced.call.operation.weights))
+
+
 # --- learned tokens -------------------------------------------------------------------------
 
 
@@ -107,6 +128,7 @@ def _thin_factor(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     return ThinningSpec({}, [()])
 
 
+DOT_ATTENTION = PruningRule(_trace_attention, _thin_attention, consumes=True)
 PRODUCT = PruningRule(_trace_product, thin_nothing, consumes=True)
 TOKENS = PruningRule(_trace_tokens, _thin_tokens)
 POSITIONS = PruningRule(_trace_positions, _thin_positions)

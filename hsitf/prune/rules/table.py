@@ -73,6 +73,7 @@ RULES: dict[type[Any], PruningRule] = {
     layers.MultiHeadAttention: attention.ATTENTION,
     layers.GroupQueryAttention: attention.ATTENTION,
     ScaledAttention: attention.ATTENTION,
+    layers.Attention: products.DOT_ATTENTION,
     layers.SimpleRNN: recurrent.RECURRENT,
     layers.GRU: recurrent.RECURRENT,
     layers.LSTM: recurrent.RECURRENT,
