@@ -3,7 +3,8 @@
     PYTHONPATH=. python benchmarks/sensors.py [--scene Samson] [--data-dir FOLDER] [NETWORK ...]
 
 A network is trained on a scene; the same scene is then written as other sensors would measure it
-and classified by `classify_scene`, which resamples by wavelength. The other sensors are simulated:
+and classified by `classify_scene`, which resamples by wavelength or, of a network by wavelength
+(deephs_hyve), computes the first layer for these bands. The other sensors are simulated:
 each of their bands is the mean of the scene's bands under a Gaussian response (linear between
 bands, where the response is narrower than they lie apart). What is measured is what resampling
 costs, and what it costs to take bands by their number instead; light, calibration and ground are
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", default=["hu", "li", "cao"])
     parser.add_argument("--scene", default="fields")
     parser.add_argument("--data-dir")
+    parser.add_argument("--epochs", type=int, help="in place of the short schedule")
     given = parser.parse_args()
     scene = hsitf.load_scene(given.scene, data_dir=given.data_dir)
     centers = scene.scene.wavelengths
@@ -74,7 +76,7 @@ def main() -> None:
     own = Spectrometer(centers)
     rows = []
     for name in given.networks:
-        network = hsitf.train_network(name, scene)
+        network = hsitf.train_network(name, scene, epochs=given.epochs)
         test = network.run.split().test
         truth = scene.labels.ravel()[test]
         for title, sensor in sensors(centers).items():

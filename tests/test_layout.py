@@ -53,6 +53,7 @@ ORDER = [
     "verify",
     "quantize",
     "export",
+    "web",
     "prune",
     "compress",
     "smoothing",

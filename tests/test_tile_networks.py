@@ -14,6 +14,7 @@ from hsitf.runtimes import scan
 from hsitf.scenes.patches import PatchSource
 from hsitf.scenes.scene import SceneImage
 from hsitf.tile_networks import at_side, is_tile_network, run_side
+from hsitf.train.tile_window import check_window
 from hsitf.zoo import Network, justounet, spwunet
 
 RNG = np.random.default_rng(0)
@@ -65,6 +66,13 @@ def test_a_pixel_sees_its_window_and_no_more(name):
         reach = max(reach, abs(rows - row).max(), abs(cols - 48).max())
     # Rounded up to the pooling grid, not further.
     assert margin - facts.tile_stride < reach <= margin
+
+
+def test_a_window_that_is_stated_too_small_is_refused():
+    model = zoo.build("justounet", bands=3, classes=2)
+    check_window(model, 25, 4)
+    with pytest.raises(InputError, match=r"change 9 pixels away from a pixel; allowed: 8, half"):
+        check_window(model, 17, 4)
 
 
 def test_the_side_changes_no_weight_and_no_file(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +18,11 @@ from hsitf.log_silencing import load_keras
 from hsitf.progress import Terminal
 
 if TYPE_CHECKING:
+    from hsitf.export.request import ExportRequest
     from hsitf.options import SplitChoice
+    from hsitf.progress import Progress
     from hsitf.records import SceneChoice
+    from hsitf.runs import Run
 
 app = application("Exports a network to verified files for edge devices.")
 
@@ -31,6 +34,10 @@ RENAMED = {
     "--dense": "--tile",
     "--micro": "--tflm",
 }
+
+
+# In place of the side of a tile.
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -126,13 +133,13 @@ def export(
         ),
     ] = None,
     tile: Annotated[
-        int,
+        str,
         typer.Option(
             "--tile",
-            help="Side of a tile that an inference takes at once; 0: patches.",
+            help="Side of a tile that an inference takes at once; 0: patches; auto: by --target.",
             rich_help_panel=options.INFERENCE,
         ),
-    ] = 0,
+    ] = "0",
     tta: Annotated[
         bool,
         typer.Option(
@@ -197,6 +204,14 @@ def export(
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
+    web: Annotated[
+        bool,
+        typer.Option(
+            "--web",
+            help="Make a page that classifies the scene in the browser, both forms with --tile.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
     target: Annotated[
         str | None,
         typer.Option(
@@ -222,6 +237,7 @@ def export(
 
     Where no trained network is at hand it trains one first, with a short schedule.
     """
+    from hsitf.errors import InputError
     from hsitf.export.request import ExportRequest
     from hsitf.export.variants import variant as named
     from hsitf.options import check_origin, named_network, trained_for
@@ -244,7 +260,7 @@ def export(
         threads,
         out,
         fold_preprocessing,
-        tile,
+        0 if tile == AUTO else _side(tile),
         qat,
         calibration,
         c_array,
@@ -254,7 +270,14 @@ def export(
         correct_bias,
         tta,
         target,
+        web,
     )
+    if tile == AUTO and (target is None or tta or batch > 1):
+        raise InputError(
+            "the side of tiles is chosen by the cost on a target",
+            received="--tile auto" + ("" if target else " without --target"),
+            remedy="add --target, such as ethos-u55-256, or name the side, such as --tile 32",
+        )
     network = named_network(model, origin)
     if not {kind.name for kind in request.variants} <= {"onnx"}:
         check_trainable(network, "exported but to ONNX")
@@ -264,6 +287,7 @@ def export(
     from hsitf.export.pipeline import export
     from hsitf.export.table import format_bundles
     from hsitf.sensors import at_sensor
+    from hsitf.web.site import check_web, write_sites
 
     with Terminal() as progress:
         for name in left_out:
@@ -271,18 +295,49 @@ def export(
         run, now = trained_for(network, scene, split, origin, progress, bands, recipe)
         if sensor is not None:
             run = at_sensor(run, sensor, progress)
+        if tile == AUTO:
+            request = replace(request, tile=_chosen_side(run, request, progress))
         if android:
             check_android(run, request)
+        if web:
+            check_web(run, request)
         found = [export(run, one, progress, now) for one in request.patch_and_tile_requests()]
         bundles = [bundle for published, _ in found for bundle in published]
         archives = package_archives(run, bundles, progress, now) if android else []
+        sites = write_sites(run, bundles, progress, now) if web and bundles else []
     for published, _ in found:
         if published:
             print(format_bundles(published))
     for path in archives:
         print(f"For the Android demo: {path}.")
+    for path in sites:
+        print(f"The page: python -m http.server --directory {path}, then http://localhost:8000.")
     refused = [error for _, kept_back in found for error in kept_back]
     for error in refused:
         print(f"hsitf: {error}", file=sys.stderr)
     if refused:
         raise typer.Exit(refused[0].status)
+
+
+def _side(text: str) -> int:
+    """The side of a tile as it was typed."""
+    from hsitf.errors import InputError
+
+    if not text.isdecimal() or len(text) > 4:
+        raise InputError(
+            "the side of the tile is not a number of pixels",
+            received=f"--tile {text[:20]}",
+            allowed="a number such as 32, 0 for patches, or auto with --target",
+        )
+    return int(text)
+
+
+def _chosen_side(run: Run, request: ExportRequest, progress: Progress) -> int:
+    """The side of tiles whose pixels cost least on the target; prints what each costs."""
+    from hsitf.export.tile_selection import choose_tile, format_tiles, measure_tiles
+
+    name = str(request.target)
+    tiles = measure_tiles(run.network(), run.record.plan.patch, request.variants[0], name, progress)
+    chosen = choose_tile(tiles, name)
+    print(format_tiles(tiles, name, chosen))
+    return chosen

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hsitf.commands import options, pruning_options
+from hsitf.commands import options, pruning_options, tuning_options
 from hsitf.commands.application import application, verb
 from hsitf.commands.options import with_options
 from hsitf.log_silencing import load_keras
@@ -45,7 +45,7 @@ RENAMED = {
     target=pruning_options.target_options,
     limits=pruning_options.limit_options,
     schedule=pruning_options.schedule_options,
-    tuning=pruning_options.tuning_options,
+    tuning=tuning_options.tuning_options,
 )
 def prune(
     *,

@@ -46,9 +46,9 @@ class CompressionBounds:
         max_macs: Multiply-accumulates of one patch.
         max_latency_ms: Median latency of one patch on this machine, one thread.
         max_arena: Bytes of the arena of TensorFlow Lite Micro.
-        max_target_cost: Cost of one inference on `target`, in the unit of its cost model. Candidates
-            are measured as they are lowered by default; the published file is lowered for the
-            target, and costs no more.
+        max_target_cost: Cost of one inference on `target`, in the unit of its cost model.
+            Candidates are measured as they are lowered by default; the published file is lowered
+            for the target, and costs no more.
         target: Name of the target that the file is made for (see `hsitf.targets`).
 
     Raises:

@@ -18,8 +18,9 @@ from hsitf.arrays import Float32Array
 from hsitf.cost import Cost, cost
 from hsitf.errors import InputError
 from hsitf.prune.config import PruningConfig
+from hsitf.prune.counts import PrunableGroups
 from hsitf.prune.evidence import Samples
-from hsitf.prune.plans import PrunableGroups, PruningPlan, plan_from_counts, prunable_groups
+from hsitf.prune.plans import PruningPlan, plan_from_counts, prunable_groups
 from hsitf.prune.ranking import Ranking, rank
 from hsitf.prune.target import estimate_cost, search_ratio
 from hsitf.prune.thinning import thin

@@ -139,13 +139,24 @@ def package_archives(
     for name in dict.fromkeys(bundle.record.variant for bundle in fitting):
         forms = [bundle for bundle in fitting if bundle.record.variant == name]
         path = forms[0].folder.parent / f"android-{name}.zip"
-        _write(path, _files(data, forms, progress))
+        _write(path, device_files(data, forms, progress))
         made.append(path)
     return made
 
 
 def check_android(run: Run, request: ExportRequest) -> None:
-    """Checks that the demo can run the files, before anything is exported.
+    """Checks that the demo can run the files; see `check_device`."""
+    check_device(run, request, "Android demo", "--android")
+
+
+def check_device(run: Run, request: ExportRequest, name: str, option: str) -> None:
+    """Checks that a demo can run the files, before anything is exported.
+
+    Args:
+        run: The trained network.
+        request: What is to be exported.
+        name: What the demo is called in messages.
+        option: The option that asks for it.
 
     Raises:
         InputError: Bands are reduced outside of the file, there are more classes than a byte can
@@ -154,32 +165,39 @@ def check_android(run: Run, request: ExportRequest) -> None:
     reducer, classes = run.reducer(), len(run.record.scene.class_names)
     if images := run.record.scene.images:
         raise InputError(
-            "the Android demo shows a scene of one image",
+            f"the {name} shows a scene of one image",
             received=f"{run.record.scene.name}, {len(images)} images",
-            remedy="leave --android out",
+            remedy=f"leave {option} out",
         )
     if reducer is not None and not all(
         request.folds_preprocessing(v, reducer) for v in request.variants
     ):
         # NumPy and Java sum over bands in different orders, which rounds differently.
         raise InputError(
-            "the Android demo takes the sensor's bands, but the file takes reduced ones",
+            f"the {name} takes the sensor's bands, but the file takes reduced ones",
             received=f"bands reduced by {reducer.spec}",
-            remedy="add --fold-preprocessing, or leave --android out",
+            remedy=f"add --fold-preprocessing, or leave {option} out",
         )
     if classes > _MAX_CLASSES:
         raise InputError(
-            "too many classes for the Android demo",
+            f"too many classes for the {name}",
             received=classes,
             allowed=_MAX_CLASSES,
-            remedy="leave --android out",
+            remedy=f"leave {option} out",
         )
 
 
-def _files(
-    data: SceneData, bundles: Sequence[Bundle], progress: Progress
+def device_files(
+    data: SceneData, bundles: Sequence[Bundle], progress: Progress, cube: str = DELTA
 ) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of an archive, the manifest last."""
+    """Names and contents of a demo's files, the manifest last.
+
+    Args:
+        data: The scene, with the split and normalization of the run.
+        bundles: Bundles of one kind of file: of patches, of tiles, or both.
+        progress: Receives progress messages.
+        cube: `DELTA` to store the cube for transport, `CUBE` as a device reads it.
+    """
     scene, counts = data.scene, Counts.of(data.normalizer.fill(data.scene.cube))
     if not counts.exact:
         progress.say(f"{scene.name} is rounded to 16 bits for the device")
@@ -193,7 +211,7 @@ def _files(
             yield name, content
     # The device checks the unpacked cube.
     sums[CUBE] = sha256(counts.file()).hexdigest()
-    yield DELTA, counts.delta()
+    yield cube, counts.delta() if cube == DELTA else counts.file()
     for name, content in (
         (TRUTH, scene.labels.astype(np.uint8).tobytes()),
         (SETS, data.split.zones().tobytes()),

@@ -43,6 +43,7 @@ class ExportRequest:
         android: Whether .tflite files are packed for the Android demo.
         tta: Whether files compute the mean over the eight sides of a patch (test-time
             augmentation; see `lower.test_time_augmentation`).
+        web: Whether a page for the browser is made of them.
         target: Name of the target that files are made for (see `hsitf.targets`); None for none.
     """
 
@@ -63,6 +64,7 @@ class ExportRequest:
     correct_bias: bool = False
     tta: bool = False
     target: str | None = None
+    web: bool = False
 
     def __post_init__(self) -> None:
         if not self.variants:
@@ -155,8 +157,8 @@ class ExportRequest:
             tool.check(name)
 
     def patch_and_tile_requests(self) -> tuple[ExportRequest, ...]:
-        """The requests for patches and for tiles: the Android demo compares both."""
-        if self.android and self.tile:
+        """The requests for patches and for tiles: the demos compare both."""
+        if (self.android or self.web) and self.tile:
             return replace(self, tile=0), self
         return (self,)
 

@@ -165,8 +165,7 @@ def _attention(shapes: CallShapes, axes: Sequence[int] | None) -> int:
 
 def dot_attention(layer: Any, shapes: CallShapes) -> int:
     """The layer Attention: scores, unless they only add (score_mode "concat"), and sums."""
-    tensors: list[Shape] = shapes.named["inputs"]
-    query, value, *_ = tensors
+    query, value, *_ = shapes.inputs
     scores = query[-1] if layer.score_mode == "dot" else 0
     return prod(query[:-1]) * prod(value[1:-1]) * (scores + value[-1])
 

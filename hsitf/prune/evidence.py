@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from hsitf.arrays import FloatArray
 from hsitf.errors import InputError
-from hsitf.graph import Call, copy_weights, functional, input_names, operations, unwrap_single, walk
+from hsitf.graph import Call, input_names, operations, unwrap_single, walk
 from hsitf.operators import KernelAxes, find, follows
 from hsitf.prune.criteria import ChannelEvidence, Criterion
+from hsitf.prune.gradients import GradientRecorder, recording_model, trainable_copy
 from hsitf.prune.rules import rule
 from hsitf.prune.rules.attention_maps import inner_maps
 from hsitf.prune.tracing import Trace
-from hsitf.tile_networks import is_tile_network
-from hsitf.train.epoch_inputs import UNLABELLED
 
 Array = NDArray[np.generic]
 
@@ -77,9 +76,9 @@ def gather_evidence(
             maps = seeing(batch)
             yield {name: ChannelEvidence(feature_maps=found) for name, found in maps.items()}
     else:
-        recorder, trainable = _GradientRecorder(), _trainable_copy(model)
+        recorder, trainable = GradientRecorder(), trainable_copy(model)
         twins = dict(zip(map(id, operations(model)), operations(trainable), strict=True))
-        watched = _recording_model(trainable, recorder)
+        watched = recording_model(trainable, recorder)
         for batch in _batches(criterion, samples, seed):
             watched.train_on_batch(unwrap_single(list(batch.inputs)), batch.classes)
             found = _rows(trace, lambda layer: recorder.gradients_of(twins[id(layer)]), True)
@@ -254,83 +253,3 @@ def _scales(model: keras.Model, trace: Trace) -> dict[str, FloatArray]:
         for name, scale in found.items()
         if len(scale) == len(trace.graph.producers[name])
     }
-
-
-# --- gradients -----------------------------------------------------------------------------
-
-
-class _GradientRecorder(keras.optimizers.Optimizer):  # type: ignore[misc]
-    """An optimizer that only stores the gradients of the last step, on every backend."""
-
-    def __init__(self) -> None:
-        super().__init__(learning_rate=0.0, name="recorder")
-        self._watched: list[keras.Variable] = []
-        self._kept: list[keras.Variable] = []
-
-    def build(self, variables: list[keras.Variable]) -> None:
-        """Makes room for one gradient a variable."""
-        if self.built:
-            return
-        super().build(variables)
-        self._watched = list(variables)
-        self._kept = [self.add_variable_from_reference(v, "gradient") for v in variables]
-
-    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
-        """Keeps a gradient."""
-        self.assign(self._kept[self._get_variable_index(variable)], gradient)
-
-    def gradients_of(self, layer: Any) -> list[FloatArray]:
-        """Gradients of the last step for the weights of a layer, zeros for those not trained."""
-        kept = {id(v): found for v, found in zip(self._watched, self._kept, strict=True)}
-        return [
-            keras.ops.convert_to_numpy(kept[id(weight)])
-            if id(weight) in kept
-            else np.zeros(weight.shape, np.float32)
-            for weight in layer.weights
-        ]
-
-
-def _trainable_copy(model: keras.Model) -> keras.Model:
-    """A copy whose weights are all trained, by the loss of the data alone.
-
-    Regularization would be part of the gradient, every step would enforce constraints, and frozen
-    weights would seem to have no influence.
-    """
-    copy = keras.models.clone_model(functional(model))
-    copy_weights(model, copy)
-    for layer in operations(copy):
-        if isinstance(layer, keras.Layer):
-            layer.trainable, layer.activity_regularizer = True, None
-    for variable in copy.weights:
-        variable.regularizer = variable.constraint = None
-    return copy
-
-
-class _InferenceMode(keras.Model):  # type: ignore[misc]
-    """A network that is in inference even while it is trained."""
-
-    def __init__(self, network: keras.Model) -> None:
-        super().__init__(name="inferring")
-        self.network = network
-
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """Leaves batch normalization and dropout as they are in inference."""
-        return self.network(inputs, training=False)
-
-
-def _recording_model(model: keras.Model, recorder: _GradientRecorder) -> keras.Model:
-    """The network in inference mode, whose training steps only record gradients."""
-    watched = _InferenceMode(model)
-    if len(model.outputs) != 1:
-        raise InputError(
-            "criteria of gradients need a network with one output",
-            received=f"{len(model.outputs)} outputs",
-            remedy="choose a criterion of weights or maps",
-        )
-    last = getattr(model.layers[-1], "activation", None)
-    soft = getattr(last, "__name__", "") == "softmax"
-    # Of tiles, most pixels have no label.
-    ignored = UNLABELLED if is_tile_network(model) else None
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not soft, ignore_class=ignored)
-    watched.compile(recorder, loss, jit_compile=False)
-    return watched

@@ -9,21 +9,15 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from hsitf import records
 from hsitf.compat import formerly
 from hsitf.errors import InputError, unknown
 from hsitf.prune.config import PruningConfig
+from hsitf.prune.counts import GroupSizes, PrunableGroups, removal_counts
 from hsitf.prune.named import check_named
 from hsitf.prune.ranking import Ranking, Samples, rank
-from hsitf.prune.tracing import DependencyGroup, Trace, groups_of
-
-PrunableGroups = Sequence[tuple[DependencyGroup, NDArray[np.float64]]]
-GroupSizes = Mapping[tuple[str, ...], int]
-
-# Digits to which a width is computed before it is rounded down: 0.7 * 10 is 6.999... in binary.
-_DIGITS = 9
+from hsitf.prune.tracing import Trace, groups_of
 
 
 @formerly(prune_io="free")
@@ -161,50 +155,6 @@ def plan_from_counts(
 def group_sizes(trace: Trace) -> GroupSizes:
     """Number of channels of each group, by the layers of the group."""
     return {group.layers: len(group) for group in groups_of(trace)}
-
-
-def removal_counts(
-    groups: PrunableGroups, config: PruningConfig, original_sizes: GroupSizes
-) -> list[int]:
-    """Number of channels that each group loses; `original_sizes` as in `select`."""
-    own = [own_ratio(group, config) for group, _ in groups]
-    kept_counts = [
-        _kept_count(original_sizes.get(g.layers, len(g)), config.ratio if ratio is None else ratio)
-        for (g, _), ratio in zip(groups, own, strict=True)
-    ]
-    if config.global_pruning:
-        ranked = [at for at, ratio in enumerate(own) if ratio is None]
-        total = sum(original_sizes.get(groups[at][0].layers, len(groups[at][0])) for at in ranked)
-        order = sorted((value, at) for at in ranked for value in groups[at][1].tolist())
-        removed = max(0, len(order) - _kept_count(total, config.ratio))
-        for at in ranked:
-            kept_counts[at] = len(groups[at][0]) - sum(index == at for _, index in order[:removed])
-    return [
-        _rounded_removal(group, min(count, len(group)), config)
-        for (group, _), count in zip(groups, kept_counts, strict=True)
-    ]
-
-
-def _kept_count(count: int, ratio: float) -> int:
-    return int(round(count * (1 - ratio), _DIGITS))
-
-
-def own_ratio(group: DependencyGroup, config: PruningConfig) -> float | None:
-    """The ratio of a group's layers or of its kind; None where it has that of all others."""
-    named = {config.ratios[name] for name in group.layers if name in config.ratios}
-    if len(named) > 1:
-        raise InputError(
-            f"layers {', '.join(group.layers)} are coupled and cannot have different ratios",
-            received=sorted(named),
-            remedy="give one ratio to all of them",
-        )
-    return named.pop() if named else config.kinds.get(group.kind)
-
-
-def _rounded_removal(group: DependencyGroup, kept_count: int, config: PruningConfig) -> int:
-    kept_count = max(kept_count, min(max(config.min_channels, group.min_channels), len(group)))
-    kept_count = min(len(group), -(-kept_count // config.round_to) * config.round_to)
-    return len(group) - kept_count
 
 
 def plan_from_channels(

@@ -19,8 +19,9 @@ from hsitf.errors import InputError
 from hsitf.progress import Progress
 from hsitf.prune.combination import EvidenceBatches, check_evidence, file_label
 from hsitf.prune.config import PruningConfig
+from hsitf.prune.counts import PrunableGroups, removal_counts
 from hsitf.prune.iterations import calibration_samples
-from hsitf.prune.plans import PrunableGroups, plan_from_counts, prunable_groups, removal_counts
+from hsitf.prune.plans import plan_from_counts, prunable_groups
 from hsitf.prune.ranking import Ranking, rank
 from hsitf.prune.record import GroupSensitivity, SensitivityAnalysis, SensitivityPoint
 from hsitf.prune.sensitivity_figure import draw_sensitivity

@@ -15,13 +15,11 @@ from hsitf.graph import named_values
 from hsitf.operators import CallShapes
 from hsitf.prune.channel_graph import ChannelIds, kept_grid
 from hsitf.prune.config import PruningConfig
+from hsitf.prune.counts import GroupSizes, own_ratio, removal_counts
 from hsitf.prune.plans import (
-    GroupSizes,
     PruningPlan,
-    own_ratio,
     plan_from_counts,
     prunable_groups,
-    removal_counts,
     removed_ids,
     select,
 )

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 import hsitf
+from hsitf import zoo
 from hsitf.classify.sensor import open_for_site, open_site
 from hsitf.classify.source import classifier_of_run
 from hsitf.errors import InputError
+from hsitf.lower import lower
+from hsitf.prune import PruningConfig, plan, thin
 from hsitf.records import SceneChoice
 from hsitf.scenes.resampling import Spectrometer
-from hsitf.sensors import run_at_sensor
+from hsitf.sensors import at_centers, run_at_sensor
 
 CENTERS = np.linspace(450, 910, 24)
 
@@ -166,6 +169,18 @@ def test_its_own_bands_change_nothing(by_wavelength):
     np.testing.assert_array_equal(np.asarray(own.network()(x)), np.asarray(run.network()(x)))
     np.testing.assert_allclose(own.record.normalizer.offset, run.record.normalizer.offset)
     np.testing.assert_allclose(own.data().scene.cube, run.data().scene.cube, rtol=1e-5)
+
+
+def test_a_thinned_network_takes_other_bands_and_lowers_exactly():
+    model = zoo.build("deephs_hyve", bands=24, classes=3, wavelengths=CENTERS.tolist())
+    small = thin(model, plan(model, "l2", PruningConfig(0.5)))
+    other = at_centers(small, np.linspace(445, 915, 40))
+    assert small.count_params() == other.count_params() < 0.6 * model.count_params()
+    assert other.input_shape == (None, 11, 11, 40)
+    x = np.random.default_rng(0).normal(size=(4, 11, 11, 40)).astype(np.float32)
+    lowered = lower(other, batch=4)
+    assert "WavelengthFilters" not in {type(layer).__name__ for layer in lowered.layers}
+    np.testing.assert_allclose(np.asarray(lowered(x)), np.asarray(other(x)), atol=1e-5)
 
 
 def test_a_sensor_that_lacks_wavelengths_of_the_network_is_refused(by_wavelength, tiny):

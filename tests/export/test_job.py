@@ -20,6 +20,7 @@ def job(variant: str, reducer: object = None, adopted: object = None, **options:
         plan=SimpleNamespace(network="cao"),
         scene=SimpleNamespace(name="fields"),
         adopted=adopted,
+        tile=0,
     )
     run = SimpleNamespace(record=record, label="cao-pruned")
     kind = VARIANTS[variant]
@@ -72,7 +73,10 @@ def test_ranges_are_chosen_only_where_they_can_be():
     both = ExportRequest((VARIANTS["int8"], VARIANTS["float32"]), calibration="kl")
     run = SimpleNamespace(
         record=SimpleNamespace(
-            plan=SimpleNamespace(network="cao"), scene=SimpleNamespace(name="s"), adopted=None
+            plan=SimpleNamespace(network="cao"),
+            scene=SimpleNamespace(name="s"),
+            adopted=None,
+            tile=0,
         ),
         label="cao",
     )
@@ -111,7 +115,10 @@ def test_extras_are_for_tflite_alone():
     both = ExportRequest((VARIANTS["int8"], VARIANTS["onnx"]), c_array=True, tflm=True)
     run = SimpleNamespace(
         record=SimpleNamespace(
-            plan=SimpleNamespace(network="cao"), scene=SimpleNamespace(name="s"), adopted=None
+            plan=SimpleNamespace(network="cao"),
+            scene=SimpleNamespace(name="s"),
+            adopted=None,
+            tile=0,
         ),
         label="cao",
     )

@@ -153,7 +153,7 @@ def test_the_first_shortfall_is_reported(monkeypatch, tmp_path):
     monkeypatch.setattr(conversion, "prepare_model", lambda *given: None)
     kind = variant("int8")
     record = SimpleNamespace(
-        plan=SimpleNamespace(network="hu"), scene=SimpleNamespace(name="s"), adopted=None
+        plan=SimpleNamespace(network="hu"), scene=SimpleNamespace(name="s"), adopted=None, tile=0
     )
     run = SimpleNamespace(record=record, label="hu")
     job = Job.of(ExportRequest((kind,), max_drop=0.5), kind, run, None)

@@ -135,7 +135,9 @@ def test_what_loses_nothing_is_refused_with_its_reason(transformer):
         plan(transformer, "l2", PruningConfig(ratios={"encoder3_fusion": 0.5}))
     with pytest.raises(InputError, match=r"has no tokens that may go.*softmax.*--sparsity"):
         plan(transformer, "l2", PruningConfig(kinds={"tokens": 0.5}))
-    with pytest.raises(InputError, match=r"has no filters; received: filters=0.5; allowed: .*heads"):
+    with pytest.raises(
+        InputError, match=r"has no filters; received: filters=0.5; allowed: .*heads"
+    ):
         plan(transformer, "l2", PruningConfig(kinds={"filters": 0.5}))
     with pytest.raises(InputError, match=r"'logits' loses no channels.*coupled with inputs"):
         plan(transformer, "l2", PruningConfig(ratios={"logits": 0.5}))

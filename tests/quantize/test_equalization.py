@@ -261,7 +261,13 @@ def test_heads_of_a_lowered_network_are_equalized():
     patches = RNG.normal(size=(4, 5, 8)).astype(np.float32)
     equal, _ = equalize(lowered, patches)
     # Scale and shift of the normalization go with the projections that read it.
-    for name in ("norm", "seen_scaled", "seen_key", "seen_value", "seen_output"):
+    for name in (
+        "norm",
+        "seen_scaled",
+        "seen_key_biased",
+        "seen_value_biased",
+        "seen_output_biased",
+    ):
         assert not np.array_equal(weights(lowered, name)[0], weights(equal, name)[0]), name
     same(lowered, equal, patches)
     np.testing.assert_allclose(

@@ -1,0 +1,1 @@
+"""Pages that classify a scene in the browser, in LiteRT.js."""
