@@ -106,9 +106,7 @@ def run_at_sensor(run: Run, bands: Spectrometer, sensor: str) -> RunAtSensor:
         sensor: Its name, for folders and messages.
 
     Raises:
-        InputError: The network is no function of wavelength, or the sensor lacks wavelengths that
-            it needs.
-        DataError: The run is damaged.
+        InputError: The network is no function of wavelength, or the sensor lacks what it needs.
     """
     if not is_by_wavelength(run):
         raise InputError(
@@ -132,9 +130,7 @@ def at_sensor(run: Run, path: Path, progress: Progress) -> RunAtSensor:
         path: See `read_sensor`.
         progress: Receives what files are verified on.
 
-    Raises:
-        InputError: See `run_at_sensor` and `read_sensor`.
-        DataError: See `run_at_sensor` and `read_sensor`.
+    Errors are those of `run_at_sensor` and `read_sensor`.
     """
     found = run_at_sensor(run, read_sensor(path.expanduser()), path.stem)
     progress.say(
@@ -269,11 +265,7 @@ def _record(run: Run, network: keras.Model, bands: Spectrometer) -> RunRecord:
 
 
 def _check_centers(run: Run, filters: WavelengthFilters) -> None:
-    """Refuses a run whose network is of other bands than its record says.
-
-    Raises:
-        DataError: It is.
-    """
+    """Refuses a run whose network is of other bands than its record says."""
     centers = np.asarray(run.record.scene.wavelengths)
     chosen = _chosen(run)
     if len(centers) <= chosen.max(initial=0) or not np.array_equal(
@@ -287,11 +279,7 @@ def _check_centers(run: Run, filters: WavelengthFilters) -> None:
 
 
 def _check_covered(filters: WavelengthFilters, bands: Spectrometer, sensor: str) -> None:
-    """Refuses a sensor that lacks a part of the spectrum that a filter sums over.
-
-    Raises:
-        InputError: It does.
-    """
+    """Refuses a sensor that lacks a part of the spectrum that a filter sums over."""
     other = filters.at(bands.centers)
     other.build((None, len(bands.centers)))
     other.set_weights(filters.get_weights())

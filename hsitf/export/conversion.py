@@ -31,7 +31,6 @@ from hsitf.progress import Progress
 from hsitf.quantize.bias_correction import correct_biases
 from hsitf.quantize.equalization import equalize
 from hsitf.quantize.range_estimation import ESTIMATORS
-from hsitf.tile_networks import is_tile_network
 
 if TYPE_CHECKING:
     import keras
@@ -55,7 +54,7 @@ def convert_or_train(
     try:
         return convert(job, model, folder, progress)
     except VerificationError as error:
-        if job.max_drop is None or job.recipe.qat or is_tile_network(model.network):
+        if job.max_drop is None or job.recipe.qat or job.labels_tiles:
             raise
         refused = error
     progress.say(

@@ -61,6 +61,7 @@ class Job:
         tflm: Whether the file is also run in TensorFlow Lite Micro.
         tta: Whether the file computes the mean over the eight sides of a patch.
         target: Name of the target that it is made for; None for none.
+        labels_tiles: Whether the network labels all pixels of a tile by itself.
     """
 
     variant: Variant
@@ -82,6 +83,7 @@ class Job:
     tflm: bool
     tta: bool = False
     target: str | None = None
+    labels_tiles: bool = False
 
     @classmethod
     def of(cls, request: ExportRequest, variant: Variant, run: Run, reducer: Reducer | None) -> Job:
@@ -132,6 +134,7 @@ class Job:
             ),
             batch=request.batch,
             tile=tile,
+            labels_tiles=run.record.tile > 0,
             threads=request.threads,
             bounds=replace(variant.bounds, oa_drop=request.max_drop)
             if request.max_drop is not None
