@@ -1152,6 +1152,7 @@ def classify_scene(
     engine: str | None = None,
     threads: int = 2,
     strict_bands: bool = False,
+    trust: bool = False,
     verbose: bool = False,
 ) -> SceneMap:
     """Classifies every pixel of a scene, strip by strip.
@@ -1165,6 +1166,7 @@ def classify_scene(
         threads: Threads of the engine.
         strict_bands: Whether bands of another sensor are refused; else they are resampled by
             wavelength.
+        trust: Whether a file that is a program, a SavedModel, is run though it was made elsewhere.
         verbose: Whether progress is printed.
 
     Raises:
@@ -1179,6 +1181,7 @@ def classify_scene(
         )
     from hsitf.classify.request import MapRequest
     from hsitf.classify.run import classify_scene as classify
+    from hsitf.trust import programs_trusted
 
     given = None if scene is None else _choice(scene)
     if given is None and isinstance(network, TrainedNetwork):
@@ -1186,7 +1189,7 @@ def classify_scene(
     request = MapRequest(
         (), smooth=smooth, engine=engine, threads=threads, strict_bands=strict_bands
     )
-    with _progress(verbose) as progress:
+    with programs_trusted(trust), _progress(verbose) as progress:
         result = classify(None, network.folder, given or SceneChoice(""), None, request, progress)
     return SceneMap(
         result.class_map.labels,

@@ -1,19 +1,30 @@
-"""Atomic writes: readers never see an incomplete file."""
+"""Atomic writes: readers never see an incomplete file, whenever a process or the power ends."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
+import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hsitf.errors import OutputError
 
+if os.name == "posix":
+    import fcntl
+
 _CHUNK = 1 << 20
+# Hidden names of what is being written, such as .int8.k3v9_x2a.part.
+_PART, _OLD = ".part", ".old"
+_RANDOM = "[a-z0-9_]{8}"
+# renameat2(2): both names are relative to the working folder, and exchanged.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
@@ -21,16 +32,21 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary file name beside `path`; renames it to `path` when the block succeeds.
 
     The old file is untouched until then, and the temporary file is removed when the block fails.
+    What a killed process left of the same file is removed, too.
 
     Raises:
         OutputError: The folder cannot be made or written, or the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    host = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:32]
+    temporary = path.with_name(f".{path.name}.{host}.{os.getpid()}{_PART}")
     with os_errors_reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_files_of_ended_processes(path, host)
         try:
             yield temporary
+            _to_disk(temporary)
             os.replace(temporary, path)
+            _to_disk(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -39,6 +55,10 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yields an empty temporary folder beside `path`; it takes the place of `path` on success.
 
+    Where the system can exchange two names, either the old or the new folder is there at every
+    moment. Elsewhere `path` is missing for an instant; `restore_folder` returns it to its place
+    where the process ended in between. What killed processes left of the same folder is removed.
+
     Raises:
         OutputError: The folder cannot be made or written, or the disk is full.
     """
@@ -46,25 +66,173 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-        old = temporary.with_suffix(".old")
-        try:
-            yield temporary
-            # mkdtemp makes folders for their owner alone; what is published is for all to read.
-            temporary.chmod(0o755)
-            if path.exists():
-                os.replace(path, old)
-            os.replace(temporary, path)
-            if old.is_symlink():
-                old.unlink()
-            shutil.rmtree(old, ignore_errors=True)
-        except BaseException:
-            # Between the two renames the folder does not exist; on failure the old one is restored.
-            if old.exists() and not path.exists():
+        restore_folder(path)
+        remove_leftovers(path)
+        with _locked_folder(path) as temporary:
+            old = temporary.with_suffix(_OLD)
+            try:
+                yield temporary
+                # mkdtemp makes folders for their owner alone; what is published is for all to read.
+                temporary.chmod(0o755)
+                for file in (*temporary.rglob("*"), temporary):
+                    _to_disk(file)
+                _publish_folder(temporary, path, old)
+                _to_disk(path.parent)
+            except BaseException:
+                # Between two renames the folder does not exist; on failure the old one is restored.
+                if old.exists() and not path.exists():
+                    os.replace(old, path)
+                raise
+            finally:
+                for leftover in (old, temporary):
+                    _remove(leftover)
+
+
+def restore_folder(path: Path) -> None:
+    """Returns a folder to its place where the process that was replacing it ended halfway."""
+    if path.exists():
+        return
+    for old in _leftovers(path, _OLD):
+        with _lock(old.with_suffix(_PART)) as ended, suppress(OSError):
+            if ended and not path.exists():
                 os.replace(old, path)
-            raise
+                return
+
+
+def remove_leftovers(path: Path) -> None:
+    """Removes what processes that have ended left beside a folder that they were replacing."""
+    for leftover in (*_leftovers(path, _PART), *_leftovers(path, _OLD)):
+        with _lock(leftover.with_suffix(_PART)) as ended:
+            if ended:
+                _remove(leftover)
+
+
+def find_below(folder: Path, name: str) -> list[Path]:
+    """Files of a name below a folder, in order; hidden folders, where others work, are left out.
+
+    A folder whose replacement was cut short is returned to its place first.
+    """
+    found = []
+    for place, folders, files in os.walk(folder):
+        for one in folders:
+            if whole := re.fullmatch(rf"\.(.+)\.{_RANDOM}\{_OLD}", one):
+                restore_folder(Path(place) / whole[1])
+                if whole[1] not in folders and (Path(place) / whole[1]).is_dir():
+                    folders.append(whole[1])
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        if name in files:
+            found.append(Path(place) / name)
+    return sorted(found)
+
+
+@contextmanager
+def _locked_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that is locked as long as this process works in it."""
+    while True:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_PART, dir=path.parent))
+        with _lock(temporary) as locked:
+            # Between its creation and its lock, another process may have taken it for a leftover.
+            if (locked and temporary.is_dir()) or os.name != "posix":
+                yield temporary
+                return
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[bool]:
+    """Whether nobody works in a folder: it is then locked within the block.
+
+    A lock ends with its process, however that ends. A folder that is not there is nobody's. Where
+    there are no locks, whose a folder is cannot be known, and it is never taken.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        yield True
+        return
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _publish_folder(temporary: Path, path: Path, old: Path) -> None:
+    """Gives a folder its final name; what had it before ends under one of the other two names."""
+    if not path.exists() and not path.is_symlink():
+        os.replace(temporary, path)
+    elif not _exchanged(temporary, path):
+        os.replace(path, old)
+        os.replace(temporary, path)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchanges two names at once; False where the system or the file system cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    names = os.fsencode(one), os.fsencode(other)
+    return rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0
+
+
+def _leftovers(path: Path, suffix: str) -> list[Path]:
+    shape = re.compile(rf"\.{re.escape(path.name)}\.{_RANDOM}{re.escape(suffix)}")
+    with suppress(OSError):
+        return sorted(one for one in path.parent.iterdir() if shape.fullmatch(one.name))
+    return []
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink():
+        with suppress(OSError):
+            path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_files_of_ended_processes(path: Path, host: str) -> None:
+    """Removes temporary files of a file whose processes, on this machine, have ended."""
+    shape = re.compile(rf"\.{re.escape(path.name)}\.{host}\.([1-9][0-9]{{0,9}})\.part")
+    for one in os.listdir(path.parent):
+        found = shape.fullmatch(one)
+        if found and not _is_running(int(found[1])):
+            path.with_name(one).unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _to_disk(path: Path) -> None:
+    """Waits until a file or the names in a folder would survive a loss of power.
+
+    File systems that cannot be asked for it, such as some of networks, are not.
+    """
+    if path.is_dir() and os.name != "posix":
+        return
+    with suppress(PermissionError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+                raise
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            os.close(handle)
 
 
 @contextmanager

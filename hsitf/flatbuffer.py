@@ -35,6 +35,66 @@ def to_bytes(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def to_shared_bytes(model: Any) -> bytes:
+    """Serializes a model with equal vectors, quantizations and options written once.
+
+    Tables of a flatbuffer may point to the same part; readers do not see a difference.
+    """
+    import flatbuffers
+
+    class Builder(flatbuffers.Builder):  # type: ignore[misc]
+        """A builder that returns the place of an equal vector of numbers where there is one."""
+
+        def CreateNumpyVector(self, x: Any) -> Any:  # noqa: N802
+            key = (x.dtype.str, x.tobytes())
+            if key not in written:
+                written[key] = super().CreateNumpyVector(x)
+            return written[key]
+
+    written: dict[Any, Any] = {}
+    builder = Builder(1 << 20)
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            tensor.quantization = _shared(tensor.quantization, written)
+        for operator in graph.operators:
+            operator.builtinOptions = _shared(operator.builtinOptions, written)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+class _Shared:
+    """An object of the schema that is packed once for all equal ones.
+
+    Args:
+        part: The object.
+        key: What equal ones have in common.
+        written: Places of parts by their keys, for one builder.
+    """
+
+    def __init__(self, part: Any, key: Any, written: dict[Any, Any]) -> None:
+        self._part, self._key, self._written = part, key, written
+
+    def Pack(self, builder: Any) -> Any:  # noqa: N802
+        """Packs the object, or returns the place of an equal one."""
+        if self._key not in self._written:
+            self._written[self._key] = self._part.Pack(builder)
+        return self._written[self._key]
+
+
+def _shared(part: Any, written: dict[Any, Any]) -> Any:
+    """The part, packed once for all equal ones; as it is where it holds further objects."""
+    if part is None:
+        return None
+    facts = []
+    for name, value in vars(part).items():
+        if hasattr(value, "Pack"):
+            return part
+        if isinstance(value, list | tuple):
+            value = np.asarray(value)
+        facts.append((name, value.tobytes() if isinstance(value, np.ndarray) else value))
+    return _Shared(part, (type(part).__name__, *facts), written)
+
+
 def operator_name(model: Any, operator: Any) -> str:
     """Name of an operator in the schema, such as CONV_2D."""
     code = model.operatorCodes[operator.opcodeIndex]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hsitf import flatbuffer
+from hsitf import flatbuffer, trust
 from hsitf.records import OperatorCount
 
 # Operators that move or convert data without arithmetic. All others count as arithmetic.
@@ -195,7 +195,12 @@ def _between_integers(graph: Any) -> set[str]:
 
 
 def saved_model(path: Path) -> Contents:
-    """Reads a TensorFlow SavedModel folder, its `serve` function with the weights frozen in."""
+    """Reads a TensorFlow SavedModel folder, its `serve` function with the weights frozen in.
+
+    Raises:
+        DataError: It was made elsewhere and is not trusted.
+    """
+    trust.require(path)
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 

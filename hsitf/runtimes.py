@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf import trust
 from hsitf.arrays import Float32Array, StoredArray
 from hsitf.errors import DataError
 from hsitf.log_silencing import suppressed_output
@@ -353,10 +354,13 @@ class SavedModel:
         threads: Ignored; TensorFlow decides itself.
 
     Raises:
-        DataError: The folder is not one that TensorFlow can load.
+        DataError: The folder is not one that TensorFlow can load, or was made elsewhere and is not
+            trusted.
     """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
+        # Loading it already runs its initializers.
+        trust.require(path)
         import tensorflow as tf
 
         try:

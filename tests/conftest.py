@@ -28,6 +28,12 @@ def tiny() -> Scene:
     return synthesize("tiny", 40, 40, 24, 4, seed=0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keys that tests make are not those of whoever runs them."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("configuration"))
+
+
 @pytest.fixture(scope="session")
 def forker() -> Iterator[CommandForker]:
     found = CommandForker()

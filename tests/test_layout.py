@@ -20,6 +20,8 @@ ORDER = [
     "arrays",
     "bounds",
     "files",
+    "trust",
+    "array_files",
     "flatbuffer",
     "log_silencing",
     "progress",

@@ -15,7 +15,7 @@ from hsitf.arrays import StoredArray
 from hsitf.errors import InputError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle, form_suffix
 from hsitf.export.variants import format_of, formats
-from hsitf.files import size
+from hsitf.files import find_below, restore_folder, size
 from hsitf.inspection import Contents
 from hsitf.log_silencing import suppressed_output
 from hsitf.records import ExportRecord
@@ -109,7 +109,8 @@ def find_subjects(paths: Sequence[Path]) -> list[BenchSubject]:
 def _under(path: Path) -> Iterator[BenchSubject]:
     if path.is_file() and path.suffix in formats():
         yield _of_file(path)
-    for record in sorted(path.rglob(RECORD)) if path.is_dir() else ():
+    restore_folder(path)
+    for record in find_below(path, RECORD):
         if (record.parent / runs.NETWORK).is_file():
             yield _of_run(Run.open(record.parent))
         elif (record.parent / GOLDEN).is_file():

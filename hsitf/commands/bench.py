@@ -38,6 +38,7 @@ def bench(
             rich_help_panel=options.NETWORK,
         ),
     ] = None,
+    trust: options.Trust = False,
     scene: SceneChoice,
     variants: Annotated[
         str | None,
@@ -189,8 +190,9 @@ def bench(
     from hsitf.bench.emulated import emulate
     from hsitf.bench.report import write_bench
     from hsitf.bench.subject import find_subjects
+    from hsitf.trust import programs_trusted
 
-    with Terminal() as progress:
+    with programs_trusted(trust), Terminal() as progress:
         if by_name:
             from hsitf.bench.prepare import ALL, prepare_bundles
 

@@ -30,6 +30,7 @@ def classify(
     origin: Annotated[
         Path | None, typer.Option("--from", help="Folder of a run or of an exported bundle.")
     ] = None,
+    trust: options.Trust = False,
     bands: options.Bands = None,
     scene: SceneChoice,
     smooth: Annotated[
@@ -125,11 +126,12 @@ def classify(
         model = named_network(model, None)
     from hsitf.classify.run import classify_images, format_images
     from hsitf.classify.source import is_bundle
+    from hsitf.trust import programs_trusted
 
     # An exported file takes its own engine alone, and a tenth of the memory.
     if origin is None or not is_bundle(origin):
         load_keras()
 
-    with Terminal() as progress:
+    with programs_trusted(trust), Terminal() as progress:
         found = classify_images(model, origin, scene, bands, request, progress)
     print(format_images(found))

@@ -34,6 +34,7 @@ def explain(
             help="Run, bundle or pruning curve; repeatable, compared with the first.",
         ),
     ] = None,
+    trust: options.Trust = False,
     bands: options.Bands = None,
     scene: SceneChoice,
     method: Annotated[
@@ -198,8 +199,9 @@ def explain(
     load_keras()
     from hsitf.explain.run import explain as explained
     from hsitf.explain.table import format_summary
+    from hsitf.trust import programs_trusted
 
-    with Terminal() as progress:
+    with programs_trusted(trust), Terminal() as progress:
         folders = list(origin or [])
         if model and not folders:
             run, scene = trained_for(model, scene, SplitChoice(), None, progress, bands)

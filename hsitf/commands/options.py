@@ -66,6 +66,14 @@ FromRun = Annotated[
         rich_help_panel=NETWORK,
     ),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Run files that are programs (SavedModel), though made elsewhere.",
+        rich_help_panel=NETWORK,
+    ),
+]
 Bands = Annotated[
     str | None,
     typer.Option(

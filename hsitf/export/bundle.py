@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hsitf import records
 from hsitf.arrays import Float32Array, StoredArray
 from hsitf.errors import DataError
-from hsitf.files import sha256
+from hsitf.files import restore_folder, sha256
 from hsitf.records import ExportRecord
 from hsitf.runtimes import Runtime, dequantize, quantize
 
@@ -24,6 +24,8 @@ EXPORT = Path("export")
 RECORD = "record.json"
 GOLDEN = "golden.npz"
 LABELS = "labels.txt"
+# How often a bundle is read that others replace again and again.
+_READINGS = 5
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,32 @@ class Bundle:
     def open(cls, folder: Path) -> Bundle:
         """Reads a bundle and checks its file against the record.
 
+        A bundle that is replaced meanwhile is read again.
+
         Raises:
             DataError: The record or the file is missing, damaged or exchanged.
         """
-        bundle = cls(folder, records.read(ExportRecord, folder / RECORD))
-        if not bundle.file.exists() or sha256(bundle.file) != bundle.record.sha256:
-            raise DataError(
-                f"{bundle.file} is not the file that its record describes",
-                received="another SHA-256" if bundle.file.exists() else "no such file",
-                remedy="export it again",
-            )
-        return bundle
+        restore_folder(folder)
+        before = None
+        for _ in range(_READINGS):
+            bundle = cls(folder, records.read(ExportRecord, folder / RECORD))
+            if bundle._is_whole():
+                return bundle
+            if bundle.record == before:
+                break
+            before = bundle.record
+        raise DataError(
+            f"{bundle.file} is not the file that its record describes",
+            received="another SHA-256" if bundle.file.exists() else "no such file",
+            remedy="export it again",
+        )
+
+    def _is_whole(self) -> bool:
+        try:
+            return self.file.exists() and sha256(self.file) == self.record.sha256
+        except FileNotFoundError:
+            # A folder that is replaced while it is read.
+            return False
 
     @property
     def file(self) -> Path:

@@ -24,7 +24,8 @@ from hsitf.export.recovery import (
     RecoveryContext,
     candidates,
 )
-from hsitf.export.variants import VARIANTS
+from hsitf.export.repacking import repack
+from hsitf.export.variants import TFLITE, VARIANTS
 from hsitf.export.verification import VerifiedFile, verify_file
 from hsitf.files import disk_space_required
 from hsitf.progress import Progress
@@ -80,6 +81,8 @@ def convert(job: Job, model: PreparedModel, folder: Path, progress: Progress) ->
     refused: VerificationError | None = None
     with disk_space_required(weight_bytes(model.lowered_for(job).model), folder):
         for techniques in _write_candidates(job, model, file, progress):
+            if job.variant.format is TFLITE:
+                repack(file, model.calibration)
             try:
                 return verify_file(job, model, file, techniques, progress)
             except VerificationError as error:

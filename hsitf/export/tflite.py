@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsitf import flatbuffer
+from hsitf import flatbuffer, trust
 from hsitf.arrays import Float32Array
 from hsitf.errors import VerificationError
 from hsitf.export.calibration import Calibration
@@ -202,6 +202,7 @@ CONVERTERS: dict[str, Convert] = {
 
 
 def saved_model(model: keras.Model, calibration: Calibration, path: Path) -> None:
-    """Writes a TensorFlow SavedModel folder with one endpoint for inference."""
+    """Writes a TensorFlow SavedModel folder with one endpoint for inference, signed by this user."""
     with suppressed_output():
         model.export(path, format="tf_saved_model", verbose=False, input_signature=static(model))
+    trust.sign(path)

@@ -32,7 +32,7 @@ from keras import ops
 from hsitf.arrays import Float32Array, IndexArray
 from hsitf.graph import Call, copy_weights, functional, operations, walk
 from hsitf.operators import Capability, KernelAxes, find, row_of
-from hsitf.quantize.equalized_products import Product, paired, product_numbers, settle_pairs
+from hsitf.quantize.equalized_products import ScaledProduct, paired, product_numbers, settle_pairs
 from hsitf.quantize.roles import only_moves_data
 
 # Largest factor as a power of two: a channel that is nearly dead on the calibration patches may be
@@ -61,7 +61,7 @@ class _ChannelUse:
 
     producers: dict[Any, IndexArray] = field(default_factory=dict)
     consumers: list[tuple[Any, Any, IndexArray]] = field(default_factory=list)
-    products: list[Product] = field(default_factory=list)
+    products: list[ScaledProduct] = field(default_factory=list)
     fixed: set[int] = field(default_factory=lambda: {0, 1})
     count: int = 1
 

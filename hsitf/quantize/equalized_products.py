@@ -17,7 +17,7 @@ FIXED = 1
 Side = tuple[Any, IndexArray]
 
 
-class Product(NamedTuple):
+class ScaledProduct(NamedTuple):
     """Two tensors whose product sums over channels of both.
 
     Attributes:
@@ -32,7 +32,7 @@ class Product(NamedTuple):
 def product_numbers(
     call: Call,
     values: Sequence[IndexArray],
-    products: list[Product],
+    products: list[ScaledProduct],
     fix: Callable[[IndexArray], None],
 ) -> IndexArray:
     """Channel numbers of a product of matrices, `(..., rows, columns)`.
@@ -53,7 +53,7 @@ def product_numbers(
     pairs = _pairs(one, other)
     if not any(unscaled) and pairs is not None:
         tensors = call.node.arguments.keras_tensors
-        products.append(Product((tensors[0], one), (tensors[1], other)))
+        products.append(ScaledProduct((tensors[0], one), (tensors[1], other)))
     else:
         fix(one)
         fix(other)
@@ -75,7 +75,7 @@ def _pairs(one: IndexArray, other: IndexArray) -> dict[int, int] | None:
     return dict(found.tolist())
 
 
-def paired(products: Sequence[Product], consumed: Sequence[IndexArray]) -> dict[int, int]:
+def paired(products: Sequence[ScaledProduct], consumed: Sequence[IndexArray]) -> dict[int, int]:
     """Channels by those that their factor is the inverse of, of all products.
 
     A channel that something else reads too, or that has two partners, has none.
@@ -99,7 +99,7 @@ def paired(products: Sequence[Product], consumed: Sequence[IndexArray]) -> dict[
 
 
 def settle_pairs(
-    powers: Float64Array, products: Sequence[Product], partners: dict[int, int]
+    powers: Float64Array, products: Sequence[ScaledProduct], partners: dict[int, int]
 ) -> None:
     """Makes the factors of products inverse to each other, in place; 1 where that is not possible.
 

@@ -19,6 +19,7 @@ from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.explain.record import ExplanationRecord
 from hsitf.export.bundle import EXPORT, Bundle
 from hsitf.export.bundle import RECORD as BUNDLE_RECORD
+from hsitf.files import find_below
 from hsitf.prune.record import PruningCurve, SparseCurve
 from hsitf.quantize.record import BitStudy as BitStudy
 from hsitf.quantize.record import SensitivityReport
@@ -171,7 +172,9 @@ def _of_runs(options: ReportOptions, reader: RecordReader) -> ReportData:
     explained = [run.folder.with_name(f"{run.folder.name}-explained") for run in found]
     bundles = [
         bundle
-        for bundle in reader.bundles(path.parent for path in options.export.rglob(BUNDLE_RECORD))
+        for bundle in reader.bundles(
+            path.parent for path in find_below(options.export, BUNDLE_RECORD)
+        )
         if bundle.record.run_sha256 in digests
     ]
     summaries = reader.read(RepeatSummary, _below(parents, f"*/{SUMMARY}"))
@@ -252,7 +255,7 @@ def _runs_at(path: Path, reader: RecordReader) -> list[Run]:
     """The run in a folder, or those below it."""
     if (path / runs.RECORD).is_file() or (path / runs.PLAN).is_file():
         return [Run.open(path)]
-    below = sorted(p.parent for p in path.rglob(runs.NETWORK)) if path.is_dir() else []
+    below = [found.parent for found in find_below(path, runs.NETWORK)]
     found = [run for folder in below for run in _readable(folder, reader)]
     if not found:
         raise InputError(
@@ -329,7 +332,9 @@ def _map(path: Path, described: SceneRecord) -> NDArray[np.integer]:
 
 
 def _below(folders: Iterable[Path], pattern: str) -> list[Path]:
-    return [path for folder in folders for path in folder.glob(pattern)]
+    found = [path for folder in folders for path in folder.glob(pattern)]
+    # Hidden folders are those that others work in.
+    return [path for path in found if not path.parent.name.startswith(".")]
 
 
 def _of_same_runs(found: Sequence[tuple[Path, T]], digests: set[str]) -> tuple[T, ...]:
