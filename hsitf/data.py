@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import scenes
+from hsitf.array_files import MAX_UNPACKED, read_arrays
 from hsitf.bands import Reducer, TrainingSpectra, fit
 from hsitf.bands.reducer import BLOCK
 from hsitf.errors import DataError, InputError
@@ -479,19 +478,15 @@ def load_split(path: Path, record: SplitRecord) -> Split:
     Raises:
         DataError: The file is missing or is not a split.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            rows, cols = (int(size) for size in file["shape"])
-            sets = [np.asarray(file[name], np.int64) for name in ("train", "validation", "test")]
-            images = file["image_rows"].tolist() if "image_rows" in file else []
-            if images and (images[0] != 0 or images != sorted(set(images)) or images[-1] >= rows):
-                raise ValueError("images that do not lie one below the other")
-    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path} does not hold the pixels of a split",
-            received=type(error).__name__,
-            remedy="train the network again",
-        ) from error
+    pixels = record.train + record.validation + record.test
+    with read_arrays(
+        path, "the pixels of a split", "train the network again", MAX_UNPACKED + 8 * pixels
+    ) as file:
+        rows, cols = (int(size) for size in file["shape"])
+        sets = [np.asarray(file[name], np.int64) for name in ("train", "validation", "test")]
+        images = file["image_rows"].tolist() if "image_rows" in file else []
+        if images and (images[0] != 0 or images != sorted(set(images)) or images[-1] >= rows):
+            raise ValueError("images that do not lie one below the other")
     train, validation, test = sets
     found = Split(
         record.kind,

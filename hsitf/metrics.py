@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.compat import formerly
+from hsitf.errors import DataError
+from hsitf.ranges import Count, Kappa, Share
 
 
 def confusion(
@@ -63,14 +65,24 @@ class Scores:
             the likeliest class alone.
     """
 
-    oa: float
-    aa: float
-    kappa: float
-    per_class: tuple[float, ...]
-    f1: tuple[float, ...]
-    support: tuple[int, ...]
-    matrix: tuple[tuple[int, ...], ...] = ()
-    top5: float | None = None
+    oa: Share
+    aa: Share
+    kappa: Kappa
+    per_class: tuple[Share, ...]
+    f1: tuple[Share, ...]
+    support: tuple[Count, ...]
+    matrix: tuple[tuple[Count, ...], ...] = ()
+    top5: Share | None = None
+
+    def __post_init__(self) -> None:
+        classes = len(self.support)
+        rows = {classes, *map(len, self.matrix)} if self.matrix else {classes}
+        if {len(self.per_class), len(self.f1), len(self.matrix) or classes, *rows} != {classes}:
+            raise DataError(
+                "the accuracies are not those of one set of classes",
+                received=f"{len(self.per_class)} recalls, {len(self.f1)} F1 scores, {classes} "
+                f"numbers of pixels, a matrix of {len(self.matrix)} rows",
+            )
 
 
 def scores(matrix: NDArray[np.int64]) -> Scores:

@@ -7,16 +7,15 @@ instead, from which it resumes.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import bands, records, scenes, zoo
+from hsitf.array_files import MAX_UNPACKED, read_arrays
 from hsitf.bands import Reducer
 from hsitf.data import SceneData, load_split, reload_scene, restore
 from hsitf.errors import DataError, InputError, MissingInputError
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 
 MODELS = Path("models")
 # A scene that a command says nothing of.
+_CLASSES = "the classes of the test pixels"
+_CLASSES_REMEDY = "remove that file, or train the network again"
 _UNNAMED = SceneChoice("")
 NETWORK = "network.keras"
 RECORD = "record.json"
@@ -201,21 +202,23 @@ class Run:
         path = self.folder / PREDICTIONS
         if not path.is_file():
             return None
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                found = np.asarray(file["test"], np.int64)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
-            raise self._no_classes(type(error).__name__) from error
+        limit = MAX_UNPACKED + 8 * self.record.split.test
+        with read_arrays(path, _CLASSES, _CLASSES_REMEDY, limit) as file:
+            found = np.asarray(file["test"], np.int64)
         most = len(self.record.scene.class_names) - 1
-        if found.shape != (self.record.split.test,) or found.max(initial=0) > most:
+        if (
+            found.shape != (self.record.split.test,)
+            or found.min(initial=0) < 0
+            or (found.max(initial=0) > most)
+        ):
             raise self._no_classes(f"{found.shape} up to {found.max(initial=0)}")
         return found
 
     def _no_classes(self, received: str) -> DataError:
         return DataError(
-            f"{self.folder / PREDICTIONS} does not hold the classes of the test pixels",
+            f"{self.folder / PREDICTIONS} does not hold {_CLASSES}",
             received=received,
-            remedy="remove that file, or train the network again",
+            remedy=_CLASSES_REMEDY,
         )
 
 

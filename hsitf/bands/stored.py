@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
-from zipfile import BadZipFile
 
 import numpy as np
 
+from hsitf.array_files import read_arrays
 from hsitf.bands.encoders import BoulchEncoder
 from hsitf.bands.manifold import MANIFOLDS
 from hsitf.bands.reducer import (
@@ -22,7 +21,6 @@ from hsitf.bands.reducer import (
     RefittedTransform,
     TrainingEmbedding,
 )
-from hsitf.errors import DataError
 
 # Raised when the meaning of an array changes. Files without a number are from when all components
 # had unit deviation, which the specifications of schema 3, that of the records, call whitened.
@@ -50,10 +48,8 @@ def read(path: Path) -> tuple[Reducer, int]:
     Raises:
         DataError: It is not a reducer's file, or one of a later version.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        schema = int(arrays.get("schema", 0))
+    with read_arrays(path, "a reduction of bands", "train the network again") as arrays:
+        schema = int(arrays.get("schema", np.array(0)))
         own = {name[4:]: array for name, array in arrays.items() if name.startswith("map_")}
         scale, shift = (np.asarray(arrays[name], np.float32) for name in ("scale", "shift"))
         reducer = Reducer(
@@ -68,21 +64,6 @@ def read(path: Path) -> tuple[Reducer, int]:
         _check(reducer)
         if schema not in (0, SCHEMA):
             raise ValueError(f"schema {schema}")
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        EOFError,
-        BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DataError(
-            f"{path} does not hold a reduction of bands",
-            received=type(error).__name__,
-            remedy="train the network again",
-        ) from error
     return reducer, schema
 
 

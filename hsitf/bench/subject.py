@@ -120,7 +120,7 @@ def _under(path: Path) -> Iterator[BenchSubject]:
 
 def _of_bundle(bundle: Bundle) -> BenchSubject:
     record = bundle.record
-    with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
+    with bundle.golden(["stored_inputs"]) as golden:
         inputs = golden["stored_inputs"]
     target = record.target.name if record.target else None
     form = form_suffix(record.batch, record.tile, record.tta, target)

@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.array_files import DAMAGE
+from hsitf.classify.output_journal import intermediate_folder
 from hsitf.classify.source import Classifier
 from hsitf.classify.strips import ClassifiedStrip, Strip, classify_strip, plan_strips, prepare_strip
 from hsitf.files import disk_space_required, os_errors_reported, replacing
@@ -171,7 +173,7 @@ def _memory_map(path: Path, shape: tuple[int, ...], dtype: type[np.generic], the
 def parts_folder(out: Sequence[Path]) -> Iterator[Path]:
     """Folder of intermediate results: beside the map, from where it resumes, if it is written."""
     if out:
-        yield out[0].with_name(f".{out[0].name}.parts")
+        yield intermediate_folder(out[0])
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / "parts"
@@ -193,7 +195,7 @@ def _done(folder: Path, known: _State) -> int:
         if known.keep:
             whole &= np.load(folder / VALUES, mmap_mode="r").shape == known.shape
         return int(then["done"]) if same and whole else 0
-    except (ValueError, KeyError, TypeError, OSError, EOFError):
+    except DAMAGE:
         return 0
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.classify.map_grid import MapGrid, map_grid
+from hsitf.classify.output_journal import UNRESUMED, OutputJournal, intermediate_folder
 from hsitf.classify.probability_files import write_probabilities
 from hsitf.errors import InputError
 from hsitf.figures import Color, palette
@@ -192,12 +193,22 @@ FORMATS: dict[str, Callable[[ClassMap, Path], None]] = {
 }
 
 
-def check(paths: Sequence[Path], overwrite: bool) -> None:
+def check(paths: Sequence[Path], overwrite: bool, journal: OutputJournal | None = None) -> None:
     """Refuses output paths that cannot be written, before any work is done.
+
+    Files that this very map's interrupted command has written are no obstacle.
+
+    Args:
+        paths: The files.
+        overwrite: Whether files that exist are replaced.
+        journal: What was written; None for the one in the folder of intermediate results that the
+            first file names.
 
     Raises:
         InputError: An unknown suffix, or a file that exists.
     """
+    if journal is None:
+        journal = OutputJournal(intermediate_folder(paths[0])) if paths else UNRESUMED
     for path in paths:
         if path.suffix.lower() not in FORMATS:
             raise InputError(
@@ -208,14 +219,19 @@ def check(paths: Sequence[Path], overwrite: bool) -> None:
         # An ENVI header has its data beside it.
         data = [path.with_suffix(".img")] if path.suffix.lower() == ".hdr" else []
         for made in (path, *data):
-            if made.exists() and not overwrite:
+            if made.exists() and not overwrite and not journal.has_written(made):
                 raise InputError(
                     f"{made} exists already", remedy="name another file or --overwrite"
                 )
 
 
-def write(class_map: ClassMap, path: Path) -> None:
+def write(class_map: ClassMap, path: Path, journal: OutputJournal = UNRESUMED) -> None:
     """Writes a map in the format of the path's suffix.
+
+    Args:
+        class_map: The map.
+        path: The file.
+        journal: Notes the files before they get their names.
 
     Raises:
         OutputError: It cannot be written.
@@ -226,12 +242,19 @@ def write(class_map: ClassMap, path: Path) -> None:
         if suffix == ".hdr":
             # Two files: the data first, so that there is never a header without data.
             made = path.with_name(f".{path.stem}.part.hdr")
-            envi(class_map, made)
-            made.with_suffix(".img").replace(path.with_suffix(".img"))
-            made.replace(path)
+            parts = {path.with_suffix(".img"): made.with_suffix(".img"), path: made}
+            try:
+                envi(class_map, made)
+                for final, part in parts.items():
+                    journal.note(final, part)
+                    part.replace(final)
+            finally:
+                for part in parts.values():
+                    part.unlink(missing_ok=True)
             return
     with replacing(path) as temporary:
         FORMATS[suffix](class_map, temporary)
+        journal.note(path, temporary)
     if FORMATS[suffix] is geotiff:
         with replacing(path.with_name(path.name + AUXILIARY)) as temporary:
             temporary.write_text(auxiliary(class_map), encoding="utf-8")
@@ -264,7 +287,11 @@ def auxiliary(class_map: ClassMap) -> str:
 
 
 def write_requested(
-    mapped: MapArrays, classifier: Classifier, source: RasterSource, request: MapRequest
+    mapped: MapArrays,
+    classifier: Classifier,
+    source: RasterSource,
+    request: MapRequest,
+    journal: OutputJournal = UNRESUMED,
 ) -> ClassMap:
     """Writes the requested files, and returns the map, smoothed if requested."""
     colors = classifier.class_colors
@@ -279,11 +306,11 @@ def write_requested(
     placed = found if grid is None else _on_grid(found, grid)
     for path in request.out:
         # Pictures have no place, and show the scene as the sensor saw it.
-        write(found if path.suffix.lower() == ".png" else placed, path)
+        write(found if path.suffix.lower() == ".png" else placed, path, journal)
     if values is not None and request.probabilities is not None:
-        write_probabilities(values, found, request.probabilities, grid)
+        write_probabilities(values, found, request.probabilities, grid, journal)
     if values is not None and request.confidence is not None:
-        write_probabilities(values.max(axis=2), found, request.confidence, grid)
+        write_probabilities(values.max(axis=2), found, request.confidence, grid, journal)
     return found
 
 

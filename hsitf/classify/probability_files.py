@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.classify.map_grid import MapGrid
+from hsitf.classify.output_journal import UNRESUMED, OutputJournal
 from hsitf.files import os_errors_reported, replacing
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ def probability_tiff(
 
 
 def write_probabilities(
-    values: NDArray[np.floating], class_map: ClassMap, path: Path, grid: MapGrid | None = None
+    values: NDArray[np.floating],
+    class_map: ClassMap,
+    path: Path,
+    grid: MapGrid | None = None,
+    journal: OutputJournal = UNRESUMED,
 ) -> None:
     """Writes probabilities or confidence; see `probability_tiff`.
 
@@ -59,3 +64,4 @@ def write_probabilities(
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         probability_tiff(values, class_map, temporary, grid)
+        journal.note(path, temporary)

@@ -14,6 +14,7 @@ from hsitf.classify.engines import engine
 from hsitf.classify.evaluation import MapEvaluation, evaluate, format_confusion
 from hsitf.classify.map_grid import map_grid
 from hsitf.classify.mapping import classify, parts_folder, remove_state
+from hsitf.classify.output_journal import UNRESUMED, OutputJournal, intermediate_folder
 from hsitf.classify.outputs import MAX_CLASSES, ClassMap
 from hsitf.classify.request import MapRequest, image_request
 from hsitf.classify.sensor import open_for_site
@@ -130,12 +131,18 @@ def classify_images(
     if not images:
         return (_classified(opened, origin, request, progress),)
     requests = [image_request(request, name) for name in images]
+    # One journal for all images, in the folder that is removed last: the command can be repeated
+    # whenever it ends, and images that are finished are not computed again.
+    places = [intermediate_folder(one.out[0]) for one in requests if one.out]
+    journal = OutputJournal(places[0]) if places else UNRESUMED
     for one in requests:
-        outputs.check(one.files, request.overwrite)
+        outputs.check(one.files, request.overwrite, journal)
     found = []
     for (name, now), one in zip(images.items(), requests, strict=True):
         progress.say(f"image {name}")
-        found.append(_classified((*opened[:-1], now), origin, one, progress, name))
+        found.append(_classified((*opened[:-1], now), origin, one, progress, (name, journal)))
+    for place in reversed(places):
+        remove_state(place)
     return tuple(found)
 
 
@@ -144,13 +151,16 @@ def _classified(
     origin: Path | None,
     request: MapRequest,
     progress: Progress,
-    image: str = "",
+    image: tuple[str, OutputJournal] | None = None,
 ) -> ClassifiedScene:
-    """Classifies a scene, or an image of one, with what was opened for it."""
+    """Classifies a scene, or an image of one, with what was opened for it.
+
+    What is needed to resume an image stays until all images are finished.
+    """
     folder, classifier, run, now = opened
     with suppressed_output():
         site, classifier, computed = open_for_site(now, classifier, run, request.strict_bands)
-    site = replace(site, name=image) if image else site
+    site = replace(site, name=image[0]) if image else site
     for note in site.notes:
         progress.say(note)
     if len(classifier.class_names) > MAX_CLASSES:
@@ -170,11 +180,13 @@ def _classified(
             else None
         )
         mapped = classify(chosen, site, folder_of_parts, progress, request.keeps, work)
-        class_map = outputs.write_requested(mapped, classifier, site, request)
+        journal = image[1] if image else OutputJournal(folder_of_parts)
+        class_map = outputs.write_requested(mapped, classifier, site, request, journal)
         speed = mapped.speed
         # The map's files are still open in the folder that is removed.
         del mapped
-        remove_state(folder_of_parts)
+        if not image:
+            remove_state(folder_of_parts)
     trained = run if run is not None or origin is None else run_of(origin)
     return _evaluated(chosen, trained, site, class_map, request, speed)
 

@@ -154,6 +154,7 @@ def classifier_of_bundle(folder: Path, threads: int) -> Classifier:
             )
         reducer = bands.read(path)
     runtime = variant(record.variant).runtime(found.file, threads)
+    found.check_runtime(runtime)
     return Classifier(
         f"{record.model}, {record.variant}",
         runtime,

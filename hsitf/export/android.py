@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hsitf import runtimes
 from hsitf.data import SceneData, preprocess
 from hsitf.errors import InputError
-from hsitf.export.bundle import GOLDEN, RECORD, Bundle
+from hsitf.export.bundle import RECORD, Bundle
 from hsitf.export.request import ExportRequest
 from hsitf.export.variants import variant
 from hsitf.figures import class_palette
@@ -246,8 +246,9 @@ def _bundle_files(
     kind: str, bundle: Bundle, counts: Counts, patch: int, progress: Progress
 ) -> Iterator[tuple[str, tuple[str, bytes]]]:
     """Yields (role, (name, content)) of each file of a bundle in the archive."""
-    with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
-        vectors = {name: golden[name] for name in ("pixels", "stored_inputs", "stored_outputs")}
+    names = ("pixels", "stored_inputs", "stored_outputs")
+    with bundle.golden(names) as golden:
+        vectors = {name: golden[name] for name in names}
     yield "model", (f"{kind}-{bundle.file.name}", bundle.file.read_bytes())
     yield "record", (f"{kind}-{RECORD}", (bundle.folder / RECORD).read_bytes())
     yield "inputs", (f"{kind}-inputs.bin", _little(vectors["stored_inputs"]))
@@ -269,6 +270,7 @@ def _class_map(bundle: Bundle, counts: Counts, patch: int, progress: Progress) -
         seen = preprocess(seen, record.normalizer, None)
     source = PatchSource.from_cube(seen, patch)
     runtime = variant(record.variant).runtime(bundle.file, record.latency_ms.threads)
+    bundle.check_runtime(runtime)
     pixels = np.arange(source.rows * source.cols)
     labels = np.empty(len(pixels), np.uint8)
     progress.start(f"mapping {record.scene} with {bundle.file.name}", len(pixels))

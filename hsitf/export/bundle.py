@@ -6,14 +6,18 @@ beside it and moved there when its file has passed verification.
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf import records
+from hsitf.array_files import MAX_UNPACKED, read_arrays
 from hsitf.arrays import Float32Array, StoredArray
 from hsitf.errors import DataError
 from hsitf.files import restore_folder, sha256
@@ -24,6 +28,8 @@ EXPORT = Path("export")
 RECORD = "record.json"
 GOLDEN = "golden.npz"
 LABELS = "labels.txt"
+GOLDEN_PATCHES = 16
+_MAX_GOLDEN = 4 << 30
 # How often a bundle is read that others replace again and again.
 _READINGS = 5
 
@@ -58,6 +64,53 @@ class Bundle:
             received="another SHA-256" if bundle.file.exists() else "no such file",
             remedy="export it again",
         )
+
+    def check_runtime(self, runtime: Runtime) -> None:
+        """Compares the tensors of the file, as an engine has it open, with the record.
+
+        Raises:
+            DataError: They have other shapes, types or quantization.
+        """
+        tensors = ((runtime.input, self.record.input), (runtime.output, self.record.output))
+        for held, recorded in tensors:
+            # Engines name tensors in ways of their own.
+            if replace(held, name=recorded.name) != recorded:
+                raise DataError(
+                    f"{self.file} is not the file that its record describes",
+                    received=f"{held.dtype} {held.shape}, scale {held.scale}, zero point "
+                    f"{held.zero_point}",
+                    allowed=f"{recorded.dtype} {recorded.shape}, scale {recorded.scale}, zero "
+                    f"point {recorded.zero_point}",
+                    remedy="export it again",
+                )
+
+    @contextmanager
+    def golden(self, names: Sequence[str]) -> Iterator[dict[str, StoredArray]]:
+        """Yields golden vectors by the names of the attributes of `GoldenVectors`.
+
+        Raises:
+            DataError: They are missing or damaged, or do not fit the file.
+        """
+        record = self.record
+        inputs, outputs = math.prod(record.input.shape), math.prod(record.output.shape)
+        inferences = 1 if record.tile else -(-GOLDEN_PATCHES // record.batch)
+        limit = MAX_UNPACKED + 12 * inferences * (inputs + outputs)
+        path, remedy = self.folder / GOLDEN, "export it again"
+        stored = {"stored_inputs": record.input, "stored_outputs": record.output}
+        with read_arrays(path, "golden vectors", remedy, min(limit, _MAX_GOLDEN), names) as found:
+            for name, tensor in stored.items():
+                values = found.get(name)
+                if values is not None and (
+                    values.ndim != len(tensor.shape)
+                    or not len(values)
+                    or len(values) % record.batch
+                    or values.shape[1:] != tensor.shape[1:]
+                    or values.dtype != tensor.dtype
+                ):
+                    raise ValueError(
+                        f"{name} {values.dtype} {values.shape}, not {tensor.dtype} {tensor.shape}"
+                    )
+            yield found
 
     def _is_whole(self) -> bool:
         try:

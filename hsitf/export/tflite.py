@@ -202,7 +202,7 @@ CONVERTERS: dict[str, Convert] = {
 
 
 def saved_model(model: keras.Model, calibration: Calibration, path: Path) -> None:
-    """Writes a TensorFlow SavedModel folder with one endpoint for inference, signed by this user."""
+    """Writes a TensorFlow SavedModel folder, with one endpoint for inference, and signs it."""
     with suppressed_output():
         model.export(path, format="tf_saved_model", verbose=False, input_signature=static(model))
     trust.sign(path)

@@ -122,8 +122,8 @@ def format_tiles(tiles: Sequence[TileCost], name: str, chosen: int) -> str:
     rows = [
         (
             f"{tile.side} x {tile.side}" + (" *" if tile.side == chosen else ""),
-            "-" if tile.cost is None else f"{tile.cost.value:,.6g}",
-            "-" if tile.cost is None else f"{tile.cost.value / tile.side**2:,.4g}",
+            "-" if tile.cost is None else _number(tile.cost.value),
+            "-" if tile.cost is None else _number(tile.cost.value / tile.side**2),
             "-"
             if tile.cost is None or tile.cost.sram_bytes is None
             else f"{tile.cost.sram_bytes:,}",
@@ -132,6 +132,10 @@ def format_tiles(tiles: Sequence[TileCost], name: str, chosen: int) -> str:
         for tile in tiles
     ]
     return format_table(("tile", unit, "a pixel", "fast memory", "not taken"), rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _measured(

@@ -9,7 +9,7 @@ import numpy as np
 
 from hsitf import runtimes, verify
 from hsitf.errors import VerificationError
-from hsitf.export.bundle import GoldenVectors
+from hsitf.export.bundle import GOLDEN_PATCHES, GoldenVectors
 from hsitf.export.job import Job
 from hsitf.export.preparation import PreparedModel
 from hsitf.export.target_cost import target_record
@@ -23,7 +23,6 @@ from hsitf.runtimes import Runtime
 from hsitf.tile_networks import is_tile_network
 from hsitf.verify import Verification
 
-GOLDEN_PATCHES = 16
 _RECOVERY_HINT = "add --equalize and --correct-bias, or --max-drop 0.5, which tries what helps"
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from hsitf import records
+from hsitf.array_files import read_arrays
 from hsitf.arrays import FloatArray
-from hsitf.errors import DataError
 from hsitf.explain.record import ExplanationRecord
 from hsitf.runs import MODELS
 from hsitf.sweep.record import CellMean, LeftOut, StudyResults
@@ -34,15 +34,11 @@ class StudyExplanation:
             DataError: The arrays beside the record are missing or damaged.
         """
         arrays = self.path.with_suffix(".npz")
-        try:
-            with np.load(arrays, allow_pickle=False) as found:
-                return np.asarray(found[f"magnitude{source}"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise DataError(
-                f"{arrays} are not the arrays of an explanation",
-                received=str(error),
-                remedy="explain these networks again",
-            ) from error
+        name = f"magnitude{source}"
+        with read_arrays(
+            arrays, "the arrays of an explanation", "explain these networks again", names=[name]
+        ) as found:
+            return np.asarray(found[name])
 
 
 @dataclass(frozen=True)

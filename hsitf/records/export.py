@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 from hsitf.arithmetic import ConvolutionMethod
 from hsitf.compat import formerly
+from hsitf.errors import DataError
+from hsitf.ranges import (
+    Amount,
+    ColorValue,
+    Count,
+    Kappa,
+    Points,
+    Positive,
+    PositiveAmount,
+    Share,
+)
+from hsitf.records.relations import check_lengths, check_name
 from hsitf.records.run import BandsRecord, PruningRecord
 from hsitf.records.scene import SplitRecord
 from hsitf.scenes.normalize import Normalizer
@@ -17,7 +29,7 @@ class OperatorCount:
 
     op: str
     dtype: str
-    count: int
+    count: Count
 
 
 @dataclass(frozen=True)
@@ -28,9 +40,9 @@ class TensorSpec:
     """
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[Positive, ...]
     dtype: str
-    scale: float | None = None
+    scale: PositiveAmount | None = None
     zero_point: int | None = None
 
 
@@ -38,12 +50,12 @@ class TensorSpec:
 class Latency:
     """Time of one inference in milliseconds: percentiles over runs on one machine."""
 
-    p50: float
-    p90: float
-    p99: float
-    first: float
-    runs: int
-    threads: int
+    p50: Amount
+    p90: Amount
+    p99: Amount
+    first: Amount
+    runs: Count
+    threads: Count
     engine: str
     processor: str
 
@@ -60,8 +72,8 @@ class TflmReport:
         failure: Why the file does not run; empty where it does.
     """
 
-    arena_bytes: int
-    max_output_difference: float
+    arena_bytes: Count
+    max_output_difference: Amount
     failure: str = ""
 
 
@@ -87,16 +99,16 @@ class TargetRecord:
     """
 
     name: str
-    cost: float | None
-    default_cost: float | None
+    cost: Amount | None
+    default_cost: Amount | None
     unit: str
     basis: str
     tool: str
     methods: dict[str, ConvolutionMethod]
-    sram_bytes: int | None = None
-    flash_bytes: int | None = None
-    bytes_moved: int | None = None
-    operators: int | None = None
+    sram_bytes: Count | None = None
+    flash_bytes: Count | None = None
+    bytes_moved: Count | None = None
+    operators: Count | None = None
     cpu_operators: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
@@ -117,11 +129,11 @@ class TuningRecord:
 
     schema: int
     key: str
-    channel_alignment: int
+    channel_alignment: Count
     methods: dict[str, ConvolutionMethod]
-    cost: float
-    default_cost: float
-    tried: int
+    cost: Amount
+    default_cost: Amount
+    tried: Count
 
 
 @formerly(
@@ -215,35 +227,35 @@ class ExportRecord:
     scene: str
     synthetic: bool
     split: SplitRecord
-    leakage: float | None
+    leakage: Share | None
     variant: str
     file: str
-    bytes: int
-    bytes_float32: int
+    bytes: Count
+    bytes_float32: Count
     sha256: str
-    batch: int
-    oa_keras: float
-    oa: float
-    aa: float
-    kappa: float
-    oa_drop: float
-    agreement: float
-    max_abs_logit_error: float
-    relative_logit_error: float
-    test_pixels: int
-    lowering_error: float
-    channel_alignment: int
+    batch: Positive
+    oa_keras: Share
+    oa: Share
+    aa: Share
+    kappa: Kappa
+    oa_drop: Points
+    agreement: Share
+    max_abs_logit_error: Amount
+    relative_logit_error: Amount
+    test_pixels: Count
+    lowering_error: Amount
+    channel_alignment: Count
     operators: tuple[OperatorCount, ...]
-    integer_share: float
-    max_rank: int
+    integer_share: Share
+    max_rank: Count
     latency_ms: Latency
     input: TensorSpec
     output: TensorSpec
     class_names: tuple[str, ...]
     normalizer: Normalizer
-    patch: int
-    bands: int
-    calibration_patches: int
+    patch: Positive
+    bands: Positive
+    calibration_patches: Count
     versions: dict[str, str]
     run_folder: str
     run_sha256: str
@@ -251,19 +263,48 @@ class ExportRecord:
     pruning: PruningRecord | None = None
     band_reduction: BandsRecord | None = None
     folded_preprocessing: str = ""
-    tile: int = 0
+    tile: Count = 0
     applied_techniques: tuple[str, ...] = ()
     tflm: TflmReport | None = None
-    wavelengths: tuple[float, ...] = ()
-    band_numbers: tuple[int, ...] = ()
-    class_colors: tuple[tuple[int, int, int], ...] = ()
-    source_bands: int = 0
-    fwhm: tuple[float, ...] = ()
+    wavelengths: tuple[Amount, ...] = ()
+    band_numbers: tuple[Count, ...] = ()
+    class_colors: tuple[tuple[ColorValue, ColorValue, ColorValue], ...] = ()
+    source_bands: Count = 0
+    fwhm: tuple[Amount, ...] = ()
     scale: tuple[float, ...] = ()
     offset: tuple[float, ...] = ()
-    parameters: int | None = None
-    macs: int | None = None
+    parameters: Count | None = None
+    macs: Count | None = None
     tta: bool = False
-    top5: float | None = None
+    top5: Share | None = None
     target: TargetRecord | None = None
-    overlap: int = 0
+    overlap: Count = 0
+
+    def __post_init__(self) -> None:
+        for kind, name in (("network", self.model), ("scene", self.scene), ("file", self.file)):
+            check_name(kind, name)
+        classes, bands = len(self.class_names), len(self.normalizer.offset)
+        named = {"the output": range(self.output.shape[-1] if self.output.shape else 0)}
+        check_lengths(f"{classes} classes", named, (classes,))
+        check_lengths(f"{classes} classes", {"class_colors": self.class_colors}, (0, classes))
+        if not classes:
+            raise DataError("class_names is empty")
+        of_bands = {"wavelengths": self.wavelengths, "fwhm": self.fwhm}
+        of_bands["band_numbers"] = self.band_numbers
+        check_lengths(f"{bands} bands", of_bands, (0, bands))
+        converted = {"scale": self.scale, "offset": self.offset}
+        check_lengths(f"{bands} bands", converted, (0, 1, bands))
+        self._check_input()
+
+    def _check_input(self) -> None:
+        """Refuses an input of another shape than batch, patch, tile and bands say."""
+        side = self.patch if not self.tile else self.tile
+        batch = 1 if self.tile else self.batch
+        shape = self.input.shape
+        # A tile form takes the halo of its tile, too.
+        sides = {side, side + self.patch - 1} if self.tile else {side}
+        if len(shape) != 4 or shape[0] != batch or not sides >= set(shape[1:3]):
+            raise DataError(
+                "the input is not of the batch, patch and tile that the record has",
+                received=f"{shape} for batch {batch}, patch {self.patch}, tile {self.tile}",
+            )

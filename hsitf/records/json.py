@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from pathlib import Path
@@ -74,6 +75,8 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
             allowed=f"schema {_READABLE[0]} to {SCHEMA}",
             remedy="read it with the version that wrote it, or make it again with this one",
         )
+    if not _is_finite(content):
+        raise _damaged(name, kind, "a number that is not finite")
     if schema != SCHEMA:
         content = _upgraded(kind, content, schema) | {"schema": SCHEMA}
         text = json.dumps(content).encode()
@@ -96,6 +99,20 @@ def _content(text: bytes) -> Any:
     # Brackets within brackets without end exhaust the parser.
     except (ValueError, RecursionError):
         return None
+
+
+def _is_finite(content: Any) -> bool:
+    """Whether all numbers are finite: 1e999 is infinity, and NaN is in no order to any bound."""
+    waiting = [content]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, float) and not math.isfinite(one):
+            return False
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return True
 
 
 def _upgraded(kind: Any, content: Any, schema: int) -> Any:

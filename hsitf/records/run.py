@@ -7,8 +7,11 @@ from pathlib import Path
 
 from hsitf.bands import Reducer, former_spec
 from hsitf.compat import Content, formerly, formerly_shaped, formerly_written
+from hsitf.errors import DataError
 from hsitf.files import sha256
 from hsitf.metrics import Scores
+from hsitf.ranges import Amount, Count, Kappa, Positive, Share
+from hsitf.records.relations import check_lengths
 from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.splits import SplitOptions
@@ -125,8 +128,8 @@ class BandsRecord:
     """
 
     spec: str
-    components: int
-    selected: tuple[int, ...]
+    components: Positive
+    selected: tuple[Count, ...]
     foldable: bool
     remark: str
     sha256: str
@@ -174,10 +177,10 @@ class Epoch:
     """
 
     loss: float
-    validation_oa: float
-    learning_rate: float
-    seconds: float
-    agreement: float | None = None
+    validation_oa: Share
+    learning_rate: Amount
+    seconds: Amount
+    agreement: Share | None = None
 
     @property
     def score(self) -> float:
@@ -201,8 +204,8 @@ class FileStats:
         milliseconds: Median latency of one patch on this machine.
     """
 
-    bytes: int
-    milliseconds: float
+    bytes: Count
+    milliseconds: Amount
 
 
 def _files_by_variant(content: Content) -> Content:
@@ -235,15 +238,15 @@ class ModelStats:
         top5: Top-5 accuracy; None for five classes or fewer, and in older records.
     """
 
-    parameters: int
-    nonzero: int
-    macs: int
+    parameters: Count
+    nonzero: Count
+    macs: Count
     files: dict[str, FileStats]
-    bytes_zipped: int
-    oa: float
-    aa: float
-    kappa: float
-    top5: float | None = None
+    bytes_zipped: Count
+    oa: Share
+    aa: Share
+    kappa: Kappa
+    top5: Share | None = None
 
     @property
     def compressed_files(self) -> dict[str, FileStats]:
@@ -308,16 +311,16 @@ class PruningRecord:
     criterion: str
     target: str
     schedule: str
-    iterations: int
+    iterations: Count
     approximate: tuple[str, ...]
     before: ModelStats
     thinned: ModelStats
     after: ModelStats
-    threads: int
+    threads: Count
     processor: str
     distillation: DistillationRecord | None = None
     earlier_teachers: tuple[TeacherRun, ...] = ()
-    clusters: int = 0
+    clusters: Count = 0
     untrained: bool = False
 
 
@@ -345,9 +348,9 @@ class AdoptionRecord:
     framework: str
     inputs: tuple[str, ...]
     preprocessing: str
-    class_order: tuple[int, ...]
+    class_order: tuple[Count, ...]
     remarks: tuple[str, ...] = ()
-    output_error: float | None = None
+    output_error: Amount | None = None
     activation_ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
@@ -388,27 +391,36 @@ class RunRecord:
     schema: int
     plan: TrainingPlan
     paper: str
-    parameters: int
+    parameters: Count
     scene: SceneRecord
     split: SplitRecord
     normalizer: Normalizer
     history: tuple[Epoch, ...]
-    best_epoch: int
+    best_epoch: Count
     scores: Scores
-    seconds: float
-    peak_memory: int
+    seconds: Amount
+    peak_memory: Count
     sha256: str
     versions: dict[str, str]
     command: str
     pruning: PruningRecord | None = None
-    unlabelled: int = 0
+    unlabelled: Count = 0
     bands: BandsRecord | None = None
-    predict_us: float = 0.0
-    gpu_memory: int = 0
+    predict_us: Amount = 0.0
+    gpu_memory: Count = 0
     backend: str = "tensorflow"
     adopted: AdoptionRecord | None = None
-    tile: int = 0
-    tile_stride: int = 1
+    tile: Count = 0
+    tile_stride: Positive = 1
+
+    def __post_init__(self) -> None:
+        classes, bands = len(self.scene.class_names), self.scene.shape[2]
+        if not classes:
+            raise DataError("class_names is empty")
+        check_lengths(f"{classes} classes", {"support": self.scores.support}, (classes,))
+        check_lengths(f"{bands} bands", {"the normalizer": self.normalizer.offset}, (bands,))
+        if self.best_epoch > len(self.history):
+            raise DataError(f"best_epoch is {self.best_epoch} of {len(self.history)}")
 
     @property
     def components(self) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hsitf.ranges import Amount, ColorValue, Count, Positive, Share
+from hsitf.records.relations import check_lengths, check_name
+
 
 @dataclass(frozen=True)
 class SceneChoice:
@@ -60,8 +63,8 @@ class ImageRecord:
     """
 
     name: str
-    rows: int
-    cols: int
+    rows: Positive
+    cols: Positive
     set: str = ""
 
 
@@ -91,20 +94,30 @@ class SceneRecord:
     """
 
     name: str
-    shape: tuple[int, int, int]
+    shape: tuple[Positive, Positive, Positive]
     class_names: tuple[str, ...]
     synthetic: bool
     sha256: dict[str, str]
-    wavelengths: tuple[float, ...] = ()
-    band_numbers: tuple[int, ...] = ()
-    class_colors: tuple[tuple[int, int, int], ...] = ()
+    wavelengths: tuple[Amount, ...] = ()
+    band_numbers: tuple[Count, ...] = ()
+    class_colors: tuple[tuple[ColorValue, ColorValue, ColorValue], ...] = ()
     left_out_classes: tuple[str, ...] = ()
     product: str = ""
     scale: tuple[float, ...] = ()
     offset: tuple[float, ...] = ()
-    fwhm: tuple[float, ...] = ()
-    source_bands: int = 0
+    fwhm: tuple[Amount, ...] = ()
+    source_bands: Count = 0
     images: tuple[ImageRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_name("scene", self.name)
+        classes, bands = len(self.class_names), self.shape[2]
+        check_lengths(f"{classes} classes", {"class_colors": self.class_colors}, (0, classes))
+        of_bands = {"wavelengths": self.wavelengths, "fwhm": self.fwhm}
+        of_bands["band_numbers"] = self.band_numbers
+        check_lengths(f"{bands} bands", of_bands, (0, bands))
+        converted = {"scale": self.scale, "offset": self.offset}
+        check_lengths(f"{bands} bands", converted, (0, 1, bands))
 
 
 @dataclass(frozen=True)
@@ -128,15 +141,15 @@ class SplitRecord:
 
     kind: str
     seed: int
-    guard: int
-    train: int
-    validation: int
-    test: int
-    left_out: int
-    leakage_pixel: float | None
-    leakage_patch: float | None
+    guard: Count
+    train: Count
+    validation: Count
+    test: Count
+    left_out: Count
+    leakage_pixel: Share | None
+    leakage_patch: Share | None
     sha256: str
-    validation_per_class: tuple[int, ...] = ()
+    validation_per_class: tuple[Count, ...] = ()
 
     @property
     def summary(self) -> str:

@@ -21,10 +21,10 @@ from hsitf import files
 from hsitf.errors import DataError, InputError, MissingInputError, unknown
 from hsitf.scenes import download
 from hsitf.scenes.catalog import (
-    BASE_URL,
     CATALOG,
     BandCenters,
     CatalogEntry,
+    CatalogFile,
     LabelEncoding,
     SceneLayout,
 )
@@ -46,6 +46,7 @@ from hsitf.scenes.raster_source import RasterSource
 from hsitf.scenes.readers import READERS, check_fits_memory, open_array, read_array
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.stacking import stack_images
+from hsitf.scenes.transfer import DownloadProgress
 
 __all__ = ["RasterSource", "Scene", "load", "names", "open_raster", "picture_side"]
 
@@ -69,7 +70,7 @@ class _LoadOptions:
     label_options: LabelOptions
     raster: RasterOptions
     picture_size: int | None
-    progress: download.DownloadProgress | None
+    progress: DownloadProgress | None
 
     @property
     def has_labels(self) -> bool:
@@ -91,7 +92,7 @@ def load(
     label_options: LabelOptions = _OWN_LABELS,
     raster: RasterOptions = _AS_IT_IS,
     picture_size: int | None = None,
-    progress: download.DownloadProgress | None = None,
+    progress: DownloadProgress | None = None,
 ) -> Scene:
     """Loads a scene.
 
@@ -458,9 +459,9 @@ def _located(entry: CatalogEntry, request: _LoadOptions) -> tuple[SceneLayout, d
             return layout, paths
     if request.data_dir is None:
         for layout in entry.layouts:
-            urls = _needed(layout, request)
-            if None not in urls.values():
-                return layout, _fetched(urls, folders, request.progress)
+            needed = _needed(layout, request)
+            if all(file.address for file in needed.values()):
+                return layout, _fetched(needed, folders, request.progress)
     raise MissingInputError(
         f"files of {entry.name} are missing",
         received="looked in " + " and ".join(str(folder) for folder in folders),
@@ -489,14 +490,11 @@ def _listed(entry: CatalogEntry, request: _LoadOptions) -> str:
     return "; or ".join(" and ".join(_needed(layout, request)) for layout in entry.layouts)
 
 
-def _needed(layout: SceneLayout, request: _LoadOptions) -> dict[str, str | None]:
-    """Names of the files to be read, with the address of each that is served."""
+def _needed(layout: SceneLayout, request: _LoadOptions) -> dict[str, CatalogFile]:
+    """The files to be read, by their names."""
     # With a label map of the user's own the layout's is not needed.
     wanted = (layout.cube,) if request.labels else (layout.cube, layout.labels)
-    return {
-        file.name: None if file.folder is None else BASE_URL + file.folder + file.name
-        for file in wanted
-    }
+    return {file.name: file for file in wanted}
 
 
 def _find(name: str, folders: tuple[Path, ...]) -> Path | None:
@@ -504,17 +502,17 @@ def _find(name: str, folders: tuple[Path, ...]) -> Path | None:
 
 
 def _fetched(
-    urls: Mapping[str, str | None],
+    files: Mapping[str, CatalogFile],
     folders: tuple[Path, ...],
-    progress: download.DownloadProgress | None,
+    progress: DownloadProgress | None,
 ) -> dict[str, Path]:
     """Paths of the files, after downloading those that are missing to the last folder."""
     paths = {}
-    for name, url in urls.items():
+    for name, file in files.items():
         path = _find(name, folders)
-        if path is None and url is not None:
+        if path is None and file.address is not None:
             path = folders[-1] / name
-            download.download(url, path, progress)
+            download.download(file.address, path, progress, sha256=file.sha256)
         if path is not None:
             paths[name] = path
     return paths

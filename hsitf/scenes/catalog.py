@@ -18,7 +18,7 @@ from enum import Enum
 
 from hsitf.registry import Registry
 
-BASE_URL = "http://www.ehu.eus/ccwintco/uploads/"
+BASE_URL = "https://www.ehu.eus/ccwintco/uploads/"
 """Scene collection of the Computational Intelligence Group, University of the Basque Country."""
 
 
@@ -45,11 +45,19 @@ class CatalogFile:
         variable: Name of the variable; None where the file holds a single array.
         folder: Where it is served below `BASE_URL`, with a slash at the end; None where it is not
             served and the user has to provide it.
+        sha256: SHA-256 of the file that the literature uses, where it was at hand; a download has
+            to have it.
     """
 
     name: str
     variable: str | None = None
     folder: str | None = None
+    sha256: str | None = None
+
+    @property
+    def address(self) -> str | None:
+        """Where it is downloaded from; None where it is not served."""
+        return None if self.folder is None else BASE_URL + self.folder + self.name
 
 
 @dataclass(frozen=True)
@@ -171,7 +179,10 @@ CATALOG: Registry[CatalogEntry] = Registry(
                 layouts=(
                     SceneLayout(
                         CatalogFile(
-                            "Indian_pines_corrected.mat", "indian_pines_corrected", "6/67/"
+                            "Indian_pines_corrected.mat",
+                            "indian_pines_corrected",
+                            "6/67/",
+                            "ec2f8808710919d566f70f0d4aa885aae1ddfd42b734aba71c5e12ca65450939",
                         ),
                         CatalogFile("Indian_pines_gt.mat", "indian_pines_gt", "c/c4/"),
                     ),

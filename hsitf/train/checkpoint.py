@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.array_files import read_arrays
 from hsitf.errors import DataError
 from hsitf.files import replacing
 from hsitf.records import Epoch
@@ -95,19 +94,13 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     """
     if not path.is_file():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            facts = json.loads(str(file["facts"]))
-            variables = [file[f"variable{i}"] for i in range(_count(file.files, "variable"))]
-            best = [file[f"best{i}"] for i in range(_count(file.files, "best"))]
+    remedy = "remove the run's folder and train again"
+    with read_arrays(path, "a state that the run can be resumed from", remedy) as file:
+        facts = json.loads(str(file["facts"]))
+        variables = [file[f"variable{i}"] for i in range(_count(list(file), "variable"))]
+        best = [file[f"best{i}"] for i in range(_count(list(file), "best"))]
         history = [Epoch(**epoch) for epoch in facts["history"]]
         return Checkpoint(history, variables, best, facts["seconds"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path} is damaged, so the run cannot be resumed",
-            received=type(error).__name__,
-            remedy="remove the run's folder and train again",
-        ) from error
 
 
 def _count(names: Sequence[str], prefix: str) -> int:

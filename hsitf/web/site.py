@@ -48,6 +48,12 @@ def check_web(run: Run, request: ExportRequest) -> None:
             received="--web with --tta",
             remedy="leave one of them out",
         )
+    if run.record.tile:
+        raise InputError(
+            "a page classifies with networks of patches",
+            received=f"{run.record.plan.network}, which labels whole tiles",
+            remedy="leave --web out, or name another network",
+        )
     check_device(run, request, "page", "--web")
 
 

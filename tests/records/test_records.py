@@ -40,7 +40,7 @@ PLAN = TrainingPlan(
 )
 SCENE = SceneRecord("cube", (4, 5, 6), ("corn", "wheat"), False, {"cube.npy": "ab12"})
 SPLIT = SplitRecord("disjoint", 7, 3, 10, 2, 8, 1, 0.0, 1 / 3, "ab12")
-NORMALIZER = Normalizer((0.1, 1e-30), (1.0, 2.5))
+NORMALIZER = Normalizer((0.1, 1e-30) * 3, (1.0, 2.5) * 3)
 SCORES = Scores(0.9, 0.8, -0.1, (1.0, 0.6), (0.7, 0.0), (5, 3))
 EPOCH = Epoch(1.5, 0.9, 0.01, 0.25)
 FILES = {"float32": FileStats(40, 0.1), "int8": FileStats(10, 0.05)}

@@ -7,6 +7,7 @@ import scipy.io
 import hsitf.scenes as scenes
 from hsitf.errors import DataError, InputError
 from hsitf.scenes.catalog import (
+    BASE_URL,
     CATALOG,
     BandCenters,
     CatalogEntry,
@@ -266,7 +267,7 @@ def test_served_scenes_are_fetched_once_and_recorded(
     monkeypatch.setenv("HSITF_DATA", str(root))
     fetched = []
 
-    def fake(url, path, progress):
+    def fake(url, path, progress, sha256):
         fetched.append(url)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes((folder / path.name).read_bytes())
@@ -274,7 +275,7 @@ def test_served_scenes_are_fetched_once_and_recorded(
     monkeypatch.setattr(scenes.download, "download", fake)
     scenes.load("Toy")
     scenes.load("Toy")
-    assert fetched == [scenes.BASE_URL + "x/toy.mat", scenes.BASE_URL + "y/toy_gt.mat"]
+    assert fetched == [BASE_URL + "x/toy.mat", BASE_URL + "y/toy_gt.mat"]
     with (root / "Toy" / "toy_gt.mat").open("ab") as stream:
         stream.write(b"x")
     with pytest.raises(DataError, match="not the file that was first downloaded"):

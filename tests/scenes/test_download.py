@@ -1,4 +1,5 @@
 import hashlib
+import os
 import re
 import socket
 import threading
@@ -199,7 +200,7 @@ def test_nobody_listens(path):
 
 
 def test_a_silent_server_is_given_up(path, monkeypatch):
-    monkeypatch.setattr("hsitf.scenes.download.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("hsitf.scenes.transfer.TIMEOUT_S", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -226,3 +227,100 @@ def test_a_folder_that_cannot_be_made(url, tmp_path):
     (tmp_path / "scenes").write_text("a file")
     with pytest.raises(OutputError, match="there is a file where a folder is needed"):
         download(url, tmp_path / "scenes" / "cube.mat")
+
+
+# --- others, and servers that lie ------------------------------------------------------------
+
+
+def test_several_processes_fetch_one_file_once(path, tmp_path):
+    state = Server()
+    children = []
+    with running(state) as url:
+        for number in range(4):
+            child = os.fork()
+            if not child:
+                digest = ""
+                try:
+                    digest = download(url, path)
+                finally:
+                    (tmp_path / f"{number}.txt").write_text(digest)
+                    os._exit(0)
+            children.append(child)
+        for child in children:
+            os.waitpid(child, 0)
+    assert len(state.asked) == 1
+    assert [(tmp_path / f"{n}.txt").read_text() for n in range(4)] == [DIGEST] * 4
+    assert files_of(path) == ["cube.mat", "cube.mat.sha256"]
+
+
+def test_without_locks_each_has_a_part_of_its_own(url, path, state, monkeypatch):
+    @contextmanager
+    def unlocked(path):
+        path.parent.mkdir(exist_ok=True)
+        yield False
+
+    monkeypatch.setattr("hsitf.scenes.download.locked", unlocked)
+    path.parent.mkdir()
+    # What another process is writing.
+    path.with_name("cube.mat.part").write_bytes(b"other")
+    state.cut = 1000
+    with pytest.raises(DataError, match="broke off"):
+        download(url, path)
+    assert files_of(path) == ["cube.mat.part"]
+    state.cut = None
+    assert download(url, path) == DIGEST
+    assert path.with_name("cube.mat.part").read_bytes() == b"other"
+
+
+def test_another_file_than_the_known_one_leaves_nothing(url, path, state):
+    with pytest.raises(DataError, match=f"{DIGEST}.*{'0' * 64}.*--data-dir"):
+        download(url, path, sha256="0" * 64)
+    assert files_of(path) == []
+    assert download(url, path, sha256=DIGEST) == DIGEST
+
+
+def test_another_file_than_the_recorded_one_leaves_nothing(url, path, state):
+    download(url, path)
+    path.unlink()
+    state.body = BODY[::-1]
+    with pytest.raises(DataError, match=r"recorded in cube\.mat\.sha256"):
+        download(url, path)
+    assert files_of(path) == ["cube.mat.sha256"]
+
+
+def test_a_mark_that_stays_on_another_file(url, path, state):
+    interrupted(url, path, state)
+    # The entity tag claims that nothing has changed.
+    state.body = BODY[::-1] + b"more"
+    with pytest.raises(DataError, match="bytes now, not"):
+        download(url, path)
+    assert files_of(path) == []
+    interrupted(url, path, state)
+    state.body = bytes(len(state.body))
+    with pytest.raises(DataError, match="is not kept"):
+        download(url, path, sha256=DIGEST)
+    assert files_of(path) == []
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_too_much_leaves_nothing(url, path, state, sized):
+    state.sized = sized
+    with pytest.raises(DataError, match="too large"):
+        download(url, path, limit=500_000)
+    assert files_of(path) == []
+
+
+def test_an_endless_download_is_given_up(url, path, state, monkeypatch):
+    monkeypatch.setattr("hsitf.scenes.transfer.MAX_SECONDS", 0.0)
+    with pytest.raises(DataError, match=r"longer than 0 s.*run again to resume"):
+        download(url, path)
+    assert "cube.mat.part" in files_of(path)
+
+
+def test_redirects_stay_on_the_host(url, path, state):
+    with running(Server()) as other:
+        state.location = other.replace("127.0.0.1", "localhost")
+        with pytest.raises(DataError, match="which is not followed"):
+            download(url, path)
+        state.location = other
+        assert download(url, path) == DIGEST

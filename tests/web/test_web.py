@@ -147,6 +147,7 @@ def test_the_page_repeats_golden_vectors_and_map_to_the_bit(site, tmp_path):
     assert found["golden"]["outputs"] > 0
     assert found["map"]["whole"]
     assert found["map"]["differing"] == 0
+    assert found["pixel"]["label"] == found["pixel"]["mapped"]
 
 
 @browser

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +16,9 @@ from hsitf.adopt.preprocessing import (
     selection,
     standardized_projection,
 )
+from hsitf.array_files import DAMAGE, read_arrays
 from hsitf.arrays import Float32Array, Float64Array
-from hsitf.errors import DataError, InputError
+from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.scenes.normalize import Normalizer
 
 # Preprocessing of a few hundred bands takes kilobytes; a matrix of 10,000 bands to 1,000
@@ -34,6 +33,10 @@ KEYS = {
     "component_mean": "number, or one a band: subtracted before the matrix is applied",
     "component_scale": "number, or one a component: the result is divided by it",
 }
+
+
+_CONTENT = "preprocessing"
+_REMEDY = "give a JSON object or .npz archive of numbers: " + ", ".join(KEYS)
 
 
 def from_file(path: Path, sample: Float32Array) -> Preprocessing:
@@ -58,7 +61,9 @@ def from_file(path: Path, sample: Float32Array) -> Preprocessing:
         )
     try:
         content = _READERS[path.suffix.lower()](path)
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile, zlib.error) as error:
+    except HsitfError:
+        raise
+    except DAMAGE as error:
         raise DataError(
             f"{path} does not hold preprocessing",
             received=str(error).splitlines()[0] if str(error) else type(error).__name__,
@@ -166,11 +171,8 @@ def _json(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as file:
-        # Sizes are checked before an array is unpacked: an archive may promise any.
-        if sum(info.file_size for info in file.zip.infolist()) > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES:,} bytes unpacked")
-        return {name: np.asarray(file[name], np.float64) for name in file.files}
+    with read_arrays(path, _CONTENT, _REMEDY, MAX_BYTES) as arrays:
+        return {name: np.asarray(values, np.float64) for name, values in arrays.items()}
 
 
 _READERS: dict[str, Callable[[Path], dict[str, NDArray[Any]]]] = {".json": _json, ".npz": _npz}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hsitf.errors import DataError
+from hsitf.array_files import npy_header, read_arrays
 from hsitf.scenes.readers.base import (
+    MAX_BYTES,
     ArrayFile,
-    Shape,
     check_file_size,
     check_fits_memory,
     check_single,
@@ -27,7 +27,7 @@ def open_npy(path: Path, variable: str | None) -> ArrayFile:
     check_single(path, variable)
     kind = "a .npy file"
     with parser_errors_reported(path, kind), path.open("rb") as stream:
-        shape, dtype = npy_header(path, stream)
+        shape, dtype, _ = npy_header(stream)
         check_file_size(path, shape, dtype.itemsize, path.stat().st_size - stream.tell())
 
     def rows(start: int, stop: int) -> NDArray[Any]:
@@ -50,31 +50,12 @@ def open_npz(path: Path, variable: str | None) -> ArrayFile:
                 continue
             name = member.filename.removesuffix(".npy")
             with archive.open(member) as stream:
-                headers[name] = npy_header(path, stream)
+                headers[name] = npy_header(stream)[:2]
                 room[name] = member.file_size - stream.tell()
         name = choose(path, {key: shape for key, (shape, _) in headers.items()}, variable)
         shape, dtype = headers[name]
         check_fits_memory(path, shape, dtype.itemsize)
         check_file_size(path, shape, dtype.itemsize, room[name])
-        with np.load(path, allow_pickle=False) as arrays:
+        remedy = "save it anew with numpy.savez"
+        with read_arrays(path, "plain arrays", remedy, MAX_BYTES, [name]) as arrays:
             return in_memory(arrays[name], path, kind)
-
-
-def npy_header(path: Path, stream: BinaryIO | Any) -> tuple[Shape, np.dtype[Any]]:
-    """Shape and type from the head of a .npy stream, which is left at the first value."""
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        # Version 3 differs only in that names of record fields may be Unicode.
-        raise DataError(f"{path} holds records, not an array", remedy="save plain numbers")
-    if dtype.hasobject:
-        raise DataError(
-            f"{path} holds pickled objects, which are never loaded",
-            received=f"type {dtype}",
-            allowed="boolean, integer or real numbers",
-            remedy="save it anew as an array of numbers",
-        )
-    return shape, dtype

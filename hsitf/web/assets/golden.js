@@ -34,7 +34,7 @@ export async function replay(model, record, inputs, outputs) {
 /** For the user. */
 export function verdict(found) {
   if (found.differing === 0) {
-    return `bit-equal: all ${found.outputs.toLocaleString("en")} outputs of ${found.runs} inferences`;
+    return `bit-equal: all ${found.outputs.toLocaleString("en")} outputs of ${found.runs} inference${found.runs > 1 ? "s" : ""}`;
   }
   return `${found.differing.toLocaleString("en")} of ${found.outputs.toLocaleString("en")} outputs differ, by ${found.largest} at most`;
 }

@@ -1,0 +1,36 @@
+"""How the values of a record depend on each other, checked when it is made or read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+
+from hsitf.errors import DataError
+
+
+def check_name(kind: str, name: str) -> None:
+    """Refuses a name that would lead out of a folder that is called by it.
+
+    Raises:
+        DataError: It is empty, or a path.
+    """
+    if name in ("", ".", "..") or os.path.basename(name) != name or "\\" in name or "\0" in name:
+        raise DataError(f"{name!r} is no name of a {kind}", allowed="a name that is no path")
+
+
+def check_lengths(
+    of: str, values: Mapping[str, Sequence[object]], allowed: Collection[int]
+) -> None:
+    """Refuses sequences that do not have as many items as they describe.
+
+    Args:
+        of: What they describe, such as "4 classes".
+        values: The sequences by name.
+        allowed: Lengths that are accepted; 0 where they may be unknown.
+
+    Raises:
+        DataError: One has another length.
+    """
+    for name, items in values.items():
+        if len(items) not in allowed:
+            raise DataError(f"{name} has {len(items)} items for {of}")
