@@ -78,8 +78,24 @@ def read_arrays(
         raise MissingDataError(
             f"{path} does not hold {content}", received="no such file", remedy=remedy
         )
-    try:
+    with damage_reported(path, content, remedy):
         yield _read(path, max(limit, path.stat().st_size), names)
+
+
+@contextmanager
+def damage_reported(path: Path, content: str, remedy: str) -> Iterator[None]:
+    """Turns what libraries raise on a file that is not what it should be into a `DataError`.
+
+    Args:
+        path: The file.
+        content: What it is to hold, for messages: "a .tflite model".
+        remedy: What to do where it does not.
+
+    Raises:
+        DataError: The block failed in one of the ways of `DAMAGE`.
+    """
+    try:
+        yield
     except HsitfError:
         raise
     except DAMAGE as error:

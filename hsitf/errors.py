@@ -69,6 +69,10 @@ class OutputError(HsitfError, OSError):
     status = 4
 
 
+class ResourceError(HsitfError, MemoryError):
+    """The process may not take as much of the machine as the work needs."""
+
+
 class LoweringError(HsitfError, ValueError):
     """A network that cannot be lowered exactly for inference."""
 

@@ -198,7 +198,7 @@ def _remove(path: Path) -> None:
 
 def _remove_files_of_ended_processes(path: Path, host: str) -> None:
     """Removes temporary files of a file whose processes, on this machine, have ended."""
-    shape = re.compile(rf"\.{re.escape(path.name)}\.{host}\.([1-9][0-9]{{0,9}})\.part")
+    shape = re.compile(rf"\.{re.escape(path.name)}\.{host}\.([1-9][0-9]{{0,9}})\.[\w.]+")
     for one in os.listdir(path.parent):
         found = shape.fullmatch(one)
         if found and not _is_running(int(found[1])):

@@ -8,21 +8,27 @@ from typing import Any
 
 import numpy as np
 
+from hsitf.array_files import damage_reported
+
 
 def read(path: Path) -> Any:
     """Reads a .tflite file as the schema's `ModelT`, with constants inside their buffers.
 
     Larger files may store constants after the flatbuffer, as ai-edge-quantizer writes them.
+
+    Raises:
+        DataError: It is damaged.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     whole = path.read_bytes()
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(whole))
-    for buffer in model.buffers:
-        # Offsets 0 and 1 mean that the constant is not stored after the flatbuffer.
-        if buffer.offset > 1:
-            kept = whole[buffer.offset : buffer.offset + buffer.size]
-            buffer.data, buffer.offset, buffer.size = np.frombuffer(kept, np.uint8), 0, 0
+    with damage_reported(path, "a .tflite model", "export it again"):
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(whole))
+        for buffer in model.buffers:
+            # Offsets 0 and 1 mean that the constant is not stored after the flatbuffer.
+            if buffer.offset > 1:
+                kept = whole[buffer.offset : buffer.offset + buffer.size]
+                buffer.data, buffer.offset, buffer.size = np.frombuffer(kept, np.uint8), 0, 0
     return model
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hsitf import flatbuffer, trust
+from hsitf.array_files import damage_reported
 from hsitf.records import OperatorCount
 
 # Operators that move or convert data without arithmetic. All others count as arithmetic.
@@ -124,14 +125,18 @@ def tflite(path: Path) -> Contents:
 
     The type of an operator is that of its first input; float32 arithmetic with int8 weights is
     reported as "float32 (int8 weights)".
+
+    Raises:
+        DataError: It is damaged.
     """
-    graph = nodes(path)
-    tensors = {tensor for node in graph for tensor in (*node.inputs, *node.outputs)}
-    return Contents(
-        _counted((node.op, _computing([one.dtype for one in node.inputs])) for node in graph),
-        max(len(tensor.shape) for tensor in tensors),
-        any(tensor.dynamic for tensor in tensors),
-    )
+    with damage_reported(path, "a .tflite model", "export it again"):
+        graph = nodes(path)
+        tensors = {tensor for node in graph for tensor in (*node.inputs, *node.outputs)}
+        return Contents(
+            _counted((node.op, _computing([one.dtype for one in node.inputs])) for node in graph),
+            max(len(tensor.shape) for tensor in tensors),
+            any(tensor.dynamic for tensor in tensors),
+        )
 
 
 def _computing(kinds: list[str]) -> str:

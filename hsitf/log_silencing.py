@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from hsitf.errors import ResourceError
+
+# Bytes of addresses that TensorFlow and Keras take to start and to train a small network.
+ADDRESS_SPACE = 2_500_000_000
+
 
 def silence_library_logs() -> None:
     """Suppresses warnings and log messages of libraries that are imported later."""
@@ -59,8 +64,30 @@ def _restore(kept: list[int]) -> None:
         os.close(descriptor)
 
 
+def _check_address_space() -> None:
+    """Says how much is needed where TensorFlow would end the process, or wait for ever, instead."""
+    try:
+        import resource
+    except ImportError:
+        # No limits on this system.
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:
+        raise ResourceError(
+            "there is not enough address space for TensorFlow",
+            received=f"a limit of {limit / 1e9:.1f} GB",
+            allowed=f"{ADDRESS_SPACE / 1e9:.1f} GB or more",
+            remedy="raise it with 'ulimit -v'",
+        )
+
+
 def load_keras() -> None:
-    """Imports Keras and its backend without the messages that they print as they start."""
+    """Imports Keras and its backend without the messages that they print as they start.
+
+    Raises:
+        ResourceError: The process may not have as many addresses as they take.
+    """
     silence_library_logs()
+    _check_address_space()
     with suppressed_output():
         import keras  # noqa: F401

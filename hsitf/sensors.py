@@ -151,7 +151,15 @@ def read_sensor(path: Path) -> Spectrometer:
         DataError: The file is damaged.
     """
     if path.suffix.lower() in LISTS:
-        return Spectrometer(np.sort(np.asarray(read_wavelengths(path))))
+        centers = np.asarray(read_wavelengths(path))
+        if (np.diff(centers) <= 0).any():
+            raise InputError(
+                f"the band centers of {path} are not in ascending order",
+                received=f"{centers[0]:g} nm first, {centers[-1]:g} nm last",
+                allowed="each center above the one before",
+                remedy="list them in ascending order; the file takes the bands in that order",
+            )
+        return Spectrometer(centers)
     site = open_raster(str(path))
     if site.wavelengths is None:
         raise InputError(

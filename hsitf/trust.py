@@ -84,7 +84,8 @@ def require(path: Path) -> None:
     Raises:
         DataError: It was made elsewhere, or has changed.
     """
-    if os.environ.get(_VARIABLE) == "1" or is_signed(path):
+    # What is not there is reported by whoever opens it.
+    if os.environ.get(_VARIABLE) == "1" or not path.exists() or is_signed(path):
         return
     raise DataError(
         f"{path} is a program (a TensorFlow SavedModel), and running it can read and write any of "
@@ -93,7 +94,7 @@ def require(path: Path) -> None:
         if not _signature_file(path).exists()
         else "content that differs from what this user signed",
         allowed="one that was exported here, or a .tflite or .onnx file, which are data",
-        remedy="export the network again; or add --trust if you know who made it",
+        remedy="export it again; or add --trust if you know who made it",
     )
 
 

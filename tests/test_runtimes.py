@@ -10,6 +10,7 @@ from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
 from hsitf.records import TensorSpec
 from hsitf.runtimes import Keras, LiteRT, OnnxRuntime, SavedModel, dequantize, predict, quantize
+from hsitf.trust import programs_trusted
 
 BYTES = TensorSpec("x", (1, 4), "int8", scale=0.5, zero_point=10)
 FLOATS = TensorSpec("x", (1, 4), "float32")
@@ -149,6 +150,8 @@ def test_damaged_saved_model(files, tmp_path):
         (files["saved-model"] / "saved_model.pb").read_bytes()[:-100]
     )
     assert_refused(SavedModel, tmp_path)
+    with programs_trusted():
+        assert_refused(SavedModel, tmp_path)
 
 
 def assert_refused(engine, path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from hsitf.bench.emulated import EmulatedRun
 from hsitf.bench.measurement import BenchResult, BenchRow
 from hsitf.bench.target_costs import TargetMeasurement
 from hsitf.files import replacing
-from hsitf.tables import format_table
+from hsitf.tables import format_table, write_csv
 
 HEAD = (
     "file",
@@ -120,9 +119,8 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _csv(path: Path, rows: Sequence[Any]) -> None:
     with replacing(path) as temporary, temporary.open("w", newline="") as stream:
         flat = [{name: _flat(cell) for name, cell in asdict(row).items()} for row in rows]
-        writer = csv.DictWriter(stream, list(asdict(rows[0])) if rows else ["name"])
-        writer.writeheader()
-        writer.writerows(flat)
+        head = list(asdict(rows[0])) if rows else ["name"]
+        write_csv([head, *([row[name] for name in head] for row in flat)], stream)
 
 
 def _flat(cell: object) -> object:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from hsitf import runs, runtimes
+from hsitf.array_files import DAMAGE
 from hsitf.arrays import StoredArray
-from hsitf.errors import InputError
+from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle, form_suffix
 from hsitf.export.variants import format_of, formats
 from hsitf.files import find_below, restore_folder, size
@@ -92,30 +94,73 @@ def find_subjects(paths: Sequence[Path]) -> list[BenchSubject]:
         InputError: There is nothing to measure at one of them.
         DataError: A bundle, a run or a file is damaged.
     """
+    found, damaged = find_usable_subjects(paths)
+    if damaged:
+        raise damaged[0]
+    return found
+
+
+def find_usable_subjects(paths: Sequence[Path]) -> tuple[list[BenchSubject], list[HsitfError]]:
+    """Finds the files to benchmark under paths, and why others among them cannot be.
+
+    Args:
+        paths: As of `find_subjects`.
+
+    Raises:
+        InputError: There is nothing to measure at one of the paths.
+        HsitfError: None of the files can be measured; the reason of the first.
+    """
     found: dict[Path, BenchSubject] = {}
+    damaged: list[HsitfError] = []
     for path in paths:
-        made = {one.file.resolve(): one for one in _under(path)}
-        if not made:
+        there = list(_under(path))
+        if not there:
             raise InputError(
                 f"nothing to measure at {path}",
                 received="no such path" if not path.exists() else "no .tflite or .onnx file",
                 allowed="a file, a bundle, a run, or a folder of them such as export/fields/cao",
                 remedy="export something first: python -m hsitf.export --model cao --int8",
             )
-        found |= made
-    return list(found.values())
+        for place, opened in there:
+            try:
+                one = opened()
+            except HsitfError as error:
+                damaged.append(error)
+            except DAMAGE as error:
+                reason = (str(error).strip().splitlines() or [""])[0][:200]
+                damaged.append(
+                    DataError(
+                        f"{place} cannot be read",
+                        received=f"{type(error).__name__}: {reason}",
+                        remedy="export it again",
+                    )
+                )
+            else:
+                found[one.file.resolve()] = one
+    if damaged and not found:
+        raise damaged[0]
+    return list(found.values()), damaged
 
 
-def _under(path: Path) -> Iterator[BenchSubject]:
+def _under(path: Path) -> Iterator[tuple[Path, Callable[[], BenchSubject]]]:
+    """Yields what is at a path or below it, and what opens it."""
     if path.is_file() and path.suffix in formats():
-        yield _of_file(path)
+        yield path, partial(_of_file, path)
     restore_folder(path)
     for record in find_below(path, RECORD):
-        if (record.parent / runs.NETWORK).is_file():
-            yield _of_run(Run.open(record.parent))
-        elif (record.parent / GOLDEN).is_file():
-            bundle = Bundle.open(record.parent)
-            yield _of_bundle(bundle)
+        folder = record.parent
+        if (folder / runs.NETWORK).is_file():
+            yield folder, partial(_run_in, folder)
+        elif (folder / GOLDEN).is_file():
+            yield folder, partial(_bundle_in, folder)
+
+
+def _run_in(folder: Path) -> BenchSubject:
+    return _of_run(Run.open(folder))
+
+
+def _bundle_in(folder: Path) -> BenchSubject:
+    return _of_bundle(Bundle.open(folder))
 
 
 def _of_bundle(bundle: Bundle) -> BenchSubject:

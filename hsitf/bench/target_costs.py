@@ -30,7 +30,8 @@ class TargetMeasurement:
         tool: What it was determined with.
         pixels: Pixels classified per inference.
         sram_bytes: Fast memory in use at once; None where unknown.
-        flash_bytes: Bytes of weights and program on the device; None where unknown.
+        flash_bytes: Bytes in flash or DRAM: weights and program, and activations where the device
+            keeps them there; None where unknown.
         bytes_moved: Bytes read and written in all memories; None where unknown.
         operators: Number of operators that the tool counts; None where it counts none.
         cpu_operators: Those left to the CPU beside an accelerator, with the reasons.
@@ -64,7 +65,7 @@ def split_targets(
             installed.
     """
     cores, others = [], []
-    for name in names:
+    for name in dict.fromkeys(names):
         target = find_target(name)
         if target.cost is None:
             raise InputError(

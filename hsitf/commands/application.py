@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from hsitf import __version__
-from hsitf.errors import HsitfError
+from hsitf.errors import DataError, HsitfError
 from hsitf.log_silencing import silence_library_logs
 
 # In the order of the work, which is the order of `hsitf --help`.
@@ -34,6 +36,9 @@ VERBS = (
     "sweep",
     "report",
 )
+
+# Of the output of a process itself, which has no name.
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -63,6 +68,17 @@ def verb(
     class Verb(TyperCommand):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             return super().parse_args(ctx, [_today(one, renamed or {}) for one in args])
+
+        def invoke(self, ctx: Any) -> Any:
+            try:
+                return super().invoke(ctx)
+            except EOFError as error:
+                # The parser takes it for the end of what a user types.
+                raise DataError(
+                    "a file ends too early",
+                    received=str(error) or "an unexpected end",
+                    remedy="fetch it or make it again",
+                ) from error
 
     return app.command(cls=Verb)
 
@@ -120,6 +136,8 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> Non
         signal.signal(number, _interrupt)
     try:
         status = application(arguments, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
         # A verb returns nothing; an early exit returns its status.
         if isinstance(status, int) and status:
             sys.exit(status)
@@ -133,7 +151,15 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> Non
     except OSError as error:
         # Errors of writing explain themselves; this is a path that cannot be read or is no path.
         if error.filename is None:
-            raise
+            if error.errno not in _OUTPUT_ERRORS:
+                raise
+            # What is left in the buffer would fail again as Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            _complain(
+                f"the output cannot be written; received: {error.strerror}; free some space or "
+                "write elsewhere.",
+                4,
+            )
         path = str(error.filename)
         _complain(
             f"{path if len(path) < 200 else path[:200] + '...'} cannot be used; "

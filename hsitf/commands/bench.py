@@ -189,7 +189,7 @@ def bench(
     from hsitf.bench.compatibility import check_compatibility as fitting
     from hsitf.bench.emulated import emulate
     from hsitf.bench.report import write_bench
-    from hsitf.bench.subject import find_subjects
+    from hsitf.bench.subject import find_usable_subjects
     from hsitf.trust import programs_trusted
 
     with programs_trusted(trust), Terminal() as progress:
@@ -201,7 +201,8 @@ def bench(
             notes += made.notes
         else:
             places = paths or [Path("export")]
-        files = find_subjects(places)
+        files, damaged = find_usable_subjects(places)
+        notes += [f"left out: {error}" for error in damaged]
         found = measure(files, engines, counts, progress, schedule)
         found = replace(found, notes=(*notes, *found.notes))
         # Emulation takes minutes; what has been timed is safe from here on.

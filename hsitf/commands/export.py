@@ -337,7 +337,15 @@ def _chosen_side(run: Run, request: ExportRequest, progress: Progress) -> int:
     from hsitf.export.tile_selection import choose_tile, format_tiles, measure_tiles
 
     name = str(request.target)
-    tiles = measure_tiles(run.network(), run.record.plan.patch, request.variants[0], name, progress)
+    scene = run.record.scene
+    tiles = measure_tiles(
+        run.network(),
+        run.record.plan.patch,
+        request.variants[0],
+        name,
+        progress,
+        max(scene.shape[:2]),
+    )
     chosen = choose_tile(tiles, name)
     print(format_tiles(tiles, name, chosen))
     return chosen

@@ -31,7 +31,7 @@ COSTS: Mapping[str, CostMeasure] = {
     "macs": CostMeasure("multiply-accumulates", "macs", ",.0f"),
     "latency_ms": CostMeasure("latency, ms", "macs", ".3f"),
     "arena": CostMeasure("arena, bytes", "macs", ",.0f"),
-    "target_cost": CostMeasure("cost on the target", "macs", ",.6g"),
+    "target_cost": CostMeasure("cost on the target", "macs", ",.8g"),
 }
 
 

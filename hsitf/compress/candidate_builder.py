@@ -21,6 +21,7 @@ from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.export.calibration import Calibration
 from hsitf.export.convert import calibration_patches, lower_and_check
+from hsitf.export.tuning import missing_memory
 from hsitf.export.variants import Variant
 from hsitf.export.verification import check_integer
 from hsitf.files import size
@@ -163,6 +164,12 @@ class CandidateBuilder:
             (measured,) = target.cost.costs([path], self.progress)
             if isinstance(measured, InputError):
                 self.progress.say(f"{self.target}: {measured.what}, {measured.received}")
+            elif measured.cpu_operators:
+                # Their time is not among the cost, which would be no bound of anything.
+                count = len(measured.cpu_operators)
+                self.progress.say(f"{self.target} leaves {count} operators to the CPU: no cost")
+            elif missing := missing_memory(measured, target):
+                self.progress.say(f"{self.target} lacks {missing:,} bytes of fast memory: no cost")
             else:
                 found["target_cost"] = measured.value
         return found

@@ -10,7 +10,7 @@ from hsitf.compress.bounds import COSTS
 from hsitf.compress.losses import METRICS
 from hsitf.compress.record import CompressionCandidate, CompressionRecord
 from hsitf.files import replacing
-from hsitf.tables import format_table
+from hsitf.tables import format_table, plain_cell
 
 _HEAD = (
     "network",
@@ -136,4 +136,4 @@ def write_csv(candidates: Sequence[CompressionCandidate], front: Sequence[str], 
             values += [found.accuracy[name] for name in METRICS]
             values += [found.drop.points, found.drop.low, found.drop.high]
             values += [found.validation_agreement, found.agreement, found.expected_drop]
-            rows.writerow([*values, one.seconds, one.key in front])
+            rows.writerow(map(plain_cell, [*values, one.seconds, one.key in front]))

@@ -204,8 +204,18 @@ def device_files(
     sums, forms = {}, []
     for bundle in bundles:
         kind = "tiles" if bundle.record.tile else "patches"
-        files = dict(_bundle_files(kind, bundle, counts, data.patches.patch, progress))
-        forms.append({"kind": kind, **{key: name for key, (name, _) in files.items()}})
+        patch = data.patches.patch
+        files = dict(_bundle_files(kind, bundle, counts, patch, progress))
+        form: dict[str, object] = {"kind": kind}
+        form |= {key: name for key, (name, _) in files.items()}
+        if not counts.exact:
+            values = data.normalizer.fill(scene.cube)
+            whole = _class_map(bundle, values, patch, progress)
+            seen = np.frombuffer(files["map"][1], np.uint8).reshape(whole.shape)
+            form["rounded"] = int((whole != seen).sum())
+            changed = f"{form['rounded']:,} of {whole.size:,} pixels of the map of {kind}"
+            progress.say(f"rounding changes {changed}")
+        forms.append(form)
         for name, content in files.values():
             sums[name] = sha256(content).hexdigest()
             yield name, content
@@ -254,7 +264,7 @@ def _bundle_files(
     yield "inputs", (f"{kind}-inputs.bin", _little(vectors["stored_inputs"]))
     yield "outputs", (f"{kind}-outputs.bin", _little(vectors["stored_outputs"]))
     yield "pixels", (f"{kind}-pixels.bin", vectors["pixels"].astype("<i4").tobytes())
-    found = _class_map(bundle, counts, patch, progress)
+    found = _class_map(bundle, counts.values(), patch, progress)
     yield "map", (f"{kind}-map.u8", found.tobytes())
 
 
@@ -262,10 +272,11 @@ def _little(stored: NDArray[np.generic]) -> bytes:
     return np.ascontiguousarray(stored).astype(stored.dtype.newbyteorder("<")).tobytes()
 
 
-def _class_map(bundle: Bundle, counts: Counts, patch: int, progress: Progress) -> NDArray[np.uint8]:
-    """Classifies every pixel of the counts with the file: (rows, cols) uint8, classes from 1."""
+def _class_map(
+    bundle: Bundle, seen: NDArray[np.float32], patch: int, progress: Progress
+) -> NDArray[np.uint8]:
+    """Classifies every pixel of a cube with the file: (rows, cols) uint8, classes from 1."""
     record = bundle.record
-    seen = counts.values()
     if not record.folded_preprocessing:
         seen = preprocess(seen, record.normalizer, None)
     source = PatchSource.from_cube(seen, patch)

@@ -47,6 +47,11 @@ class TileCost:
     reason: str = ""
 
     @property
+    def rank(self) -> tuple[int, float]:
+        """Fewer operators on the CPU come first, then cheaper pixels."""
+        return (0 if self.cost is None else len(self.cost.cpu_operators), self.per_pixel)
+
+    @property
     def per_pixel(self) -> float:
         """Cost of one pixel; infinite where the tile cannot be taken."""
         if self.cost is None or self.reason:
@@ -60,7 +65,7 @@ def measure_tiles(
     variant: Variant,
     name: str,
     progress: Progress,
-    sides: Sequence[int] = SIDES,
+    largest: int = SIDES[-1],
 ) -> list[TileCost]:
     """Costs of tiles of several sides, lowered by default.
 
@@ -70,14 +75,14 @@ def measure_tiles(
         variant: Kind of file.
         name: Name of the target.
         progress: Receives progress messages.
-        sides: Sides to try.
+        largest: Side of the scene in pixels, beyond which no tile is tried.
 
     Raises:
         InputError: The target has no cost model, or the network takes whole tiles already.
         LoweringError: The network has no tile form.
     """
     target = find_target(name)
-    if target.cost is None:
+    if target.cost is None or not target.cost.per_pixel:
         raise InputError(
             f"what a tile costs on {name} is not known",
             received=f"--tile auto with --target {name}",
@@ -89,6 +94,7 @@ def measure_tiles(
             received="--tile auto",
             remedy="name the side, such as --tile 64",
         )
+    sides = [side for side in SIDES if side <= largest] or SIDES[:1]
     progress.start(f"choosing the side of tiles for {name}", len(sides))
     found = []
     with TemporaryDirectory() as folder:
@@ -105,14 +111,14 @@ def choose_tile(tiles: Sequence[TileCost], name: str) -> int:
     Raises:
         InputError: No tile can be taken.
     """
-    best = min(tiles, key=lambda tile: tile.per_pixel)
-    if best.per_pixel == float("inf"):
+    fitting = [tile for tile in tiles if tile.per_pixel < float("inf")]
+    if not fitting:
         raise InputError(
             f"no tile of this network can be run on {name}",
             received="; ".join(f"{tile.side} x {tile.side}: {tile.reason}" for tile in tiles[:2]),
             remedy="leave --tile out: patches need less memory",
         )
-    return best.side
+    return min(fitting, key=lambda tile: tile.rank).side
 
 
 def format_tiles(tiles: Sequence[TileCost], name: str, chosen: int) -> str:

@@ -88,14 +88,23 @@ def tune(
     Raises:
         InputError: The toolchain is not installed, or even the file without a choice has no cost.
     """
+    if cache.is_dir():
+        raise InputError(
+            "the choice of lowering cannot be kept",
+            received=f"a folder at {cache}",
+            remedy="move it away",
+        )
     with suppressed_output():
         start = subject.build(arithmetic)
     key = _key(subject, arithmetic, start)
-    if (kept := _read(cache, key, arithmetic)) is not None:
-        progress.say(f"{subject.name}: lowering as chosen before, by {cache}")
-        return kept
+    chosen = _read(cache, key, arithmetic, progress)
     with TemporaryDirectory() as folder:
-        found = _Search(subject, Path(folder), progress).run(arithmetic, start)
+        search = _Search(subject, Path(folder), progress)
+        if chosen is not None:
+            progress.say(f"{subject.name}: lowering as chosen before, by {cache}")
+            # Costs depend on weights, which the choice was not made for.
+            return search.confirmed(arithmetic, chosen)
+        found = search.run(arithmetic, start)
     cache.parent.mkdir(parents=True, exist_ok=True)
     records.write(_record(found, key), cache)
     return found
@@ -122,7 +131,10 @@ class _Search:
         for layer in layers:
             best = self._cheapest(best, list(_with_methods(best, layer)))
             self.progress.advance(1, layer)
-        # What was gained step by step is confirmed side by side.
+        return self.confirmed(arithmetic, best)
+
+    def confirmed(self, arithmetic: Arithmetic, best: Arithmetic) -> TunedLowering:
+        """What was gained step by step, confirmed side by side; the default where it is not."""
         default, tuned = self._costs([arithmetic, best])
         if isinstance(default, InputError):
             raise default
@@ -235,6 +247,8 @@ def _key(subject: TuningSubject, arithmetic: Arithmetic, start: keras.Model) -> 
     cost = subject.target.cost
     facts = (
         _structure(start),
+        # Methods are kept by the names of layers.
+        *_convolutions(start),
         str(arithmetic),
         subject.name,
         cost.version if cost else "",
@@ -244,19 +258,19 @@ def _key(subject: TuningSubject, arithmetic: Arithmetic, start: keras.Model) -> 
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _read(cache: Path, key: str, arithmetic: Arithmetic) -> TunedLowering | None:
+def _read(cache: Path, key: str, arithmetic: Arithmetic, progress: Progress) -> Arithmetic | None:
     """A choice made before; None where there is none for this key, or it cannot be read."""
     if not cache.is_file():
         return None
     try:
         kept = records.read(TuningRecord, cache)
-    except DataError:
+    except DataError as error:
+        progress.say(f"choosing the lowering anew: {error}")
         return None
     if kept.key != key:
         return None
     methods = tuple(sorted(kept.methods.items()))
-    chosen = replace(arithmetic, channel_alignment=kept.channel_alignment, methods=methods)
-    return TunedLowering(chosen, kept.cost, kept.default_cost, kept.tried)
+    return replace(arithmetic, channel_alignment=kept.channel_alignment, methods=methods)
 
 
 def _record(found: TunedLowering, key: str) -> TuningRecord:

@@ -154,7 +154,8 @@ class PruningRequest:
         own = {**self.config.kinds, **self.config.ratios, **self.layer_alphas}
         layers = [f"{name} {value:g}" for name, value in own.items()]
         each = " per layer" if self.per_layer else ""
-        removed = [f"{self.measure} {self.target:g}{each}"] if self.removes else []
+        # Kinds and layers may have ratios of their own alone.
+        removed = [f"{self.measure} {self.target:g}{each}"] if self.removes and self.target else []
         shared = [f"{self.clusters} values a kernel"] if self.clusters else []
         return ", ".join([*removed, *layers, *shared])
 
@@ -171,7 +172,9 @@ class PruningRequest:
         if not self.removes:
             return f"clusters{self.clusters}{taught}"
         criterion = file_label(self.criterion_name)
-        return f"{criterion}-{self.measure}{self.target:g}{kinds}{layers}{how}{shared}{taught}"
+        alone = not self.target and bool(kinds)
+        target = "" if alone else f"-{self.measure}{self.target:g}"
+        return f"{criterion}{target}{kinds}{layers}{how}{shared}{taught}"
 
     def removed_share(self, iteration: int) -> float:
         """Share of the total removal that is done after an iteration, counted from 1."""

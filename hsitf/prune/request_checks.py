@@ -124,6 +124,13 @@ def _check_target(request: PruningRequest) -> None:
     config = request.config
     # Ratios and alphas of layers and kinds do without one for all, and so does clustering.
     without = config.ratios or config.kinds or request.layer_alphas or request.only_clusters
+    own = [*config.ratios.values(), *config.kinds.values(), *request.layer_alphas.values()]
+    if own and not request.target and not any(own) and not request.only_clusters:
+        raise InputError(
+            "nothing would be removed",
+            received="ratios of 0 alone",
+            allowed="a ratio above 0 for a layer, a kind, or all",
+        )
     least = request.target >= 0 if without else request.target > 0
     if not least or (below_one and request.target >= 1) or not math.isfinite(request.target):
         allowed = {

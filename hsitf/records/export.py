@@ -91,7 +91,8 @@ class TargetRecord:
         methods: Convolutions that are computed in another way than `channel_alignment` says, by
             the names of their lowered layers.
         sram_bytes: Fast memory in use at once; None where unknown.
-        flash_bytes: Bytes of weights and program on the device; None where unknown.
+        flash_bytes: Bytes in flash or DRAM: weights and program, and activations where the device
+            keeps them there; None where unknown.
         bytes_moved: Bytes read and written in all memories; None where unknown.
         operators: Number of operators that the tool counts; None where it counts none.
         cpu_operators: Those left to the CPU beside an accelerator, with the reasons.

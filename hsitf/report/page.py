@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from hsitf.report.document import (
     ReportTable,
     Section,
 )
+from hsitf.tables import write_csv
 
 PAGE = "report.html"
 FIGURES, TABLES = "figures", "tables"
@@ -129,4 +129,4 @@ def _image(image: ReportImage, folder: Path) -> dict[str, Any]:
 
 def _csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows(rows)
+        write_csv(rows, stream)

@@ -85,7 +85,7 @@ class PatchSource:
                 "the patch does not fit into the scene",
                 received=f"a patch of {patch} x {patch} in {rows} x {cols} pixels",
                 allowed=f"a side of 1 to {min(rows, cols)}",
-                remedy="give a smaller --patch or a larger scene",
+                remedy="give a larger scene, or a smaller --patch where the network takes one",
             )
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 from hsitf.compare.statistics import PairedDifference, paired_difference
 from hsitf.files import replacing
 from hsitf.sweep.record import CellRecord, CellSettings, StudyResults
-from hsitf.tables import format_table
+from hsitf.tables import format_table, plain_cell
 
 DIFFERENCES = "differences.csv"
 _MEASURES = {"validation_oa": "validation OA", "oa": "OA"}
@@ -105,13 +105,12 @@ def write(results: StudyResults) -> list[Path]:
         for one in reference_differences(results):
             own = one.settings
             for name, found in one.measures.items():
-                writer.writerow(
-                    [
-                        *(own.scene, own.network, one.grid, own.labelled or "all", own.training),
-                        *(name, found.pairs, found.first, found.second, found.difference),
-                        *(found.half_width, found.p_value, found.wins, found.losses),
-                    ]
-                )
+                cells: list[object] = [
+                    *(own.scene, own.network, one.grid, own.labelled or "all", own.training),
+                    *(name, found.pairs, found.first, found.second, found.difference),
+                    *(found.half_width, found.p_value, found.wins, found.losses),
+                ]
+                writer.writerow(map(plain_cell, cells))
     return [path]
 
 

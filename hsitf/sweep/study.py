@@ -44,6 +44,7 @@ SUFFIX = ".toml"
 QUICK = "-quick"
 # One study is a table that people read and a folder that a disk holds.
 MAX_CELLS = 100_000
+MAX_NUMBER = 10**15
 
 MEASURES = ("ratio", "parameters", "macs", "bytes", "alpha", "sparsity")
 # What leaves a network as it is.
@@ -123,6 +124,14 @@ class ParameterGrid:
     def fine_tuning_epochs_of(self, network: str) -> int:
         """Epochs of a network's fine-tuning; 0 for as many as it was trained."""
         return self.fine_tuning_epochs.get(network, self.fine_tuning_epochs.get("", 0))
+
+    @property
+    def count(self) -> int:
+        """Number of combinations, without making them."""
+        quantizations = len(self.weights) * len(self.bits) + len(self.variants)
+        lists = (self.scenes, self.splits, self.networks, self.reductions, self.prunings)
+        more = (self.seeds, self.recipes, self.labelled, self.trainings)
+        return math.prod(map(len, (*lists, *more))) * max(quantizations, 1)
 
     def combinations(
         self,
@@ -285,12 +294,28 @@ def _toml(name: str, text: str) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(text)
-    # Brackets within brackets without end exhaust the parser.
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        content = tomllib.loads(text)
+        _check_numbers(content)
+        return content
+    # Brackets within brackets without end exhaust the parser; numbers of thousands of digits are
+    # refused by Python itself, in another way than faults of the text.
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"the study {name} is no TOML", received=str(error), remedy="correct that line"
         ) from error
+
+
+def _check_numbers(content: object) -> None:
+    """Refuses whole numbers that floats do not hold, which no setting has.
+
+    Raises:
+        ValueError: There is one.
+    """
+    if isinstance(content, dict | list):
+        for one in content.values() if isinstance(content, dict) else content:
+            _check_numbers(one)
+    elif isinstance(content, int) and abs(content) > MAX_NUMBER:
+        raise ValueError("a whole number of more than 15 digits")
 
 
 _KEYS = {
@@ -375,7 +400,7 @@ class _GridReader:
         train = table.get("train", "")
         if isinstance(train, bool) or not isinstance(train, str | int | float):
             self._fault(f"train is {train!r}; allowed: a share such as 0.65, or pixels a class")
-        return ParameterGrid(
+        found = ParameterGrid(
             name=self._one("name", str, ""),
             scenes=(scene,) if scene else self._words("scene", ["fields"]),
             splits=self._words("split", ["disjoint"]),
@@ -398,9 +423,16 @@ class _GridReader:
             trainings=self._trainings(),
             weights=self._weights(),
         )
+        if found.count > MAX_CELLS:
+            self._fault(f"{found.count:,} combinations of values; allowed: {MAX_CELLS:,}")
+        return found
 
     def _trainings(self) -> tuple[str, ...]:
         texts = {name: self._texts(name) for name in TRAINING_KEYS if name in self._table}
+        count = math.prod(map(len, texts.values()))
+        if count > MAX_CELLS:
+            self._fault(f"{count:,} combinations of training options; allowed: {MAX_CELLS:,}")
+            return ("",)
         found = product(*texts.values())
         return tuple(dict.fromkeys(changes(dict(zip(texts, one, strict=True))) for one in found))
 
@@ -413,7 +445,7 @@ class _GridReader:
                 found.append("" if one == AS_RECIPE else TRAINING_KEYS[name].text(one))
             except ValueError as error:
                 self._fault(f"{name} is {one!r}; allowed: {error}, or {AS_RECIPE!r}")
-        return found or [""]
+        return list(dict.fromkeys(found)) or [""]
 
     def _epochs_factor(self) -> dict[int, int]:
         value = self._table.get("epochs_factor", {})
@@ -512,7 +544,11 @@ class _GridReader:
         counts = self._numbers("components", [], whole=True) if "components" in self._table else ()
         found: list[str] = []
         unused = bool(counts)
-        for text in self._words("bands", [_ALL_BANDS]):
+        techniques = self._words("bands", [_ALL_BANDS])
+        if len(techniques) * len(counts) > MAX_CELLS:
+            self._fault(f"{len(techniques) * len(counts):,} reductions; allowed: {MAX_CELLS:,}")
+            return ("",)
+        for text in techniques:
             named = text in (_ALL_BANDS, "") or ":" in text
             unused &= named
             wanted = [text] if named else [f"{text}:{int(count)}" for count in counts]

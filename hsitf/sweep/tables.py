@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from pathlib import Path
 from hsitf.errors import InputError
 from hsitf.files import replacing
 from hsitf.sweep.record import MEANS, RESULTS, SPREADSHEET, StudyResults, setting_names, value_names
+from hsitf.tables import plain_cell, write_csv
 
 EXTRA = "pip install '.[spreadsheet]' in hsitf's folder"
 
@@ -42,7 +42,7 @@ def write(results: StudyResults, spreadsheet: bool) -> list[Path]:
             replacing(results.folder / name) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as stream,
         ):
-            csv.writer(stream).writerows(table)
+            write_csv(table, stream)
     written = [results.folder / name for name in tables]
     if spreadsheet:
         written.append(results.folder / SPREADSHEET)
@@ -129,6 +129,6 @@ def _write_spreadsheet(tables: dict[str, list[Row]], path: Path) -> None:
         sheet = book.create_sheet(name.removesuffix(".csv"))
         sheet.freeze_panes = "A2"
         for row in table:
-            sheet.append(list(row))
+            sheet.append([plain_cell(cell) for cell in row])
     with replacing(path) as temporary:
         book.save(temporary)

@@ -37,6 +37,7 @@ class EmulatedInstructions:
     basis: str = "counted under emulation"
     # Counts repeat to a few instructions in hundreds of thousands.
     noise: float = 0.001
+    per_pixel: bool = True
 
     @property
     def version(self) -> str:

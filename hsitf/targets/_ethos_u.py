@@ -61,6 +61,7 @@ class EthosU:
     unit: str = "cycles"
     basis: str = "estimated by Arm's compiler"
     noise: float = 0.0
+    per_pixel: bool = True
 
     @property
     def version(self) -> str:

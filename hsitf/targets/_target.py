@@ -19,7 +19,8 @@ class TargetCost:
     Attributes:
         value: In the unit of the target's cost model; smaller is better.
         sram_bytes: Fast memory in use at once; None where the cost model does not know it.
-        flash_bytes: Bytes of weights and program; None where the cost model does not know them.
+        flash_bytes: Bytes in flash or DRAM: weights and program, and activations where the device
+            keeps them there; None where the cost model does not know them.
         bytes_moved: Bytes read and written in all memories; None where it does not know them.
         cpu_operators: Operators left to the CPU beside the accelerator, each with the reason.
         operators: Number of all operators that the cost model counts; None where it counts none.
@@ -52,6 +53,10 @@ class CostModel(Protocol):
 
         A repeatable value is the same each time that the same file is measured.
         """
+
+    @property
+    def per_pixel(self) -> bool:
+        """Whether a cost is spent for each inference, so that a pixel has a share of it."""
 
     @property
     def version(self) -> str:

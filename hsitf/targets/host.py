@@ -27,6 +27,7 @@ class HostTime:
     basis: str = "measured on this machine, one thread"
     # Differences below this were seen between two measurements of one file.
     noise: float = 0.03
+    per_pixel: bool = True
 
     @property
     def version(self) -> str:

@@ -94,6 +94,8 @@ class ArenaBytes:
     unit: str = "bytes of arena"
     basis: str = "of the interpreter on this machine"
     noise: float = 0.0
+    # Memory is not spent anew for each pixel.
+    per_pixel: bool = False
 
     @property
     def version(self) -> str:

@@ -159,6 +159,10 @@ def train(
             # Files may have changed: a network must not be evaluated on its training pixels.
             check_same_scene(scene, then.scene)
             _check_same_split(then, now, folder)
+            from hsitf.train.checkpoint import read_checkpoint
+
+            # Nothing is written where it is damaged.
+            read_checkpoint(folder / runs.CHECKPOINT)
             progress.say(f"resuming {folder}")
     records.write(now, folder / runs.PLAN)
     return save_run(fit(plan, data, folder / runs.CHECKPOINT, progress), plan, data, folder)

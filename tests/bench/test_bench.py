@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import pytest
 from hsitf.bench.compatibility import analyzer_warnings, check_compatibility
 from hsitf.bench.engines import ENGINES, find_engine
 from hsitf.bench.measurement import measure
-from hsitf.bench.subject import find_subjects
+from hsitf.bench.subject import find_subjects, find_usable_subjects
 from hsitf.errors import DataError, InputError
 from hsitf.export.bundle import Bundle
 from hsitf.inspection import Node, Operand, nodes
@@ -208,6 +209,22 @@ def test_networks_by_name_are_exported_where_they_are_not(shell, exported):
             line,
         )
     assert len(lines) == 3
+
+
+def test_one_damaged_among_many_is_left_out_with_its_reason(exported, tmp_path):
+    for name in ("int8", "onnx"):
+        shutil.copytree(exported / name, tmp_path / name)
+    (tmp_path / "int8" / "hu.tflite").write_bytes(b"TFL3")
+    (tmp_path / "float32").mkdir()
+    (tmp_path / "float32" / "record.json").write_text("{}")
+    (tmp_path / "float32" / "golden.npz").write_text("{}")
+    found, damaged = find_usable_subjects([tmp_path])
+    assert [one.summary.variant for one in found] == ["onnx"]
+    assert len(damaged) == 2
+    assert all(str(tmp_path) in str(error) for error in damaged)
+    shutil.rmtree(tmp_path / "onnx")
+    with pytest.raises(DataError, match="is not a ExportRecord"):
+        find_usable_subjects([tmp_path])
 
 
 def test_a_damaged_file_is_reported(tmp_path):

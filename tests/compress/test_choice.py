@@ -103,3 +103,26 @@ def test_what_is_made_small_is_what_is_bounded():
     assert CompressionBounds(max_drop=1.0).steered_by == "parameters"
     bounded = CompressionBounds(max_drop=1.0, max_latency_ms=2.0)
     assert (bounded.minimized, bounded.steered_by) == ("latency_ms", "macs")
+
+
+def test_a_cost_on_a_target_is_bounded_and_named():
+    bounds = CompressionBounds(max_target_cost=5e4, target="ethos-u55-256")
+    assert bounds.costs == {"target_cost": 5e4}
+    assert bounds.steered_by == "macs"
+    assert bounds.excess({"target_cost": 6e4}) == {"target_cost": pytest.approx(0.2)}
+    assert "cost on the target at most 50,000" in bounds.text
+    with pytest.raises(InputError, match="add --target"):
+        CompressionBounds(max_target_cost=5e4)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "options", "message"),
+    [
+        ({"max_target_cost": 1.0, "target": "gpu"}, {}, "is not known"),
+        ({"max_drop": 1.0, "target": "edgetpu"}, {"variant": "float32"}, "takes no float32"),
+        ({"max_drop": 1.0, "target": "ethos-u55"}, {}, "did you mean ethos-u55-"),
+    ],
+)
+def test_targets_that_cannot_be_compressed_for_are_refused(bounds, options, message):
+    with pytest.raises(InputError, match=message):
+        CompressionRequest(CompressionBounds(**bounds), SearchOptions(**options))

@@ -15,6 +15,7 @@ from hsitf.arithmetic import INTEGER, Arithmetic, ConvolutionMethod
 from hsitf.errors import InputError
 from hsitf.export.calibration import Calibration
 from hsitf.export.convert import lowered_form
+from hsitf.export.tile_selection import TileCost, choose_tile, measure_tiles
 from hsitf.export.tuning import TuningSubject, missing_memory, tune
 from hsitf.export.variants import VARIANTS
 from hsitf.lower import lower
@@ -109,22 +110,53 @@ def test_tuning_finds_what_the_target_prefers(tmp_path):
     np.testing.assert_allclose(lowered(SAMPLES), model(SAMPLES), atol=1e-5)
 
 
-def test_a_choice_is_read_back_for_the_same_structure_alone(tmp_path):
+def test_a_choice_is_read_back_and_its_costs_are_measured_again(tmp_path):
     cache = tmp_path / "tuning.json"
     first = tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent())
-
-    @dataclass(frozen=True)
-    class Broken(Operators):
-        def costs(self, files, progress):
-            raise AssertionError("measured again")
-
-    again = tune(subject(network(seed=1), Broken(prefers=1)), INTEGER, cache, Silent())
-    assert again == first
-    with pytest.raises(AssertionError, match="measured again"):
-        tune(subject(network(), Broken(prefers=1, version="2")), INTEGER, cache, Silent())
+    # What the file says of costs is not believed: they depend on weights.
+    kept = json.loads(cache.read_text())
+    cache.write_text(json.dumps({**kept, "default_cost": 9_999_999.0, "cost": 1.0}))
+    again = tune(subject(network(seed=1), Operators(prefers=1)), INTEGER, cache, Silent())
+    assert (again.cost, again.default_cost) == (first.cost, first.default_cost)
+    assert again.arithmetic == first.arithmetic
+    assert again.tried == 2
+    other = Operators(prefers=1, version="2")
+    assert tune(subject(network(), other), INTEGER, cache, Silent()).tried > 2
     # A damaged choice is made anew.
     cache.write_text(json.dumps({"schema": 2, "key": "x"}))
     assert tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent()) == first
+
+
+def test_a_choice_that_is_no_better_now_gives_way_to_the_default(tmp_path):
+    cache = tmp_path / "tuning.json"
+    tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent())
+    kept = json.loads(cache.read_text())
+    worse = {"conv1": {"channel_alignment": 64, "unfolding": "block-toeplitz"}}
+    cache.write_text(json.dumps({**kept, "channel_alignment": 64, "methods": worse}))
+    found = tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent())
+    assert found.arithmetic == INTEGER
+    assert found.cost == found.default_cost
+
+
+def test_a_folder_in_place_of_the_choice_is_refused_before_the_search(tmp_path):
+    with pytest.raises(InputError, match="cannot be kept"):
+        tune(subject(network(), Operators(prefers=1)), INTEGER, tmp_path, Silent())
+
+
+def test_tiles_are_chosen_by_operators_on_the_cpu_then_by_their_pixels():
+    def tile(side, value, cpu=(), reason=""):
+        return TileCost(side, TargetCost(value, cpu_operators=cpu), reason)
+
+    assert choose_tile([tile(4, 160.0), tile(8, 320.0), tile(16, 2560.0)], "host") == 8
+    assert choose_tile([tile(4, 160.0), tile(8, 64.0, ("SIN: none",))], "host") == 4
+    assert choose_tile([tile(4, 160.0), tile(8, 64.0, (), "too large")], "host") == 4
+    with pytest.raises(InputError, match="no tile"):
+        choose_tile([tile(4, 160.0, (), "too large")], "host")
+
+
+def test_memory_is_not_shared_by_pixels():
+    with pytest.raises(InputError, match="not known"):
+        measure_tiles(network(), 5, INT8, "tflm", Silent())
 
 
 def test_the_default_stays_where_nothing_is_cheaper(tmp_path):

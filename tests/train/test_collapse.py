@@ -74,7 +74,7 @@ def test_the_remark_says_what_to_try():
 
 
 def test_what_was_not_trained_by_gradients_gets_another_remark():
-    fitted = collapse_remark(record(COLLAPSED, history=()))
+    fitted = collapse_remark(record(COLLAPSED, history=(), best_epoch=0))
     assert "--learning-rate" not in fitted
     assert "--class-weights" in fitted
     elsewhere = AdoptionRecord("net.h5", "", "Keras 2", ("bands",), "none", (1, 2))

@@ -179,3 +179,42 @@ def test_what_a_page_cannot_show_is_refused(shell, words, message):
     done = shell("export", "--model", "li", *shell.SCENE, *words)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+NODE = shutil.which("node")
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node.js at hand: apt-get install nodejs")
+@pytest.mark.parametrize(
+    ("header", "outcome"),
+    [
+        ("data ignore value = 7\n", "[[null,1,2],[3,4,5]]"),
+        ("", "[[7,1,2],[3,4,5]]"),
+        ("wavelength = {0.45, 0.55}\n", "[450,550]"),
+        ("wavelength = {450, x}\n", "a center that is no number"),
+        ("wavelength = {450, 900}\n", "nm away"),
+        ("reflectance scale factor = 100\n", "a reflectance scale factor of 100"),
+    ],
+)
+def test_a_dropped_cube_is_read_as_its_header_says(header, outcome, tmp_path):
+    from hsitf import web
+
+    shutil.copytree(Path(web.__file__).parent / "assets", tmp_path / "assets")
+    (tmp_path / "assets/package.json").write_text('{"type": "module"}')
+    envi = "ENVI\nlines = 1\nsamples = 3\nbands = 2\ndata type = 1\ninterleave = bil\n" + header
+    script = tmp_path / "assets/try.mjs"
+    script.write_text(
+        'import { checkBands, openDropped } from "./dropped.js";\n'
+        f"const hdr = new File([{json.dumps(envi)}], 'c.hdr');\n"
+        "const img = new File([Uint8Array.from([7, 1, 2, 3, 4, 5])], 'c.img');\n"
+        "const record = { bands: 2, patch: 1, wavelengths: [450, 550], scale: [0.0001] };\n"
+        "try {\n"
+        "  const cube = await openDropped([hdr, img], record);\n"
+        "  checkBands(cube, record);\n"
+        "  const row = [...(await cube.row(0))];\n"
+        "  const found = [row.slice(0, 3), row.slice(3)];\n"
+        "  console.log(JSON.stringify(cube.wavelengths ?? found));\n"
+        "} catch (error) { console.log(error.message); }\n"
+    )
+    done = subprocess.run([NODE, str(script)], capture_output=True, text=True, check=True)
+    assert outcome in done.stdout

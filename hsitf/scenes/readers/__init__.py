@@ -157,7 +157,7 @@ def _opened(
             remedy="leave --axes out",
         )
     check_fits_memory(path, stored.shape, stored.dtype.itemsize)
-    values = stored.read(0, stored.shape[0])
+    values = stored.read(0, stored.shape[0] if stored.shape else 0)
     order = [list(axes).index(name) for name in AXES]
     return in_memory(np.ascontiguousarray(values.transpose(order)), path, stored.kind)
 
@@ -170,4 +170,6 @@ def read_array(path: Path, variable: str | None = None) -> ArrayData:
     """
     stored = open_array(path, variable)
     check_fits_memory(stored.files[-1], stored.shape, stored.dtype.itemsize)
-    return ArrayData(stored.read(0, stored.shape[0]), stored.files, stored.metadata)
+    return ArrayData(
+        stored.read(0, stored.shape[0] if stored.shape else 0), stored.files, stored.metadata
+    )

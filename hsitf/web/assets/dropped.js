@@ -24,8 +24,8 @@ const MOST_HEADER = 1 << 20;
 // Classes of the map, and the canvas that shows it, have one entry per pixel.
 const MOST_PIXELS = 1 << 24;
 
-/** Opens what was dropped: a .hdr with its data file, or one .npy. */
-export async function openDropped(files) {
+/** Opens what was dropped for a model: a .hdr with its data file, or one .npy. */
+export async function openDropped(files, record) {
   const list = [...files];
   const npy = list.find((file) => file.name.endsWith(".npy"));
   if (npy) return openNpy(npy);
@@ -38,7 +38,7 @@ export async function openDropped(files) {
       "drop a .npy file, or an ENVI .hdr together with its data file",
     );
   }
-  return openEnvi(header, data);
+  return openEnvi(header, data, record);
 }
 
 /** Checks that a cube has the bands that the model was trained on. */
@@ -51,6 +51,13 @@ export function checkBands(cube, record) {
     );
   }
   const known = record.wavelengths ?? [];
+  if (cube.wavelengths?.some((one) => !Number.isFinite(one))) {
+    throw new PageError(
+      `the band centers of ${cube.name} cannot be read`,
+      "a center that is no number",
+      "correct its header",
+    );
+  }
   if (known.length === cube.bands && cube.wavelengths?.length === cube.bands) {
     const step = Math.min(...known.slice(1).map((one, at) => Math.abs(one - known[at])));
     const away = Math.max(...known.map((one, at) => Math.abs(one - cube.wavelengths[at])));
@@ -97,7 +104,9 @@ class DroppedCube {
   async values(first, count) {
     const [Kind, size] = this.type;
     const at = this.start + first * size;
-    return new Kind(await this.file.slice(at, at + count * size).arrayBuffer());
+    const found = new Kind(await this.file.slice(at, at + count * size).arrayBuffer());
+    if (this.ignored === undefined) return found;
+    return Float64Array.from(found, (value) => (value === this.ignored ? NaN : value));
   }
 
   /** Values of a row, (bands, cols). */
@@ -126,7 +135,7 @@ class DroppedCube {
   }
 }
 
-async function openEnvi(header, data) {
+async function openEnvi(header, data, record) {
   if (header.size > MOST_HEADER) {
     throw new PageError(`${header.name} is no ENVI header`, `${header.size} bytes`, "choose another");
   }
@@ -141,8 +150,21 @@ async function openEnvi(header, data) {
       "convert it to little-endian real numbers, bsq, bil or bip",
     );
   }
-  const list = (fields.get("wavelength") ?? "").replace(/[{}]/g, "").split(",").map(Number);
-  const micrometers = /micro|um|µm/i.test(fields.get("wavelength units") ?? "");
+  const factor = number("reflectance scale factor", 1);
+  const wanted = record.scale?.[0];
+  if (wanted !== undefined && factor !== 1 && Math.abs(wanted * factor - 1) > 1e-6) {
+    throw new PageError(
+      `${header.name} is in other units than the model`,
+      `a reflectance scale factor of ${factor}`,
+      `convert it to numbers of which ${1 / wanted} are 1`,
+    );
+  }
+  const text = (fields.get("wavelength") ?? "").replace(/[{}]/g, "").replace(/,\s*$/, "");
+  const list = text.split(",").map((one) => (one.trim() === "" ? NaN : Number(one)));
+  const units = (fields.get("wavelength units") ?? "").trim();
+  // Without a unit, centers below 100 are micrometers: no sensor sees 100 nm.
+  const micrometers = units ? /^(micro|um|µm)/i.test(units) : Math.max(...list) < 100;
+  const ignored = fields.has("data ignore value") ? number("data ignore value", NaN) : undefined;
   return new DroppedCube({
     name: data.name,
     file: data,
@@ -152,6 +174,7 @@ async function openEnvi(header, data) {
     start: number("header offset", 0),
     type,
     interleave,
+    ignored,
     wavelengths: list.length > 1 ? list.map((one) => (micrometers ? 1000 * one : one)) : undefined,
   });
 }

@@ -18,6 +18,8 @@ export async function replay(model, record, inputs, outputs) {
   const [given, expected] = [stored(inputs, record.input), stored(outputs, record.output)];
   const size = record.input.shape.reduce((a, b) => a * b, 1);
   const found = { runs: given.length / size, outputs: expected.length, differing: 0, largest: 0 };
+  found.floats = record.input.dtype === "float32";
+  found.most = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   let at = 0;
   for (let run = 0; run < found.runs; run++) {
     const outcome = await model.run(given.slice(run * size, (run + 1) * size));
@@ -35,6 +37,9 @@ export async function replay(model, record, inputs, outputs) {
 export function verdict(found) {
   if (found.differing === 0) {
     return `bit-equal: all ${found.outputs.toLocaleString("en")} outputs of ${found.runs} inference${found.runs > 1 ? "s" : ""}`;
+  }
+  if (found.floats && found.largest <= 1e-5 * Math.max(1, found.most)) {
+    return `equal to rounding: floats differ by ${found.largest.toPrecision(1)} at most`;
   }
   return `${found.differing.toLocaleString("en")} of ${found.outputs.toLocaleString("en")} outputs differ, by ${found.largest} at most`;
 }

@@ -82,6 +82,10 @@ final class Store {
     }
 
     private Bundle take(InputStream archive) throws BundleException {
+        for (File left : named("chosen-", true)) {
+            // Of an unpacking that was killed; nobody else unpacks here.
+            Archive.delete(left);
+        }
         File folder = new File(context.getFilesDir(), "chosen-" + System.currentTimeMillis());
         Archive.unpack(archive, folder);
         boolean whole = false;
@@ -101,14 +105,19 @@ final class Store {
         }
     }
 
-    private File[] children(final String prefix) {
+    private File[] children(String prefix) {
+        return named(prefix, false);
+    }
+
+    private File[] named(final String prefix, final boolean unfinished) {
         File[] found =
                 context.getFilesDir()
                         .listFiles(
                                 new java.io.FilenameFilter() {
                                     @Override
                                     public boolean accept(File folder, String name) {
-                                        return name.startsWith(prefix) && !name.endsWith(".part");
+                                        return name.startsWith(prefix)
+                                                && name.endsWith(".part") == unfinished;
                                     }
                                 });
         return found == null ? new File[0] : found;

@@ -1,0 +1,51 @@
+"""Damaged .tflite files end in a message, whatever the reader of flatbuffers makes of them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from hsitf import flatbuffer, inspection
+from hsitf.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def whole():
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = schema.TensorT()
+    tensor.shape, tensor.type, tensor.name, tensor.buffer = [1, 4], 0, b"x", 0
+    other = schema.TensorT()
+    other.shape, other.type, other.name, other.buffer = [1, 4], 0, b"y", 0
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.LOGISTIC
+    operator = schema.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = 0, [0], [1]
+    graph = schema.SubGraphT()
+    graph.tensors, graph.inputs, graph.outputs = [tensor, other], [0], [1]
+    graph.operators = [operator]
+    model = schema.ModelT()
+    model.version, model.operatorCodes = 3, [code]
+    model.subgraphs, model.buffers = [graph], [schema.BufferT()]
+    return flatbuffer.to_bytes(model)
+
+
+def test_what_is_whole_is_read(whole, tmp_path):
+    (tmp_path / "a.tflite").write_bytes(whole)
+    (one,) = inspection.tflite(tmp_path / "a.tflite").operators
+    assert (one.op, one.dtype, one.count) == ("LOGISTIC", "float32", 1)
+
+
+def test_damage_at_any_place_is_reported(whole, tmp_path):
+    path, generator, reported = tmp_path / "a.tflite", random.Random(0), 0
+    for _ in range(400):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+        path.write_bytes(damaged[: generator.choice([len(damaged), generator.randrange(400)])])
+        try:
+            inspection.tflite(path)
+        except DataError:
+            reported += 1
+    assert reported > 100
