@@ -50,18 +50,30 @@ def repacked(file: Path) -> bytes:
     model = flatbuffer.read(file)
     _merge_buffers(model)
     for graph in model.subgraphs:
-        borders = {*map(int, graph.inputs), *map(int, graph.outputs)}
-        for index, tensor in enumerate(graph.tensors):
-            if index not in borders:
-                tensor.name = _short(tensor.name or b"")
+        _shorten_names(graph)
+        for tensor in graph.tensors:
             if tensor.quantization is not None and not _is_quantized(tensor.quantization):
                 tensor.quantization = None
     return flatbuffer.to_shared_bytes(model)
 
 
-def _short(name: bytes) -> bytes:
-    """The layer and the operation of a tensor, the first of several that were merged into one."""
-    return b"/".join(name.split(b";")[0].split(b"/")[-2:])
+def _shorten_names(graph: Any) -> None:
+    """Names tensors by layer and operation, the first of several that were merged into one.
+
+    Names stay different from each other: OpenVINO takes tensors of one name for one tensor.
+    """
+    borders = {*map(int, graph.inputs), *map(int, graph.outputs)}
+    used = {graph.tensors[index].name for index in borders}
+    for index, tensor in enumerate(graph.tensors):
+        if index in borders:
+            continue
+        short = b"/".join((tensor.name or b"").split(b";")[0].split(b"/")[-2:])
+        name, number = short, 1
+        while name in used:
+            number += 1
+            name = b"%s_%d" % (short, number)
+        used.add(name)
+        tensor.name = name
 
 
 def _is_quantized(quantization: Any) -> bool:

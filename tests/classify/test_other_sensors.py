@@ -213,3 +213,12 @@ def test_scenes_without_wavelengths_are_refused(folder):
         hsitf.train_network("deephs_hyve", known, bands="pca:5", epochs=1)
     with pytest.raises(InputError, match="--pixel-normalization snv, which is of the bands of one"):
         hsitf.train_network("deephs_hyve", known, pixel_normalization="snv", epochs=1)
+
+
+def test_centers_out_of_order_are_refused_not_sorted(tmp_path):
+    from hsitf.sensors import read_sensor
+
+    path = tmp_path / "centers.txt"
+    path.write_text("700\n600\n500\n")
+    with pytest.raises(InputError, match="not in ascending order"):
+        read_sensor(path)
