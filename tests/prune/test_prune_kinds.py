@@ -152,11 +152,11 @@ def test_what_loses_nothing_is_refused_with_its_reason(transformer):
 
 def test_ratios_of_zero_alone_are_refused_and_kinds_alone_name_the_run():
     from hsitf.prune.request import PruningRequest
-    from hsitf.zoo import Recipe
+    from hsitf.zoo import DEFAULT_RECIPE
 
     with pytest.raises(InputError, match="nothing would be removed"):
-        PruningRequest("ratio", 0.0, Recipe(), config=PruningConfig(kinds={"heads": 0.0}))
+        PruningRequest("ratio", 0.0, DEFAULT_RECIPE, config=PruningConfig(kinds={"heads": 0.0}))
     kinds = PruningConfig(kinds={"heads": 0.5, "mlp": 0.25})
-    request = PruningRequest("ratio", 0.0, Recipe(), config=kinds)
+    request = PruningRequest("ratio", 0.0, DEFAULT_RECIPE, config=kinds)
     assert request.target_text == "heads 0.5, mlp 0.25"
     assert request.label == "l2-heads0.5-mlp0.25"

@@ -265,8 +265,8 @@ def test_a_kind_of_channels_is_pruned_and_recorded(shell, origin):
     words = ("--prune", "filters=0.5", "--prune", "units=0.25", "--epochs", "1")
     done = shell("prune", "--model", "hu", *shell.SCENE, *words)
     assert done.returncode == 0, done.stderr
-    run = Run.open(shell.folder / f"{ORIGIN}-l2-ratio0-filters0.5-units0.25")
-    assert run.record.pruning.target == "ratio 0, filters 0.5, units 0.25"
+    run = Run.open(shell.folder / f"{ORIGIN}-l2-filters0.5-units0.25")
+    assert run.record.pruning.target == "filters 0.5, units 0.25"
     network = run.network()
     assert (network.get_layer("conv").filters, network.get_layer("dense").units) == (10, 75)
 
