@@ -221,7 +221,7 @@ WRONG = PATCHES[..., :5]
         (lambda m, p: hsitf.prune_model("x", 0.5), "no functional Keras model"),
         (lambda m, p: hsitf.lower_model(m, batch=0), "out of range"),
         (lambda m, p: hsitf.lower_model(m, tile=8, batch=2), "contradict"),
-        (lambda m, p: hsitf.lower_model(m, target="gpu"), "unknown target"),
+        (lambda m, p: hsitf.lower_model(m, arithmetic="gpu"), "unknown arithmetic"),
         (lambda m, p: hsitf.prune_model(m, 0.5, samples=(PATCHES, [9] * 64)), "out of range"),
         (lambda m, p: hsitf.prune_model(m, 0.5, samples=(PATCHES, [0])), "one class a sample"),
         (lambda m, p: hsitf.verify_file(p, m, PATCHES), "there is no file"),

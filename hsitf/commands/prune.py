@@ -92,6 +92,7 @@ def prune(
     """
     from hsitf.options import check_origin, named_network, short_plan, trained_for
     from hsitf.prune.options import PruningOptions
+    from hsitf.prune.schedule import check_schedule
     from hsitf.runs import Run
     from hsitf.train.run import check_name, scheduled_recipe
     from hsitf.zoo import DEFAULT_RECIPE, check_trainable, facts
@@ -100,6 +101,7 @@ def prune(
     check_trainable(name, "pruned")
     check_origin(origin, scene, split, bands)
     asked = PruningOptions(criterion, target, limits, schedule, tuning)
+    check_schedule(schedule.schedule)
     asked.check_criterion()
     if sensitivity:
         asked.check_sensitivity({"--groups": show})

@@ -21,8 +21,9 @@ from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.export.calibration import Calibration
 from hsitf.export.convert import calibration_patches, lower_and_check
+from hsitf.export.repacking import repack
 from hsitf.export.tuning import missing_memory
-from hsitf.export.variants import Variant
+from hsitf.export.variants import TFLITE, Variant
 from hsitf.export.verification import check_integer
 from hsitf.files import size
 from hsitf.log_silencing import suppressed_output
@@ -184,7 +185,11 @@ def write_file(network: keras.Model, data: SceneData, variant: Variant, path: Pa
     """
     with suppressed_output():
         lowered = lower_and_check(network, data, 1, variant.arithmetic).model
-        variant.convert(lowered, Calibration(calibration_patches(data, 1)), path)
+        patches = calibration_patches(data, 1)
+        variant.convert(lowered, Calibration(patches), path)
+        if variant.format is TFLITE:
+            # As the published file is.
+            repack(path, patches)
         check_integer(variant, variant.inspect(path), variant.name)
         return variant.runtime(path, 1)
 

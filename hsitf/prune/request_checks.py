@@ -125,7 +125,7 @@ def _check_target(request: PruningRequest) -> None:
     # Ratios and alphas of layers and kinds do without one for all, and so does clustering.
     without = config.ratios or config.kinds or request.layer_alphas or request.only_clusters
     own = [*config.ratios.values(), *config.kinds.values(), *request.layer_alphas.values()]
-    if own and not request.target and not any(own) and not request.only_clusters:
+    if config.kinds and not request.target and not any(own) and not request.only_clusters:
         raise InputError(
             "nothing would be removed",
             received="ratios of 0 alone",

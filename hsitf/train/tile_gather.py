@@ -81,7 +81,8 @@ def tile_gather_model(
 
 def find_tile_gather(model: keras.Model) -> TileGather | None:
     """The layer that feeds tiles to a gathering model; None where it is fed patches."""
-    found = [layer for layer in model.layers if isinstance(layer, TileGather)]
+    # What teaches and reconstructs wraps a model in another one, which has no layers by itself.
+    found = [layer for layer in getattr(model, "layers", []) if isinstance(layer, TileGather)]
     return found[0] if found else None
 
 

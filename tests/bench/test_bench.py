@@ -196,9 +196,9 @@ def test_networks_by_name_are_exported_where_they_are_not(shell, exported):
     assert set(rows) == {("trained", "keras"), ("int8", "litert"), ("float32", "litert")}
     assert len({(row["parameters"], row["macs"]) for row in rows.values()}) == 1
     assert [one["delegate"] for one in found["delegate_compatibility"]] == [
+        "Edge TPU",
         "GPU",
         "NNAPI",
-        "Edge TPU",
     ] * 2
     lines = [line for line in done.stdout.splitlines() if line.startswith("INFO:")]
     number = r"[\d.e+]+"

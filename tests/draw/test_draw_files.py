@@ -117,7 +117,7 @@ def test_damaged_files_end_in_a_message(tmp_path, int8_file):
     rng = np.random.default_rng(0)
     for cut in (0, 5, 40, len(whole) // 3):
         path.write_bytes(whole[:cut])
-        with pytest.raises(DataError, match="damaged or no"):
+        with pytest.raises(DataError, match=r"damaged or no|does not hold a \.tflite model"):
             tflite_graph(path)
     for _ in range(40):
         content = bytearray(whole)

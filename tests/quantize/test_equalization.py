@@ -177,7 +177,7 @@ def test_every_network_is_equal_bit_for_bit(name):
 
 
 # What every channel of them meets on its way keeps no factor.
-UNCHAINED = {"dbda", "fdssc", "hu", "justoliunet", "mou"}
+UNCHAINED = {"dbda", "fdssc", "hu", "justoliunet", "justounet", "mou"}
 
 
 def test_an_integer_file_of_unlike_channels_errs_less(tmp_path):
