@@ -38,6 +38,12 @@ def network(seed: int = 0) -> keras.Model:
 SAMPLES = np.random.default_rng(0).normal(size=(4, 5, 5, 12)).astype(np.float32)
 
 
+@pytest.fixture(autouse=True)
+def few_alignments(monkeypatch):
+    """Two alignments in place of seven: the search is the same."""
+    monkeypatch.setattr("hsitf.export.tuning.ALIGNMENTS", (1, 32))
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("targets") / "plain.tflite"
