@@ -41,7 +41,7 @@ _LIMITED = (
 VELA = Toolchain(
     "Arm's compiler for Ethos-U",
     lambda: find_spec("ethosu") is not None,
-    "pip install 'hsitf[ethos-u]'",
+    "pip install '.[ethos-u]' in hsitf's folder",
 )
 
 
