@@ -282,6 +282,12 @@ def disk_space_required(room: int, folder: Path) -> Iterator[None]:
         raise
 
 
+def cache_folder() -> Path:
+    """Where what is fetched once is kept: `$HSITF_DATA`, or the user's cache."""
+    named = os.environ.get("HSITF_DATA")
+    return Path(named) if named else Path("~/.cache/hsitf").expanduser()
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file, or of a folder's files with their relative names, as hexadecimal."""
     digest = hashlib.sha256()

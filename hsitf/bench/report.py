@@ -14,6 +14,7 @@ from hsitf.bench.measurement import BenchResult, BenchRow
 from hsitf.bench.target_costs import TargetMeasurement
 from hsitf.files import replacing
 from hsitf.tables import format_table, write_csv
+from hsitf.targets import format_cost
 
 HEAD = (
     "file",
@@ -196,8 +197,8 @@ def _target_cells(one: TargetMeasurement) -> tuple[str, ...]:
     return (
         one.name,
         one.target,
-        _number(one.cost),
-        _number(one.cost / one.pixels),
+        format_cost(one.cost),
+        format_cost(one.cost / one.pixels),
         one.unit,
         _count(one.sram_bytes),
         _count(one.flash_bytes),
@@ -205,10 +206,6 @@ def _target_cells(one: TargetMeasurement) -> tuple[str, ...]:
         cpu,
         one.basis,
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _compatibility_rows(

@@ -7,7 +7,6 @@ never installed: nothing of them runs but under emulation.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsitf.errors import HsitfError, InputError
-from hsitf.files import replacing_folder, sha256
+from hsitf.files import cache_folder, replacing_folder, sha256
 from hsitf.progress import Progress
 
 WHEELS = Path(__file__).with_name("wheels.txt")
@@ -97,7 +96,7 @@ def emulated_system(progress: Progress) -> EmulatedSystem:
         HsitfError: The packages cannot be fetched or unpacked.
         OutputError: The cache cannot be written.
     """
-    place = _cache() / f"arm-{SUITE}-{sha256(WHEELS)[:12]}"
+    place = cache_folder() / f"arm-{SUITE}-{sha256(WHEELS)[:12]}"
     found = EmulatedSystem(place / "system", place / "packages")
     if found.python.is_file():
         return found
@@ -106,11 +105,6 @@ def emulated_system(progress: Progress) -> EmulatedSystem:
         _fill(EmulatedSystem(folder / "system", folder / "packages"), folder / "fetched")
         shutil.rmtree(folder / "fetched")
     return found
-
-
-def _cache() -> Path:
-    named = os.environ.get("HSITF_DATA")
-    return Path(named) if named else Path("~/.cache/hsitf").expanduser()
 
 
 def _fill(made: EmulatedSystem, fetched: Path) -> None:

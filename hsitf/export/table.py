@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hsitf.export.bundle import Bundle
 from hsitf.records import TargetRecord, TflmReport
 from hsitf.tables import format_table
+from hsitf.targets import format_cost
 
 _HEAD = (
     "variant",
@@ -63,9 +64,8 @@ def _tflm(variant: str, report: TflmReport) -> str:
 def _target(variant: str, record: TargetRecord) -> str:
     parts = []
     if record.cost is not None and record.default_cost is not None:
-        parts.append(
-            f"{_cost(record.cost)} {record.unit}, {_cost(record.default_cost)} without regard to it"
-        )
+        cost, default = format_cost(record.cost), format_cost(record.default_cost)
+        parts.append(f"{cost} {record.unit}, {default} without regard to it")
     if record.sram_bytes is not None:
         parts.append(f"{record.sram_bytes:,} bytes of fast memory")
     if record.operators is not None:
@@ -74,10 +74,6 @@ def _target(variant: str, record: TargetRecord) -> str:
         parts.append(record.basis)
     lines = [f"{variant} for {record.name}: {'; '.join(parts) or 'nothing is known'}."]
     return "\n".join([*lines, *(f"  on the CPU: {reason}" for reason in record.cpu_operators)])
-
-
-def _cost(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _row(bundle: Bundle) -> tuple[str, ...]:

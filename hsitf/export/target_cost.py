@@ -56,7 +56,8 @@ def target_record(
     tuned = model.tuned[job.variant.name]
     return TargetRecord(
         job.target,
-        cost.value,
+        # What is measured with noise is comparable only with what took turns with it.
+        tuned.cost if target.cost.noise else cost.value,
         tuned.default_cost,
         target.cost.unit,
         target.cost.basis,

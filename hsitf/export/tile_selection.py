@@ -22,7 +22,7 @@ from hsitf.export.variants import Variant
 from hsitf.log_silencing import suppressed_output
 from hsitf.progress import Progress
 from hsitf.tables import format_table
-from hsitf.targets import Target, TargetCost, find_target
+from hsitf.targets import Target, TargetCost, find_target, format_cost
 from hsitf.tile_networks import is_tile_network
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ def format_tiles(tiles: Sequence[TileCost], name: str, chosen: int) -> str:
     rows = [
         (
             f"{tile.side} x {tile.side}" + (" *" if tile.side == chosen else ""),
-            "-" if tile.cost is None else _number(tile.cost.value),
-            "-" if tile.cost is None else _number(tile.cost.value / tile.side**2),
+            "-" if tile.cost is None else format_cost(tile.cost.value),
+            "-" if tile.cost is None else format_cost(tile.cost.value / tile.side**2),
             "-"
             if tile.cost is None or tile.cost.sram_bytes is None
             else f"{tile.cost.sram_bytes:,}",
@@ -138,10 +138,6 @@ def format_tiles(tiles: Sequence[TileCost], name: str, chosen: int) -> str:
         for tile in tiles
     ]
     return format_table(("tile", unit, "a pixel", "fast memory", "not taken"), rows)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _measured(

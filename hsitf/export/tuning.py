@@ -98,6 +98,9 @@ def tune(
         start = subject.build(arithmetic)
     key = _key(subject, arithmetic, start)
     chosen = _read(cache, key, arithmetic, progress)
+    if chosen is not None and not dict(chosen.methods).keys() <= set(_convolutions(start)):
+        progress.say(f"choosing the lowering anew: {cache} names layers that are not there")
+        chosen = None
     with TemporaryDirectory() as folder:
         search = _Search(subject, Path(folder), progress)
         if chosen is not None:
@@ -135,6 +138,9 @@ class _Search:
 
     def confirmed(self, arithmetic: Arithmetic, best: Arithmetic) -> TunedLowering:
         """What was gained step by step, confirmed side by side; the default where it is not."""
+        if self._file(best) is None:
+            # It was kept by hand: what the search finds can be lowered.
+            best = arithmetic
         default, tuned = self._costs([arithmetic, best])
         if isinstance(default, InputError):
             raise default

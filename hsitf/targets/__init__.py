@@ -14,7 +14,14 @@ import pkgutil
 from collections.abc import Iterator
 
 from hsitf.errors import InputError, unknown
-from hsitf.targets._target import CostModel, DeviceMemory, Target, TargetCost, Toolchain
+from hsitf.targets._target import (
+    CostModel,
+    DeviceMemory,
+    Target,
+    TargetCost,
+    Toolchain,
+    format_cost,
+)
 
 __all__ = [
     "CostModel",
@@ -24,6 +31,7 @@ __all__ = [
     "Toolchain",
     "all_targets",
     "find_target",
+    "format_cost",
     "names",
     "register",
 ]

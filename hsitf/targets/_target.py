@@ -36,6 +36,11 @@ class TargetCost:
     tool: str = ""
 
 
+def format_cost(value: float) -> str:
+    """A cost as tables show it: whole numbers, or three digits of a small one."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 class CostModel(Protocol):
     """How the cost of an inference on a target is known."""
 

@@ -10,6 +10,6 @@ TARGET = ethos_u(
     "ethos-u65-256",
     "Ethos_U65_Client_Server",
     "Dedicated_Sram_384KB",
-    DeviceMemory(384 * 2**10, "384 KiB of SRAM for the NPU, the rest in DRAM, as in i.MX 93"),
+    DeviceMemory(384 * 2**10, "384 KiB of SRAM in the compiler's memory mode, the rest in DRAM"),
     "Ethos-U65, 256 MACs",
 )

@@ -9,6 +9,6 @@ TARGET = ethos_u(
     "ethos-u85-256",
     "Ethos_U85_SYS_DRAM_Mid",
     "Dedicated_Sram_384KB",
-    DeviceMemory(384 * 2**10, "384 KiB of SRAM for the NPU, the rest in DRAM"),
+    DeviceMemory(384 * 2**10, "384 KiB of SRAM in the compiler's memory mode, the rest in DRAM"),
     "Ethos-U85, 256 MACs",
 )

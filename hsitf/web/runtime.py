@@ -7,7 +7,6 @@ here.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tarfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hsitf.errors import DataError, HsitfError
-from hsitf.files import replacing_folder, sha256
+from hsitf.files import cache_folder, replacing_folder, sha256
 from hsitf.progress import Progress
 from hsitf.targets import Toolchain
 
@@ -74,7 +73,7 @@ def litert_js(progress: Progress) -> Path:
         HsitfError: A package cannot be fetched.
         DataError: A package is not the pinned one.
     """
-    place = _cache() / f"litertjs-{PACKAGES[0].version}-{PACKAGES[0].sha256[:12]}"
+    place = cache_folder() / f"litertjs-{PACKAGES[0].version}-{PACKAGES[0].sha256[:12]}"
     if place.is_dir():
         return place
     NPM.check("browser")
@@ -83,11 +82,6 @@ def litert_js(progress: Progress) -> Path:
         for package in PACKAGES:
             _unpack(package, folder)
     return place
-
-
-def _cache() -> Path:
-    named = os.environ.get("HSITF_DATA")
-    return Path(named) if named else Path("~/.cache/hsitf").expanduser()
 
 
 def _unpack(package: NpmPackage, folder: Path) -> None:

@@ -144,6 +144,16 @@ def test_a_choice_that_is_no_better_now_gives_way_to_the_default(tmp_path):
     assert found.cost == found.default_cost
 
 
+def test_a_choice_of_layers_that_are_not_there_is_made_anew(tmp_path):
+    cache = tmp_path / "tuning.json"
+    first = tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent())
+    kept = json.loads(cache.read_text())
+    stranger = {"nolayer": {"channel_alignment": 64, "unfolding": "im2col"}}
+    cache.write_text(json.dumps({**kept, "methods": kept["methods"] | stranger}))
+    again = tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent())
+    assert again == first
+
+
 def test_a_folder_in_place_of_the_choice_is_refused_before_the_search(tmp_path):
     with pytest.raises(InputError, match="cannot be kept"):
         tune(subject(network(), Operators(prefers=1)), INTEGER, tmp_path, Silent())
