@@ -1,4 +1,4 @@
-"""Which stage can take which layer: writes docs/layers.md from the operator and rule tables.
+"""Which stage can take which layer: writes docs/reference/layers.md from the tables of rules.
 
     python benchmarks/layer_matrix.py [--check]
 
@@ -24,7 +24,7 @@ from hsitf.lower import tile_rules
 from hsitf.operators import Capability, OperatorType, Refusal, find_type
 from hsitf.prune import rules as pruning
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "layers.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "layers.md"
 # No stage meets an input: networks are walked from what it makes.
 NEVER_MET = {"InputLayer"}
 HEADINGS = {

@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates of every network, as docs/networks.md lists them.
+"""Parameters and multiply-accumulates of every network, as docs/reference/networks.md lists them.
 
     PYTHONPATH=. python benchmarks/parameters.py
 

@@ -1,6 +1,6 @@
-"""docs/results.md from the folders of studies: the literature's claims and figures beside ours.
+"""docs/results/literature.md from folders of studies: the literature's claims beside ours.
 
-    PYTHONPATH=. python benchmarks/results.py STUDY_FOLDER ... > docs/results.md
+    PYTHONPATH=. python benchmarks/results.py STUDY_FOLDER ... > docs/results/literature.md
 
 Everything is read from the records that `python -m hsitf.sweep` wrote; nothing is run. Verdicts
 come first, the tables behind them after; what a study has not run is named with the time that it
@@ -55,7 +55,7 @@ def page(studies: Sequence[StudyResults]) -> Lines:
         "",
         "```sh",
         *dict.fromkeys(_typed(results) for results in studies),
-        f"PYTHONPATH=. {make} > docs/results.md",
+        f"PYTHONPATH=. {make} > docs/results/literature.md",
         "```",
         "",
         *_scenes(studies),

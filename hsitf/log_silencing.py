@@ -51,9 +51,35 @@ def redirected_output(file: IO[bytes]) -> Iterator[None]:
     os.dup2(file.fileno(), 1)
     os.dup2(file.fileno(), 2)
     try:
-        yield
+        with _redirected_streams(file):
+            yield
     finally:
         _restore(kept)
+
+
+@contextmanager
+def _redirected_streams(file: IO[bytes]) -> Iterator[None]:
+    """Redirects Python's streams where they do not end in the process's descriptors.
+
+    A notebook sends them to the browser instead.
+    """
+    streams = sys.stdout, sys.stderr
+    with open(os.dup(file.fileno()), "w", buffering=1, errors="replace") as text:
+        if not _ends_in(sys.stdout, 1):
+            sys.stdout = text
+        if not _ends_in(sys.stderr, 2):
+            sys.stderr = text
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = streams
+
+
+def _ends_in(stream: IO[str], descriptor: int) -> bool:
+    try:
+        return stream.fileno() == descriptor
+    except (OSError, ValueError):
+        return False
 
 
 def _restore(kept: list[int]) -> None:

@@ -538,7 +538,7 @@ def test_a_loaded_file_is_thinned(tmp_path):
 
 def test_the_page_on_pruning_runs_as_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/pruning.md").read_text(), re.S)
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/how-to/prune.md").read_text(), re.S)
     zoo.build("cao", bands=8, classes=3).save("network.keras")
     names: dict[str, object] = {}
     exec(block, names)
@@ -549,7 +549,7 @@ def test_the_page_on_pruning_runs_as_written(tmp_path, monkeypatch, capsys):
 
 
 def test_every_criterion_is_on_the_page():
-    page = (ROOT / "docs/pruning.md").read_text()
+    page = (ROOT / "docs/how-to/prune.md").read_text()
     assert set(CRITERIA) == set(re.findall(r"`(\w+)`", page)) & set(CRITERIA)
 
 

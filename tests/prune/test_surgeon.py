@@ -37,7 +37,7 @@ def test_the_page_prints_what_it_says():
     for code, text in BLOCKS:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, "docs/keras-surgeon.md", "exec"), reader)
+            exec(compile(code, "docs/how-to/migrate-from-keras-surgeon.md", "exec"), reader)
         assert printed.getvalue() == text
 
 
