@@ -1,13 +1,15 @@
 # make demo   a scene becomes a verified int8 file
 # make test   lint, types and tests
 # make apk    the Android demo with the demo's file and scene (android_demo/README.md)
+# make docs   the site, in build/site
+# make fuzz   damaged inputs: N=100000 of them with a new seed, SEED=... to repeat one
 # make clean  removes what these two made, trained networks and exported files included
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo apk test lint slow clean
+.PHONY: demo apk docs test lint slow fuzz clean
 
 # What the app brings with it; another archive of export --android does as well.
 BUNDLE ?= export/fields/cao/android-int8.zip
@@ -28,6 +30,16 @@ test: lint
 slow: $(VENV)/test
 	$(BIN)/python -m pytest -q
 
+# Strict: a link that leads nowhere ends it.
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+# Faulty inputs are left in build/fuzz, each with what it did.
+N ?= 100000
+fuzz: $(VENV)/test
+	$(BIN)/python tests/fuzz/campaign.py --tries $(N) --corpus --faults build/fuzz \
+	    $(if $(SEED),--seed $(SEED))
+
 lint: $(VENV)/test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -42,6 +54,10 @@ $(VENV)/demo: requirements.txt constraints.txt
 
 $(VENV)/test: $(VENV)/demo pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' -c constraints.txt
+	touch $@
+
+$(VENV)/docs: $(VENV)/demo pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]' -c constraints.txt
 	touch $@
 
 clean:

@@ -1,6 +1,7 @@
-"""Writes the tables of a bench into a document.
+r"""Writes the tables of a bench into a document.
 
-    PYTHONPATH=. python benchmarks/bench_tables.py docs/results/bench.md export/results/bench-....json ...
+    PYTHONPATH=. python benchmarks/bench_tables.py docs/results/bench.md \
+        export/results/bench-....json ...
 
 What stands between the two markers in the document is replaced: by all tables of the first bench,
 and by those of emulated cores and delegates of the others.

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import keras
+    from matplotlib.figure import Figure
 
     from hsitf.compare.comparison import ComparisonRecord
     from hsitf.compress.record import CompressionRecord
@@ -239,6 +240,26 @@ class TrainedNetwork:
     def scores(self) -> Scores:
         """Overall, average and per-class accuracy and kappa on the test pixels."""
         return self.record.scores
+
+    def training_figure(self) -> Figure:
+        """Loss and validation accuracy by epoch, as a figure of matplotlib.
+
+        Raises:
+            DataError: It has no epochs: a baseline, or a network that was trained elsewhere.
+        """
+        from hsitf.train.pictures import training_figure
+
+        return training_figure(self.record.history, self.record.best_epoch)
+
+    def confusion_figure(self) -> Figure:
+        """The confusion matrix on the test pixels, as a figure of matplotlib.
+
+        Raises:
+            DataError: Its record is of a version that kept no matrix.
+        """
+        from hsitf.train.pictures import confusion_figure
+
+        return confusion_figure(self.scores, self.record.scene.class_names)
 
     @property
     def model(self) -> keras.Model:
@@ -1065,6 +1086,15 @@ class CompressedNetwork:
     network: TrainedNetwork
     file: ExportedNetwork
     record: CompressionRecord
+
+    def front_figure(self) -> Figure:
+        """Accuracy of all candidates over bytes and latency, as a figure of matplotlib."""
+        from hsitf.compress.figure import front_figure
+
+        record = self.record
+        tried = [one for one in record.candidates if one.step.kind in ("original", "cut")]
+        origin = self.network.record
+        return front_figure(tried, record.front, origin, record.bounds, record.chosen)
 
     def __repr__(self) -> str:
         from hsitf.compress.table import format_compression

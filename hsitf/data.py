@@ -484,7 +484,10 @@ def load_split(path: Path, record: SplitRecord) -> Split:
     ) as file:
         rows, cols = (int(size) for size in file["shape"])
         sets = [np.asarray(file[name], np.int64) for name in ("train", "validation", "test")]
-        images = file["image_rows"].tolist() if "image_rows" in file else []
+        starts = np.asarray(file.get("image_rows", ()), np.int64)
+        if any(one.ndim != 1 for one in (*sets, starts)):
+            raise ValueError("pixels that are no list")
+        images = starts.tolist()
         if images and (images[0] != 0 or images != sorted(set(images)) or images[-1] >= rows):
             raise ValueError("images that do not lie one below the other")
     train, validation, test = sets

@@ -11,6 +11,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# Characters of what was received that a message quotes.
+_MAX = 2000
+
 
 class HsitfError(Exception):
     """Base of all errors that end in a message for the user rather than a traceback.
@@ -35,12 +38,21 @@ class HsitfError(Exception):
         self.what, self.received, self.allowed, self.remedy = what, received, allowed, remedy
         parts = [what]
         if received is not None:
-            parts.append(f"received: {received}")
+            text = str(received)
+            parts.append("received: " + (text if len(text) <= _MAX else text[:_MAX] + "..."))
         if allowed is not None:
             parts.append(f"allowed: {allowed}")
         if remedy is not None:
             parts.append(remedy)
-        super().__init__("; ".join(parts) + ".")
+        super().__init__(_printable("; ".join(parts) + "."))
+
+
+def _printable(text: str) -> str:
+    """A text without what would steer a terminal: files say what they like in their names."""
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 class InputError(HsitfError, ValueError):

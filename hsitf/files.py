@@ -10,6 +10,7 @@ import re
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ _CHUNK = 1 << 20
 # Hidden names of what is being written, such as .int8.k3v9_x2a.part.
 _PART, _OLD = ".part", ".old"
 _RANDOM = "[a-z0-9_]{8}"
+# Seconds that the clocks of a file system and of the system's start may differ by.
+_CLOCKS_S = 60.0
 # renameat2(2): both names are relative to the working folder, and exchanged.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -105,6 +108,18 @@ def remove_leftovers(path: Path) -> None:
         with _lock(leftover.with_suffix(_PART)) as ended:
             if ended:
                 _remove(leftover)
+
+
+def is_unused(folder: Path) -> bool:
+    """Whether a folder is not there, or holds nothing but hidden files and folders.
+
+    What a process left that was killed before it published its first file is such a file.
+    """
+    for _, folders, files in os.walk(folder):
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        if any(not one.startswith(".") for one in files):
+            return False
+    return True
 
 
 def find_below(folder: Path, name: str) -> list[Path]:
@@ -201,11 +216,16 @@ def _remove_files_of_ended_processes(path: Path, host: str) -> None:
     shape = re.compile(rf"\.{re.escape(path.name)}\.{host}\.([1-9][0-9]{{0,9}})\.[\w.]+")
     for one in os.listdir(path.parent):
         found = shape.fullmatch(one)
-        if found and not _is_running(int(found[1])):
+        if found and not _is_written_by(int(found[1]), path.with_name(one)):
             path.with_name(one).unlink(missing_ok=True)
 
 
-def _is_running(process: int) -> bool:
+def _is_written_by(process: int, file: Path) -> bool:
+    """Whether a process runs that can be the one that writes a file.
+
+    Numbers of processes are used again, after a restart of the machine above all: one that began
+    after the file was last written is another one.
+    """
     if os.name != "posix":
         return True
     try:
@@ -214,7 +234,22 @@ def _is_running(process: int) -> bool:
         return False
     except OSError:
         return True
+    begun = _begun(process)
+    with suppress(OSError):
+        return begun is None or begun <= file.stat().st_mtime + _CLOCKS_S
     return True
+
+
+def _begun(process: int) -> float | None:
+    """When a process began, seconds of `time.time`; None where the system does not say."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+        since_boot = int(fields.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+    begun = time.time() - uptime + since_boot
+    return begun if begun <= time.time() else None
 
 
 def _to_disk(path: Path) -> None:

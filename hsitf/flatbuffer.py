@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from hsitf.array_files import damage_reported
+
+MAX_ELEMENTS = 1 << 30
+"""Numbers of a tensor; of the largest here, an image of 10,000 x 10,000 pixels has fewer."""
 
 
 def read(path: Path) -> Any:
@@ -21,8 +25,8 @@ def read(path: Path) -> Any:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    whole = path.read_bytes()
     with damage_reported(path, "a .tflite model", "export it again"):
+        whole = path.read_bytes()
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(whole))
         for buffer in model.buffers:
             # Offsets 0 and 1 mean that the constant is not stored after the flatbuffer.
@@ -30,6 +34,49 @@ def read(path: Path) -> Any:
                 kept = whole[buffer.offset : buffer.offset + buffer.size]
                 buffer.data, buffer.offset, buffer.size = np.frombuffer(kept, np.uint8), 0, 0
     return model
+
+
+def check_tflite(path: Path) -> None:
+    """Refuses a .tflite file whose parts are not where it says.
+
+    Interpreters go where a file points them without looking, and end the process where that leads
+    out of it.
+
+    Raises:
+        DataError: It is damaged.
+    """
+    model = read(path)
+    with damage_reported(path, "a .tflite model", "export it again"):
+        _check_indices(model)
+
+
+def _check_indices(model: Any) -> None:
+    """Raises a ValueError where a number of a tensor, a buffer or an operator is out of range."""
+    codes, buffers = len(model.operatorCodes), len(model.buffers)
+    if not len(model.subgraphs):
+        raise ValueError("no graph")
+    for graph in model.subgraphs:
+        tensors = len(graph.tensors)
+        for what, found, least, end in (
+            ("buffer", [one.buffer for one in graph.tensors], 0, buffers),
+            ("operator", [one.opcodeIndex for one in graph.operators], 0, codes),
+            ("input", _numbers(graph.inputs), 0, tensors),
+            ("output", _numbers(graph.outputs), 0, tensors),
+            # An input that is left out is -1.
+            ("tensor", [n for one in graph.operators for n in _numbers(one.inputs)], -1, tensors),
+            ("tensor", [n for one in graph.operators for n in _numbers(one.outputs)], 0, tensors),
+        ):
+            if outside := [number for number in found if not least <= number < end]:
+                raise ValueError(f"{what} {outside[0]} of {end}")
+        for tensor in graph.tensors:
+            sizes = _numbers(tensor.shape)
+            if any(size < 0 for size in sizes) or math.prod(sizes) > MAX_ELEMENTS:
+                raise ValueError(f"a tensor of shape {sizes}")
+
+
+def _numbers(vector: Any) -> list[int]:
+    """The numbers of a vector, which is None or a list where it is empty."""
+    return [] if vector is None else [int(number) for number in vector]
 
 
 def to_bytes(model: Any) -> bytes:

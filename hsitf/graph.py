@@ -139,6 +139,27 @@ def unwrap_single(values: Sequence[V]) -> V | list[V]:
     return values[0] if len(values) == 1 else list(values)
 
 
+def outputs_like(model: keras.Model, values: Sequence[V]) -> Any:
+    """Arranges output values as a model returns them: one, a list of them, or a dict by name.
+
+    Args:
+        model: A functional or sequential model.
+        values: One for each of its outputs, in the order of `model.outputs`.
+    """
+    structure = getattr(functional(model), "_outputs_struct", None)
+    if structure is None:
+        return unwrap_single(values)
+    return keras.tree.pack_sequence_as(structure, list(values))
+
+
+def inputs_like(model: keras.Model, values: Sequence[V]) -> Any:
+    """Arranges input values as a model takes them; see `outputs_like`."""
+    structure = getattr(functional(model), "_inputs_struct", None)
+    if structure is None:
+        return unwrap_single(values)
+    return keras.tree.pack_sequence_as(structure, list(values))
+
+
 def copy_weights(source: Any, target: Any) -> None:
     """Copies the weights of a layer, or of a network, to another one that is built alike.
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from hsitf import flatbuffer, trust
 from hsitf.array_files import damage_reported
+from hsitf.onnx_files import read_onnx
 from hsitf.records import OperatorCount
 
 # Operators that move or convert data without arithmetic. All others count as arithmetic.
@@ -142,6 +143,8 @@ def tflite(path: Path) -> Contents:
 def _computing(kinds: list[str]) -> str:
     if not kinds:
         return "none"
+    # What a selection chooses by is no number.
+    kinds = [kind for kind in kinds if kind != "bool"] or kinds
     weights = kinds[1] if len(kinds) > 1 else kinds[0]
     return (
         f"{kinds[0]} ({weights} weights)"
@@ -155,11 +158,20 @@ def onnx(path: Path) -> Contents:
 
     The type of an operator is that of its first input, or int8 where all inputs come from
     DequantizeLinear and all outputs go to QuantizeLinear: engines fuse the three.
+
+    Raises:
+        DataError: It is damaged.
+        InputError: It keeps weights in other files.
     """
-    import onnx as library
+    model = read_onnx(path)
+    with damage_reported(path, "an ONNX model", "export it again"):
+        return _onnx_contents(model)
+
+
+def _onnx_contents(model: Any) -> Contents:
     from onnx import TensorProto, shape_inference
 
-    graph = shape_inference.infer_shapes(library.load(path)).graph
+    graph = shape_inference.infer_shapes(model).graph
     tensors = {v.name: v.type.tensor_type for v in [*graph.input, *graph.output, *graph.value_info]}
     kinds = {name: tensor.elem_type for name, tensor in tensors.items()}
     kinds |= {constant.name: constant.data_type for constant in graph.initializer}

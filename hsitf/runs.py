@@ -18,9 +18,11 @@ from hsitf import bands, records, scenes, zoo
 from hsitf.array_files import MAX_UNPACKED, read_arrays
 from hsitf.bands import Reducer
 from hsitf.data import SceneData, load_split, reload_scene, restore
-from hsitf.errors import DataError, InputError, MissingInputError
+from hsitf.errors import DataError, HsitfError, InputError, MissingInputError
 from hsitf.files import sha256
+from hsitf.hdf5_files import check_weights
 from hsitf.locations import is_same_scene, is_same_source, locate
+from hsitf.locks import current_writer
 from hsitf.progress import Progress
 from hsitf.records import RunRecord, SceneChoice
 from hsitf.scenes.splits import Split
@@ -63,6 +65,12 @@ class Run:
                 "no such run", received=folder, remedy="train a network or name another folder"
             )
         if not (folder / RECORD).is_file() and (folder / PLAN).is_file():
+            if writer := current_writer(folder):
+                raise InputError(
+                    f"{folder} is not finished",
+                    received=f"a run that is being written by {writer}",
+                    remedy="repeat this command when it is",
+                )
             raise InputError(
                 f"the training of {folder} was interrupted",
                 remedy="repeat its train command to resume it",
@@ -239,7 +247,10 @@ def load_network(path: Path) -> keras.Model:
     import hsitf.layers  # noqa: F401
 
     try:
+        check_weights(path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except HsitfError:
+        raise
     # What Keras raises at a foreign file has no common base below Exception.
     except Exception as error:
         raise DataError(

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from hsitf import trust
 from hsitf.arrays import Float32Array, StoredArray
 from hsitf.errors import DataError
+from hsitf.flatbuffer import check_tflite
 from hsitf.log_silencing import suppressed_output
+from hsitf.onnx_files import read_onnx
 from hsitf.records import TensorSpec
 from hsitf.scenes.patches import PatchSource
 from hsitf.tile_networks import at_side, is_tile_network, run_side
@@ -209,6 +211,12 @@ class LiteRT:
     def __init__(self, path: Path, threads: int = 1, delegate: bool = True) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+        try:
+            check_tflite(path)
+        except DataError as error:
+            raise DataError(
+                f"LiteRT cannot run {path}", received=error.received, remedy="export it again"
+            ) from error
         resolver = (
             OpResolverType.AUTO if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         )
@@ -235,7 +243,7 @@ class LiteRT:
         self.engine = "LiteRT (XNNPACK)" if delegate else "LiteRT"
         self.threads = threads
         self.input, self.output = litert_tensor(source), litert_tensor(sink)
-        self.batch = self.input.shape[0]
+        self.batch = _batch(path, self.input, self.output)
 
     def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
@@ -264,6 +272,8 @@ class OnnxRuntime:
     def __init__(self, path: Path, threads: int = 1) -> None:
         import onnxruntime as ort
 
+        # The engine itself would open other files that the file names.
+        read_onnx(path)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -283,7 +293,7 @@ class OnnxRuntime:
         self.threads = threads
         self.input = _onnx_tensor(path, source.name, source.shape)
         self.output = _onnx_tensor(path, sink.name, sink.shape)
-        self.batch = self.input.shape[0]
+        self.batch = _batch(path, self.input, self.output)
 
     def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
@@ -311,13 +321,17 @@ class OpenVino:
     def __init__(self, path: Path, threads: int = 1) -> None:
         import openvino as ov
 
+        (read_onnx if path.suffix == ".onnx" else check_tflite)(path)
         try:
             model = ov.Core().read_model(path)
+            _fix_batch(path, model)
             compiled = ov.Core().compile_model(
                 model,
                 "CPU",
                 {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"},
             )
+        except DataError:
+            raise
         # OpenVINO's errors have no common base below Exception.
         except Exception as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -330,7 +344,7 @@ class OpenVino:
         self.engine = "OpenVINO (CPU)"
         self.threads = threads
         self.input, self.output = _openvino_tensor(source), _openvino_tensor(sink)
-        self.batch = self.input.shape[0]
+        self.batch = _batch(path, self.input, self.output)
 
     def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
@@ -381,7 +395,7 @@ class SavedModel:
         self.threads = threads
         self.input = _plain(self._name, tuple(source.shape))
         self.output = _plain(self._result, tuple(sink.shape))
-        self.batch = self.input.shape[0]
+        self.batch = _batch(path, self.input, self.output)
 
     def infer(self, stored: StoredArray) -> StoredArray:
         """See `Runtime`."""
@@ -411,6 +425,23 @@ def _single(path: Path, inputs: Sequence[Any], outputs: Sequence[Any]) -> tuple[
     return inputs[0], outputs[0]
 
 
+def _batch(path: Path, *tensors: TensorSpec) -> int:
+    """Patches per inference: the first size of the input and of the output.
+
+    Raises:
+        DataError: One of them is a number alone, or has no size.
+    """
+    for tensor in tensors:
+        if not tensor.shape or min(tensor.shape) < 1:
+            raise DataError(
+                f"{path} does not take patches, or does not give logits",
+                received=f"{tensor.name!r} of shape {tensor.shape}",
+                allowed="a fixed size of every axis, the batch first",
+                remedy="export it again",
+            )
+    return tensors[0].shape[0]
+
+
 def _plain(name: str, shape: tuple[int, ...]) -> TensorSpec:
     return TensorSpec(name, tuple(int(size) for size in shape), "float32")
 
@@ -430,6 +461,18 @@ def _onnx_tensor(path: Path, name: str, shape: Sequence[int | str | None]) -> Te
         )
     sizes = [size if isinstance(size, int) else 1 for size in shape]
     return TensorSpec(name, tuple(sizes), "float32")
+
+
+def _fix_batch(path: Path, model: Any) -> None:
+    """Gives an OpenVINO model with an open batch a batch of one patch.
+
+    Raises:
+        DataError: Another axis of its input has no fixed size.
+    """
+    for port in model.inputs:
+        if port.partial_shape.is_dynamic:
+            sizes = [size.get_length() if size.is_static else "?" for size in port.partial_shape]
+            model.reshape({port: _onnx_tensor(path, port.any_name, sizes).shape})
 
 
 def _openvino_tensor(port: Any) -> TensorSpec:

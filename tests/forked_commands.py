@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,30 @@ _TIMED_OUT = -1
 
 
 class CommandForker:
-    """Starts the process with the first command, and runs commands as forks of it."""
+    """Starts the process with the first command, and runs commands as forks of it.
 
-    def __init__(self) -> None:
+    Args:
+        preload: Modules that it imports beside Keras, for many commands that need them.
+    """
+
+    def __init__(self, preload: tuple[str, ...] = ()) -> None:
+        self._preload = preload
         self._process: subprocess.Popen[str] | None = None
 
     def run(
-        self, verb: str, words: tuple[str, ...], folder: Path, env: dict[str, str], timeout: float
+        self,
+        verb: str,
+        words: tuple[str, ...],
+        folder: Path,
+        env: dict[str, str],
+        timeout: float,
+        before: tuple[Path, dict[str, Any]] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """The exit status and output of a command; `subprocess.TimeoutExpired` after its time."""
+        """The exit status and output of a command; `subprocess.TimeoutExpired` after its time.
+
+        Before the command, its process calls the function `arm` of a file with arguments, where
+        `before` names them.
+        """
         command = [sys.executable, "-m", f"hsitf.{verb}", *words]
         if _COLD in words:
             return subprocess.run(
@@ -42,7 +58,7 @@ class CommandForker:
             )
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, __file__],
+                [sys.executable, __file__, *self._preload],
                 env=env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -58,6 +74,7 @@ class CommandForker:
                 "out": str(out),
                 "err": str(err),
                 "timeout": timeout,
+                "before": before and [str(before[0]), before[1]],
             }
             assert self._process.stdin is not None
             assert self._process.stdout is not None
@@ -80,6 +97,8 @@ def _serve() -> None:
     from hsitf.log_silencing import load_keras
 
     load_keras()
+    for name in sys.argv[1:]:
+        import_module(name)
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
         request = json.loads(line)
@@ -119,6 +138,9 @@ def _become(request: dict[str, Any]) -> None:
     os.environ.update(request["env"])
     sys.path[0] = request["folder"]
     sys.argv = [request["module"], *request["words"]]
+    if request["before"]:
+        file, arguments = request["before"]
+        runpy.run_path(file)["arm"](**arguments)
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from hsitf import flatbuffer, inspection
 from hsitf.errors import DataError
+from hsitf.runtimes import LiteRT
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +50,16 @@ def test_damage_at_any_place_is_reported(whole, tmp_path):
         except DataError:
             reported += 1
     assert reported > 100
+
+
+@pytest.mark.parametrize("shape", [[], [0, 4]])
+def test_a_tensor_without_a_batch(whole, tmp_path, shape):
+    """A number alone, or nothing, is no patch: an engine opens such a file nevertheless."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(whole))
+    for tensor in model.subgraphs[0].tensors:
+        tensor.shape = shape
+    (tmp_path / "a.tflite").write_bytes(flatbuffer.to_bytes(model))
+    with pytest.raises(DataError, match=r"does not take patches|cannot run"):
+        LiteRT(tmp_path / "a.tflite")

@@ -59,3 +59,12 @@ def test_nearest_names_are_offered(typed, offered):
 
 def test_offers_names_as_they_are_spelled():
     assert "did you mean PaviaU." in str(unknown("scene", "paviau", ["PaviaU", "Salinas"]))
+
+
+def test_messages_do_not_steer_terminals():
+    """Names in files may hold anything, and are quoted."""
+    error = HsitfError("\x1b[31mred\x00 \ud800", received="a" * 5000, remedy="first\n  second")
+    text = str(error)
+    assert text.startswith("\\x1b[31mred\\x00 \\ud800; received: aaa")
+    assert text.endswith("aaa...; first\n  second.")
+    assert len(text) < 2100

@@ -10,6 +10,7 @@ import pytest
 from hsitf.errors import OutputError
 from hsitf.files import (
     disk_space_required,
+    is_unused,
     os_errors_reported,
     replacing,
     replacing_folder,
@@ -216,3 +217,16 @@ def test_digest_and_size_of_a_folder(tmp_path):
     assert sha256(again) == sha256(folder)
     renamed = folder_of(tmp_path / "c", {"b": b"3", "x/z": b"12"})
     assert sha256(renamed) != sha256(folder)
+
+
+def test_a_folder_of_hidden_files_is_unused(tmp_path):
+    folder = tmp_path / "run"
+    assert is_unused(folder)
+    # Of a process that was killed before it published its first file.
+    (folder / "search").mkdir(parents=True)
+    (folder / "search" / ".start.json.host.1.part").write_text("half")
+    (folder / ".b.abcd1234.part").mkdir()
+    (folder / ".b.abcd1234.part" / "record.json").write_text("half")
+    assert is_unused(folder)
+    (folder / "search" / "start.json").write_text("{}")
+    assert not is_unused(folder)

@@ -110,7 +110,7 @@ def test_old_or_new_after_every_kill(tmp_path, monkeypatch, exchange):
     target = tmp_path / "int8"
     replace(target, "0")
     generator = random.Random(0)
-    for number in range(100):
+    for number in range(40):
         child = started(partial(forever, target, str(number)))
         time.sleep(generator.uniform(0, 0.006))
         os.kill(child, signal.SIGKILL)
@@ -154,6 +154,22 @@ def test_a_file_that_a_killed_process_left_is_removed(tmp_path):
     with replacing(tmp_path / "map.tif") as temporary:
         temporary.write_text("whole")
     assert names(tmp_path) == sorted([running, elsewhere, "map.tif"])
+
+
+def test_a_process_that_began_later_is_another_one(tmp_path):
+    (tmp_path / "old").write_text("half")
+    assert files._is_written_by(os.getpid(), tmp_path / "old")
+    begun = files._begun(os.getpid())
+    if begun is None:
+        pytest.skip("a system that does not say when a process began")
+    assert begun <= time.time()
+    os.utime(tmp_path / "old", (begun - 3600, begun - 3600))
+    assert not files._is_written_by(os.getpid(), tmp_path / "old")
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert not files._is_written_by(child, tmp_path / "old")
 
 
 def test_files_are_on_the_disk_before_they_have_their_name(tmp_path, monkeypatch):

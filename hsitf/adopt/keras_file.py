@@ -13,7 +13,9 @@ from typing import Any
 
 from hsitf.adopt.keras_config import configured_objects
 from hsitf.adopt.source import ReadingContext, SourceNetwork
-from hsitf.errors import DataError, InputError
+from hsitf.array_files import DAMAGE
+from hsitf.errors import DataError, HsitfError, InputError
+from hsitf.hdf5_files import check_weights, hdf5_file
 from hsitf.log_silencing import load_keras, suppressed_output
 
 # A configuration names layers; the largest published networks take some hundred kilobytes.
@@ -65,6 +67,13 @@ def read(path: Path, context: ReadingContext) -> SourceNetwork:
         DataError: It is damaged or no file of Keras.
     """
     config, version = read_config(path)
+    if path.suffix.lower() not in HDF5_SUFFIXES:
+        try:
+            check_weights(path)
+        except HsitfError:
+            raise
+        except DAMAGE as error:
+            raise _not_loaded(path, error) from error
     load_keras()
     from hsitf.adopt import tfmot
 
@@ -78,15 +87,19 @@ def read(path: Path, context: ReadingContext) -> SourceNetwork:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
     # What Keras raises at a file it does not understand has no common base below Exception.
     except Exception as error:
-        first = str(error).strip().splitlines()
-        raise DataError(
-            f"{path} cannot be loaded",
-            received=first[0] if first else type(error).__name__,
-            allowed="a network that Keras loads in safe mode",
-            remedy="load it where it was made and save it again, as .keras",
-        ) from error
+        raise _not_loaded(path, error) from error
     major = version.partition(".")[0]
     return SourceNetwork(model, f"Keras {major}" if major else "Keras")
+
+
+def _not_loaded(path: Path, error: Exception) -> DataError:
+    first = str(error).strip().splitlines()
+    return DataError(
+        f"{path} cannot be loaded",
+        received=first[0] if first else type(error).__name__,
+        allowed="a network that Keras loads in safe mode",
+        remedy="load it where it was made and save it again, as .keras",
+    )
 
 
 def read_config(path: Path) -> tuple[dict[str, Any], str]:
@@ -106,7 +119,10 @@ def read_config(path: Path) -> tuple[dict[str, Any], str]:
     reader = _hdf5_config if path.suffix.lower() in HDF5_SUFFIXES else _archive_config
     try:
         found = reader(path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        config = None if found is None else json.loads(found[0])
+    except HsitfError:
+        raise
+    except DAMAGE as error:
         raise DataError(
             f"{path} is no file that Keras wrote",
             received=str(error).splitlines()[0] if str(error) else type(error).__name__,
@@ -118,8 +134,7 @@ def read_config(path: Path) -> tuple[dict[str, Any], str]:
             remedy="save the whole network with model.save; or build the network, load the "
             "weights and give the model to hsitf.adopt_network in Python",
         )
-    text, version = found
-    config = json.loads(text)
+    version = found[1]
     if not isinstance(config, dict) or "class_name" not in config:
         raise DataError(f"{path} has a configuration that describes no network")
     return config, version
@@ -148,9 +163,7 @@ def _bounded(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def _hdf5_config(path: Path) -> tuple[str, str] | None:
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with hdf5_file(path) as file:
         config = file.attrs.get("model_config")
         if config is None:
             if "layer_names" in file.attrs or "layers" in file:
@@ -233,10 +246,10 @@ def row_missing(name: str, kind: str) -> InputError:
     """The error for a layer of the user's own about which nothing is known."""
     return InputError(
         f"nothing is known about layer {name!r}, of the type {kind}",
-        allowed="the types in docs/layers.md, and those registered",
+        allowed="the types in docs/reference/layers.md, and those registered",
         remedy=f"say what it does: hsitf.operators.register({kind}, OperatorType(Role.PASSES, "
         "elementwise=True)) where every number is computed from that number alone; see "
-        "hsitf.operators.OperatorType for the other roles, and docs/adopt.md",
+        "hsitf.operators.OperatorType for the other roles, and docs/how-to/adopt.md",
     )
 
 

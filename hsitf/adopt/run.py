@@ -27,6 +27,7 @@ from hsitf.data import (
 )
 from hsitf.errors import InputError
 from hsitf.files import sha256
+from hsitf.locks import current_writer, one_writer
 from hsitf.measure import reset_peak_memory
 from hsitf.progress import Progress
 from hsitf.records import AdoptionRecord, TrainingPlan
@@ -104,7 +105,11 @@ def adopt(request: AdoptionRequest, progress: Progress, root: Path = runs.MODELS
         activation_ranges=renamed_ranges(source, network.model),
     )
     data = restore(scene, parts, preprocessing.normalizer, network.patch, preprocessing.reducer)
-    return save_run(_evaluated(network.with_classes(), data), plan, data, folder, adopted=adopted)
+    evaluated = _evaluated(network.with_classes(), data)
+    with one_writer(progress.say, folder):
+        # Another command may have taken the place meanwhile.
+        _check_free(folder, request)
+        return save_run(evaluated, plan, data, folder, adopted=adopted)
 
 
 def _recipe(network: str) -> Recipe:
@@ -134,6 +139,7 @@ def _split(scene: Scene, options: SplitOptions, request: AdoptionRequest) -> Spl
 def _check_free(folder: Path, request: AdoptionRequest) -> None:
     if not (folder / runs.RECORD).is_file():
         return
+    current_writer(folder)
     raise InputError(
         f"{folder} holds a network already",
         received=f"--run {request.run}" if request.run else None,

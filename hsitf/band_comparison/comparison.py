@@ -13,6 +13,7 @@ from hsitf.data import SceneData, load_scene, prepare, read_train_map, training_
 from hsitf.errors import InputError
 from hsitf.metrics import Interval, interval
 from hsitf.progress import Progress
+from hsitf.ranges import Count
 from hsitf.runs import Run
 from hsitf.train.run import train
 
@@ -61,8 +62,8 @@ class Comparison:
     schema: int
     scene: str
     synthetic: bool
-    bands: int
-    pixels: int
+    bands: Count
+    pixels: Count
     training_pixels: int
     split_sha256: str
     reductions: tuple[FittedReduction, ...]

@@ -1,7 +1,7 @@
 """Benchmarks files on an Android device: runs the demo's benchmark through adb.
 
-The app and its archives are documented in `docs/android.md`. Results of a device are untrusted
-data and are validated.
+The app and its archives are documented in `docs/how-to/android.md`. Results of a device are
+untrusted data and are validated.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hsitf import records
+from hsitf.array_files import DAMAGE
 from hsitf.bench.measurement import BenchResult, BenchRow
 from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.export.android import MANIFEST
 from hsitf.export.bundle import form_suffix
 from hsitf.measure import MeasurementSchedule
 from hsitf.progress import Progress
+from hsitf.ranges import Amount, Count, Share
 from hsitf.records import ExportRecord
 
 APK = Path("build/hsitf-demo.apk")
@@ -32,6 +34,8 @@ ENGINE = "android"
 # Time limits of a classification on the device and of starting the app, in seconds.
 SECONDS = 30
 START_TIMEOUT = 90
+# A manifest or record of an archive takes some kilobytes.
+MAX_TEXT = 16 << 20
 _POLL = 1.0
 _REMOTE = "/data/local/tmp/hsitf-bundle.zip"
 _BUNDLE = "bundle.zip"
@@ -81,29 +85,29 @@ class DeviceRow:
     variant: str
     sha256: str
     delegate: str
-    threads: int
-    bytes: int
-    runs: int
-    first_ms: float
-    p0_ms: float
-    p25_ms: float
-    p50_ms: float
-    p75_ms: float
-    p90_ms: float
-    p99_ms: float
-    p100_ms: float
-    mean_ms: float
-    std_ms: float
-    begin_ms: float
-    last_ms: float
-    seconds: float
-    pixels: int
-    pixels_per_second: float
-    peak_memory: int
-    alike: int
-    oa: float | None = None
-    golden_outputs: int = 0
-    golden_differing: int = 0
+    threads: Count
+    bytes: Count
+    runs: Count
+    first_ms: Amount
+    p0_ms: Amount
+    p25_ms: Amount
+    p50_ms: Amount
+    p75_ms: Amount
+    p90_ms: Amount
+    p99_ms: Amount
+    p100_ms: Amount
+    mean_ms: Amount
+    std_ms: Amount
+    begin_ms: Amount
+    last_ms: Amount
+    seconds: Amount
+    pixels: Count
+    pixels_per_second: Amount
+    peak_memory: Count
+    alike: Count
+    oa: Share | None = None
+    golden_outputs: Count = 0
+    golden_differing: Count = 0
     golden_largest: float | None = None
     golden_cut_differing: int = -1
 
@@ -202,8 +206,9 @@ def measure_on_device(
         for text in result.refused:
             progress.say(f"{path.name}: {text}")
         for one in result.rows:
-            progress.say(f"{_title(one)}: {_golden(one)}")
-            rows.append(_row(path, one, result, forms))
+            row = _row(path, one, result, forms)
+            progress.say(f"{_title(one)}: {_golden(one, forms[one.form][0])}")
+            rows.append(row)
         progress.advance(1, path.name)
     if not rows:
         raise DataError(
@@ -272,7 +277,7 @@ class Device:
             "-S",
             "-W",
             "-n",
-            f"{PACKAGE}/.MainActivity",
+            f"{PACKAGE}/.Benchmarks",
             "--ez",
             "benchmark",
             "true",
@@ -342,13 +347,13 @@ def _records(path: Path) -> dict[str, tuple[ExportRecord, int]]:
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for form in json.loads(archive.read(MANIFEST))["forms"]:
-                record = records.parse(ExportRecord, archive.read(form["record"]), str(path))
+            for form in json.loads(_member(archive, MANIFEST))["forms"]:
+                record = records.parse(ExportRecord, _member(archive, form["record"]), str(path))
                 found[form["kind"]] = record, archive.getinfo(form["model"]).compress_size
     except HsitfError:
         # A record that cannot be read explains itself.
         raise
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except DAMAGE as error:
         raise DataError(
             f"{path} is not an archive for the Android demo",
             received=str(error),
@@ -357,18 +362,32 @@ def _records(path: Path) -> dict[str, tuple[ExportRecord, int]]:
     return found
 
 
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The content of a text in an archive, which may say of itself to be larger than any is."""
+    size = archive.getinfo(name).file_size
+    if size > MAX_TEXT:
+        raise ValueError(f"{name} of {size:,} bytes; {MAX_TEXT:,} at most")
+    return archive.read(name)
+
+
 def _title(one: DeviceRow) -> str:
     return f"{one.model} {one.variant}, {one.form}, {one.delegate}, {one.threads} threads"
 
 
-def _golden(one: DeviceRow) -> str:
+def _golden(one: DeviceRow, record: ExportRecord) -> str:
     alike = f"{one.alike:,} of {one.pixels:,} pixels as in the exporter's map"
     if not one.golden_differing:
         return f"golden vectors repeated to the bit, {alike}"
     return (
         f"{one.golden_differing} of {one.golden_outputs} golden outputs differ, by "
-        f"{one.golden_largest} at most, {alike}"
+        f"{one.golden_largest} at most, {alike}{_tolerance(record)}"
     )
+
+
+def _tolerance(record: ExportRecord) -> str:
+    if record.golden is None:
+        return ""
+    return f"; the exporter's other kernels differ by {record.golden.largest:g} at most"
 
 
 def _row(

@@ -19,6 +19,7 @@ from hsitf.compat import formerly
 from hsitf.errors import DataError, InputError
 from hsitf.measure import DEFAULT_SCHEDULE, MeasurementSchedule, Timing, interleaved, processor
 from hsitf.progress import Progress
+from hsitf.ranges import Amount, Count, Share
 from hsitf.runtimes import Runtime
 
 
@@ -76,32 +77,32 @@ class BenchRow:
     engine: str
     engine_name: str
     version: str
-    threads: int
+    threads: Count
     processor: str
-    bytes: int
-    zipped_bytes: int
-    parameters: int | None
-    macs: int | None
-    oa: float | None
-    agreement: float | None
-    integer_share: float | None
-    operators: int | None
-    delegates: int | None
-    delegated_share: float | None
-    first_ms: float
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    min_ms: float
-    max_ms: float
-    mean_ms: float
-    std_ms: float
-    begin_ms: float
-    last_ms: float
-    spread: float
-    runs: int
-    pixels_per_second: float
-    peak_memory_bytes: int | None
+    bytes: Count
+    zipped_bytes: Count
+    parameters: Count | None
+    macs: Count | None
+    oa: Share | None
+    agreement: Share | None
+    integer_share: Share | None
+    operators: Count | None
+    delegates: Count | None
+    delegated_share: Share | None
+    first_ms: Amount
+    p50_ms: Amount
+    p90_ms: Amount
+    p99_ms: Amount
+    min_ms: Amount
+    max_ms: Amount
+    mean_ms: Amount
+    std_ms: Amount
+    begin_ms: Amount
+    last_ms: Amount
+    spread: Amount
+    runs: Count
+    pixels_per_second: Amount
+    peak_memory_bytes: Count | None
 
 
 @formerly(delegate_compatibility="fitness", runs_per_round="runs_a_round")
@@ -126,9 +127,9 @@ class BenchResult:
 
     schema: int
     made: str
-    rounds: int
-    runs_per_round: int
-    warm_up: int
+    rounds: Count
+    runs_per_round: Count
+    warm_up: Count
     rows: tuple[BenchRow, ...]
     versions: dict[str, str]
     command: str
@@ -244,12 +245,31 @@ def _open_files(
     opened, notes = [], []
     for file, engine, count in wanted:
         try:
+            # In a process of its own first: what crashes an engine does not end this one.
             peak = memory.peak_memory_of(file, engine, count)
-            opened.append(_OpenedFile(file, engine, count, peak, engine.open(file.file, count)))
+            runtime = engine.open(file.file, count)
+            _check_input(file, runtime)
+            opened.append(_OpenedFile(file, engine, count, peak, runtime))
         except DataError as error:
             notes.append(f"{error.what}: {str(error.received).rstrip('.')}.")
         progress.advance(1, f"{file.name} in {engine.name}")
     return opened, list(dict.fromkeys(notes))
+
+
+def _check_input(file: BenchSubject, runtime: Runtime) -> None:
+    """Refuses a file that takes other inputs than those kept beside it.
+
+    Raises:
+        DataError: It does.
+    """
+    given, taken = file.sample, runtime.input
+    if str(given.dtype) != taken.dtype or given.shape[1:] != tuple(taken.shape[1:]):
+        raise DataError(
+            f"{file.file} is not the file that its golden vectors are of",
+            received=f"a file that takes {taken.dtype} {tuple(taken.shape)}, "
+            f"and vectors of {given.dtype} {given.shape}",
+            remedy="export it again",
+        )
 
 
 def _row(measured_file: _OpenedFile, timing: Timing) -> BenchRow:

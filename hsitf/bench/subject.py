@@ -17,7 +17,7 @@ from hsitf.arrays import StoredArray
 from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.export.bundle import GOLDEN, RECORD, Bundle, form_suffix
 from hsitf.export.variants import format_of, formats
-from hsitf.files import find_below, restore_folder, size
+from hsitf.files import find_below, os_errors_reported, restore_folder, size
 from hsitf.inspection import Contents
 from hsitf.log_silencing import suppressed_output
 from hsitf.records import ExportRecord
@@ -241,7 +241,8 @@ def _of_file(path: Path) -> BenchSubject:
 
 
 def _zipped_size(path: Path) -> int:
-    with TemporaryDirectory() as folder:
+    # It is the disk for temporary files that may be full, not the file that is wrong.
+    with TemporaryDirectory() as folder, os_errors_reported(Path(folder)):
         archive = Path(folder) / "file.zip"
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as written:
             for file in [path] if path.is_file() else sorted(path.rglob("*")):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.array_files import DAMAGE
-from hsitf.classify.output_journal import intermediate_folder
+from hsitf.classify.output_journal import JOURNAL, intermediate_folder
 from hsitf.classify.source import Classifier
 from hsitf.classify.strips import ClassifiedStrip, Strip, classify_strip, plan_strips, prepare_strip
 from hsitf.files import disk_space_required, os_errors_reported, replacing
@@ -173,10 +173,16 @@ def _memory_map(path: Path, shape: tuple[int, ...], dtype: type[np.generic], the
 def parts_folder(out: Sequence[Path]) -> Iterator[Path]:
     """Folder of intermediate results: beside the map, from where it resumes, if it is written."""
     if out:
-        yield intermediate_folder(out[0])
+        folder = intermediate_folder(out[0])
+        try:
+            yield folder
+        finally:
+            # Without a strip or a file that is finished there is nothing to resume from.
+            if not (folder / STATE).is_file() and not (folder / JOURNAL).is_file():
+                remove_state(folder)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder) / "parts"
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary) / "parts"
 
 
 def remove_state(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from hsitf.array_files import DAMAGE
 from hsitf.files import replacing, sha256
 
-_JOURNAL = "outputs.json"
+JOURNAL = "outputs.json"
 
 
 def intermediate_folder(first: Path) -> Path:
@@ -40,7 +40,7 @@ class OutputJournal:
             return
         known = self._known()
         known.setdefault(str(path.absolute()), []).append(sha256(written))
-        with replacing(self.folder / _JOURNAL) as temporary:
+        with replacing(self.folder / JOURNAL) as temporary:
             temporary.write_text(json.dumps(known), encoding="utf-8")
 
     def has_written(self, path: Path) -> bool:
@@ -49,10 +49,10 @@ class OutputJournal:
         return bool(noted) and path.is_file() and sha256(path) in noted
 
     def _known(self) -> dict[str, list[str]]:
-        if self.folder is None or not (self.folder / _JOURNAL).is_file():
+        if self.folder is None or not (self.folder / JOURNAL).is_file():
             return {}
         try:
-            content = json.loads((self.folder / _JOURNAL).read_bytes())
+            content = json.loads((self.folder / JOURNAL).read_bytes())
             return {str(path): [str(one) for one in noted] for path, noted in content.items()}
         except DAMAGE:
             # What cannot be read vouches for nothing.

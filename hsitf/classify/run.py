@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from hsitf.classify.source import (
 )
 from hsitf.data import image_choices
 from hsitf.errors import InputError
+from hsitf.locks import one_writer
 from hsitf.log_silencing import suppressed_output
 from hsitf.metrics import Scores, scores
 from hsitf.options import SplitChoice, trained_for
@@ -101,7 +102,8 @@ def classify_scene(
     """
     with suppressed_output():
         opened = _opened(model, origin, choice, bands, request, progress)
-    return _classified(opened, origin, request, progress)
+    with one_writer(progress.say, *request.files):
+        return _classified(opened, origin, request, progress)
 
 
 def classify_images(
@@ -128,15 +130,29 @@ def classify_images(
     with suppressed_output():
         opened = _opened(model, origin, choice, bands, request, progress)
         images = image_choices(opened[-1])
-    if not images:
+    requests = [image_request(request, name) for name in images] or [request]
+    with one_writer(progress.say, *(path for one in requests for path in one.files)):
+        if images:
+            return _classified_images(opened, origin, images, requests, progress)
+        # Another command may have written them while this one waited.
+        outputs.check(request.files, request.overwrite)
         return (_classified(opened, origin, request, progress),)
-    requests = [image_request(request, name) for name in images]
+
+
+def _classified_images(
+    opened: tuple[Path, Classifier, Run | None, SceneChoice],
+    origin: Path | None,
+    images: Mapping[str, SceneChoice],
+    requests: Sequence[MapRequest],
+    progress: Progress,
+) -> tuple[ClassifiedScene, ...]:
+    """Classifies the images of a scene, by a request for each."""
     # One journal for all images, in the folder that is removed last: the command can be repeated
     # whenever it ends, and images that are finished are not computed again.
     places = [intermediate_folder(one.out[0]) for one in requests if one.out]
     journal = OutputJournal(places[0]) if places else UNRESUMED
     for one in requests:
-        outputs.check(one.files, request.overwrite, journal)
+        outputs.check(one.files, one.overwrite, journal)
     found = []
     for (name, now), one in zip(images.items(), requests, strict=True):
         progress.say(f"image {name}")

@@ -9,6 +9,7 @@ import typer
 
 from hsitf.commands import options
 from hsitf.commands.application import application, verb
+from hsitf.commands.next_step import print_export
 from hsitf.commands.options import with_options
 from hsitf.log_silencing import load_keras
 from hsitf.progress import Terminal
@@ -161,3 +162,4 @@ def adopt(
     with Terminal() as progress:
         adopted = adopt_network(request, progress)
     print(format_adopted(adopted))
+    print_export(adopted)

@@ -79,6 +79,11 @@ def verb(
                     received=str(error) or "an unexpected end",
                     remedy="fetch it or make it again",
                 ) from error
+            except OSError as error:
+                # The parser ends the process without a word where a reader has closed the output.
+                if error.errno == errno.EPIPE:
+                    raise _ClosedOutputError(error.strerror) from error
+                raise
 
     return app.command(cls=Verb)
 
@@ -148,18 +153,17 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> Non
             "interrupted; repeat the command (a training goes on from its last saved epoch).",
             error.status,
         )
+    except (_ClosedOutputError, BrokenPipeError) as error:
+        _output_lost(
+            str(error.strerror) if isinstance(error, OSError) else str(error),
+            "its reader has closed it: let it read to the end",
+        )
     except OSError as error:
         # Errors of writing explain themselves; this is a path that cannot be read or is no path.
         if error.filename is None:
             if error.errno not in _OUTPUT_ERRORS:
                 raise
-            # What is left in the buffer would fail again as Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            _complain(
-                f"the output cannot be written; received: {error.strerror}; free some space or "
-                "write elsewhere.",
-                4,
-            )
+            _output_lost(error.strerror or "", "free some space or write elsewhere")
         path = str(error.filename)
         _complain(
             f"{path if len(path) < 200 else path[:200] + '...'} cannot be used; "
@@ -177,6 +181,17 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> Non
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "hsitf"
         _complain(f"{error.format_message().rstrip('.')}; see {command} --help.", 2)
+
+
+class _ClosedOutputError(Exception):
+    """A reader has closed the output of this process."""
+
+
+def _output_lost(reason: str, remedy: str) -> None:
+    """Ends a process whose output cannot be written."""
+    # What is left in the buffer would fail again as Python ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _complain(f"the output cannot be written; received: {reason}; {remedy}.", 4)
 
 
 class _Interrupted(BaseException):

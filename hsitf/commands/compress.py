@@ -9,6 +9,7 @@ import typer
 
 from hsitf.commands import options
 from hsitf.commands.application import application, verb
+from hsitf.commands.next_step import print_map
 from hsitf.commands.options import with_options
 from hsitf.log_silencing import load_keras
 from hsitf.progress import Terminal
@@ -204,3 +205,4 @@ def compress(
     print(format_compression(done.record))
     print(f"Network, front and candidates: {done.run.folder}.")
     print(f"Published file: {done.bundle.file}.")
+    print_map(done.bundle, done.run, now)

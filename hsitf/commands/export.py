@@ -12,6 +12,7 @@ import typer
 
 from hsitf.commands import options
 from hsitf.commands.application import application, verb
+from hsitf.commands.next_step import print_map
 from hsitf.commands.options import with_options
 from hsitf.export.variants import VARIANTS, lacks_package
 from hsitf.log_silencing import load_keras
@@ -312,6 +313,8 @@ def export(
         print(f"For the Android demo: {path}.")
     for path in sites:
         print(f"The page: python -m http.server --directory {path}, then http://localhost:8000.")
+    if bundles and not sites and not archives:
+        print_map(bundles[-1], run, now)
     refused = [error for _, kept_back in found for error in kept_back]
     for error in refused:
         print(f"hsitf: {error}", file=sys.stderr)

@@ -8,6 +8,7 @@ import typer
 
 from hsitf.commands import options, pruning_options, tuning_options
 from hsitf.commands.application import application, verb
+from hsitf.commands.next_step import print_export
 from hsitf.commands.options import with_options
 from hsitf.log_silencing import load_keras
 from hsitf.progress import Terminal
@@ -119,6 +120,7 @@ def prune(
 
     with Terminal() as progress:
         then: Run
+        pruned: Run | None = None
         if target.untrained and origin is None:
             then, now = untrained_run(short_plan(name, scene, split, bands), progress), scene
         else:
@@ -130,8 +132,10 @@ def prune(
         elif sensitivity:
             text = _sensitivity(then, asked, run, progress, now)
         else:
-            text = _pruned(then, asked, run, progress, now, threads)
+            text, pruned = _pruned(then, asked, run, progress, now, threads)
     print(text)
+    if pruned is not None:
+        print_export(pruned)
 
 
 def _sensitivity(
@@ -154,8 +158,8 @@ def _pruned(
     progress: Progress,
     now: SceneChoice,
     threads: int,
-) -> str:
-    """Prunes to one target, or to those of a curve; returns the table."""
+) -> tuple[str, Run | None]:
+    """Prunes to one target, or to those of a curve; returns the table, and the one network."""
     from hsitf.prune.curve import format_curve, prune_curve, prune_sparse_curve
     from hsitf.prune.run import prune as prune_run
     from hsitf.prune.sparse_curve import format_sparse_curve
@@ -164,9 +168,9 @@ def _pruned(
     wanted = asked.requests(then.record.plan.recipe)
     if asked.schedule.curve is None:
         finished = prune_run(then, wanted[0], run, progress, now, threads)
-        return f"{format_pruning(finished.record)}\nThinned network: {finished.folder}."
+        return f"{format_pruning(finished.record)}\nThinned network: {finished.folder}.", finished
     if wanted[0].measure == "alpha":
         sparse, folder = prune_sparse_curve(then, wanted, run, progress, now)
-        return f"{format_sparse_curve(sparse)}\nRecord and figures: {folder}."
+        return f"{format_sparse_curve(sparse)}\nRecord and figures: {folder}.", None
     found, folder = prune_curve(then, wanted, run, progress, now, threads)
-    return f"{format_curve(found)}\nRecord and figures: {folder}."
+    return f"{format_curve(found)}\nRecord and figures: {folder}.", None

@@ -8,6 +8,7 @@ import typer
 
 from hsitf.commands import options
 from hsitf.commands.application import application, verb
+from hsitf.commands.next_step import print_next
 from hsitf.commands.options import with_options
 from hsitf.log_silencing import load_keras
 from hsitf.progress import Terminal
@@ -133,3 +134,4 @@ def quantize(
             else report_study(run, wanted, request, progress, now)
         )
     print(report)
+    print_next("export", "--from", run.folder, "--int8", "--max-drop", 0.5)

@@ -9,6 +9,7 @@ import typer
 
 from hsitf.commands import options
 from hsitf.commands.application import application, verb
+from hsitf.commands.next_step import print_next
 from hsitf.commands.options import with_options
 from hsitf.progress import Terminal
 
@@ -72,6 +73,11 @@ def show(
 
         draw_scene(found, parts, out)
         print(f"Wrote {out}.")
+    if found.labels.any():
+        labels = () if files.labels is None else ("--labels", files.labels)
+        place = () if files.data_dir is None else ("--data-dir", files.data_dir)
+        network = "resnet20" if found.picture_side else "hu"
+        print_next("train", "--model", network, "--scene", scene, *labels, *place)
 
 
 def _check_picture(out: Path, overwrite: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from hsitf.commands import options
 from hsitf.commands.application import application, verb
+from hsitf.commands.next_step import print_next
 from hsitf.log_silencing import load_keras
 from hsitf.progress import Terminal
 
@@ -112,5 +113,6 @@ def sweep(
     with Terminal() as progress:
         results = swept(read, out, means, progress)
     print(format_study(results))
+    print_next("report", results.folder)
     if results.failed:
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ import typer
 
 from hsitf.commands import options
 from hsitf.commands.application import application, verb
+from hsitf.commands.next_step import print_export, print_next
 from hsitf.commands.options import with_options
 from hsitf.log_silencing import load_keras
 from hsitf.progress import Terminal
@@ -339,6 +340,7 @@ def train(
         with Terminal() as progress:
             summary, place = train_repeatedly(plan, runs, run, progress, splits)
         print(f"{format_summary(summary)}\nRecord: {place}.")
+        print_next("report", *summary.runs)
         return
     with Terminal() as progress:
         finished = run_plan(plan, run, progress)
@@ -355,3 +357,4 @@ def train(
     for remark in (collapse_remark(record), small_validation_remark(record)):
         if remark:
             print(remark)
+    print_export(finished)

@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 
 from hsitf import records
+from hsitf.compress.bounds import COSTS
+from hsitf.compress.losses import METRICS
 from hsitf.compress.record import CompressionCandidate
 from hsitf.errors import DataError
 from hsitf.export.variants import Variant
@@ -20,6 +22,8 @@ _RECORD = "candidate.json"
 _NETWORK = "network.keras"
 _CHANNELS = "channels.json"
 _STATE = "state.npz"
+# Costs that every candidate has; others where they are asked for.
+_MEASURED = ("bytes", "macs", "latency_ms")
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,12 @@ class CandidateFiles:
         if not path.is_file():
             return None
         found = records.read(CompressionCandidate, path)
+        if reason := _fault(found, key):
+            raise DataError(
+                f"{path} is not the record of a candidate",
+                received=reason,
+                remedy=f"remove {self.root} and compress again",
+            )
         file = self.file(key)
         if not file.exists() or sha256(file) != found.file_sha256:
             raise _damaged(file, self.root)
@@ -105,6 +115,19 @@ class CandidateFiles:
         for leftover in self.root.glob(f"{one.key}-*-{_STATE}"):
             leftover.unlink()
         return one
+
+
+def _fault(one: CompressionCandidate, key: str) -> str:
+    """What is wrong with the record of a candidate; empty for nothing."""
+    if one.key != key:
+        return f"candidate {one.key!r}"
+    if not set(_MEASURED) <= set(one.costs) <= set(COSTS):
+        return f"costs {', '.join(sorted(one.costs)) or 'of nothing'}"
+    if set(one.fidelity.accuracy) != set(METRICS) or one.fidelity.metric not in METRICS:
+        return f"accuracy by {', '.join(sorted(one.fidelity.accuracy)) or 'nothing'}"
+    if one.best_epoch > len(one.history):
+        return f"best_epoch {one.best_epoch} of {len(one.history)}"
+    return ""
 
 
 def _damaged(path: Path, root: Path) -> DataError:

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.compress.record import CompressionCandidate
-from hsitf.figures import BLUE, GRAY, GREEN, VERMILION, new_figure, plain_text, save, style_axes
+from hsitf.figures import BLUE, GRAY, GREEN, VERMILION, new_figure, plain_text, style_axes
 from hsitf.records import RunRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _AXES = {"bytes": ("file (KB)", 1e-3), "latency_ms": ("latency of one patch (ms)", 1.0)}
 
 
-def draw_front(
+def front_figure(
     candidates: Sequence[CompressionCandidate],
     front: Sequence[str],
     origin: RunRecord,
     bounds: CompressionBounds,
-    path: Path,
     chosen: str = "",
-) -> None:
-    """Draws all candidates: validation accuracy, and what is expected on unseen ground.
+) -> Figure:
+    """All candidates: validation accuracy, and what is expected on unseen ground.
 
     Args:
         candidates: All of a search, the original first.
         front: Keys of those that no other surpasses.
         origin: Record of the original network.
         bounds: What the file has to meet.
-        path: Path with the suffix .png, .svg or .pdf.
         chosen: Key of the published one; empty where there is none.
-
-    Raises:
-        InputError: The suffix is another one.
-        OutputError: The file cannot be written.
     """
     figure = new_figure(11, 4.8)
     synthetic = ", a synthetic scene" if origin.scene.synthetic else ""
@@ -47,7 +41,7 @@ def draw_front(
     )
     for axes, name in zip(figure.subplots(1, 2), _AXES, strict=True):
         _panel(axes, name, candidates, front, bounds, chosen)
-    save(figure, path)
+    return figure
 
 
 def _panel(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.arrays import FloatArray
+from hsitf.ranges import Count, Kappa, Share
 
 METRICS = ("oa", "aa", "kappa")
 # Resamplings of the fields, and the share of them inside an interval.
@@ -35,7 +36,7 @@ class Drop:
     points: float
     low: float
     high: float
-    fields: int
+    fields: Count
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ class Fidelity:
         metric: The measure of accuracy that `drop` and `expected_drop` are of: oa, aa or kappa.
     """
 
-    agreement: float | None
-    unlabelled: int
-    validation_agreement: float
-    accuracy: dict[str, float]
+    agreement: Share | None
+    unlabelled: Count
+    validation_agreement: Share
+    accuracy: dict[str, Kappa]
     drop: Drop
     expected_drop: float
     metric: str = "oa"
@@ -74,7 +75,8 @@ def expected_drop(drop: Drop, disagreeing: int, pixels: int, disagreement: float
     on unlabelled pixels, or on validation pixels where more differ: a network that names one class
     alone may agree on ground that is nearly all of that class. What each costs grows with the
     share: networks that disagree a little do so where both are unsure, and what one loses there it
-    gains elsewhere; over many cuts of networks, each costs about that share (docs/compress.md).
+    gains elsewhere; over many cuts of networks, each costs about that share
+    (docs/how-to/compress.md).
     Validation pixels that differ correct this, each as one of many.
 
     Args:

@@ -18,6 +18,7 @@ from hsitf.cost import cost
 from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.export.variants import variant
+from hsitf.files import is_unused
 from hsitf.progress import Progress
 from hsitf.prune.run import calibration_samples
 from hsitf.records import TrainingPlan
@@ -89,7 +90,7 @@ def begun(folder: Path, origin: Run, request: CompressionRequest) -> SearchStart
         if replace(start, origin="") == replace(then, origin=""):
             return start
         received = _difference(then, start)
-    elif folder.exists() and any(folder.iterdir()):
+    elif not is_unused(folder):
         received = "other contents"
     else:
         records.write(start, path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.compress.losses import Drop, Fidelity
 from hsitf.compress.request import SearchOptions
+from hsitf.ranges import Amount, Count, Share
 from hsitf.records import Epoch, SplitRecord
 
 ORIGINAL = "original"
@@ -51,7 +52,7 @@ class Step:
     share: float
     criterion: str = ""
     allocation: str = ""
-    divergence: float = 0.0
+    divergence: Amount = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ class CompressionCandidate:
     """
 
     step: Step
-    parameters: int
-    macs: int
+    parameters: Count
+    macs: Count
     history: tuple[Epoch, ...]
-    best_epoch: int
-    seconds: float
+    best_epoch: Count
+    seconds: Amount
     fidelity: Fidelity
-    costs: dict[str, float]
+    costs: dict[str, Amount]
     sha256: str = ""
     file_sha256: str = ""
 
@@ -108,8 +109,8 @@ class FinalEvaluation:
     before: dict[str, float]
     after: dict[str, float]
     drop: Drop
-    agreement: float
-    pixels: int
+    agreement: Share
+    pixels: Count
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ class CompressionRecord:
     minimized: str
     chosen: str
     steps: tuple[str, ...]
-    bytes_float32: int
+    bytes_float32: Count
     final_evaluations: dict[str, FinalEvaluation]
-    seconds: float
+    seconds: Amount
     processor: str
     versions: dict[str, str] = field(default_factory=dict)
     command: str = ""

@@ -16,7 +16,8 @@ from hsitf.targets.tflm import check_tflm
 STEP = 0.65
 # Steps of the path at most: 0.65^10 is 1.3 % of the original.
 MAX_STEPS = 10
-# Shares of the recipe's learning rate that the first cut of a path tries; see docs/compress.md.
+# Shares of the recipe's learning rate that the first cut of a path tries
+# (docs/how-to/compress.md).
 RATE_SHARES = (1.0, 0.2)
 
 

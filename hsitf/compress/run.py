@@ -15,7 +15,7 @@ from hsitf.compress.candidate_builder import latency_ms
 from hsitf.compress.choice import choose, pareto_front
 from hsitf.compress.chosen_run import COMPRESSION, save_chosen
 from hsitf.compress.controls import control_candidates
-from hsitf.compress.figure import draw_front
+from hsitf.compress.figure import front_figure
 from hsitf.compress.final_evaluation import evaluate_finally
 from hsitf.compress.preparation import begun, check_validation, prepare_search
 from hsitf.compress.record import CompressionCandidate, CompressionRecord, FinalEvaluation
@@ -28,6 +28,8 @@ from hsitf.export.convert import float32_size, lower_and_check
 from hsitf.export.pipeline import export
 from hsitf.export.request import ExportRequest
 from hsitf.export.variants import Variant
+from hsitf.figures import save
+from hsitf.locks import one_writer
 from hsitf.log_silencing import suppressed_output
 from hsitf.measure import processor
 from hsitf.progress import Progress
@@ -91,9 +93,22 @@ def compress(
     if name is not None:
         check_name(name)
     origin.check_patches("compressed by a search")
-    begin = time.monotonic()
     folder = origin.folder.parent / (name or f"{origin.folder.name}-compressed")
     check_validation(origin.record.split.validation, request)
+    with one_writer(progress.say, folder):
+        return _compressed(origin, request, folder, progress, choice, root)
+
+
+def _compressed(
+    origin: Run,
+    request: CompressionRequest,
+    folder: Path,
+    progress: Progress,
+    choice: SceneChoice | None,
+    root: Path,
+) -> Compression:
+    """The compression in a folder that no other command writes; see `compress`."""
+    begin = time.monotonic()
     data = origin.data(choice)
     start = begun(folder, origin, request)
     network = origin.network()
@@ -168,8 +183,9 @@ def _draw(
     request: CompressionRequest,
     chosen: str = "",
 ) -> None:
-    for figure in FIGURES:
-        draw_front(candidates, front, origin.record, request.bounds, folder / figure, chosen)
+    drawn = front_figure(candidates, front, origin.record, request.bounds, chosen)
+    for name in FIGURES:
+        save(drawn, folder / name)
 
 
 def _measured_in_turns(

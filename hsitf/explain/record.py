@@ -8,6 +8,7 @@ from hsitf.bands import former_spec
 from hsitf.compat import formerly, formerly_written
 from hsitf.explain.settings import MethodSettings
 from hsitf.explain.similarity import Similarity
+from hsitf.ranges import Amount, Count, Share
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class OutputRecord:
 
     name: str
     output: int
-    pixels: int
+    pixels: Count
     bands: str
 
 
@@ -51,10 +52,10 @@ class SourceRecord:
     kind: str
     folder: str
     sha256: str
-    oa: float
+    oa: Share
     reduction: str
     inputs: int
-    seconds: float
+    seconds: Amount
     metrics: dict[str, float]
     similarity: tuple[Similarity, ...]
 
@@ -91,7 +92,7 @@ class ExplanationRecord:
     synthetic: bool
     split: str
     patch: int
-    bands: int
+    bands: Count
     outputs: tuple[OutputRecord, ...]
     sources: tuple[SourceRecord, ...]
     top_bands: str

@@ -1,8 +1,8 @@
 """Bundles for the Android demo: one archive with files, scene, ground truth and golden vectors.
 
-The format is documented in `docs/android.md`. The scene is stored as 16-bit counts, so that a phone
-can map it into memory and keep only the rows in use; the phone computes what `normalize` and
-`runtimes.quantize` do, in 32-bit floats and in the same order.
+The format is documented in `docs/how-to/android.md`. The scene is stored as 16-bit counts, so that
+a phone can map it into memory and keep only the rows in use; the phone computes what `normalize`
+and `runtimes.quantize` do, in 32-bit floats and in the same order.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from hsitf.array_files import MAX_UNPACKED, read_arrays
 from hsitf.arrays import Float32Array, StoredArray
 from hsitf.errors import DataError
 from hsitf.files import restore_folder, sha256
-from hsitf.records import ExportRecord
+from hsitf.records import ExportRecord, GoldenRecord
 from hsitf.runtimes import Runtime, dequantize, quantize
 
 EXPORT = Path("export")
@@ -130,7 +131,8 @@ class Bundle:
 class GoldenVectors:
     """Golden vectors: inputs with the outputs that any other runtime has to reproduce.
 
-    Of a tile form, one tile.
+    Of a tile form, one tile. The same kernels repeat them to the bit; where other kernels of the
+    same engine round elsewhere, their outputs stand beside, and how far they are in the record.
 
     Attributes:
         pixels: (n,) int64 flat indices of the patches in the scene; of a tile, of its first pixel.
@@ -140,6 +142,9 @@ class GoldenVectors:
             (1, tile, tile, classes).
         outputs: `stored_outputs` dequantized, float32.
         network_outputs: Logits of the trained network, float32, in the shape of `outputs`.
+        engine: Engine of `stored_outputs`.
+        other_engine: Engine with other kernels that ran the same inputs; empty where none did.
+        other_outputs: Its outputs, like `stored_outputs`; None where none did.
     """
 
     pixels: NDArray[np.int64]
@@ -148,6 +153,9 @@ class GoldenVectors:
     stored_outputs: StoredArray
     outputs: Float32Array
     network_outputs: Float32Array
+    engine: str = ""
+    other_engine: str = ""
+    other_outputs: StoredArray | None = None
 
     @classmethod
     def of(
@@ -159,17 +167,44 @@ class GoldenVectors:
     ) -> GoldenVectors:
         """Runs the file on `patches`, whose number is a multiple of its batch."""
         inputs = quantize(patches, runtime.input)
-        outputs = np.concatenate(
-            [
-                runtime.infer(inputs[start : start + runtime.batch])
-                for start in range(0, len(inputs), runtime.batch)
-            ]
+        outputs = _inferred(runtime, inputs)
+        real = dequantize(outputs, runtime.output)
+        return cls(pixels, patches, inputs, outputs, real, expected, runtime.engine)
+
+    def beside(self, other: Runtime) -> GoldenVectors:
+        """The same vectors with the outputs of the same file in other kernels."""
+        outputs = _inferred(other, self.stored_inputs)
+        return replace(self, other_engine=other.engine, other_outputs=outputs)
+
+    @property
+    def record(self) -> GoldenRecord | None:
+        """How far the other kernels are; None where none ran."""
+        if self.other_outputs is None:
+            return None
+        one, other = (np.asarray(v, np.float64) for v in (self.stored_outputs, self.other_outputs))
+        difference = np.abs(one - other)
+        return GoldenRecord(
+            self.engine,
+            self.other_engine,
+            difference.size,
+            int(np.count_nonzero(difference)),
+            float(difference.max()),
         )
-        return cls(pixels, patches, inputs, outputs, dequantize(outputs, runtime.output), expected)
 
     def save(self, path: Path) -> None:
-        """Writes the vectors as .npz."""
-        np.savez_compressed(path, **vars(self))
+        """Writes the vectors as .npz, outputs of other kernels where any of them differs."""
+        arrays: dict[str, Any] = {
+            name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        if self.record is not None and not self.record.differing:
+            del arrays["other_outputs"]
+        np.savez_compressed(path, **arrays)
+
+
+def _inferred(runtime: Runtime, inputs: StoredArray) -> StoredArray:
+    """Outputs of stored inputs, whose number is a multiple of the runtime's batch."""
+    chunks = range(0, len(inputs), runtime.batch)
+    return np.concatenate([runtime.infer(inputs[at : at + runtime.batch]) for at in chunks])
 
 
 def bundle_folder(

@@ -13,6 +13,7 @@ from hsitf.export.publication import announce_replacement, write_bundles
 from hsitf.export.request import ExportRequest
 from hsitf.export.verification import VerifiedFile
 from hsitf.files import replacing_folder
+from hsitf.locks import one_writer
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
@@ -45,6 +46,7 @@ def export(
     refused: list[VerificationError] = []
     verified: list[VerifiedFile] = []
     with ExitStack() as publishing:
+        publishing.enter_context(one_writer(progress.say, *(job.folder for job in jobs)))
         for job in jobs:
             announce_replacement(job.folder, run, progress)
             try:

@@ -135,6 +135,7 @@ def _record(item: VerifiedFile, timing: Timing) -> ExportRecord:
         macs=work.macs * (SIDES if job.tta else 1),
         tta=job.tta,
         target=item.target,
+        golden=item.golden.record,
     )
 
 

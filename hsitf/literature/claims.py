@@ -231,7 +231,9 @@ def _tables(text: str) -> tuple[Paper, list[dict[str, Any]]]:
         import tomli as tomllib
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # Brackets within brackets without end exhaust the parser; numbers of thousands of digits are
+    # refused by Python itself.
+    except (ValueError, RecursionError) as error:
         raise InputError(
             "the claims are no TOML", received=str(error), remedy="correct that line"
         ) from error

@@ -20,7 +20,8 @@ from hsitf.arithmetic import FLOAT, MAX_TILE, Arithmetic
 from hsitf.cost import cost
 from hsitf.errors import InputError, LoweringError
 from hsitf.graph import Call, copy_weights, walk
-from hsitf.lower.rewrite import rewrite, unique_name
+from hsitf.lower.rewrite import lower, rewrite, unique_name
+from hsitf.lower.rules import rule as lowering_rule
 from hsitf.lower.strided_layout import ZERO_PADDING
 from hsitf.lower.tile import (
     FeatureMap,
@@ -80,7 +81,12 @@ def to_fully_convolutional(
     tensors = rewrite(_tile_model(plan, side, tile), [inputs], arithmetic, names)
     if plan.per_patch_model is not None:
         split = [ops.reshape(tensor, (tile * tile, int(tensor.shape[-1]))) for tensor in tensors]
-        tensors = rewrite(plan.per_patch_model, split, arithmetic, names)
+        try:
+            tensors = rewrite(plan.per_patch_model, split, arithmetic, names)
+        except LoweringError:
+            # Its layers are copies. The network itself has the names that a user knows.
+            lower(model, 1, arithmetic)
+            raise
     logits = ops.reshape(tensors[0], (1, tile, tile, int(tensors[0].shape[-1])))
     return keras.Model(inputs, logits, name=model.name)
 
@@ -206,6 +212,8 @@ def _visit(
                 patches.diverging_layers.append(str(call.operation.name))
             return leaving
     operation = call.operation
+    # What cannot be lowered cannot always be copied, and its copy has another name.
+    lowering_rule(operation)
     copy = clone_operation(operation, context.name)
     tensors = [patches.per_patch(value, str(operation.name)) for value in inputs]
     result: Any = call.call_with(copy, tensors)

@@ -18,6 +18,7 @@ from keras import layers
 from hsitf.graph import named_values
 from hsitf.lower.context import LoweringContext
 from hsitf.lower.depthwise import scale_and_shift
+from hsitf.lower.layers_dense import check_biases
 from hsitf.lower.layers_dense import einsum as projection
 from hsitf.lower.layers_elementwise import softmax_along
 from hsitf.lower.layers_merging import combined
@@ -130,6 +131,8 @@ def _attended(
 def _projected(
     context: LoweringContext, layer: Any, value: LayoutTensor, part: str
 ) -> LayoutTensor:
+    if part != "output":
+        check_biases(context, layer, (*value.shape[:-1], *layer.kernel.shape[1:]))
     return projection(context.for_part(part).with_layer(layer), [value])
 
 

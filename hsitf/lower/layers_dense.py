@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import numpy as np
 from keras import layers
@@ -64,10 +65,37 @@ def einsum(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor
     whole = result.layout.reshape([sizes[letter] for letter in (*kept, *made)])
     turned = whole.transpose([(*kept, *made).index(letter) for letter in equation.leaving[1:]])
     result = replace(result, layout=turned)
+    check_biases(context, layer, result.shape)
     if layer.bias is not None:
         part = context.for_part("biased").name
         result = scale_and_shift(result, 1.0, np.asarray(layer.bias), part)
     return apply_activation(result, layer.activation, context.for_part("activation"))
+
+
+def check_biases(context: LoweringContext, layer: Any, shape: tuple[int, ...]) -> None:
+    """Refuses biases that Keras on TensorFlow does not add where the layer says.
+
+    An array with a single axis of more than one number is added along the second axis where that is
+    as long and the last one is not: biases of heads of one number go along the tokens where there
+    are as many tokens as heads.
+
+    Args:
+        context: Names the layer in the message.
+        layer: EinsumDense.
+        shape: What leaves it, without batch.
+
+    Raises:
+        LoweringError: It has such biases.
+    """
+    sizes = () if layer.bias is None else tuple(layer.bias.shape)
+    long = [size for size in sizes if size > 1]
+    own = len(sizes) == len(shape) and sizes[0] > 1
+    if len(long) == 1 and long[0] == shape[0] and long[0] != shape[-1] and not own:
+        raise context.error(
+            "adds its biases along another axis than its own, by a fault of Keras",
+            received=f"biases {sizes} to outputs {shape}",
+            remedy="build it with use_bias=False, or with heads of two numbers or more",
+        )
 
 
 def wavelength_filters(context: LoweringContext, inputs: list[LayoutTensor]) -> LayoutTensor:

@@ -1,6 +1,7 @@
 """Lowering of element-wise functions and softmax.
 
-The converter leaves ELU, NEG, SQUARE and POW in float. They are computed with operators for which
+The converter leaves ELU, NEG, SQUARE and POW in float, and EXPM1 of numbers below zero is noise in
+its integers. They are computed with operators for which
 LiteRT has integer kernels; softplus with operators whose values stay small, because 256 quantized
 values have to represent all of them.
 """
@@ -181,11 +182,42 @@ def _mish(x: KerasTensor) -> KerasTensor:
     return x * ops.tanh(_softplus(x))
 
 
+def _log_sigmoid(x: KerasTensor) -> KerasTensor:
+    return -1.0 * _softplus(-1.0 * x)
+
+
+def _squareplus(x: KerasTensor) -> KerasTensor:
+    # Keras adds 4 below the root.
+    return 0.5 * (x + ops.sqrt(x * x + 4.0))
+
+
+def _sparse_sigmoid(x: KerasTensor) -> KerasTensor:
+    return 0.5 * ops.hard_tanh(x) + 0.5
+
+
+def _sparse_plus(x: KerasTensor) -> KerasTensor:
+    """A parabola from -1 to 1, the number itself above."""
+    inside = _sparse_sigmoid(x)
+    return inside * inside + ops.relu(x - 1.0)
+
+
+def _soft_shrink(x: KerasTensor) -> KerasTensor:
+    # Keras' threshold is 0.5.
+    return ops.relu(x - 0.5) - ops.relu(-1.0 * x - 0.5)
+
+
 _INTEGER_FORMS: dict[str, Callable[[KerasTensor], KerasTensor]] = {
+    # An activation that is given by its name has an alpha of 1.
+    "celu": _elu,
     "elu": _elu,
+    "log_sigmoid": _log_sigmoid,
     "mish": _mish,
     "selu": _selu,
+    "soft_shrink": _soft_shrink,
     "softplus": _softplus,
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": _sparse_sigmoid,
+    "squareplus": _squareplus,
 }
 
 

@@ -121,6 +121,8 @@ def powered(value: LayoutTensor, exponent: float) -> LayoutTensor:
         result = ops.sqrt(x)
     elif exponent == -0.5:
         result = ops.rsqrt(x)
+    elif exponent in (1.5, 2.5, 3.5):
+        result = reduce(ops.multiply, [ops.sqrt(x), *[x] * int(exponent)])
     else:
         result = ops.power(x, exponent)
     return LayoutTensor(result, value.layout)

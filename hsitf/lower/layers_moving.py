@@ -94,11 +94,13 @@ class ConcatenationProducer:
         parts: Concatenated tensors.
         axis: Axis of the concatenation.
         layout: Layout of the output.
+        order: Order of its axes in memory.
     """
 
     parts: tuple[LayoutTensor, ...]
     axis: int
     layout: Layout
+    order: tuple[int, ...]
 
     def scaled(self, scale: Float32Array, shift: Float32Array, name: str) -> LayoutTensor:
         """Folds factors and terms into each part."""
@@ -113,20 +115,25 @@ class ConcatenationProducer:
             scale_and_shift(part, factors, terms, f"{name}_part{number}")
             for number, (part, factors, terms) in enumerate(split, 1)
         ]
-        return concatenated(parts, self.axis, name)
+        # The parts may have come into another order, their users expect this one.
+        return concatenated(parts, self.axis, name, self.order)
 
 
-def concatenated(values: list[LayoutTensor], axis: int, name: str) -> LayoutTensor:
+def concatenated(
+    values: list[LayoutTensor], axis: int, name: str, order: tuple[int, ...] | None = None
+) -> LayoutTensor:
     """Concatenates tensors along an axis.
 
     Args:
         values: Tensors of equal shapes but for that axis.
         axis: Axis of the logical shape, without batch.
         name: Name of the layer.
+        order: Order of the axes in memory; that of the first part that has one where None.
     """
     axis %= len(values[0].shape)
-    orders = [value.memory_order for value in values]
-    order = next((known for known in orders if known is not None), logical_order(values[0]))
+    if order is None:
+        orders = [value.memory_order for value in values]
+        order = next((known for known in orders if known is not None), logical_order(values[0]))
     position = order.index(axis)
     blocks = []
     for value in values:
@@ -136,6 +143,5 @@ def concatenated(values: list[LayoutTensor], axis: int, name: str) -> LayoutTens
     tensor = keras.layers.Concatenate(axis=-1, name=name)(blocks)
     index = dense_layout(np.concatenate([value.layout for value in values], axis).shape, order)
     linear = any(value.producer is not None for value in values)
-    return LayoutTensor(
-        tensor, index, ConcatenationProducer(tuple(values), axis, index) if linear else None
-    )
+    producer = ConcatenationProducer(tuple(values), axis, index, order) if linear else None
+    return LayoutTensor(tensor, index, producer)

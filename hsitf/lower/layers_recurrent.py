@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hsitf.lower.context import LoweringContext
+from hsitf.lower.first_step import has_unused_gate, unrolled, with_first_step_apart
 from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, logical_order, rearrange
 
 
@@ -16,22 +15,13 @@ def recurrent(context: LoweringContext, inputs: list[LayoutTensor]) -> list[Layo
     layer = context.layer
     if layer.stateful:
         raise context.error("keeps its state between inferences", received="stateful=True")
-    copy = type(layer).from_config(_unrolled(layer.get_config()) | {"name": context.name})
     tensors = [rearrange(value, logical_order(value)).reshaped(*value.shape) for value in inputs]
-    leaving = context.call.call_with(copy, tensors)
-    copy.set_weights(layer.get_weights())
-    several = leaving if isinstance(leaving, list | tuple) else [leaving]
+    if context.arithmetic.integer and len(tensors) == 1 and has_unused_gate(layer):
+        several = with_first_step_apart(layer, tensors[0], context.name)
+    else:
+        several = unrolled(layer, context.name, lambda copy: context.call.call_with(copy, tensors))
     shapes = [tuple(tensor.shape[1:]) for tensor in several]
     return [
         LayoutTensor(tensor, dense_layout(shape, tuple(range(len(shape)))))
         for tensor, shape in zip(several, shapes, strict=True)
     ]
-
-
-def _unrolled(config: dict[str, Any]) -> dict[str, Any]:
-    """A layer configuration with all loops unrolled."""
-    changed = dict(config)
-    for key in ("layer", "backward_layer"):
-        if changed.get(key):
-            changed[key] = {**changed[key], "config": _unrolled(changed[key]["config"])}
-    return changed | ({"unroll": True} if "unroll" in changed else {})

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hsitf.arithmetic import FLOAT, Arithmetic
 from hsitf.errors import LoweringError
-from hsitf.graph import Call, unwrap_single, walk
+from hsitf.graph import Call, inputs_like, outputs_like, walk
 from hsitf.lower.context import LoweringContext
 from hsitf.lower.data_movement import MAX_RANK, reshape
 from hsitf.lower.layout_tensor import LayoutTensor, logical_order, rearrange
@@ -52,7 +52,7 @@ def lower(model: keras.Model, batch: int = 1, arithmetic: Arithmetic = FLOAT) ->
             )
         inputs.append(keras.Input(batch_shape=(batch, *shape), name=tensor.name))
     outputs = rewrite(model, inputs, arithmetic, set())
-    return keras.Model(unwrap_single(inputs), unwrap_single(outputs), name=model.name)
+    return keras.Model(inputs_like(model, inputs), outputs_like(model, outputs), name=model.name)
 
 
 def rewrite(
@@ -119,11 +119,16 @@ def difference(
     batch = int(lowered.inputs[0].shape[0])
     if missing := -len(patches) % batch:
         patches = np.concatenate([patches, np.repeat(patches[-1:], missing, axis=0)])
-    expected = np.asarray(model.predict(patches, verbose=0))
-    received = np.concatenate(
+    expected = [np.asarray(each) for each in keras.tree.flatten(model.predict(patches, verbose=0))]
+    batches = [
         [
-            ops.convert_to_numpy(lowered(patches[start : start + batch]))
-            for start in range(0, len(patches), batch)
+            ops.convert_to_numpy(each)
+            for each in keras.tree.flatten(lowered(patches[at : at + batch]))
         ]
+        for at in range(0, len(patches), batch)
+    ]
+    received = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+    return (
+        max(float(np.abs(a - b).max()) for a, b in zip(expected, received, strict=True)),
+        max(float(np.abs(each).max()) for each in expected),
     )
-    return float(np.abs(expected - received).max()), float(np.abs(expected).max())

@@ -159,13 +159,13 @@ def unsupported(
     if row is None:
         return error(
             f"{what}, because nothing is known about its type",
-            allowed="the types in docs/layers.md, and those registered",
+            allowed="the types in docs/reference/layers.md, and those registered",
             remedy="register it with hsitf.operators.register, leave it out, or replace it by a "
             "layer that is known",
         )
     return error(
         f"{what}, because this stage has no rule for its type",
-        allowed="the types in docs/layers.md, and those registered",
+        allowed="the types in docs/reference/layers.md, and those registered",
         remedy="register a rule with the table of this stage, leave the layer out, or replace it",
     )
 

@@ -10,6 +10,8 @@ from hsitf import records
 from hsitf.compat import formerly
 from hsitf.errors import InputError
 from hsitf.export.convert import measure_files
+from hsitf.files import is_unused
+from hsitf.locks import one_writer
 from hsitf.measure import processor
 from hsitf.progress import Progress
 from hsitf.prune.figure import draw_curve, draw_sparse
@@ -68,7 +70,22 @@ def prune_curve(
     curve_folder = origin.folder.parent / (
         name or f"{origin.folder.name}-{first.label}-curve{len(requests)}"
     )
-    _check_folder(curve_folder, origin, requests)
+    with one_writer(progress.say, curve_folder):
+        _check_folder(curve_folder, origin, requests)
+        return _curve(origin, requests, name, curve_folder, progress, choice, threads), curve_folder
+
+
+def _curve(
+    origin: Run,
+    requests: Sequence[PruningRequest],
+    name: str | None,
+    curve_folder: Path,
+    progress: Progress,
+    choice: SceneChoice | None,
+    threads: int,
+) -> PruningCurve:
+    """The curve that is written to a folder; see `prune_curve`."""
+    first = requests[0]
     folders = [
         f"{name}-{order.target_text.replace(' ', '')}" if name else None for order in requests
     ]
@@ -111,7 +128,7 @@ def prune_curve(
     records.write(found, curve_folder / RECORD)
     for figure in FIGURES:
         draw_curve(found, curve_folder / figure)
-    return found, curve_folder
+    return found
 
 
 def prune_sparse_curve(
@@ -146,13 +163,14 @@ def prune_sparse_curve(
             received="--schedule, --max-drop, --cluster or --distill",
             remedy="leave them out, or prune to one --alpha at a time",
         )
-    _check_folder(folder, origin, requests)
     steps = [request.thresholds for request in requests]
-    found = sparse_curve(
-        origin, origin.data(choice), requests[0].recipe, folder / RECORD, progress, steps
-    )
-    for figure in FIGURES:
-        draw_sparse(found, folder / figure)
+    with one_writer(progress.say, folder):
+        _check_folder(folder, origin, requests)
+        found = sparse_curve(
+            origin, origin.data(choice), requests[0].recipe, folder / RECORD, progress, steps
+        )
+        for figure in FIGURES:
+            draw_sparse(found, folder / figure)
     return found, folder
 
 
@@ -162,7 +180,7 @@ def _check_folder(folder: Path, origin: Run, requests: Sequence[PruningRequest])
     asked = CurveRequest(records.SCHEMA, origin.record.sha256, tuple(requests))
     if kept.is_file() and records.read(CurveRequest, kept) == asked:
         return
-    if folder.exists():
+    if not is_unused(folder):
         raise InputError(
             f"{folder} belongs to another run or curve",
             received="other contents",

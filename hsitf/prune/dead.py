@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hsitf.graph import Call, walk
 from hsitf.operators import Capability, KernelAxes, OperatorType, Role, find, row_of
 from hsitf.prune.channel_graph import FIXED, TracedCall, ids_along, squeeze_repeated
+from hsitf.prune.pieces import emptied_tensors
 from hsitf.prune.plans import PruningPlan, plan_from_channels
 from hsitf.prune.rules import KeepMask, rule
 from hsitf.prune.tracing import Trace, trace
@@ -52,6 +53,9 @@ def dead_channels(model: keras.Model) -> PruningPlan:
     for made in roots.values():
         if removed.issuperset(made):
             removed.remove(made[0])
+    while emptied := emptied_tensors(traced, removed):
+        # Of dead channels any may stay; the first, so that the plan is the same each time.
+        removed -= {min(candidates) for candidates in emptied}
     return plan_from_channels(
         traced,
         {

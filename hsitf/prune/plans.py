@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hsitf.errors import InputError, unknown
 from hsitf.prune.config import PruningConfig
 from hsitf.prune.counts import GroupSizes, PrunableGroups, removal_counts
 from hsitf.prune.named import check_named
+from hsitf.prune.pieces import removed_channels
 from hsitf.prune.ranking import Ranking, Samples, rank
 from hsitf.prune.tracing import Trace, groups_of
 
@@ -76,6 +78,8 @@ def plan(
 ) -> PruningPlan:
     """Selects the channels that are kept.
 
+    Warns where the criterion gives all channels of a layer the same score and so selects nothing.
+
     Args:
         model: A functional model.
         criterion: One of `criteria.CRITERIA`.
@@ -87,7 +91,10 @@ def plan(
             ratios that contradict each other.
     """
     config = config or PruningConfig()
-    return select(rank(model, criterion, samples, config.prune_io), config)
+    ranking = rank(model, criterion, samples, config.prune_io)
+    for message in ranking.tie_messages:
+        warnings.warn(message, stacklevel=2)
+    return select(ranking, config)
 
 
 def select(
@@ -133,14 +140,19 @@ def prunable_groups(ranking: Ranking, config: PruningConfig) -> PrunableGroups:
 def plan_from_counts(
     ranking: Ranking, config: PruningConfig, groups: PrunableGroups, counts: Sequence[int]
 ) -> PruningPlan:
-    """The plan in which each group loses a given number of its least important channels."""
+    """The plan in which each group loses a given number of its least important channels.
+
+    Where that would leave nothing of a tensor, such as a piece of a split, its most important
+    channel stays and the next one of its group goes.
+    """
     removed: dict[str, set[int]] = defaultdict(set)
     approximate = []
-    for (group, importance), count in zip(groups, counts, strict=True):
-        for channel in np.argsort(importance, kind="stable")[:count].tolist():
+    lost_channels = removed_channels(ranking.trace, groups, counts, config.round_to)
+    for (group, _), channels in zip(groups, lost_channels, strict=True):
+        for channel in channels:
             for name, at in zip(group.layers, group.channels[channel], strict=True):
                 removed[name].update(at)
-        if count and group.approximate:
+        if channels and group.approximate:
             approximate.append(group.approximate)
     widths = ranking.trace.widths
     kept = {

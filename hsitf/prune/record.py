@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hsitf.prune.sparsity import Sparsity
 from hsitf.prune.thresholds import Thresholds
+from hsitf.ranges import Count, Share
 from hsitf.records import ModelStats, SplitRecord
 from hsitf.zoo import Recipe
 
@@ -74,7 +75,7 @@ class SparsePoint:
     thresholds: Thresholds
     sparse: Sparsity
     thinned: Sparsity
-    oa_pruned: float
+    oa_pruned: Share
     oa_retrained: float | None
 
     @property
@@ -111,7 +112,7 @@ class SparseCurve:
     origin_sha256: str
     recipe: Recipe | None
     dense: Sparsity
-    oa: float
+    oa: Share
     points: tuple[SparsePoint, ...]
     versions: dict[str, str]
     command: str
@@ -131,9 +132,9 @@ class SensitivityPoint:
 
     ratio: float
     kept: int
-    oa: float
-    parameters: int
-    macs: int
+    oa: Share
+    parameters: Count
+    macs: Count
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,9 @@ class SensitivityAnalysis:
     criterion: str
     min_channels: int
     round_to: int
-    oa: float
-    parameters: int
-    macs: int
+    oa: Share
+    parameters: Count
+    macs: Count
     groups: tuple[GroupSensitivity, ...]
     versions: dict[str, str]
     command: str

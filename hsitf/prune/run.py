@@ -11,6 +11,8 @@ from hsitf import records, runs
 from hsitf.cost import cost
 from hsitf.errors import InputError, VerificationError
 from hsitf.export.convert import measure_files
+from hsitf.files import is_unused
+from hsitf.locks import current_writer, one_writer
 from hsitf.lower import lower
 from hsitf.measure import processor
 from hsitf.metrics import Scores
@@ -99,10 +101,20 @@ def prune(
         plan_iteration(network, request, 1, network, samples)
     elif request.kind == "weights":
         check_weights(network, request)
-    _begin(folder, work, progress)
-    job = PruningJob(origin, request, data, folder, progress, named)
-    if teacher is not None:
-        job = replace(job, guidance=_guidance(job, teacher))
+    with one_writer(progress.say, folder):
+        if (folder / runs.RECORD).is_file():
+            # Another command pruned it while this one waited.
+            return _finished(folder, work, progress)
+        _begin(folder, work, progress)
+        job = PruningJob(origin, request, data, folder, progress, named)
+        if teacher is not None:
+            job = replace(job, guidance=_guidance(job, teacher))
+        return _pruned(network, job, threads)
+
+
+def _pruned(network: keras.Model, job: PruningJob, threads: int | None) -> Run:
+    """Prunes a network in the folder of its job, from where that was interrupted."""
+    folder, request, data = job.folder, job.request, job.data
     try:
         prune_by = prune_channels if request.kind == "channels" else prune_weights
         done, small = prune_by(network, job)
@@ -117,7 +129,7 @@ def prune(
     fitted = FitResult(small, done.history, done.best_epoch, predicted, done.seconds, top5=top5)
     done.plan.save(folder / CHANNELS)
     plan = job.fine_tuning_plan(request.recipe.epochs)
-    run = save_run(fitted, plan, data, folder, pruning, origin.record)
+    run = save_run(fitted, plan, data, folder, pruning, job.origin.record)
     clear(folder)
     return run
 
@@ -146,6 +158,7 @@ def _finished(folder: Path, work: PruningState, progress: Progress) -> Run:
     if run.record.pruning is None or not records.read(PruningState, folder / REQUEST).is_of(work):
         raise _other_request(folder)
     clear(folder)
+    current_writer(folder)
     progress.say(f"{folder} is pruned already")
     return run
 
@@ -163,7 +176,7 @@ def _begin(folder: Path, work: PruningState, progress: Progress) -> None:
         if not records.read(PruningState, folder / REQUEST).is_of(work):
             raise _other_request(folder)
         progress.say(f"resuming {folder}")
-    elif folder.exists() and any(folder.iterdir()):
+    elif not is_unused(folder):
         raise _other_request(folder)
     records.write(work, folder / REQUEST)
 

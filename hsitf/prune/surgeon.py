@@ -1,6 +1,7 @@
 """Surgery on a network: layers and channels are deleted, inserted and replaced by name.
 
-The function names are those of keras-surgeon; `docs/keras-surgeon.md` is written for its users.
+The function names are those of keras-surgeon, for whose users there is a page
+(`docs/how-to/migrate-from-keras-surgeon.md`).
 Channels are removed by a `PruningPlan` and `thin`; layers are edited in one pass through the
 network, in which each layer is replaced by a chain of layers: none, another one, or itself and a
 new one.
@@ -19,7 +20,14 @@ from keras import KerasTensor, layers
 from numpy.typing import ArrayLike
 
 from hsitf.errors import InputError, unknown
-from hsitf.graph import Call, copy_weights, unwrap_single, walk
+from hsitf.graph import (
+    Call,
+    copy_weights,
+    inputs_like,
+    outputs_like,
+    unwrap_single,
+    walk,
+)
 from hsitf.prune.plans import plan_from_channels
 from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
@@ -383,9 +391,8 @@ def _rebuilt(model: keras.Model, names: Mapping[int, str], chains: Chains) -> ke
         keras.Input(batch_shape=layer.batch_shape, dtype=layer.dtype, name=layer.name)
         for layer in _inputs(model)
     ]
-    return keras.Model(
-        unwrap_single(inputs), unwrap_single(walk(model, inputs, visit)), name=model.name
-    )
+    outputs = walk(model, inputs, visit)
+    return keras.Model(inputs_like(model, inputs), outputs_like(model, outputs), name=model.name)
 
 
 def _only(values: Sequence[Any], does: str, call: Call) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
@@ -74,6 +75,8 @@ def prune_to_cost(
 ) -> PruningPlan:
     """The plan with the smallest ratio whose network costs at most so much.
 
+    Warns as `plan` does.
+
     Args:
         model: A functional model of fixed shape.
         measure: Measure of the cost: parameters, macs or bytes (of the weights in float32).
@@ -86,9 +89,10 @@ def prune_to_cost(
         InputError: The target is out of range, or cannot be reached; the message gives the range.
     """
     config = config or PruningConfig()
-    return search_ratio(
-        rank(model, criterion, samples, config.prune_io), measure, target, cost(model), config
-    )
+    ranking = rank(model, criterion, samples, config.prune_io)
+    for message in ranking.tie_messages:
+        warnings.warn(message, stacklevel=2)
+    return search_ratio(ranking, measure, target, cost(model), config)
 
 
 def search_ratio(

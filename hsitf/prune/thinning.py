@@ -11,7 +11,7 @@ from keras import KerasTensor, ops
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError
-from hsitf.graph import Call, input_names, unwrap_single, walk
+from hsitf.graph import Call, input_names, inputs_like, outputs_like, walk
 from hsitf.prune.channel_graph import ChannelIds, TracedCall, kept_grid, squeeze_repeated
 from hsitf.prune.plans import PruningPlan, removed_ids
 from hsitf.prune.rules import KeepMask, ThinningSpec, rule
@@ -62,7 +62,7 @@ def thin(model: keras.Model, plan: PruningPlan) -> keras.Model:
         for name, tensor, ids in zip(input_names(model), model.inputs, traced.inputs, strict=True)
     ]
     outputs = walk(model, inputs, rebuild)
-    thinned = keras.Model(unwrap_single(inputs), unwrap_single(outputs), name=model.name)
+    thinned = keras.Model(inputs_like(model, inputs), outputs_like(model, outputs), name=model.name)
     for name, values in weights.items():
         built[name].set_weights(values)
         if isinstance(built[name], keras.layers.Normalization):
@@ -112,7 +112,7 @@ def masked(model: keras.Model, plan: PruningPlan) -> Callable[[Any], Any]:
         plan: A plan for this network.
 
     Returns:
-        A function of the network's inputs, one array or a list of them, to its outputs.
+        A function of the network's inputs to its outputs, both arranged as the network has them.
 
     Raises:
         InputError: See `thin`.
@@ -133,10 +133,10 @@ def masked(model: keras.Model, plan: PruningPlan) -> Callable[[Any], Any]:
             operation = rule(call.operation).masked(traced_call, keep)
             return _listed(call.call_with(operation, inputs))
 
-        values = given if isinstance(given, list | tuple) else [given]
-        return unwrap_single(
-            walk(model, [ops.convert_to_tensor(value) for value in values], consume)
-        )
+        values = [ops.convert_to_tensor(value) for value in keras.tree.flatten(given)]
+        found = outputs_like(model, walk(model, values, consume))
+        # Of a list of one output, Keras returns the one.
+        return found[0] if isinstance(found, list | tuple) and len(found) == 1 else found
 
     return run
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from hsitf.errors import InputError, unknown
 from hsitf.graph import Call, functional, input_names, walk
 from hsitf.operators import find
-from hsitf.prune.channel_graph import ChannelGraph, ChannelIds, TracedCall, ids_along
+from hsitf.prune.channel_graph import (
+    ChannelGraph,
+    ChannelIds,
+    TracedCall,
+    ids_along,
+    squeeze_repeated,
+)
 from hsitf.prune.kinds import kinds_of
 from hsitf.prune.rules import KeepMask, mixes_channels, rule
 
@@ -36,6 +44,20 @@ class Trace:
     def widths(self) -> dict[str, int]:
         """Number of channels that each layer produces, inputs included."""
         return {name: len(made) for name, made in self.graph.producers.items()}
+
+    @cached_property
+    def removable_tensors(self) -> list[NDArray[np.int64]]:
+        """The ids, each once, of every tensor that holds none that always stay."""
+        fixed = {self.graph.root(identity) for identity in self.graph.protected}
+        found: dict[bytes, NDArray[np.int64]] = {}
+        for call in self.calls:
+            for tensor in (*call.inputs, *call.outputs):
+                ids = np.unique(squeeze_repeated(tensor))
+                channels, positions = self.graph.channels_of(ids), self.graph.positions_of(ids)
+                staying = np.isin(channels, list(fixed)) & np.isin(positions, list(fixed))
+                if not staying.any():
+                    found.setdefault(ids.tobytes(), ids)
+        return list(found.values())
 
     def keep_mask(self, removed: set[int]) -> KeepMask:
         """By identity, whether it is kept when the channels `removed` are removed."""

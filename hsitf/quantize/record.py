@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hsitf.compat import formerly
 from hsitf.quantize.request import BitStudyRequest
 from hsitf.quantize.schemes import Bits
+from hsitf.ranges import Count, Kappa, Share
 
 # Signal-to-noise ratio that is reported for a signal without noise, in decibels.
 NOISELESS_DB = 200.0
@@ -27,12 +28,12 @@ class BitStudyCell:
     """
 
     bits: Bits
-    oa: float
-    aa: float
-    kappa: float
-    agreement: float
+    oa: Share
+    aa: Share
+    kappa: Kappa
+    agreement: Share
     saturated: dict[str, float]
-    weight_bytes: int
+    weight_bytes: Count
 
     @property
     def most_saturated(self) -> tuple[str, float]:
@@ -69,12 +70,12 @@ class BitStudy:
     run_folder: str
     run_sha256: str
     request: BitStudyRequest
-    oa: float
-    aa: float
-    kappa: float
-    pixels: int
+    oa: Share
+    aa: Share
+    kappa: Kappa
+    pixels: Count
     products_per_sum: dict[str, int]
-    float_bytes: int
+    float_bytes: Count
     cells: tuple[BitStudyCell, ...]
     versions: dict[str, str]
 
@@ -114,7 +115,7 @@ class LayerSensitivity:
     agreement_alone: float
     oa_alone: float
     clipped: float
-    saturated: float
+    saturated: Share
     required_accumulator_bits: int
 
 
@@ -147,7 +148,7 @@ class SensitivityReport:
     request: BitStudyRequest
     bits: Bits
     oa_float: float
-    oa: float
+    oa: Share
     snr: float
-    pixels: int
+    pixels: Count
     layers: tuple[LayerSensitivity, ...]

@@ -59,7 +59,7 @@ def parse_bit_triples(texts: Sequence[str], grid: str | None) -> tuple[Bits, ...
     found = [Bits.parse(text) for text in texts]
     if grid is not None:
         numbers = grid.split(",")
-        if not all(number.strip().isdigit() for number in numbers):
+        if not all(number.strip().isdecimal() and len(number) < 9 for number in numbers):
             raise InputError(
                 "a grid is a list of whole numbers", received=grid, allowed="such as 4,8,16,32"
             )

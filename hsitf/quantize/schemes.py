@@ -56,7 +56,7 @@ class Bits:
             InputError: The text is not a triple of whole numbers in range.
         """
         parts = text.split(",")
-        if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+        if len(parts) != 3 or not all(part.strip().isdecimal() and len(part) < 9 for part in parts):
             raise InputError(
                 "bits are three whole numbers",
                 received=text,

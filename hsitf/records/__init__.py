@@ -4,9 +4,11 @@ Beside every file that hsitf writes there is a record of its content, origin and
 """
 
 from hsitf.compat import formerly, formerly_shaped, formerly_written
-from hsitf.records.environment import command, versions
+from hsitf.invocation import command
+from hsitf.records.environment import versions
 from hsitf.records.export import (
     ExportRecord,
+    GoldenRecord,
     Latency,
     OperatorCount,
     TargetRecord,
@@ -38,6 +40,7 @@ __all__ = [
     "Epoch",
     "ExportRecord",
     "FileStats",
+    "GoldenRecord",
     "ImageRecord",
     "Latency",
     "ModelStats",

@@ -78,6 +78,26 @@ class TflmReport:
 
 
 @dataclass(frozen=True)
+class GoldenRecord:
+    """How far kernels other than those of a file's golden vectors are from them.
+
+    Attributes:
+        engine: Engine whose outputs have to be repeated to the bit by the same kernels.
+        other_engine: Engine with other kernels, which round elsewhere.
+        outputs: Golden outputs that were compared.
+        differing: Those of them that the other engine computes differently.
+        largest: Largest difference, in quantized steps of integers, in the unit of the outputs of
+            floats: what any further runtime may be off.
+    """
+
+    engine: str
+    other_engine: str
+    outputs: Count
+    differing: Count
+    largest: Amount
+
+
+@dataclass(frozen=True)
 class TargetRecord:
     """What an exported file costs on the target that it was made for.
 
@@ -200,6 +220,8 @@ class ExportRecord:
         tile: Side in pixels of the tile that an inference takes, with a halo of `patch - 1` rows
             and columns in addition; 0 where it takes patches. Of a network of tiles, with all of
             the halo inside.
+        golden: How far other kernels are from its golden vectors; None where its format has one
+            engine here, and in older records.
         overlap: Pixels at each side of such a tile that do not see their whole window, so that the
             next tile classifies them; 0 for all other networks.
         applied_techniques: Quantization and accuracy-recovery techniques beyond the converter's
@@ -280,6 +302,7 @@ class ExportRecord:
     top5: Share | None = None
     target: TargetRecord | None = None
     overlap: Count = 0
+    golden: GoldenRecord | None = None
 
     def __post_init__(self) -> None:
         for kind, name in (("network", self.model), ("scene", self.scene), ("file", self.file)):

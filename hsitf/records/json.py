@@ -10,6 +10,7 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hsitf.array_files import DAMAGE
 from hsitf.compat import FORMER_NAMES, FORMER_SHAPES, FORMER_VALUES
 from hsitf.compat import formerly as formerly
 from hsitf.compat import formerly_shaped as formerly_shaped
@@ -81,7 +82,8 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
         content = _upgraded(kind, content, schema) | {"schema": SCHEMA}
         text = json.dumps(content).encode()
     try:
-        found: T = _adapter(kind).validate_json(text)
+        # Strictly: a text is no number, and "1e999" not one without end.
+        found: T = _adapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         # What a class refuses of its own values is a damaged record here, not a wrong option.
@@ -89,6 +91,11 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
             raise _damaged(name, kind, refused.what) from error
         location = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise _damaged(name, kind, f"{location}: {first['msg']}") from error
+    except HsitfError as error:
+        raise _damaged(name, kind, error.what) from error
+    # Other errors of a class that looks at its own values.
+    except DAMAGE as error:
+        raise _damaged(name, kind, f"{type(error).__name__}: {str(error)[:200]}") from error
     return found
 
 

@@ -43,7 +43,13 @@ from hsitf.scenes.labels import LabelMap, LabelOptions, RasterGrid, label_number
 from hsitf.scenes.metadata import Color, RasterOptions
 from hsitf.scenes.picture_folder import PictureFolder, common_side, find_picture_folder
 from hsitf.scenes.raster_source import RasterSource
-from hsitf.scenes.readers import READERS, check_fits_memory, open_array, read_array
+from hsitf.scenes.readers import (
+    READERS,
+    check_fits_memory,
+    check_packed,
+    open_array,
+    read_array,
+)
 from hsitf.scenes.scene import Scene
 from hsitf.scenes.stacking import stack_images
 from hsitf.scenes.transfer import DownloadProgress
@@ -306,6 +312,7 @@ def _from_path(path: Path, request: _LoadOptions) -> Scene:
     file = open_array(path, request.variable, request.raster.axes)
     prepared = prepare_cube(file, request.raster)
     check_fits_memory(path, file.shape, file.dtype.itemsize)
+    check_packed(path, file.shape, file.dtype.itemsize, file.files)
     cube = prepared.read(0, prepared.shape[0])
     sources, notes = list(file.files), list(prepared.notes)
     labels = np.zeros(prepared.shape[:2], np.int32)

@@ -12,6 +12,7 @@ from hsitf.scenes.metadata import Color
 
 # A thousand classes with long names take some tens of kilobytes.
 MAX_BYTES = 2**20
+_MAX_DIGITS = 9
 _HEX = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})$")
 
 
@@ -51,9 +52,13 @@ def read_classes(path: Path) -> dict[int, ClassEntry]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     separator = next((one for one in "\t;," if lines and one in lines[0]), ",")
     found: dict[int, ClassEntry] = {}
-    for row in csv.reader(lines, delimiter=separator):
+    try:
+        rows = list(csv.reader(lines, delimiter=separator))
+    except csv.Error as error:
+        raise DataError(f"{path} is no list of classes", received=str(error)) from error
+    for row in rows:
         number = row[0].strip()
-        if not number.isdecimal():
+        if not _is_number(number):
             if not found and number.lower() in ("number", "class", "id", "value"):
                 continue
             raise _no_class(path, separator.join(row))
@@ -73,13 +78,18 @@ def _color(path: Path, fields: list[str]) -> Color | None:
     match = _HEX.match(parts[0])
     if len(parts) == 1 and match:
         return int(match[1], 16), int(match[2], 16), int(match[3], 16)
-    if len(parts) >= 3 and all(part.isdecimal() and int(part) <= 255 for part in parts[:3]):
+    if len(parts) >= 3 and all(_is_number(part) and int(part) <= 255 for part in parts[:3]):
         return int(parts[0]), int(parts[1]), int(parts[2])
     raise DataError(
         f"{path} holds a color that is none",
         received=",".join(parts),
         allowed="#rrggbb, or three numbers from 0 to 255",
     )
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a whole number; none that Python refuses to read for its length."""
+    return text.isdecimal() and len(text) <= _MAX_DIGITS
 
 
 def _no_class(path: Path, line: str) -> DataError:

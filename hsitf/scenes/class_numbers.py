@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_NUMBERED = re.compile(r"class (\d+)$")
+_NUMBERED = re.compile(r"class (\d{1,9})$")
 
 
 def numbered_name(number: int) -> str:

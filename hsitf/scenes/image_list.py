@@ -148,8 +148,9 @@ def _toml(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is too large for a list of images", allowed=f"{MAX_BYTES} bytes")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    # Brackets within brackets without end exhaust the parser.
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    # Brackets within brackets without end exhaust the parser; numbers of thousands of digits are
+    # refused by Python itself.
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is no TOML", received=str(error), remedy="correct that line"
         ) from error

@@ -24,6 +24,8 @@ MAX_BYTES = 4 << 30
 """Largest file that is fetched; the largest scene of the catalog is some 120 MB."""
 
 _CHUNK = 1 << 18
+# Digits of a length in bytes; Python refuses to read numbers of thousands of them.
+_MAX_DIGITS = 18
 
 DownloadProgress = Callable[[int, "int | None"], None]
 """Told the bytes done and the bytes in all, None where the server does not say."""
@@ -100,7 +102,7 @@ def fetch(
         start = held if response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
         total = _total(response)
         _refuse(url, response, start, total, limit)
-        if start and length.isdecimal() and total != int(length):
+        if start and (known := _number(length)) is not None and total != known:
             # The same mark on a file of another length: the server's marks mean nothing.
             raise RejectedError(_failed(url, f"the file has {total} bytes now, not {length}"))
         if not start:
@@ -166,7 +168,12 @@ def _total(response: http.client.HTTPResponse) -> int | None:
         length = response.headers.get("Content-Range", "").rpartition("/")[2]
     else:
         length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else None
+    return _number(length)
+
+
+def _number(text: str) -> int | None:
+    """A length as servers write it; None for anything else, however many digits it has."""
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _refuse(

@@ -43,6 +43,7 @@ from hsitf.bands.request import WHITEN
 from hsitf.compat import formerly, formerly_written
 from hsitf.errors import DataError
 from hsitf.metrics import Interval, interval
+from hsitf.ranges import Amount, Count, Kappa, Share
 from hsitf.records import SceneRecord
 
 STUDY = "study.json"
@@ -279,31 +280,31 @@ class CellValues:
         top5: Top-5 accuracy, measured as `oa` is; None for five classes or fewer.
     """
 
-    oa: float
-    aa: float
-    kappa: float
-    leakage: float
-    oa_before: float | None = None
-    oa_pruned: float | None = None
-    agreement: float | None = None
-    bands: int | None = None
-    parameters: int | None = None
-    nonzero: int | None = None
-    sparsity: float | None = None
-    macs: int | None = None
-    weight_bytes: int | None = None
-    zipped_bytes: int | None = None
-    file_bytes: int | None = None
-    float_bytes: int | None = None
-    integer_share: float | None = None
-    saturated: float | None = None
-    ms: float | None = None
-    predict_us: float | None = None
-    train_seconds: float | None = None
-    peak_memory: int | None = None
-    gpu_memory: int | None = None
-    validation_oa: float | None = None
-    top5: float | None = None
+    oa: Share
+    aa: Share
+    kappa: Kappa
+    leakage: Share
+    oa_before: Share | None = None
+    oa_pruned: Share | None = None
+    agreement: Share | None = None
+    bands: Count | None = None
+    parameters: Count | None = None
+    nonzero: Count | None = None
+    sparsity: Share | None = None
+    macs: Count | None = None
+    weight_bytes: Count | None = None
+    zipped_bytes: Count | None = None
+    file_bytes: Count | None = None
+    float_bytes: Count | None = None
+    integer_share: Share | None = None
+    saturated: Share | None = None
+    ms: Amount | None = None
+    predict_us: Amount | None = None
+    train_seconds: Amount | None = None
+    peak_memory: Count | None = None
+    gpu_memory: Count | None = None
+    validation_oa: Share | None = None
+    top5: Share | None = None
 
 
 @dataclass(frozen=True)
@@ -346,8 +347,8 @@ class CellRecord:
     message: str
     values: CellValues | None
     paths: CellPaths
-    seconds: float
-    cpu_seconds: float
+    seconds: Amount
+    cpu_seconds: Amount
     created: str
     processor: str
 

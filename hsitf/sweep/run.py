@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hsitf import records
 from hsitf.errors import InputError
+from hsitf.files import is_unused
+from hsitf.locks import sole_writer
 from hsitf.measure import processor
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
@@ -26,7 +28,6 @@ from hsitf.sweep.study import FORMER_KEYS, SUFFIX, StudyFile
 from hsitf.sweep.worker import run_stage
 
 STUDIES = Path("studies")
-LOCK = ".lock"
 
 
 def sweep(
@@ -106,9 +107,7 @@ def _report_missing(results: StudyResults, missing: int, progress: Progress) -> 
 
 def _check_folder(study_folder: Path) -> None:
     """Refuses a folder of other things before anything is written to it."""
-    if (study_folder / STUDY).is_file() or not study_folder.is_dir():
-        return
-    if any(item.name != LOCK for item in study_folder.iterdir()):
+    if not (study_folder / STUDY).is_file() and not is_unused(study_folder):
         raise InputError(
             f"{study_folder} holds something else than a study",
             received="a folder with other files",
@@ -116,30 +115,13 @@ def _check_folder(study_folder: Path) -> None:
         )
 
 
-@contextmanager
-def _locked(study_folder: Path) -> Iterator[None]:
-    """Locks the folder against a second sweep; the system releases the lock of a killed process."""
-    try:
-        import fcntl
-    except ImportError:
-        # Windows has no fcntl; there the user has to avoid two sweeps of one folder.
-        yield
-        return
-    from hsitf.files import os_errors_reported
-
-    with os_errors_reported(study_folder):
-        study_folder.mkdir(parents=True, exist_ok=True)
-        stream = (study_folder / LOCK).open("w")
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"another sweep is running in {study_folder}",
-                received="a second one",
-                remedy="wait for it, or name another folder with --out",
-            ) from error
-        yield
+def _locked(study_folder: Path) -> AbstractContextManager[None]:
+    """Keeps a second sweep from the folder; that of a process that was killed is taken over."""
+    return sole_writer(
+        study_folder,
+        f"another sweep is running in {study_folder}",
+        "wait for it, or name another folder with --out",
+    )
 
 
 def _open_study(study: StudyFile, found: StudyCells, study_folder: Path) -> StudyResults:

@@ -270,7 +270,7 @@ def parse(name: str, text: str, scene: str | None = None) -> StudyFile:
     if faults:
         raise InputError(
             f"the study {name} is not valid:\n  " + "\n  ".join(faults) + "\n",
-            remedy="correct these lines of the study file; docs/studies.md lists the keys",
+            remedy="correct these lines of the study file; docs/how-to/study.md lists the keys",
         )
     return StudyFile(name, title, tuple(grids), text, tuple(sorted(former)), reference)
 

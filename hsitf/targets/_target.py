@@ -114,7 +114,6 @@ class Toolchain:
         if not self.installed():
             raise InputError(
                 f"{target} needs {self.name}, which is not installed",
-                received=f"no {self.name}",
                 remedy=f"install it: {self.remedy}",
             )
 

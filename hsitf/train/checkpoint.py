@@ -11,9 +11,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf import records
 from hsitf.array_files import read_arrays
 from hsitf.errors import DataError
 from hsitf.files import replacing
+from hsitf.ranges import Amount
 from hsitf.records import Epoch
 
 
@@ -65,16 +67,37 @@ def assign_variables(
     Raises:
         DataError: The values are of another network.
     """
-    shapes = [tuple(variable.shape) for variable in variables]
-    if shapes != [value.shape for value in values]:
-        raise DataError(
-            f"{path} does not fit the network",
-            received=f"{len(values)} variables",
-            allowed=f"{len(variables)} of the shapes of this version",
-            remedy="remove the run's folder and train again",
-        )
+    _check_values(variables, values, path)
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+def check_best(network: keras.Model, best: Sequence[NDArray[np.generic]], path: Path) -> None:
+    """Compares the weights of the best epoch in a state file with the network.
+
+    Raises:
+        DataError: They are of another network.
+    """
+    _check_values(network.weights, best, path)
+
+
+def _check_values(
+    variables: Sequence[keras.Variable], values: Sequence[NDArray[np.generic]], path: Path
+) -> None:
+    needed = [(tuple(one.shape), str(one.dtype)) for one in variables]
+    held = [(one.shape, str(one.dtype)) for one in values]
+    if needed != held:
+        other = next((pair for pair in zip(held, needed, strict=False) if pair[0] != pair[1]), None)
+        received = f"{len(values)} variables"
+        allowed = f"{len(variables)} of the shapes of this version"
+        if other is not None and len(values) == len(variables):
+            received, allowed = (f"{kind} of shape {shape}" for shape, kind in other)
+        raise DataError(
+            f"{path} does not fit the network",
+            received=received,
+            allowed=allowed,
+            remedy="remove the run's folder and train again",
+        )
 
 
 def write_checkpoint(state: Checkpoint, path: Path) -> None:
@@ -96,11 +119,18 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         return None
     remedy = "remove the run's folder and train again"
     with read_arrays(path, "a state that the run can be resumed from", remedy) as file:
-        facts = json.loads(str(file["facts"]))
+        facts = records.parse(_Facts, str(file["facts"]).encode(), str(path))
         variables = [file[f"variable{i}"] for i in range(_count(list(file), "variable"))]
         best = [file[f"best{i}"] for i in range(_count(list(file), "best"))]
-        history = [Epoch(**epoch) for epoch in facts["history"]]
-        return Checkpoint(history, variables, best, facts["seconds"])
+        return Checkpoint(list(facts.history), variables, best, facts.seconds)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """The part of a state that is no array."""
+
+    history: tuple[Epoch, ...]
+    seconds: Amount
 
 
 def _count(names: Sequence[str], prefix: str) -> int:

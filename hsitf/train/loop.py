@@ -19,6 +19,7 @@ from hsitf.records import Epoch, TrainingPlan
 from hsitf.train.checkpoint import (
     Checkpoint,
     assign_variables,
+    check_best,
     model_variables,
     read_checkpoint,
     write_checkpoint,
@@ -118,6 +119,7 @@ def fit(
     state = read_checkpoint(checkpoint_file) or Checkpoint([], None, [], 0.0)
     if state.variables is not None:
         assign_variables(model_variables(model), state.variables, checkpoint_file)
+        check_best(network, state.best, checkpoint_file)
     if hook:
         state.evaluated_from = hook.evaluated_from
     saved = time.monotonic()

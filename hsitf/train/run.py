@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from hsitf.data import (
 )
 from hsitf.errors import DataError, InputError
 from hsitf.files import replacing, sha256
+from hsitf.locks import current_writer, one_writer
 from hsitf.measure import peak_memory, reset_peak_memory
 from hsitf.progress import Progress
 from hsitf.records import (
@@ -113,12 +115,8 @@ def train(
     for note in scene.notes:
         progress.say(note)
     folder = runs.run_folder(scene.name, plan.network, name or default_run_name(plan), root)
-    if (folder / runs.RECORD).is_file():
-        run = Run.open(folder)
-        _check_same_plan(run.record.plan, plan, folder, run.record.scene, scene)
-        as_trained(scene, run.record.scene)
-        progress.say(f"{folder} is trained already")
-        return run
+    if done := _finished(folder, plan, scene, progress):
+        return done
     # Whatever can be refused is refused before the first file is written.
     if not plan.bands:
         left = plan.network_bands(scene.bands)
@@ -134,7 +132,10 @@ def train(
     if plan.network in zoo.BASELINES:
         from hsitf.train import baseline
 
-        return save_run(baseline.fit(plan, data, progress), plan, data, folder)
+        with one_writer(progress.say, folder):
+            if done := _finished(folder, plan, scene, progress):
+                return done
+            return save_run(baseline.fit(plan, data, progress), plan, data, folder)
     from hsitf.train.compilation import check_decoder, decoder_weight
     from hsitf.train.loop import fit
     from hsitf.train.schedule import optimizer
@@ -151,21 +152,62 @@ def train(
         check_pixel_normalization(plan.pixel_normalization, data)
     devices.forget_peak()
     optimizer(plan.recipe)
+    with one_writer(progress.say, folder):
+        # Another command may have trained it while this one waited.
+        if done := _finished(folder, plan, scene, progress):
+            return done
+        _begin(folder, plan, data, progress)
+        return save_run(fit(plan, data, folder / runs.CHECKPOINT, progress), plan, data, folder)
+
+
+def _finished(folder: Path, plan: TrainingPlan, scene: Scene, progress: Progress) -> Run | None:
+    """The run that the same plan finished in a folder; None where there is none.
+
+    Raises:
+        InputError: A run of another plan has the folder.
+        DataError: The scene is not the one of its record.
+    """
+    if not (folder / runs.RECORD).is_file():
+        return None
+    run = Run.open(folder)
+    _check_same_plan(run.record.plan, plan, folder, run.record.scene, scene)
+    as_trained(scene, run.record.scene)
+    _remove_start(folder)
+    progress.say(f"{folder} is trained already")
+    return run
+
+
+def _begin(folder: Path, plan: TrainingPlan, data: SceneData, progress: Progress) -> None:
+    """Begins a run, or checks the one that was begun in the folder before it is resumed.
+
+    Raises:
+        InputError: A run of another plan was begun there.
+        DataError: What it would be resumed from is damaged, or its scene or split has changed.
+    """
     now = RunStart(records.SCHEMA, plan, data.scene_record(), data.split_record())
     if (folder / runs.PLAN).is_file():
         then = records.read(RunStart, folder / runs.PLAN)
-        _check_same_plan(then.plan, plan, folder, then.scene, scene)
+        _check_same_plan(then.plan, plan, folder, then.scene, data.scene)
         if (folder / runs.CHECKPOINT).is_file():
             # Files may have changed: a network must not be evaluated on its training pixels.
-            check_same_scene(scene, then.scene)
+            check_same_scene(data.scene, then.scene)
             _check_same_split(then, now, folder)
             from hsitf.train.checkpoint import read_checkpoint
 
             # Nothing is written where it is damaged.
             read_checkpoint(folder / runs.CHECKPOINT)
             progress.say(f"resuming {folder}")
+            # Its plan stays as it is: the state may not fit the network.
+            return
     records.write(now, folder / runs.PLAN)
-    return save_run(fit(plan, data, folder / runs.CHECKPOINT, progress), plan, data, folder)
+
+
+def _remove_start(folder: Path) -> None:
+    """Removes what only a run that is not finished needs, the lock of a killed command too."""
+    current_writer(folder)
+    for leftover in (runs.PLAN, runs.CHECKPOINT):
+        with suppress(OSError):
+            (folder / leftover).unlink()
 
 
 def save_run(
@@ -247,8 +289,7 @@ def save_run(
     with replacing(folder / runs.MODEL_CARD) as temporary:
         temporary.write_text(model_card(record), encoding="utf-8")
     records.write(record, folder / runs.RECORD)
-    for leftover in (runs.PLAN, runs.CHECKPOINT):
-        (folder / leftover).unlink(missing_ok=True)
+    _remove_start(folder)
     return Run(folder, record)
 
 

@@ -19,7 +19,8 @@ _SAME_SPLIT = (
     "is the patch's; --guard sets one for all)"
 )
 
-# How a pruned network learns from the one that it was: see docs/pruning.md for what was measured.
+# How a pruned network learns from the one that it was; docs/how-to/compress.md has what was
+# measured.
 TEMPERATURE = 2.0
 TEACHER_WEIGHT = 0.9
 UNLABELLED_WEIGHT = 1.0

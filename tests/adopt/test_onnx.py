@@ -26,7 +26,7 @@ from onnx_graphs import (
     weight,
 )
 
-from hsitf import zoo
+from hsitf import onnx_files, zoo
 from hsitf.adopt.onnx import file as onnx_file
 from hsitf.adopt.onnx import nodes as onnx_nodes
 from hsitf.adopt.onnx import read
@@ -285,7 +285,7 @@ def test_a_file_cut_short(tmp_path):
 
 
 def test_a_file_that_is_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_file, "MAX_BYTES", 100)
+    monkeypatch.setattr(onnx_files, "MAX_BYTES", 100)
     assert "allowed: 1 to 100 bytes" in refused(dense().model(), tmp_path, DataError)
 
 

@@ -325,6 +325,17 @@ def test_the_manifest(apk):
     assert "native-code: 'arm64-v8a' 'armeabi-v7a' 'x86_64'" in said
 
 
+def test_benchmarks_are_started_by_the_shell_alone(apk):
+    done = subprocess.run(
+        ["aapt2", "dump", "xmltree", "--file", "AndroidManifest.xml", apk],
+        capture_output=True,
+        text=True,
+    )
+    (alias,) = done.stdout.split("E: activity-alias")[1:]
+    assert ':name(0x01010003)=".Benchmarks"' in alias
+    assert 'permission(0x01010006)="android.permission.DUMP"' in alias
+
+
 def test_the_contents(apk, archives):
     whole = apk.read_bytes()
     with zipfile.ZipFile(apk) as opened:

@@ -18,6 +18,7 @@ from hsitf.bench.measurement import measure
 from hsitf.bench.subject import find_subjects, find_usable_subjects
 from hsitf.errors import DataError, InputError
 from hsitf.export.bundle import Bundle
+from hsitf.files import sha256
 from hsitf.inspection import Node, Operand, nodes
 from hsitf.measure import MeasurementSchedule
 from hsitf.progress import Silent
@@ -225,6 +226,54 @@ def test_one_damaged_among_many_is_left_out_with_its_reason(exported, tmp_path):
     shutil.rmtree(tmp_path / "onnx")
     with pytest.raises(DataError, match="is not a ExportRecord"):
         find_usable_subjects([tmp_path])
+
+
+def test_a_file_of_other_inputs_than_its_vectors_is_left_out(exported, tmp_path):
+    for name in ("int8", "onnx"):
+        shutil.copytree(exported / name, tmp_path / name)
+    # As an attacker writes it: the record has the digest of the other file.
+    other = Bundle.open(exported / "int16").file
+    record = json.loads((tmp_path / "int8/record.json").read_text())
+    shutil.copyfile(other, tmp_path / "int8" / record["file"])
+    record |= {"sha256": sha256(other), "bytes": other.stat().st_size}
+    (tmp_path / "int8/record.json").write_text(json.dumps(record))
+    found = measure(
+        find_subjects([tmp_path]), list(ENGINES.values()), [1], Silent(), MeasurementSchedule(1, 1)
+    )
+    assert {row.format for row in found.rows} == {"onnx"}
+    assert any("is not the file that its golden vectors are of" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_an_open_batch_is_one_patch(tmp_path, engine):
+    path = tmp_path / "open.onnx"
+    onnx_sum(path, ["batch", 2, 2, 3])
+    found = measure(
+        find_subjects([path]), [find_engine(engine)], [1], Silent(), MeasurementSchedule(1, 1)
+    )
+    (row,) = found.rows
+    assert row.runs == 1
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_another_open_axis_is_said(tmp_path, engine):
+    path = tmp_path / "open.onnx"
+    onnx_sum(path, ["batch", "rows", 2, 3])
+    with pytest.raises(DataError, match="has no fixed size"):
+        find_engine(engine).open(path, 1)
+
+
+def onnx_sum(path, shape):
+    """Writes the sum over all axes but the first of a tensor of a shape."""
+    from onnx import TensorProto, helper, save
+
+    source = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    sink = helper.make_tensor_value_info("y", TensorProto.FLOAT, [shape[0], 3])
+    node = helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=0)
+    axes = helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2])
+    graph = helper.make_graph([node], "sum", [source], [sink], [axes])
+    opset = [helper.make_opsetid("", 13)]
+    save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
 
 
 def test_a_damaged_file_is_reported(tmp_path):

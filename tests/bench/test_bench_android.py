@@ -154,7 +154,7 @@ def test_a_phone_is_measured(phone, tmp_path, archive):
     assert (tmp_path / "bundle.zip").read_bytes() == archive.read_bytes()
     told = (tmp_path / "told").read_text()
     assert f"install -r {tmp_path / 'demo.apk'}" in told
-    assert "am start -S -W -n org.hsitf.demo/.MainActivity --ez benchmark true" in told
+    assert "am start -S -W -n org.hsitf.demo/.Benchmarks --ez benchmark true" in told
     assert "--es delegates XNNPACK --es threads 2" in told
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hsitf.classify import outputs
-from hsitf.classify.mapping import MapArrays, parts_folder, remove_state
+from hsitf.classify.mapping import STATE, MapArrays, parts_folder, remove_state
 from hsitf.classify.output_journal import OutputJournal
 from hsitf.classify.request import MapRequest
 from hsitf.errors import InputError
@@ -90,3 +90,16 @@ def test_a_file_of_the_users_stays(tmp_path, request_, tiny):
     (tmp_path / ".map.tif.parts" / "outputs.json").write_text('{"a": 3}')
     with pytest.raises(InputError, match=r"map\.tif exists already"):
         command(request_, tiny)
+
+
+@pytest.mark.parametrize(("name", "stays"), [("labels.npy", False), (STATE, True)])
+def test_what_nothing_can_be_resumed_from_is_removed(tmp_path, name, stays):
+    def fail():
+        with parts_folder([tmp_path / "map.tif"]) as folder:
+            folder.mkdir()
+            (folder / name).write_text("{}")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
+    assert bool(list(tmp_path.iterdir())) == stays

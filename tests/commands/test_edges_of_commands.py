@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 
 import pytest
 
@@ -39,6 +40,27 @@ def test_an_output_that_cannot_be_written(capsys, monkeypatch, number):
     monkeypatch.setattr(os, "dup2", lambda old, new: moved.append(new))
     text, status = run(verb, capsys)
     assert text.startswith(f"hsitf: the output cannot be written; received: {os.strerror(number)}")
+    assert (status, moved) == (4, [1])
+
+
+@pytest.mark.parametrize("where", ["in the verb", "at its end"])
+def test_a_reader_that_closes_the_output(capsys, monkeypatch, where):
+    def verb() -> None:
+        if where == "in the verb":
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        monkeypatch.setattr(sys.stdout, "flush", close)
+
+    def close() -> None:
+        if not moved:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    moved: list[int] = []
+    monkeypatch.setattr(os, "dup2", lambda old, new: moved.append(new))
+    text, status = run(verb, capsys)
+    assert text == (
+        "hsitf: the output cannot be written; received: Broken pipe; its reader has closed it: "
+        "let it read to the end.\n"
+    )
     assert (status, moved) == (4, [1])
 
 

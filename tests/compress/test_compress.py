@@ -156,6 +156,7 @@ def test_another_bound_uses_the_same_candidates(trained, done, tmp_path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_search_resumes_with_the_same_result(trained, done, monkeypatch):
     original = search.Search._cut
 

@@ -139,8 +139,8 @@ def test_damaged_files_end_in_a_message(tmp_path, int8_file):
 
 def test_size_is_bounded(tmp_path, monkeypatch, int8_file):
     path = onnx_file(tmp_path / "small.onnx")
-    for module in ("onnx_file", "tflite_file"):
-        monkeypatch.setattr(f"hsitf.draw.{module}.MAX_BYTES", 10)
+    for module in ("onnx_files", "draw.tflite_file"):
+        monkeypatch.setattr(f"hsitf.{module}.MAX_BYTES", 10)
     for read, file in ((onnx_graph, path), (tflite_graph, int8_file)):
         with pytest.raises(DataError, match="too large"):
             read(file)

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from hsitf.export.bundle import GOLDEN, LABELS, RECORD, Bundle
+from hsitf.export.bundle import GOLDEN, LABELS, RECORD, Bundle, GoldenVectors
 from hsitf.export.variants import VARIANTS
+from hsitf.records import GoldenRecord, TensorSpec
 from hsitf.runtimes import LiteRT, dequantize
 from hsitf.trust import SUFFIX
 
@@ -79,6 +80,48 @@ def test_golden_vectors_replay_bit_for_bit(exported):
             received = runtime.infer(stored[None])
             np.testing.assert_array_equal(received[0], expected)
             np.testing.assert_array_equal(dequantize(received, runtime.output)[0], real)
+
+
+def test_other_kernels_are_as_far_off_as_the_record_says(exported):
+    bundle = Bundle.open(exported[1] / "int8")
+    stated = bundle.record.golden
+    assert (stated.engine, stated.other_engine) == ("LiteRT (XNNPACK)", "LiteRT")
+    plain = LiteRT(bundle.file, delegate=False)
+    with np.load(bundle.folder / GOLDEN, allow_pickle=False) as golden:
+        received = np.concatenate([plain.infer(one[None]) for one in golden["stored_inputs"]])
+        difference = np.abs(received.astype(int) - golden["stored_outputs"])
+        assert (difference.max(), (difference > 0).sum()) == (stated.largest, stated.differing)
+        assert difference.size == stated.outputs
+        assert ("other_outputs" in golden) == (stated.differing > 0)
+
+
+class Doubling:
+    """A runtime of whole numbers that gives the inputs times a factor."""
+
+    batch = 2
+
+    def __init__(self, engine, factor):
+        self.engine, self.factor = engine, factor
+        self.input = self.output = TensorSpec("x", (2, 1), "int8", 0.5, 0)
+
+    def infer(self, stored):
+        return stored * np.int8(self.factor)
+
+
+def test_differences_of_kernels_by_hand(tmp_path):
+    patches = np.array([[0.5], [1.0], [2.0], [-1.5]], np.float32)
+    golden = GoldenVectors.of(Doubling("one", 1), np.arange(4), patches, patches)
+    assert golden.record is None
+    assert golden.stored_outputs.ravel().tolist() == [1, 2, 4, -3]
+    other = golden.beside(Doubling("other", 2))
+    assert other.record == GoldenRecord("one", "other", outputs=4, differing=4, largest=4.0)
+    for vectors, names in ((golden, set()), (golden.beside(Doubling("same", 1)), set())):
+        vectors.save(tmp_path / "golden.npz")
+        with np.load(tmp_path / "golden.npz") as found:
+            assert set(found) & {"other_outputs", "engine"} == names
+    other.save(tmp_path / "golden.npz")
+    with np.load(tmp_path / "golden.npz") as found:
+        assert found["other_outputs"].ravel().tolist() == [2, 4, 8, -6]
 
 
 def test_labels_are_the_classes_in_order(exported, tiny):

@@ -314,3 +314,22 @@ def test_calibration_sees_training_pixels_only(tiny):
     assert tiles.shape[1:] == (10, 10, tiny.bands)
     taught = {patch.tobytes() for patch in data.patches.extract(data.split.train)}
     assert all(tile[:3, :3].tobytes() in taught for tile in tiles)
+
+
+@pytest.mark.parametrize(
+    ("layer", "why"),
+    [
+        (layers.Lambda(lambda x: 2 * x, output_shape=(4, 3)), "cannot be read off its type"),
+        (layers.UnitNormalization(), "has no rule yet"),
+        (layers.Activation("glu"), "an activation that cannot be lowered"),
+    ],
+    ids=["code", "no_rule", "activation"],
+)
+def test_refused_layers_have_the_names_that_users_know(layer, why):
+    inputs = keras.Input((3, 3, 4))
+    tokens = layers.Reshape((4, 9))(layers.Permute((3, 1, 2))(inputs))
+    x = layer(layers.MultiHeadAttention(2, 2)(tokens, tokens)[:, :, :3])
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
+    with pytest.raises(LoweringError, match=why) as found:
+        to_fully_convolutional(model, 2)
+    assert f"layer {layer.name!r}" in str(found.value)

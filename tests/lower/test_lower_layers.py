@@ -575,6 +575,27 @@ def test_unsupported_operations_are_rejected_with_a_reason(use):
         lower(model)
 
 
+def test_a_factor_behind_a_concatenation_keeps_its_order():
+    def build(x):
+        # With a factor in its weights, a part of the stack has another order in memory.
+        x = ops.reshape(ops.stack([x, layers.Dense(1)(x)], axis=2), (-1, 3, 12))
+        scaled = layers.Rescaling(0.5, [0.1, 0.2, 0.3])(layers.Dense(3, activation="relu")(x))
+        return ops.min(layers.Concatenate()([x, scaled]), axis=-1, keepdims=True)
+
+    assert_exact(built((3, 3, 2, 1), build))
+
+
+def test_biases_that_keras_adds_along_the_tokens_are_refused():
+    inputs = keras.Input((2, 1, 3))
+    x = layers.Reshape((2, 3))(inputs)
+    # As many tokens as heads, of one number each.
+    model = keras.Model(inputs, layers.MultiHeadAttention(2, 1, name="odd")(x, x))
+    with pytest.raises(LoweringError, match="layer 'odd' adds its biases along another axis"):
+        lower(model)
+    plain = layers.MultiHeadAttention(2, 1, use_bias=False)(x, x)
+    assert_exact(randomized(keras.Model(inputs, layers.Flatten()(plain))))
+
+
 def test_a_stateful_layer_is_rejected():
     inputs = keras.Input(batch_shape=(1, 6, 2))
     model = keras.Model(inputs, layers.GRU(3, stateful=True, name="memory")(inputs))
@@ -626,6 +647,64 @@ def test_integers_throughout(shape, build, tmp_path):
     received = np.concatenate([runtime.infer(patch[None]) for patch in stored])
     error = dequantize(received, runtime.output) - answers(model, patches)
     assert np.sqrt(np.mean(error**2)) < 0.15 * np.std(answers(model, patches))
+
+
+# Those that the converter leaves in floats, or computes wrongly, as Keras writes them.
+WRITTEN = ["celu", "log_sigmoid", "soft_shrink", "sparse_plus", "sparse_sigmoid", "squareplus"]
+
+
+@pytest.mark.parametrize("name", [*WRITTEN, "hard_shrink"])
+def test_activations_in_integers(name, tmp_path):
+    def build(x):
+        return layers.Dense(3)(layers.Flatten()(layers.Conv2D(6, 3, activation=name)(x)))
+
+    model = built(IMAGE, build)
+    assert_exact(model, 2, INTEGER)
+    test_integers_throughout(IMAGE, build, tmp_path)
+
+
+# The first step of these has a gate that multiplies zeros alone.
+FIRST_STEPS = {
+    "gru_reset_before": layers.GRU(8, reset_after=False),
+    "gru_without_biases": layers.GRU(4, use_bias=False, return_sequences=True, go_backwards=True),
+    "lstm": layers.LSTM(8),
+    "lstm_states": layers.LSTM(5, return_sequences=True, return_state=True),
+    "two_directions": layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
+    "sum_of_directions": layers.Bidirectional(
+        layers.GRU(4, reset_after=False, return_state=True), merge_mode="sum"
+    ),
+    "other_directions": layers.Bidirectional(
+        layers.SimpleRNN(3), backward_layer=layers.LSTM(3, go_backwards=True), merge_mode="concat"
+    ),
+}
+
+
+@pytest.mark.parametrize("use", FIRST_STEPS)
+@pytest.mark.parametrize("steps", [1, 3])
+def test_the_first_step_apart_is_exact(use, steps):
+    copy = FIRST_STEPS[use].from_config(FIRST_STEPS[use].get_config())
+
+    def build(x):
+        leaving = copy(x)
+        return list(leaving) if isinstance(leaving, list | tuple) else leaving
+
+    lowered = assert_exact(built((steps, 6), build), 2, INTEGER)
+    assert any("_first_" in operation.name for operation in lowered.operations)
+
+
+@pytest.mark.parametrize("use", ["gru_reset_before", "lstm"])
+def test_recurrent_files_are_the_same_each_time_and_hold_no_floats(use, tmp_path):
+    copy = FIRST_STEPS[use].from_config(FIRST_STEPS[use].get_config())
+    model = built((3, 6), lambda x: layers.Dense(3)(copy(x)))
+    patches = RNG.normal(size=(40, *model.inputs[0].shape[1:])).astype(np.float32)
+    lowered, found = lower(model, 1, INTEGER), set()
+    for number in range(5):
+        path = tmp_path / f"{number}.tflite"
+        CONVERTERS["int8"](lowered, Calibration(patches), path)
+        found.add(path.read_bytes())
+        kinds = {o.dtype for node in inspection.nodes(path) for o in (*node.inputs, *node.outputs)}
+        assert "float32" not in kinds
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("beta", [0.25, 0.5, 0.75, 1.0, 2 / 3])

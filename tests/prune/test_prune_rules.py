@@ -11,12 +11,16 @@ from test_prune import assert_exact, randomized
 
 from hsitf.cost import cost
 from hsitf.errors import InputError
+from hsitf.lower import difference, lower
 from hsitf.prune import (
     PruningConfig,
+    Samples,
     dependency_groups,
     estimate_cost,
+    masked,
     plan,
     plan_from_channels,
+    prune_to_cost,
     thin,
     trace,
 )
@@ -241,6 +245,143 @@ def test_a_channel_that_only_a_mean_of_positions_reads_is_dead():
     assert dead_channels(model).kept == {"conv": (0, 2, 3, 5, 6, 7)}
 
 
+# --- pieces of which something has to be left -------------------------------------------------
+
+
+def halves(kind="conv"):
+    """Two halves of the channels, of which one has the smaller weights."""
+
+    def build(x):
+        first, second = ops.split(x, 2, axis=-1)
+        return layers.Concatenate()([layers.Conv2D(4, 1, name="of_first")(first), second])
+
+    model = between(build)
+    kernel, bias = model.get_layer("conv").get_weights()
+    model.get_layer("conv").set_weights([kernel * ([0.01] * 4 + [1] * 4), bias])
+    return model
+
+
+def test_a_piece_of_a_split_keeps_its_most_important_channel():
+    model = halves()
+    sizes = np.abs(model.get_layer("conv").get_weights()[0]).mean(axis=(0, 1, 2))
+    chosen = plan(model, "l1", PruningConfig(ratios={"conv": 0.5}))
+    kept = chosen.kept["conv"]
+    # As many are left as were asked for: the best of the first half, three of the second.
+    assert len(kept) == 4
+    assert [at for at in kept if at < 4] == [int(sizes[:4].argmax())]
+    assert_exact(model, chosen)
+    assert_exact(model, plan(model, "l1", PruningConfig(ratio=0.9)))
+
+
+def test_kept_channels_stay_a_multiple_where_pieces_need_some():
+    model = halves()
+    chosen = plan(model, "l1", PruningConfig(0.99, round_to=4))
+    assert len(chosen.kept["conv"]) == 4
+    assert {at // 4 for at in chosen.kept["conv"]} == {0, 1}
+    assert_exact(model, chosen)
+
+
+def test_a_dead_piece_of_a_split_keeps_a_channel():
+    model = halves()
+    kernel, bias = model.get_layer("conv").get_weights()
+    kernel[..., :4], bias[:4] = 0, 0
+    model.get_layer("conv").set_weights([kernel, bias])
+    chosen = dead_channels(model)
+    assert chosen.kept["conv"] == (0, 4, 5, 6, 7)
+    assert_exact(model, chosen)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [layers.PReLU, lambda: layers.Rescaling(0.5, np.arange(4.0).tolist())],
+    ids=["slopes", "rescaling"],
+)
+def test_a_plan_for_channels_in_groups_keeps_to_blocks(layer):
+    model = between(lambda x: layer()(layers.Reshape((5, 4, 2, 4))(x)))
+    pruned(model, 0.5)
+
+
+# --- normalization along other axes -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("axes", [[1, 2], [1], 2])
+def test_layer_normalization_of_positions_is_exact(axes):
+    model = between(lambda x: layers.LayerNormalization(axis=axes)(x))
+    assert pruned(model).get_layer("conv").filters == 4
+
+
+def test_layer_normalization_of_channels_is_approximate():
+    model = between(lambda x: layers.LayerNormalization(axis=[2, 3], name="norm")(x))
+    assert plan(model, "l1", PruningConfig(0.4)).approximate
+
+
+def test_softmax_along_positions_leaves_channels_free():
+    model = between(lambda x: layers.Softmax(axis=[1, 2])(x))
+    assert pruned(model).get_layer("conv").filters == 4
+
+
+# --- outputs as they were ---------------------------------------------------------------------
+
+
+def several_outputs(arrange):
+    inputs = keras.Input((6, 5, 3))
+    x = layers.Conv2D(8, 3, name="conv")(inputs)
+    classes = layers.Dense(3, name="classes")(layers.Flatten()(x))
+    size = layers.Dense(2, name="size")(layers.GlobalAveragePooling2D()(x))
+    return randomized(keras.Model(inputs, arrange(classes, size)))
+
+
+@pytest.mark.parametrize(
+    ("arrange", "loss"),
+    [
+        (lambda one, two: {"cls": one, "aux": two}, {"cls": "mse", "aux": "mae"}),
+        (lambda one, two: [one], ["mse"]),
+        (lambda one, two: {"z": one, "a": [two, one]}, None),
+    ],
+    ids=["dict", "list_of_one", "nested"],
+)
+def test_outputs_keep_their_structure(arrange, loss):
+    model = several_outputs(arrange)
+    chosen = plan(model, "l1", PruningConfig(0.5))
+    smaller = thin(model, chosen)
+    x = RNG.normal(size=(2, 6, 5, 3)).astype(np.float32)
+    want, masks = model(x), masked(model, chosen)(x)
+    for found in (smaller(x), masks, lower(model, 2)(x)):
+        keras.tree.assert_same_structure(want, found)
+    for one, other in zip(keras.tree.flatten(smaller(x)), keras.tree.flatten(masks), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    if loss is not None:
+        smaller.compile("sgd", loss)
+        smaller.train_on_batch(x, keras.tree.map_structure(np.zeros_like, want))
+    assert difference(model, lower(model, 1), x)[0] < 1e-5
+
+
+def test_inputs_keep_their_names():
+    inputs = {"right": keras.Input((4, 4, 2), name="right"), "left": keras.Input((4,), name="left")}
+    x = layers.Flatten()(layers.Conv2D(4, 2, name="conv")(inputs["right"]))
+    joined = layers.Concatenate()([x, inputs["left"]])
+    model = randomized(keras.Model(inputs, layers.Dense(3)(joined)))
+    chosen = plan(model, "l1", PruningConfig(0.5))
+    x = {
+        "left": RNG.normal(size=(2, 4)).astype(np.float32),
+        "right": RNG.normal(size=(2, 4, 4, 2)).astype(np.float32),
+    }
+    np.testing.assert_allclose(thin(model, chosen)(x), masked(model, chosen)(x), atol=1e-5)
+
+
+# --- ties -------------------------------------------------------------------------------------
+
+
+def test_a_criterion_that_selects_nothing_says_so():
+    inputs = keras.Input((20,))
+    model = randomized(keras.Model(inputs, layers.Dense(3)(layers.Dense(16, name="d")(inputs))))
+    samples = Samples((RNG.normal(size=(64, 20)).astype(np.float32),), RNG.integers(0, 3, 64))
+    with pytest.warns(UserWarning, match="hrank gives all channels of d the same score"):
+        plan(model, "hrank", PruningConfig(0.5), samples)
+    with pytest.warns(UserWarning, match="hrank gives all channels of d the same score"):
+        prune_to_cost(model, "parameters", 0.5, "hrank", None, samples)
+
+
 # --- channel shuffle ------------------------------------------------------------------------
 
 
@@ -267,13 +408,15 @@ def test_a_channel_shuffle_of_layers_and_grouped_convolutions(tmp_path):
     np.testing.assert_array_equal(smaller(x), again(x))
 
 
-def test_what_is_no_block_stops_at_a_layer_that_needs_one():
+def test_channels_of_groups_go_together_where_a_layer_needs_a_block():
     model = between(lambda x: layers.ReLU()(layers.Reshape((5, 4, 2, 4), name="pairs")(x)))
     chosen = plan_from_channels(trace(model), {"conv": [0]})
+    assert chosen.kept["conv"] == (1, 2, 3, 4, 5, 6, 7)
     assert_exact(model, chosen)
-    odd = between(lambda x: layers.PReLU(name="odd")(layers.Reshape((5, 4, 2, 4))(x)))
-    with pytest.raises(InputError, match="left at layer 'odd' does not form a block"):
-        thin(odd, plan_from_channels(trace(odd), {"conv": [0]}))
+    block = between(lambda x: layers.PReLU()(layers.Reshape((5, 4, 2, 4))(x)))
+    chosen = plan_from_channels(trace(block), {"conv": [0]})
+    assert chosen.kept["conv"] == (1, 2, 3, 5, 6, 7)
+    assert_exact(block, chosen)
 
 
 def test_every_new_layer_is_used():

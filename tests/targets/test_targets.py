@@ -133,6 +133,7 @@ def test_a_choice_is_read_back_and_its_costs_are_measured_again(tmp_path):
     assert tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent()) == first
 
 
+@pytest.mark.slow
 def test_a_choice_that_is_no_better_now_gives_way_to_the_default(tmp_path):
     cache = tmp_path / "tuning.json"
     tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent())

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hsitf.errors import DataError, InputError
+from hsitf.onnx_files import read_onnx
 
 if TYPE_CHECKING:
     import onnx
 
-# The most that protobuf, the format of these files, can hold.
-MAX_BYTES = 2 * 2**30
 # ResNet-152 has about 500 nodes.
 MAX_NODES = 20_000
 # Older files lack what the rows of nodes read, such as BatchNormalization without `spatial`.
@@ -56,7 +55,7 @@ def load(path: Path, classes: int) -> OnnxFile:
         InputError: It holds what cannot be adopted.
         DataError: It is damaged, too large or no ONNX file.
     """
-    model = _parse(path)
+    model = read_onnx(path)
     opset = _opset(path, model)
     for check in _CHECKS:
         check(path, model)
@@ -75,29 +74,6 @@ def sizes_of(value: onnx.ValueInfoProto) -> list[int | None]:
     """Sizes of an input or output; None where the file leaves one open."""
     shape = value.type.tensor_type.shape
     return [dim.dim_value if dim.dim_value > 0 else None for dim in shape.dim]
-
-
-def _parse(path: Path) -> onnx.ModelProto:
-    import onnx
-
-    size = path.stat().st_size
-    if not 0 < size <= MAX_BYTES:
-        raise DataError(
-            f"{path} has a size that no ONNX file has",
-            received=f"{size:,} bytes",
-            allowed=f"1 to {MAX_BYTES:,} bytes",
-        )
-    damaged = DataError(
-        f"{path} is damaged or no ONNX file", remedy="export the network again, as .onnx"
-    )
-    try:
-        model = onnx.load_model_from_string(path.read_bytes())
-    # What protobuf raises has no common base below Exception.
-    except Exception as error:
-        raise damaged from error
-    if not model.graph.node or not model.opset_import:
-        raise damaged
-    return model
 
 
 def _opset(path: Path, model: onnx.ModelProto) -> int:
@@ -155,13 +131,6 @@ def _check_weights(path: Path, model: onnx.ModelProto) -> None:
             remedy="export it with dense weights",
         )
     for name, tensor in _tensors(model.graph):
-        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-            raise InputError(
-                f"{path} keeps weights in another file",
-                received=name,
-                remedy="put everything into one file: torch.onnx.export(..., external_data=False), "
-                "or onnx.save(onnx.load(path), new_path)",
-            )
         if tensor.data_type == TensorProto.STRING:
             raise InputError(f"{path} has texts among its weights", received=name)
         if tensor.data_type in (TensorProto.FLOAT16, TensorProto.BFLOAT16):
@@ -216,7 +185,9 @@ def _check_inputs(path: Path, model: onnx.ModelProto) -> None:
     for value in graph_inputs(model.graph):
         kind = value.type.tensor_type.elem_type
         if kind not in (TensorProto.FLOAT, TensorProto.DOUBLE):
-            known = TensorProto.DataType.keys()[kind] if kind else "no tensor"
+            known = f"type {kind}" if kind else "no tensor"
+            if kind in TensorProto.DataType.values()[1:]:
+                known = TensorProto.DataType.Name(kind)
             raise InputError(
                 f"{path} takes other inputs than numbers of 32 bits",
                 received=f"{value.name}: {known}",

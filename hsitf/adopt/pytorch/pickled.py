@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hsitf.adopt.pytorch.safetensors_file import MAX_BYTES, check_size
+from hsitf.array_files import DAMAGE
 from hsitf.arrays import Float32Array
 from hsitf.errors import DataError, InputError
 
@@ -62,7 +63,7 @@ def requested_names(path: Path) -> list[str]:
             return _names_in(stream, _LEGACY_PICKLES)
     except InputError:
         raise
-    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except DAMAGE as error:
         raise DataError(
             f"{path} is no checkpoint of PyTorch, or is damaged",
             received=str(error) or type(error).__name__,

@@ -33,6 +33,8 @@ from hsitf.prune.rules.positions import keep_positions
 
 # What the channels inside a layer are called, behind its name and a slash.
 HEADS, KEYS, VALUES = "heads", "keys", "values"
+# Numbers that queries, keys and values of a head have at least.
+_MIN_WIDTH = 2
 
 
 class Projection(NamedTuple):
@@ -113,7 +115,11 @@ def _trace(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> Channel
     for ids in inputs:
         keep_positions(ids, graph)
     for what, count in _widths(layer).items():
-        graph.new_channels(f"{name}/{what}", count)
+        inside = graph.new_channels(f"{name}/{what}", count)
+        if what != HEADS:
+            # Heads of one number have biases that Keras adds along the tokens where there are as
+            # many tokens as heads.
+            graph.min_counts |= dict.fromkeys(inside.tolist(), min(count, _MIN_WIDTH))
     shape = tuple(call.node.outputs[0].shape[1:])
     made = graph.new_channels(name, shape[-1])
     if is_grouped(layer):

@@ -17,6 +17,7 @@ from hsitf.prune.channel_graph import (
     TracedCall,
     all_indices,
     ids_along,
+    varying_axes,
 )
 from hsitf.prune.rules.base import (
     KeepMask,
@@ -25,7 +26,6 @@ from hsitf.prune.rules.base import (
     grid,
     output_shape,
     thin_nothing,
-    trace_same,
 )
 from hsitf.prune.rules.positions import keep_positions, pointwise_kernels, position_axis
 
@@ -68,8 +68,13 @@ def _trace_neighbors(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) 
 def _trace_layer_normalization(
     call: Call, inputs: list[ChannelIds], graph: ChannelGraph
 ) -> ChannelIds:
-    """Layer normalization: mean and variance change with every channel that is removed."""
-    _trace_neighbors(call, inputs, graph)
+    """Layer normalization: mean and variance change with every channel that is removed.
+
+    Along other axes than that of the channels, each channel has statistics of its own.
+    """
+    ids, axes = inputs[0], _normalized_axes(call.operation)
+    if {axis % ids.ndim for axis in axes} & set(varying_axes(ids)):
+        _trace_neighbors(call, inputs, graph)
     return _trace_normalization(call, inputs, graph)
 
 
@@ -132,8 +137,18 @@ def _thin_filters(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
 # --- by numbers of a layer ------------------------------------------------------------------
 
 
+def _trace_rescaling(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
+    """What is kept has to be a block where factors or terms are."""
+    layer, ids = call.operation, inputs[0]
+    if max(np.size(layer.scale), np.size(layer.offset)) > 1:
+        position_axis(graph.name(layer), ids, pointwise_kernels(ids.ndim - 1), graph)
+    return ids
+
+
 def _thin_rescaling(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     layer = traced.call.operation
+    if max(np.size(layer.scale), np.size(layer.offset)) == 1:
+        return ThinningSpec()
     indices = grid(traced, traced.inputs[0], keep)
 
     def left(value: Any) -> Any:
@@ -184,6 +199,6 @@ RMS_NORMALIZATION = PruningRule(_trace_mean_square, _thin_mean_square, consumes=
 RESPONSE_NORMALIZATION = PruningRule(_trace_neighbors, thin_nothing)
 PIXEL_NORMALIZATION = PruningRule(_trace_spectra, thin_nothing)
 WAVELENGTH_FILTERS = PruningRule(_trace_spectra, _thin_filters)
-RESCALING = PruningRule(trace_same, _thin_rescaling)
+RESCALING = PruningRule(_trace_rescaling, _thin_rescaling)
 STANDARDIZATION = PruningRule(_trace_normalization, _thin_standardization)
 LAYER_SCALE = PruningRule(_trace_layer_scale, _thin_layer_scale)

@@ -22,12 +22,12 @@ from hsitf.prune.rules.base import (
     kept_inputs_outputs,
     output_shape,
     thin_nothing,
-    trace_same,
 )
 from hsitf.prune.rules.positions import (
     keep_positions,
     output_ids,
     passed_ids,
+    pointwise_kernels,
     position_axis,
     sliding_kernels,
 )
@@ -59,6 +59,13 @@ def _trace_window(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> 
     return broadcast_ids(ids_along(inputs[0], -1), output_shape(call.operation, inputs))
 
 
+def _trace_prelu(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
+    """What is kept has to be a block, as slopes are."""
+    ids = inputs[0]
+    position_axis(graph.name(call.operation), ids, pointwise_kernels(ids.ndim - 1), graph)
+    return ids
+
+
 def _thin_prelu(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
     indices = grid(traced, traced.inputs[0], keep)
     lengths = traced.call.operation.alpha.shape
@@ -72,4 +79,4 @@ def _thin_prelu(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
 DEPTHWISE = PruningRule(_trace_depthwise, _thin_depthwise)
 POOLING = PruningRule(_trace_pooling, thin_nothing)
 WINDOW = PruningRule(_trace_window, thin_nothing)
-SLOPES = PruningRule(trace_same, _thin_prelu)
+SLOPES = PruningRule(_trace_prelu, _thin_prelu)

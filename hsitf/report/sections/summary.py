@@ -67,7 +67,8 @@ def _sentence(data: ReportData, best: Run) -> str:
     record, described = best.record, data.scene_record
     rows, cols, bands = described.shape
     several = len(data.runs)
-    who = "It" if several == 1 else f"The best of {several} networks, {record.plan.network},"
+    network = record.plan.network
+    who = network if several == 1 else f"The best of {several} networks, {network},"
     return (
         f"{described.name} has {rows} x {cols} pixels, {bands} bands and "
         f"{len(described.class_names)} classes. {who} names {percent(record.scores.oa)} of "

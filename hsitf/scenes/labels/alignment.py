@@ -35,7 +35,8 @@ def on_grid(
         outside of the map.
 
     Raises:
-        DataError: The map is of another size, and its place or the cube's is not known.
+        DataError: The map is of another size, and its place or the cube's is not known; or nothing
+            leads from one to the other.
         InputError: The map lies elsewhere, and was not to be aligned.
     """
     here = grid.georeference
@@ -57,7 +58,16 @@ def on_grid(
             remedy="resample the labels to the cube's pixels with --align, or give those of this "
             "cube",
         )
-    aligned = _resampled(values, there, grid)
+    try:
+        aligned = _resampled(values, there, grid)
+    # Errors of the projection are of types that rasterio does not publish.
+    except Exception as error:
+        raise DataError(
+            f"the labels of {path} cannot be resampled to the cube's pixels",
+            received=f"labels {values.shape} at {describe_place(there)}",
+            allowed=f"{grid.shape} at {describe_place(here)}",
+            remedy="correct the place that the file names, or warp it to the cube's pixels",
+        ) from error
     if np.isnan(aligned).all():
         raise InputError(
             f"{path} does not overlap the cube",

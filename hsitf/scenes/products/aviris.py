@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hsitf.errors import InputError
+from hsitf.hdf5_files import hdf5_file
 from hsitf.scenes.metadata import NOWHERE, Georeference, RasterMetadata
 from hsitf.scenes.products.base import (
     ENVI,
@@ -94,9 +95,8 @@ def _sensor(named: str, *texts: str) -> str:
 
 
 def _netcdf(path: Path, variable: str | None) -> ArrayFile | None:
-    import h5py
 
-    with h5py.File(path, "r") as file:
+    with hdf5_file(path) as file:
         system = next((file[name] for name in _SYSTEMS if name in file), None)
         found = [
             name

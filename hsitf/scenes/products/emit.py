@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from hsitf.errors import InputError
+from hsitf.hdf5_files import hdf5_file
 from hsitf.scenes.metadata import NOWHERE, Georeference, RasterMetadata
 from hsitf.scenes.products.base import HDF5, Product, check_bands, numbers_of, text_of
 from hsitf.scenes.products.hdf5_parts import (
@@ -41,9 +42,7 @@ _LOOKUP = ("location/glt_x", "location/glt_y")
 
 def open_emit(path: Path, variable: str | None) -> ArrayFile | None:
     """Opens the reflectance or the radiance of a scene, in the sensor's geometry."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with hdf5_file(path) as file:
         centers = next(
             (f"{_BANDS}/{n}" for n in ("wavelengths", "wavelength") if f"{_BANDS}/{n}" in file), ""
         )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError
+from hsitf.hdf5_files import hdf5_file
 from hsitf.scenes.metadata import LookupTable, RasterMetadata
 from hsitf.scenes.products.base import text_of
 from hsitf.scenes.readers.base import (
@@ -165,11 +166,10 @@ def open_parts(
 
 def parts_reader(path: Path, parts: Sequence[CubePart]) -> Callable[[int, int], NDArray[Any]]:
     """What reads rows of several datasets, their bands one after another."""
-    import h5py
 
     def rows(start: int, stop: int) -> NDArray[Any]:
         found = []
-        with h5py.File(path, "r") as file:
+        with hdf5_file(path) as file:
             for part in parts:
                 item = file[part.name]
                 chosen = [slice(None)] * item.ndim
@@ -236,8 +236,6 @@ def lookup_table(
     Raises:
         DataError: The datasets are empty, of different shapes, or no tables of numbers.
     """
-    import h5py
-
     shapes = [file[name].shape if is_numeric(file[name]) else None for name in names]
     shape = shapes[0]
     if shape is None or shape != shapes[1] or len(shape) != 2 or 0 in shape:
@@ -252,7 +250,7 @@ def lookup_table(
         )
 
     def rows(start: int, stop: int) -> NDArray[np.int64]:
-        with h5py.File(path, "r") as file:
+        with hdf5_file(path) as file:
             cols, lines = (np.asarray(file[name][start:stop]) for name in names)
             fill = nodata_of(file[names[0]].attrs)
         pair = np.stack([lines, cols], axis=-1)

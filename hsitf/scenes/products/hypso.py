@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from hsitf.errors import InputError
+from hsitf.hdf5_files import hdf5_file
 from hsitf.scenes.metadata import NOWHERE, Georeference, RasterMetadata
 from hsitf.scenes.products.base import (
     HDF5,
@@ -38,7 +39,7 @@ def open_hypso(path: Path, variable: str | None) -> ArrayFile | None:
     """Opens the counts, radiance or reflectance of a capture."""
     import h5py
 
-    with h5py.File(path, "r") as file:
+    with hdf5_file(path) as file:
         products = file.get("products")
         if not isinstance(products, h5py.Group) or not any(mark in file for mark in _MARKS):
             return None

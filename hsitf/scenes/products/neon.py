@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError
+from hsitf.hdf5_files import hdf5_file
 from hsitf.scenes.metadata import Georeference, RasterMetadata
 from hsitf.scenes.products.base import HDF5, Product, check_bands, numbers_of, text_of
 from hsitf.scenes.products.hdf5_parts import (
@@ -40,7 +41,7 @@ def open_neon(path: Path, variable: str | None) -> ArrayFile | None:
     """Opens the reflectance of a tile or a flight line."""
     import h5py
 
-    with h5py.File(path, "r") as file:
+    with hdf5_file(path) as file:
         sites = [name for name in file if isinstance(file[name], h5py.Group)]
         found = [name for name in sites if is_numeric(file.get(f"{name}/Reflectance/{_CUBE}"), 3)]
         split = [name for name in sites if f"{name}/Radiance/RadianceIntegerPart" in file]

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import InputError
+from hsitf.hdf5_files import hdf5_file
 from hsitf.scenes.metadata import NOWHERE, Georeference, RasterMetadata
 from hsitf.scenes.products.base import (
     HDF5,
@@ -56,7 +57,7 @@ def open_pace(path: Path, variable: str | None) -> ArrayFile | None:
     """Opens the three detectors of L1B as one cube, or a spectral variable of L2 or L3."""
     import h5py
 
-    with h5py.File(path, "r") as file:
+    with hdf5_file(path) as file:
         if f"{_BANDS}/blue_wavelength" in file and "observation_data" in file:
             return _level1(path, file, variable)
         if not _is_oci(file):

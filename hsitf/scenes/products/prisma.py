@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError
+from hsitf.hdf5_files import hdf5_file
 from hsitf.scenes.metadata import NOWHERE, Georeference, RasterMetadata
 from hsitf.scenes.products.base import HDF5, Product, check_bands, control_points, numbers_of
 from hsitf.scenes.products.hdf5_parts import CubePart, flags_reader, is_numeric, open_parts
@@ -51,9 +52,7 @@ def open_prisma(path: Path, variable: str | None) -> ArrayFile | None:
         path: The file.
         variable: VNIR_Cube, SWIR_Cube, the name of a swath, or a full name; None for the cube.
     """
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with hdf5_file(path) as file:
         if _ROOT not in file:
             return None
         swaths = [name for name in _SWATHS if _fields(file, name)]

@@ -22,6 +22,7 @@ from hsitf.scenes.readers.base import (
     ArrayData,
     ArrayFile,
     check_fits_memory,
+    check_packed,
     in_memory,
     nanometers,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "ArrayData",
     "ArrayFile",
     "check_fits_memory",
+    "check_packed",
     "nanometers",
     "open_array",
     "read_array",
@@ -157,6 +159,7 @@ def _opened(
             remedy="leave --axes out",
         )
     check_fits_memory(path, stored.shape, stored.dtype.itemsize)
+    check_packed(path, stored.shape, stored.dtype.itemsize, stored.files)
     values = stored.read(0, stored.shape[0] if stored.shape else 0)
     order = [list(axes).index(name) for name in AXES]
     return in_memory(np.ascontiguousarray(values.transpose(order)), path, stored.kind)
@@ -170,6 +173,7 @@ def read_array(path: Path, variable: str | None = None) -> ArrayData:
     """
     stored = open_array(path, variable)
     check_fits_memory(stored.files[-1], stored.shape, stored.dtype.itemsize)
+    check_packed(stored.files[-1], stored.shape, stored.dtype.itemsize, stored.files)
     return ArrayData(
         stored.read(0, stored.shape[0] if stored.shape else 0), stored.files, stored.metadata
     )

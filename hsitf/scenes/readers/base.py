@@ -17,6 +17,10 @@ from hsitf.errors import DataError, HsitfError, InputError, unknown
 from hsitf.scenes.metadata import RasterMetadata
 
 MAX_BYTES = 16 << 30
+# How many bytes an image may unpack to whatever the size of its file, and how often that size
+# beyond. Measured images are packed to a third at best, maps of few classes to a thousandth.
+IMAGE_LIMITS = (32 << 20, 100)
+MAP_LIMITS = (64 << 20, 2000)
 # A block of rows that a file stores together is kept up to this size.
 MAX_BLOCK_BYTES = 128 << 20
 
@@ -250,6 +254,29 @@ def check_fits_memory(path: Path, shape: Shape, item_bytes: int) -> None:
             received=f"shape {shape}, {needed} bytes",
             allowed=f"{MAX_BYTES} bytes",
             remedy="cut it into smaller files",
+        )
+
+
+def check_packed(path: Path, shape: Shape, item_bytes: int, files: Sequence[Path]) -> None:
+    """Raises where a small file says to hold what would fill the memory.
+
+    Args:
+        path: What it is called in messages.
+        shape: Shape of the array.
+        item_bytes: Bytes of one number.
+        files: The files that hold it.
+
+    Raises:
+        DataError: They hold less than a measured image takes.
+    """
+    needed, held = math.prod(shape) * item_bytes, sum(one.stat().st_size for one in files)
+    least, ratio = IMAGE_LIMITS if len(shape) > 2 else MAP_LIMITS
+    if needed > max(least, ratio * held):
+        raise DataError(
+            f"{path} says to hold more than its size allows",
+            received=f"shape {shape}, {needed:,} bytes of {held:,} in the file",
+            allowed=f"{least:,} bytes, or {ratio:,} times the size of the file",
+            remedy="write it anew if it is an image whose numbers are nearly all the same",
         )
 
 

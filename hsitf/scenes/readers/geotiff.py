@@ -22,6 +22,7 @@ from hsitf.scenes.metadata import Color, Georeference, RasterMetadata, ValidRows
 from hsitf.scenes.readers.base import (
     ArrayFile,
     by_blocks,
+    check_packed,
     check_single,
     nanometers,
     parser_errors_reported,
@@ -44,6 +45,10 @@ def open_geotiff(path: Path, variable: str | None) -> ArrayFile:
         dtype = np.result_type(*image.dtypes)
         metadata = _metadata(path, image)
         block_rows = max(height for height, _ in image.block_shapes)
+        # The library takes memory for a whole block before it looks whether that is there.
+        block_cols = max(width for _, width in image.block_shapes)
+        block = (block_rows, block_cols, *shape[2:])
+        check_packed(path, block, dtype.itemsize, [path])
     single = shape[2] == 1
 
     def rows(start: int, stop: int) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError, InputError
+from hsitf.hdf5_files import hdf5_file
 from hsitf.scenes.metadata import AXES, RasterMetadata
 from hsitf.scenes.readers.base import (
     ArrayFile,
@@ -40,10 +41,8 @@ def open_hdf5(path: Path, variable: str | None, axes: Sequence[str] | None = Non
         variable: Full name of the array, or a last part of it that no other has.
         axes: Order of the cube's axes, where the user gave it: rows, cols and bands.
     """
-    import h5py
-
     kind = "HDF5 or NetCDF-4"
-    with parser_errors_reported(path, kind), h5py.File(path, "r") as file:
+    with parser_errors_reported(path, kind), hdf5_file(path) as file:
         datasets = numeric_datasets(file)
         name = choose(path, {key: item.shape for key, item in datasets.items()}, variable)
         shape, dtype, chunks = datasets[name].shape, datasets[name].dtype, datasets[name].chunks
@@ -66,7 +65,7 @@ def open_hdf5(path: Path, variable: str | None, axes: Sequence[str] | None = Non
     def rows(start: int, stop: int) -> NDArray[Any]:
         chosen = [slice(None)] * len(shape)
         chosen[0 if order is None else order[0]] = slice(start, stop)
-        with h5py.File(path, "r") as file:
+        with hdf5_file(path) as file:
             values = file[name][tuple(chosen)]
         values = values.astype(values.dtype.newbyteorder("="), copy=False)
         return np.asarray(values if order is None else values.transpose(order))
@@ -125,10 +124,9 @@ def _order(
 
 
 def _names(path: Path) -> list[str]:
-    import h5py
 
     found: list[str] = []
-    with h5py.File(path, "r") as file:
+    with hdf5_file(path) as file:
         file.visit(found.append)
     return found
 

@@ -10,17 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.errors import DataError
+from hsitf.hdf5_files import hdf5_file
+from hsitf.scenes.readers import matlab5
 from hsitf.scenes.readers.base import (
     ArrayFile,
     check_fits_memory,
+    check_packed,
     choose,
     in_memory,
     parser_errors_reported,
 )
 from hsitf.scenes.readers.hdf5 import numeric_datasets
 
-# MATLAB classes that hold plain numbers, with the bytes of one; the names are those of
-# scipy.io.whosmat. All others (cell, struct, char, sparse, object, ...) are no arrays here.
+# MATLAB classes that hold plain numbers, with the bytes of one. All others (cell, struct, char,
+# sparse, object, ...) are no arrays here.
 _MATLAB_BYTES = {
     **dict.fromkeys(("int8", "uint8", "logical"), 1),
     **dict.fromkeys(("int16", "uint16"), 2),
@@ -30,32 +33,58 @@ _MATLAB_BYTES = {
 
 
 def open_mat(path: Path, variable: str | None) -> ArrayFile:
-    """MATLAB: version 7.3 is HDF5 with the axes reversed, the earlier ones are their own format."""
+    """Opens a MATLAB file of any version."""
     import h5py
 
-    return (_open_mat73 if h5py.is_hdf5(path) else _open_mat5)(path, variable)
+    if h5py.is_hdf5(path):
+        return _open_mat73(path, variable)
+    return (_open_mat5 if matlab5.is_version5(path) else _open_mat4)(path, variable)
 
 
 def _open_mat5(path: Path, variable: str | None) -> ArrayFile:
+    kind = "a MATLAB file"
+    with parser_errors_reported(path, kind):
+        found = matlab5.variables(path)
+    # What MATLAB keeps for itself has no name; of two variables of one name the first counts.
+    named: dict[str, matlab5.MatlabVariable] = {}
+    for one in found:
+        if one.name:
+            named.setdefault(one.name, one)
+    _check_named(path, {name: one.kind for name, one in named.items()}, variable)
+    numeric = {name: one for name, one in named.items() if one.kind in _MATLAB_BYTES}
+    name = choose(path, {name: one.shape for name, one in numeric.items()}, variable)
+    _check_size(path, numeric[name].shape, numeric[name].kind)
+    with parser_errors_reported(path, kind):
+        values = matlab5.read_variable(path, numeric[name])
+    return in_memory(values, path, kind)
+
+
+def _open_mat4(path: Path, variable: str | None) -> ArrayFile:
     import scipy.io
 
-    with parser_errors_reported(path, "a MATLAB file"):
+    kind = "a MATLAB file (version 4)"
+    with parser_errors_reported(path, kind):
         listing = scipy.io.whosmat(path, appendmat=False)
-    found = {name: (shape, kind) for name, shape, kind in listing if kind in _MATLAB_BYTES}
+    found = {name: (shape, form) for name, shape, form in listing if form in _MATLAB_BYTES}
     shapes = {name: tuple(int(n) for n in shape) for name, (shape, _) in found.items()}
-    _check_named(path, {name: kind for name, _, kind in listing}, variable)
+    _check_named(path, {name: form for name, _, form in listing}, variable)
     name = choose(path, shapes, variable)
-    check_fits_memory(path, shapes[name], _MATLAB_BYTES[found[name][1]])
-    with parser_errors_reported(path, "a MATLAB file"):
+    _check_size(path, shapes[name], found[name][1])
+    with parser_errors_reported(path, kind):
         values = scipy.io.loadmat(path, appendmat=False, variable_names=[name])[name]
-    return in_memory(values, path, "a MATLAB file")
+    return in_memory(values, path, kind)
+
+
+def _check_size(path: Path, shape: tuple[int, ...], kind: str) -> None:
+    """Refuses what does not fit into memory, or a small file that would fill it."""
+    check_fits_memory(path, shape, _MATLAB_BYTES[kind])
+    check_packed(path, shape, _MATLAB_BYTES[kind], [path])
 
 
 def _open_mat73(path: Path, variable: str | None) -> ArrayFile:
-    import h5py
 
     kind = "a MATLAB file (version 7.3)"
-    with parser_errors_reported(path, kind), h5py.File(path, "r") as file:
+    with parser_errors_reported(path, kind), hdf5_file(path) as file:
         datasets = numeric_datasets(file)
         # MATLAB counts the first axis fastest, HDF5 the last: the same bytes, axes reversed.
         shapes = {name: item.shape[::-1] for name, item in datasets.items()}
@@ -64,7 +93,7 @@ def _open_mat73(path: Path, variable: str | None) -> ArrayFile:
         dtype = datasets[name].dtype
 
     def rows(start: int, stop: int) -> NDArray[Any]:
-        with h5py.File(path, "r") as file:
+        with hdf5_file(path) as file:
             return np.asarray(file[name][..., start:stop].T)
 
     return ArrayFile(shapes[name], dtype, (path,), kind, rows)

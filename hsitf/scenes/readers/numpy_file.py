@@ -15,6 +15,7 @@ from hsitf.scenes.readers.base import (
     ArrayFile,
     check_file_size,
     check_fits_memory,
+    check_packed,
     check_single,
     choose,
     in_memory,
@@ -55,6 +56,7 @@ def open_npz(path: Path, variable: str | None) -> ArrayFile:
         name = choose(path, {key: shape for key, (shape, _) in headers.items()}, variable)
         shape, dtype = headers[name]
         check_fits_memory(path, shape, dtype.itemsize)
+        check_packed(path, shape, dtype.itemsize, [path])
         check_file_size(path, shape, dtype.itemsize, room[name])
         remedy = "save it anew with numpy.savez"
         with read_arrays(path, "plain arrays", remedy, MAX_BYTES, [name]) as arrays:

@@ -193,6 +193,7 @@ public class MainActivityTest {
     public void theBenchmarkWritesItsResult() throws Exception {
         controller.pause().stop().destroy();
         Intent intent = new Intent(RuntimeEnvironment.getApplication(), MainActivity.class);
+        intent.setClassName(RuntimeEnvironment.getApplication(), Benchmark.GATE);
         intent.putExtra("benchmark", true).putExtra("id", "42").putExtra("threads", "1,2");
         intent.putExtra("delegates", "XNNPACK,GPU,TPU");
         controller = Robolectric.buildActivity(MainActivity.class, intent).setup();
@@ -210,6 +211,18 @@ public class MainActivityTest {
         if (folder != null) {
             Fixtures.write(new File(folder, Benchmark.RESULT), Fixtures.bytes(file));
         }
+    }
+
+    @Test
+    public void otherAppsStartNoBenchmark() throws Exception {
+        controller.pause().stop().destroy();
+        Intent intent = new Intent(RuntimeEnvironment.getApplication(), MainActivity.class);
+        intent.putExtra("benchmark", true);
+        controller = Robolectric.buildActivity(MainActivity.class, intent).setup();
+        controller.newIntent(new Intent().putExtra("benchmark", true));
+        idle();
+        assertFalse(new File(activity().getFilesDir(), Benchmark.RESULT).exists());
+        assertNull(session().busy());
     }
 
     private MainActivity activity() {

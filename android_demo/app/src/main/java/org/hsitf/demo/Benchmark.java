@@ -1,5 +1,6 @@
 package org.hsitf.demo;
 
+import android.content.ComponentName;
 import android.content.Context;
 import android.content.Intent;
 import android.os.Build;
@@ -18,8 +19,11 @@ import org.json.JSONException;
 import org.json.JSONObject;
 
 /**
- * Measures without touch: {@code adb shell am start -n org.hsitf.demo/.MainActivity --ez benchmark
+ * Measures without touch: {@code adb shell am start -n org.hsitf.demo/.Benchmarks --ez benchmark
  * true}.
+ *
+ * <p>The manifest lets the shell alone start that activity; the one that anybody can start takes no
+ * benchmarks.
  *
  * <p>Further extras: {@code --es id TEXT} is repeated in the result, {@code --es bundle NAME} is an
  * archive among the app's files, {@code --es delegates XNNPACK,GPU}, {@code --es threads 1,4},
@@ -29,6 +33,8 @@ import org.json.JSONObject;
 final class Benchmark {
     static final String TAG = "hsitf";
     static final String RESULT = "benchmark.json";
+    /** The activity's name for those who may start benchmarks; see the manifest. */
+    static final String GATE = "org.hsitf.demo.Benchmarks";
     private static final String EXTRA = "benchmark";
     private static final int SECONDS = 30;
     private static final int MOST_THREADS = 64;
@@ -49,10 +55,18 @@ final class Benchmark {
         seconds = intent.getIntExtra("seconds", SECONDS);
     }
 
-    /** The benchmark that an intent asks for; null where it asks for none. */
+    /** The benchmark that an intent asks for; null where it asks for none, or may not. */
     static Benchmark of(Context context, Intent intent) {
-        boolean asked = intent != null && intent.getBooleanExtra(EXTRA, false);
-        return asked ? new Benchmark(context.getApplicationContext(), intent) : null;
+        if (intent == null || !intent.getBooleanExtra(EXTRA, false)) {
+            return null;
+        }
+        // The system has put the activity here that was started, whose permission it has checked.
+        ComponentName started = intent.getComponent();
+        if (started == null || !GATE.equals(started.getClassName())) {
+            Log.w(TAG, "a benchmark is started by org.hsitf.demo/.Benchmarks alone");
+            return null;
+        }
+        return new Benchmark(context.getApplicationContext(), intent);
     }
 
     private static String text(Intent intent, String key, String otherwise) {

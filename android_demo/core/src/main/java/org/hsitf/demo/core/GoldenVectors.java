@@ -3,7 +3,10 @@ package org.hsitf.demo.core;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/** Result of replaying the golden vectors: inputs whose outputs every runtime has to reproduce. */
+/**
+ * Result of replaying the golden vectors: inputs whose outputs every runtime has to reproduce, to
+ * the bit with the exporter's kernels, within a measured tolerance with others.
+ */
 public final class GoldenVectors {
     /** Inferences replayed. */
     public final int runs;
@@ -12,14 +15,18 @@ public final class GoldenVectors {
     public final int differing;
     /** Largest difference of an output, in steps of integers or as it is. */
     public final float largest;
+    /** Largest difference that the exporter measured with other kernels, likewise. */
+    public final float tolerance;
     /** Bytes of the inputs, cut anew from the scene, that differ; -1 where the cube is rounded. */
     public final int cutDiffering;
 
-    private GoldenVectors(int runs, int outputs, int differing, float largest, int cutDiffering) {
+    private GoldenVectors(
+            int runs, int outputs, int differing, float largest, float tolerance, int cutDiffering) {
         this.runs = runs;
         this.outputs = outputs;
         this.differing = differing;
         this.largest = largest;
+        this.tolerance = tolerance;
         this.cutDiffering = cutDiffering;
     }
 
@@ -54,7 +61,8 @@ public final class GoldenVectors {
             }
         }
         int cut = scene.exact ? recut(form, scene) : -1;
-        return new GoldenVectors(runs, runs * out.size(), differing, largest, cut);
+        return new GoldenVectors(
+                runs, runs * out.size(), differing, largest, form.record.goldenTolerance, cut);
     }
 
     private static int recut(Form form, Scene scene) throws BundleException {
@@ -87,6 +95,11 @@ public final class GoldenVectors {
         return differing == 0 && cutDiffering <= 0;
     }
 
+    /** Whether outputs differ by no more than kernels other than the exporter's do. */
+    public boolean isWithinTolerance() {
+        return largest <= tolerance;
+    }
+
     /** For the user. */
     public String text() {
         StringBuilder text = new StringBuilder();
@@ -95,7 +108,9 @@ public final class GoldenVectors {
             text.append(" inferences.");
         } else {
             text.append(differing).append(" of ").append(outputs);
-            text.append(" outputs differ, by ").append(largest).append(" at most.");
+            text.append(" outputs differ, by ").append(largest).append(" at most");
+            text.append(isWithinTolerance() ? ", within" : ", more than");
+            text.append(" the ").append(tolerance).append(" measured with other kernels.");
         }
         if (cutDiffering == 0) {
             text.append("\nInputs cut from the scene: bit-exact.");

@@ -26,6 +26,8 @@ public final class ModelRecord {
     public final String foldedPreprocessing;
     public final TensorSpec input;
     public final TensorSpec output;
+    /** How far other kernels than the exporter's may be from golden outputs; 0 where unknown. */
+    public final float goldenTolerance;
     /** One a band: {@code (value - offset) / scale} is what goes in. */
     final float[] offsets;
     final float[] scales;
@@ -44,6 +46,8 @@ public final class ModelRecord {
         foldedPreprocessing = json.optString("folded_preprocessing", json.optString("fused", ""));
         input = TensorSpec.of(json.getJSONObject("input"));
         output = TensorSpec.of(json.getJSONObject("output"));
+        JSONObject golden = json.optJSONObject("golden");
+        goldenTolerance = golden == null ? 0 : (float) golden.optDouble("largest", 0);
         offsets = floats(json.getJSONObject("normalizer").getJSONArray("offset"));
         scales = floats(json.getJSONObject("normalizer").getJSONArray("scale"));
     }

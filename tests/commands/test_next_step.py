@@ -1,0 +1,41 @@
+"""The last line of a verb is a command that can be typed as it stands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from hsitf.commands.application import VERBS
+
+
+def next_words(printed: str) -> list[str]:
+    found = re.findall(r"^Next: hsitf (.+)$", printed, flags=re.M)
+    assert len(found) == 1
+    assert printed.rstrip().splitlines()[-1].startswith("Next: ")
+    words = shlex.split(found[0])
+    assert words[0] in VERBS
+    return words
+
+
+def test_whoever_types_the_last_lines_gets_a_map(shell):
+    """From looking at a scene to its map, by what each command says comes next."""
+    done = shell("scenes", "show", "tiny.npy", "--labels", "labels.npy")
+    words = next_words(done.stdout)
+    assert words == ["train", *["--model", "hu", "--scene", "tiny.npy", "--labels", "labels.npy"]]
+    typed = ["scenes"]
+    while words[0] != "classify":
+        few = ("--epochs", "1") if words[0] == "train" else ()
+        bound = ("--max-drop", "100") if words[0] == "export" else ()
+        done = shell(words[0], *words[1:], *few, *bound)
+        assert done.returncode == 0, done.stderr
+        typed.append(words[0])
+        words = next_words(done.stdout)
+    assert typed == ["scenes", "train", "export"]
+    done = shell(words[0], *words[1:])
+    assert done.returncode == 0, done.stderr
+    assert (shell.folder / words[-1]).is_file()
+
+
+def test_baselines_are_exported_to_onnx(shell):
+    done = shell("train", "--model", "nearest", *shell.SCENE)
+    assert next_words(done.stdout)[-1] == "--onnx"
