@@ -24,7 +24,7 @@ export/fields/cao/android-int8.zip: | $(VENV)/demo
 	$(BIN)/python -m hsitf.export --model cao --int8 --tile 32 --android
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder -m "not slow"
 
 # The whole of the tests, those that train for minutes included.
 slow: $(VENV)/test

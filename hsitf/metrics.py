@@ -141,3 +141,8 @@ def interval(values: Sequence[float]) -> Interval:
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     """`part / whole`, 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def format_drop(points: float) -> str:
+    """Percentage points of accuracy lost, in words; fewer than none are gained."""
+    return f"{abs(points):.2f} points {'gained' if points < 0 else 'lost'}"

@@ -19,7 +19,6 @@ from hsitf import zoo
 from hsitf.arrays import Float64Array
 from hsitf.data import SceneData, reload_scene, restore
 from hsitf.errors import DataError, InputError
-from hsitf.graph import Call, unwrap_single, walk
 from hsitf.progress import Progress
 from hsitf.records import RunRecord, SceneChoice
 from hsitf.runs import Run
@@ -31,6 +30,7 @@ from hsitf.scenes.resampling import COVERED, Spectrometer, band_weights
 if TYPE_CHECKING:
     import keras
 
+    from hsitf.graph import Call
     from hsitf.layers import WavelengthFilters
 
 # Suffixes of files that hold band centers and nothing else.
@@ -198,6 +198,8 @@ def at_centers(network: keras.Model, centers: Float64Array) -> keras.Model:
         centers: (bands,) float64 nanometers.
     """
     import keras
+
+    from hsitf.graph import unwrap_single, walk
 
     old = filters_of(network)
     new = old.at(centers)

@@ -54,7 +54,10 @@ def test_the_readmes_lines_run_on_a_small_scene(folder):
     text = readme_lines()
     small = (
         text.replace('"fields"', '"tiny.npy", labels="labels.npy"')
-        .replace('"cao", scene', '"hu", scene, epochs=30, batch_size=20, learning_rate=0.05')
+        .replace(
+            '"cao", scene, recipe="robust", epochs=12',
+            '"hu", scene, epochs=30, batch_size=20, learning_rate=0.05',
+        )
         .replace("max_drop=0.5", "max_drop=5")
     )
     assert small.count("tiny.npy") == small.count("epochs=30") == small.count("max_drop=5") == 1

@@ -16,6 +16,7 @@ import pytest
 import scipy.io
 from conftest import ROOT, Shell
 
+from hsitf.errors import InputError
 from hsitf.scenes import load
 
 # Loading Keras takes seconds. The commands below that are refused before they compute anything
@@ -183,6 +184,35 @@ HALF = (*PRUNE, "--ratio", "0.5")
 )
 def test_orders_of_pruning(refused, command, words):
     refused(command, 2, *words)
+
+
+def test_the_name_of_a_file_without_its_suffix(shell):
+    for name in ("field.tif", "field.hdr", "field.txt"):
+        (shell.folder / name).touch()
+    words = "field.hdr, field.tif in this folder; or ", "give the file: --scene field.hdr."
+    try:
+        for command in (("scenes", "show", "field"), ("train", "--model", "hu", "-s", "field")):
+            assert_message(shell(*command), 2, "unknown scene 'field'", *words)
+        done = shell("classify", "--model", "hu", "--scene", "field", "--out", "field.png")
+    finally:
+        for name in ("field.tif", "field.hdr", "field.txt"):
+            (shell.folder / name).unlink()
+    assert_message(done, 2, "unknown scene 'field'", *words)
+    # Nothing is announced that cannot be done.
+    assert "training one" not in done.stderr
+
+
+def test_the_name_of_a_scene_that_networks_were_trained_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    record = Path("models/potsdam_2020/hu/one/record.json")
+    record.parent.mkdir(parents=True)
+    record.touch()
+    for name in ("potsdam_2021", "potsdam"):
+        with pytest.raises(InputError, match=f"unknown scene '{name}'.*did you mean potsdam_2020"):
+            load(name)
+    Path("potsdam.bil").touch()
+    with pytest.raises(InputError, match=r"give the file: --scene potsdam\.bil"):
+        load("potsdam")
 
 
 def test_in_a_process_of_its_own(shell):

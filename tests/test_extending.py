@@ -82,7 +82,7 @@ FILES = {
         def open_file(path, threads):
             return Keras(keras.saving.load_model(path, compile=False))
 
-        kept = FileFormat("keras", ".keras", open_file, lambda path: Contents((), 0.0, 0))
+        kept = FileFormat("keras", ".keras", open_file, lambda path: Contents((), 0, False))
         VARIANTS.register("kept", replace(
             VARIANTS["float32"], name="kept", description="Keras", format=kept, convert=convert))
 

@@ -148,6 +148,14 @@ def test_importing_a_verb_loads_nothing_heavy(module):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("module", ["hsitf.classify.run", "hsitf.runs", "hsitf.bench.report"])
+def test_importing_what_a_verb_imports_first_loads_no_tensorflow(module):
+    """Keras is loaded by `load_keras`, without the lines that TensorFlow prints as it starts."""
+    code = f"import sys, {module}; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     "verb", ["", ".train", ".prune", ".export", ".scenes", ".bench", ".draw", ".sweep", ".report"]
 )

@@ -1,7 +1,8 @@
-"""Pages of the reference that are made from the package itself, so that they cannot drift from it.
+"""Pages of the reference that are made from the package itself.
 
-`pages()` gives each page's path below docs/ and its text. `mkdocs` calls it through hooks.py; the
-tests check links against the same pages. No page needs TensorFlow to be loaded.
+    python docs/site/generated_pages.py
+
+writes them; a test says when they are out of date. No page needs TensorFlow to be loaded.
 """
 
 from __future__ import annotations
@@ -19,23 +20,13 @@ from hsitf.targets import all_targets
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Documents of the repository's root, as pages of the site.
-DOCUMENTS = {
-    "CHANGELOG.md": "changelog.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "SECURITY.md": "security.md",
-}
-
 
 def pages() -> dict[str, str]:
     """All generated pages, by their paths below docs/."""
     return {
         "reference/verbs.md": _verbs(),
-        "reference/python.md": _python(),
-        "reference/records.md": _records(),
         "reference/scenes.md": _scenes(),
         "reference/targets.md": _targets(),
-        **{page: _document(name) for name, page in DOCUMENTS.items()},
     }
 
 
@@ -103,62 +94,6 @@ def _cell(text: str) -> str:
     return re.sub(r"<(\w+)>", r"&lt;\1&gt;", text)
 
 
-def _python() -> str:
-    return "\n".join(
-        [
-            "# Python",
-            "",
-            "`import hsitf` offers these functions and classes; each verb of the command line has",
-            "one. Nothing heavy is imported before it is used.",
-            "",
-            "::: hsitf.api",
-            "    options:",
-            "      show_root_heading: false",
-            "      show_root_toc_entry: false",
-            "      heading_level: 2",
-            "",
-            "## Pruning, step by step",
-            "",
-            "::: hsitf.prune",
-            "    options:",
-            "      show_root_heading: false",
-            "      show_root_toc_entry: false",
-            "      heading_level: 3",
-            "",
-            "## Layers and operations of your own",
-            "",
-            "::: hsitf.operators",
-            "    options:",
-            "      show_root_heading: false",
-            "      show_root_toc_entry: false",
-            "      heading_level: 3",
-            "",
-        ]
-    )
-
-
-def _records() -> str:
-    lines = [
-        "# Records",
-        "",
-        "A `record.json` lies beside every network and every file. These are its parts. Records of",
-        "earlier versions are read; an unknown schema is refused by name.",
-        "",
-    ]
-    for module in ("run", "scene", "export", "environment"):
-        lines += [
-            f"## hsitf.records.{module}",
-            "",
-            f"::: hsitf.records.{module}",
-            "    options:",
-            "      show_root_heading: false",
-            "      show_root_toc_entry: false",
-            "      heading_level: 3",
-            "",
-        ]
-    return "\n".join(lines)
-
-
 def _scenes() -> str:
     lines = [
         "# Scenes in the catalog",
@@ -223,10 +158,11 @@ def _targets() -> str:
     return "\n".join(lines)
 
 
-def _document(name: str) -> str:
-    """A document of the root, whose links are those of a page below docs/."""
-    text = (ROOT / name).read_text()
-    text = re.sub(r"\]\(docs/([^)]+)\)", r"](\1)", text)
-    for other, page in DOCUMENTS.items():
-        text = text.replace(f"]({other})", f"]({page})")
-    return text
+def main() -> None:
+    """Writes the pages."""
+    for path, text in pages().items():
+        (ROOT / "docs" / path).write_text(text.rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()

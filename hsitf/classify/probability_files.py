@@ -22,12 +22,14 @@ def probability_tiff(
 ) -> None:
     """float32 GeoTIFF with a band for each class (or one of confidence), halves rounded once.
 
-    On a map grid, cells without a pixel are NaN, which is declared as no data.
+    Pixels without a class, and cells of a map grid without a pixel, are NaN, which is declared as
+    no data.
     """
     import rasterio
 
     layers = values[:, :, None] if values.ndim == 2 else values
     count = layers.shape[2]
+    blank = class_map.labels == 0
     rows, cols = layers.shape[:2] if grid is None else grid.shape
     profile = {
         "driver": "GTiff",
@@ -36,13 +38,14 @@ def probability_tiff(
         "height": rows,
         "width": cols,
         "compress": "deflate",
-        **(class_map.georeference if grid is None else {"nodata": np.nan, **grid.profile}),
+        "nodata": np.nan,
+        **(class_map.georeference if grid is None else grid.profile),
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as file:
             for band in range(count):
-                layer = layers[:, :, band].astype(np.float32)
+                layer = np.where(blank, np.nan, layers[:, :, band]).astype(np.float32)
                 file.write(layer if grid is None else grid.gather(layer, np.nan), band + 1)
                 if count == len(class_map.class_names):
                     file.set_band_description(band + 1, class_map.class_names[band])

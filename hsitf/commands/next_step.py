@@ -44,5 +44,6 @@ def print_map(bundle: Bundle, run: Run, now: SceneChoice | None) -> None:
     # A place on Earth is kept in GeoTIFF; a scene without one is looked at as a picture.
     suffix = ".tif" if Path(source).suffix else ".png"
     place = () if data_dir is None else ("--data-dir", data_dir)
-    out = f"map{suffix}"
+    # A map of its own for each network: the files of others are not in its way.
+    out = f"map-{run.record.scene.name}-{run.label}{suffix}"
     print_next("classify", "--from", bundle.folder, "--scene", source, *place, "--out", out)

@@ -76,8 +76,8 @@ def show(
     if found.labels.any():
         labels = () if files.labels is None else ("--labels", files.labels)
         place = () if files.data_dir is None else ("--data-dir", files.data_dir)
-        network = "resnet20" if found.picture_side else "hu"
-        print_next("train", "--model", network, "--scene", scene, *labels, *place)
+        network, *recipe = ("resnet20",) if found.picture_side else ("hu", "--recipe", "robust")
+        print_next("train", "--model", network, "--scene", scene, *labels, *place, *recipe)
 
 
 def _check_picture(out: Path, overwrite: bool) -> None:

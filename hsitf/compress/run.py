@@ -32,6 +32,7 @@ from hsitf.figures import save
 from hsitf.locks import one_writer
 from hsitf.log_silencing import suppressed_output
 from hsitf.measure import processor
+from hsitf.metrics import format_drop
 from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
@@ -225,7 +226,7 @@ def _check_final(
         return
     raise VerificationError(
         "the chosen network loses more on test pixels than it may, so nothing was published",
-        received=f"{chosen.key}: {final.drop.points:.2f} points lost "
+        received=f"{chosen.key}: {format_drop(final.drop.points)} "
         f"(95 %: {final.drop.low:.2f} to {final.drop.high:.2f}), "
         f"{chosen.fidelity.expected_drop:.2f} expected",
         allowed=request.bounds.text,

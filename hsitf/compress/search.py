@@ -20,6 +20,7 @@ from hsitf.compress.proposals import CutContext, best_cut
 from hsitf.compress.record import ORIGINAL, CompressionCandidate, Step
 from hsitf.compress.schedule import SearchClock, path_shares
 from hsitf.errors import InputError, VerificationError
+from hsitf.metrics import format_drop
 from hsitf.prune.plans import compose
 
 # Points between the last good and the first bad network.
@@ -159,6 +160,6 @@ def format_candidate(one: CompressionCandidate) -> str:
     how = f" ({one.step.criterion}, {one.step.allocation})" if one.step.criterion else ""
     return (
         f"{one.key}{how}: {one.costs['bytes']:,.0f} bytes, {one.costs['latency_ms']:.3f} ms, "
-        f"{found.drop.points:+.2f} points lost in validation{agreement}, "
+        f"{format_drop(found.drop.points)} in validation{agreement}, "
         f"{found.expected_drop:+.2f} expected, {one.seconds:.0f} s"
     )

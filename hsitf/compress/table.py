@@ -10,6 +10,7 @@ from hsitf.compress.bounds import COSTS
 from hsitf.compress.losses import METRICS
 from hsitf.compress.record import CompressionCandidate, CompressionRecord
 from hsitf.files import replacing
+from hsitf.metrics import format_drop
 from hsitf.tables import format_table, plain_cell
 
 _HEAD = (
@@ -77,7 +78,7 @@ def _verdict(record: CompressionRecord) -> list[str]:
     drop, bound = final.drop, record.bounds.max_drop
     lines = [
         f"On {final.pixels:,} test pixels: {name} {100 * final.before[metric]:.2f} before, "
-        f"{100 * final.after[metric]:.2f} after, {drop.points:.2f} points lost "
+        f"{100 * final.after[metric]:.2f} after, {format_drop(drop.points)} "
         f"(95 %: {drop.low:.2f} to {drop.high:.2f}, over {drop.fields} fields); "
         f"{final.agreement:.1%} classified alike."
     ]

@@ -23,11 +23,13 @@ from hsitf.export.recovery import (
     FloatModel,
     RecoveryContext,
     candidates,
+    format_techniques,
 )
 from hsitf.export.repacking import repack
 from hsitf.export.variants import TFLITE, VARIANTS
 from hsitf.export.verification import VerifiedFile, verify_file
 from hsitf.files import disk_space_required
+from hsitf.metrics import format_drop
 from hsitf.progress import Progress
 from hsitf.quantize.bias_correction import correct_biases
 from hsitf.quantize.equalization import equalize
@@ -88,6 +90,11 @@ def convert(job: Job, model: PreparedModel, folder: Path, progress: Progress) ->
             except VerificationError as error:
                 # What the first, most honest candidate lacks is what a user should read.
                 refused = refused or error
+                if job.max_drop is not None:
+                    progress.say(
+                        f"{job.variant.name} with {format_techniques(techniques)} is not taken, by "
+                        f"its test pixels: {error.received}; allowed: {error.allowed}"
+                    )
     if refused is None:
         raise ValueError("there is always a first candidate")
     raise refused
@@ -186,8 +193,9 @@ class _Conversion:
         with_learned, with_measured = self.accuracy_drop(learned), self.accuracy_drop(measured)
         chosen = "learned" if with_learned <= with_measured else "measured"
         self.progress.say(
-            f"{self.job.variant.name} with {LEARNED}: {with_learned:+.2f} points lost in "
-            f"validation; with measured ranges: {with_measured:+.2f}; {chosen} ranges are taken"
+            f"{self.job.variant.name} with {LEARNED}: {format_drop(with_learned)} in "
+            f"validation; with measured ranges: {format_drop(with_measured)}; {chosen} ranges are "
+            "taken"
         )
         return with_learned <= with_measured
 

@@ -18,6 +18,7 @@ import numpy as np
 from hsitf import inspection
 from hsitf.arrays import Float32Array
 from hsitf.errors import VerificationError
+from hsitf.metrics import format_drop
 from hsitf.progress import Progress
 from hsitf.quantize import mixed_precision
 from hsitf.quantize.bias_correction import correct_biases
@@ -102,6 +103,11 @@ class RecoveryContext:
     progress: Progress
 
 
+def format_techniques(techniques: Sequence[str]) -> str:
+    """The techniques of a candidate in words."""
+    return ", ".join(techniques) or "the converter's own ranges"
+
+
 def candidates(context: RecoveryContext) -> Iterator[Candidate]:
     """Yields integer files within the bound on validation pixels, the simplest first.
 
@@ -113,9 +119,9 @@ def candidates(context: RecoveryContext) -> Iterator[Candidate]:
     made: list[Candidate] = []
     for candidate in _all_candidates(context):
         made.append(candidate)
-        applied = ", ".join(candidate.techniques) or "the converter's own ranges"
         context.progress.say(
-            f"int8 with {applied}: {candidate.drop:+.2f} points lost in validation"
+            f"int8 with {format_techniques(candidate.techniques)}: "
+            f"{format_drop(candidate.drop)} in validation"
         )
         if candidate.drop <= context.max_drop:
             yield candidate

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hsitf.export.bundle import Bundle
 from hsitf.records import TargetRecord, TflmReport
 from hsitf.tables import format_table
-from hsitf.targets import format_cost
+from hsitf.targets import COMPILED, format_cost
 
 _HEAD = (
     "variant",
@@ -32,7 +32,8 @@ def format_bundles(bundles: Sequence[Bundle]) -> str:
         f"{record.oa_keras:.2%}" + (", mean over eight sides" if record.tta else "")
     )
     latency = record.latency_ms
-    patches = "one patch" if record.batch == 1 else f"{record.batch} patches"
+    one, several = ("spectrum", "spectra") if record.patch == 1 else ("patch", "patches")
+    patches = f"one {one}" if record.batch == 1 else f"{record.batch} {several}"
     if record.tile:
         patches = f"one tile of {record.tile} x {record.tile} pixels"
     if record.tta:
@@ -49,7 +50,14 @@ def format_bundles(bundles: Sequence[Bundle]) -> str:
     targets = [_target(b.record.variant, b.record.target) for b in bundles if b.record.target]
     source = f"Trained network: {record.run_folder}."
     rows = format_table(_HEAD, [*map(_row, bundles)])
-    return "\n".join([title, rows, footer, *techniques, *tflm, *targets, source, *files])
+    compiled = [
+        f"For the device: {bundle.folder / name}."
+        for bundle in bundles
+        for name in (bundle.record.target.files if bundle.record.target else ())
+        if name.endswith(COMPILED)
+    ]
+    lines = [title, rows, footer, *techniques, *tflm, *targets, source, *files, *compiled]
+    return "\n".join(lines)
 
 
 def _tflm(variant: str, report: TflmReport) -> str:

@@ -146,7 +146,8 @@ def as_channel_image(
     Returns:
         (batch, down, across, channels), and each array as (channels,).
     """
-    shape = tuple(value.tensor.shape[1:])
+    # A single number has no axis.
+    shape = tuple(value.tensor.shape[1:]) or (1,)
     suffixes = (prod(shape[position:]) for position in range(len(shape) - 1, -1, -1))
     channels = next(
         size

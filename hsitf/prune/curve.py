@@ -209,7 +209,9 @@ def format_curve(curve: PruningCurve) -> str:
         f"{curve.network} on {curve.scene}{synthetic}: pruned by {curve.criterion}, "
         f"{curve.epochs} epochs of fine-tuning"
     )
-    return "\n".join([title, format_table(head, rows), f"Latency of one patch: {curve.processor}."])
+    return "\n".join(
+        [title, format_table(head, rows), f"Latency of one inference: {curve.processor}."]
+    )
 
 
 def _row(name: str, thinned: ModelStats, after: ModelStats, before: ModelStats) -> tuple[str, ...]:

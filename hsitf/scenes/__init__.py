@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -54,11 +55,21 @@ from hsitf.scenes.scene import Scene
 from hsitf.scenes.stacking import stack_images
 from hsitf.scenes.transfer import DownloadProgress
 
-__all__ = ["RasterSource", "Scene", "load", "names", "open_raster", "picture_side"]
+__all__ = [
+    "RasterSource",
+    "Scene",
+    "check_found",
+    "load",
+    "names",
+    "open_raster",
+    "picture_side",
+]
 
 BUILT_IN = "fields"
 """The scene that is generated and needs no files."""
 
+# Folder of trained networks, as `hsitf.runs` lays it out in the folder that one works in.
+_MODELS = Path("models")
 _log = logging.getLogger(__name__)
 
 
@@ -262,7 +273,42 @@ def _path_of(name: str) -> Path | None:
     known = path.suffix.lower() in (*READERS, SUFFIX)
     if path.exists() or known or len(path.parts) > 1:
         return path
-    raise unknown("scene", name, names())
+    raise _unknown_scene(name)
+
+
+def check_found(name_or_path: str) -> None:
+    """Refuses a scene that does not exist, before anything is said or done about it.
+
+    Args:
+        name_or_path: The scene, as `load` takes it.
+
+    Raises:
+        InputError: There is no scene of that name.
+        MissingInputError: There is no such file or folder.
+    """
+    path = _path_of(name_or_path)
+    if path is not None and not path.exists():
+        raise MissingInputError(f"there is no file {path}", remedy="correct the path")
+
+
+def _unknown_scene(name: str) -> InputError:
+    """The error for a name of no scene: what it may have meant first, a file here before all."""
+    here = [
+        path.name
+        for suffix in (*READERS, SUFFIX)
+        for path in sorted(Path().glob("*"))
+        if path.stem.lower() == name.lower() and path.suffix.lower() == suffix and path.is_file()
+    ]
+    if here:
+        return InputError(
+            f"unknown scene {name!r}",
+            received="the name of a file without its suffix",
+            allowed=f"{', '.join(here)} in this folder; or {', '.join(names())}",
+            remedy=f"give the file: --scene {shlex.quote(here[0])}",
+        )
+    # Verbs take the names of scenes that networks were trained on, too.
+    trained = sorted({path.parts[-4] for path in _MODELS.glob("*/*/*/record.json")})
+    return unknown("scene", name, dict.fromkeys([*trained, *names()]))
 
 
 def _built_in(request: _LoadOptions) -> Scene:

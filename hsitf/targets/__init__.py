@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from hsitf.errors import InputError, unknown
 from hsitf.targets._target import (
+    COMPILED,
     CostModel,
     DeviceMemory,
     Target,
@@ -24,6 +25,7 @@ from hsitf.targets._target import (
 )
 
 __all__ = [
+    "COMPILED",
     "CostModel",
     "DeviceMemory",
     "Target",

@@ -21,15 +21,13 @@ from tempfile import TemporaryDirectory
 
 from hsitf.errors import HsitfError, InputError
 from hsitf.progress import Progress
-from hsitf.targets._target import DeviceMemory, Target, TargetCost, Toolchain
+from hsitf.targets._target import COMPILED, DeviceMemory, Target, TargetCost, Toolchain
 
 PACKAGE, MODULE = "ethos-u-vela", "ethosu.vela"
 CONFIG = "Arm/vela.ini"
 # Limits of one compilation. Usual files take 1 to 2 seconds and 0.3 GB.
 TIMEOUT_S = 900
 MAX_MEMORY = 8 * 2**30
-# Suffix that the compiler gives its files.
-COMPILED = "_vela.tflite"
 SUMMARY = "vela-summary.csv"
 # The compiler's process limits its own memory before it imports anything.
 _LIMITED = (

@@ -11,6 +11,9 @@ from hsitf.errors import InputError
 from hsitf.inspection import Node
 from hsitf.progress import Progress
 
+# Suffix of a file that is compiled for a device, as Arm's compiler gives it.
+COMPILED = "_vela.tflite"
+
 
 @dataclass(frozen=True)
 class TargetCost:

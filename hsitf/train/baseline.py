@@ -37,6 +37,7 @@ def fit(plan: TrainingPlan, data: SceneData, progress: Progress) -> FitResult:
         data.scene.classes,
         plan.class_weights,
         plan.seed,
+        progress,
     )
     network = zoo.fit(plan.network, lesson)
     seconds = time.monotonic() - begin

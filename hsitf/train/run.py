@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hsitf import bands, records, runs, zoo
+from hsitf import bands, records, runs, scenes, zoo
 from hsitf.data import (
     SceneData,
     as_trained,
@@ -386,6 +386,7 @@ def find_or_train(
             received=f"--scene {plan.scene.source}, {plan.split.kind} split",
             remedy="train it with hsitf train, or name a run with --from",
         )
+    scenes.check_found(plan.scene.source)
     progress.say(
         f"no trained {plan.network} for this scene and split"
         f"{'' if any_recipe else f' with the {plan.recipe_name} recipe'}: training one with the "

@@ -108,6 +108,12 @@ def _source(name: str) -> Any:
     return own.source if own else importlib.import_module(f"{__name__}.{name}")
 
 
+def _baseline_module() -> Any:
+    """The package of the baselines, which are networks of Keras, too."""
+    load_keras()
+    return importlib.import_module(f"{__name__}._baselines")
+
+
 def names() -> list[str]:
     """Names of all networks, sorted, without importing any."""
     plugins = _plugins.plugins((*_shipped(), *BASELINES))
@@ -205,7 +211,7 @@ def network(name: str) -> Network:
     """
     name = known(name)
     if name in BASELINES:
-        found: Network = importlib.import_module(f"{__name__}._baselines").NETWORKS[name]
+        found: Network = _baseline_module().NETWORKS[name]
     else:
         found = _source(name).NETWORK
     return found
@@ -222,7 +228,7 @@ def facts(name: str) -> Network | None:
 
 def fit(name: str, data: BaselineData) -> keras.Model:
     """Fits the baseline `name`: `(batch, 1, 1, bands)` -> `(batch, classes)`."""
-    model: keras.Model = importlib.import_module(f"{__name__}._baselines").fit(name, data)
+    model: keras.Model = _baseline_module().fit(name, data)
     return model
 
 

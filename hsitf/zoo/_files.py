@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hsitf.errors import InputError, MissingInputError
+from hsitf.errors import HsitfError, InputError, MissingInputError
 from hsitf.zoo._own import OwnNetwork, check_name, quoted, where
 
 SUFFIX = ".py"
@@ -88,6 +88,14 @@ def _run(code: Any, name: str, given: str) -> ModuleType:
             f"{where(given, error, Path(given))}: there is no module {error.name!r}",
             received="an import of what is not installed",
             remedy="install its package, or write what it imports into the file itself",
+        ) from error
+    except HsitfError as error:
+        # It explains itself, such as a scene that is not there; the file only says where.
+        raise type(error)(
+            f"{where(given, error, Path(given))}: {error.what}",
+            received=error.received,
+            allowed=error.allowed,
+            remedy=error.remedy,
         ) from error
     except (Exception, SystemExit) as error:
         raise InputError(

@@ -159,4 +159,6 @@ def quoted(error: BaseException) -> str:
     """The kind and the first line of a foreign error."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    # The message goes on behind it.
+    text = text.rstrip(".")
     return text if len(text) <= _MAX_QUOTE else f"{text[:_MAX_QUOTE]} ..."

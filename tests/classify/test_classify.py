@@ -99,6 +99,7 @@ def test_every_pixel_is_what_the_network_says(shell, run, mapped, tiny):
 def test_an_exported_file_makes_the_map_too(shell, run, mapped):
     done = shell("export", "--model", "hu", "--from", RUN, "--int8", "--max-drop", "50")
     assert done.returncode == 0, done.stderr
+    assert "Latency of one spectrum, 1 thread: " in done.stdout
     done = shell("classify", "--from", "export/tiny/hu/int8", *shell.SCENE, "--out", "int8.tif")
     assert done.returncode == 0, done.stderr
     # Its run knows which pixels it was not trained on.

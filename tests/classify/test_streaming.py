@@ -146,9 +146,15 @@ def test_gaps_get_no_class_and_are_counted(shell, run, tiny):
         "labels.npy",
         "--out",
         "gaps.tif",
+        *("--confidence", "sure.tif", "--probabilities", "shares.tif"),
     )
     assert done.returncode == 0, done.stderr
     labels = labels_of(shell.folder / "gaps.tif")
+    for name in ("sure.tif", "shares.tif"):
+        with rasterio.open(shell.folder / name) as file:
+            assert np.isnan(file.nodata)
+            for values in file.read():
+                np.testing.assert_array_equal(np.isnan(values), labels == 0)
     assert set(zip(*np.nonzero(labels == 0), strict=True)) == {(3, 5), (20, 30), (21, 30)}
     assert "3 pixels without a class" in done.stdout
     assert "labelled pixels that the network was not trained on: OA" in done.stdout

@@ -21,7 +21,8 @@ def test_whoever_types_the_last_lines_gets_a_map(shell):
     """From looking at a scene to its map, by what each command says comes next."""
     done = shell("scenes", "show", "tiny.npy", "--labels", "labels.npy")
     words = next_words(done.stdout)
-    assert words == ["train", *["--model", "hu", "--scene", "tiny.npy", "--labels", "labels.npy"]]
+    named = ["--model", "hu", "--scene", "tiny.npy", "--labels", "labels.npy"]
+    assert words == ["train", *named, "--recipe", "robust"]
     typed = ["scenes"]
     while words[0] != "classify":
         few = ("--epochs", "1") if words[0] == "train" else ()
@@ -31,6 +32,8 @@ def test_whoever_types_the_last_lines_gets_a_map(shell):
         typed.append(words[0])
         words = next_words(done.stdout)
     assert typed == ["scenes", "train", "export"]
+    # A map of the network's own: those of other networks are not in its way.
+    assert words[-1] == "map-tiny-hu.tif"
     done = shell(words[0], *words[1:])
     assert done.returncode == 0, done.stderr
     assert (shell.folder / words[-1]).is_file()

@@ -53,7 +53,7 @@ def test_learned_ranges_are_taken_where_they_lose_no_more(network, tmp_path, lea
     assert applied == (LEARNED,)
     assert kept == tuple(RANGES)
     (message,) = said
-    assert f"{learned:+.2f} points lost" in message
+    assert f"{learned:.2f} points lost" in message
     assert message.endswith("learned ranges are taken")
 
 
@@ -62,10 +62,8 @@ def test_measured_ranges_are_taken_where_learned_ones_lose_more(network, tmp_pat
     applied, said, kept = written(network, tmp_path, RANGES, drops)
     assert applied == ()
     assert kept == ()
-    assert said[0].startswith(
-        f"int8 with {LEARNED}: +2.10 points lost in validation; with measured"
-    )
-    assert said[0].endswith("ranges: +0.40; measured ranges are taken")
+    assert said[0].startswith(f"int8 with {LEARNED}: 2.10 points lost in validation; with measured")
+    assert said[0].endswith("ranges: 0.40 points lost; measured ranges are taken")
 
 
 def test_ranges_that_no_tensor_has_are_counted(network, tmp_path):

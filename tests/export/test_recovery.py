@@ -162,6 +162,41 @@ def test_the_first_shortfall_is_reported(monkeypatch, tmp_path):
     assert not list(errors)
 
 
+def test_it_is_said_why_a_candidate_within_the_bound_is_not_taken(network, monkeypatch, tmp_path):
+    """Validation pixels propose; the test pixels of the first file agree too rarely."""
+    refusal = VerificationError("no", received="agreement 94.20%", allowed="95.00% or more")
+    outcomes = iter([refusal, "verified"])
+
+    def verify_file(*given):
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(conversion, "verify_file", verify_file)
+    monkeypatch.setattr(conversion, "_write_candidates", lambda *given: iter([(), (EQUALIZED,)]))
+    monkeypatch.setattr(conversion, "repack", lambda *given: None)
+    model = SimpleNamespace(
+        lowered_for=lambda job: SimpleNamespace(model=network), calibration=PATCHES
+    )
+    job = SimpleNamespace(variant=variant("int8"), file_name="hu.tflite", max_drop=0.5)
+    said = []
+    progress = SimpleNamespace(start=lambda *given: None, say=said.append)
+    assert conversion.convert(job, model, tmp_path, progress) == "verified"
+    assert said == [
+        "int8 with the converter's own ranges is not taken, by its test pixels: agreement 94.20%; "
+        "allowed: 95.00% or more"
+    ]
+
+
+def test_a_gain_is_no_loss(network, source, tmp_path):
+    wanted = context(network, source, tmp_path, lambda path: -0.15)
+    said = []
+    wanted.progress.say = said.append
+    next(candidates(wanted))
+    assert said == ["int8 with the converter's own ranges: 0.15 points gained in validation"]
+
+
 def test_a_network_that_no_recipe_quantizes_is_rejected(tmp_path):
     inputs = keras.Input(batch_shape=(1, 4), name="patch")
     model = keras.Model(inputs, layers.Dense(2)(layers.ELU()(layers.Dense(4)(inputs))))

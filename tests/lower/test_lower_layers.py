@@ -26,6 +26,9 @@ from hsitf.layers import (
     WavelengthFilters,
 )
 from hsitf.lower import difference, lower
+from hsitf.lower.depthwise import as_channel_image
+from hsitf.lower.layers_moving import concatenated
+from hsitf.lower.layout_tensor import LayoutTensor, dense_layout
 from hsitf.lower.rules import OPERATIONS, RULES
 from hsitf.runtimes import LiteRT, dequantize, quantize
 
@@ -575,14 +578,27 @@ def test_unsupported_operations_are_rejected_with_a_reason(use):
         lower(model)
 
 
-def test_a_factor_behind_a_concatenation_keeps_its_order():
-    def build(x):
-        # With a factor in its weights, a part of the stack has another order in memory.
-        x = ops.reshape(ops.stack([x, layers.Dense(1)(x)], axis=2), (-1, 3, 12))
-        scaled = layers.Rescaling(0.5, [0.1, 0.2, 0.3])(layers.Dense(3, activation="relu")(x))
-        return ops.min(layers.Concatenate()([x, scaled]), axis=-1, keepdims=True)
+class Unfoldable:
+    """A linear operation whose weights cannot express a factor."""
 
-    assert_exact(built((3, 3, 2, 1), build))
+    def scaled(self, scale, shift, name):
+        return None
+
+
+def test_a_factor_behind_a_concatenation_keeps_its_order():
+    # One element of the first part's memory belongs to nobody. With a factor, the part is packed,
+    # and has the order of its axes; the concatenation has that of the second part.
+    first = LayoutTensor(keras.Input(batch_shape=(1, 7)), np.arange(6).reshape(2, 3))
+    second = LayoutTensor(
+        keras.Input(batch_shape=(1, 6)), dense_layout((2, 3), (1, 0)), Unfoldable()
+    )
+    joined = concatenated([first, second], 0, "joined")
+    factors = np.arange(1.0, 13, dtype=np.float32)
+    scaled = joined.producer.scaled(factors, np.zeros(12, np.float32), "scaled")
+    np.testing.assert_array_equal(scaled.layout, joined.layout)
+    model = keras.Model([first.tensor, second.tensor], [joined.tensor, scaled.tensor])
+    before, after = model([np.arange(7.0)[None], np.arange(7.0, 13)[None]])
+    np.testing.assert_allclose(np.ravel(after), factors * np.ravel(before))
 
 
 def test_biases_that_keras_adds_along_the_tokens_are_refused():
@@ -716,3 +732,9 @@ def test_powers_of_roots_are_powers(beta):
     kinds = {type(operation).__name__ for operation in lowered.operations}
     assert ("Rsqrt" in kinds) == (beta != 2 / 3)
     assert difference(model, lowered, patches)[0] <= 1e-5
+
+
+def test_a_single_number_is_an_image_of_one_channel():
+    value = LayoutTensor(keras.Input(batch_shape=(1,)), np.zeros((1, 1), np.int64))
+    image, (slopes,) = as_channel_image(value, np.array([0.5], np.float32))
+    assert (image.shape, slopes.tolist()) == ((1, 1, 1, 1), [0.5])

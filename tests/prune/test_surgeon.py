@@ -26,7 +26,7 @@ from hsitf.prune import (
 )
 
 RNG = np.random.default_rng(0)
-PAGE = (ROOT / "docs" / "keras-surgeon.md").read_text()
+PAGE = (ROOT / "docs/how-to/migrate-from-keras-surgeon.md").read_text()
 # Each block of code, and the block of text under it where it prints something.
 BLOCKS = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PAGE, flags=re.S)
 

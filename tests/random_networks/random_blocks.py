@@ -256,8 +256,12 @@ def _group_norm(rng: Rng, x: Any) -> Any:
 
 
 def _layer_norm(rng: Rng, x: Any) -> Any:
-    axes = one_of(rng, ([-1], [1], [1, 2], list(range(1, len(x.shape)))))
-    return layers.LayerNormalization(axis=axes[: len(x.shape) - 1])(x)
+    every = list(range(1, len(x.shape)))
+    axes = one_of(rng, ([-1], [1], [1, 2], every))[: len(x.shape) - 1]
+    if np.prod([x.shape[axis] for axis in axes]) == 1:
+        # Of one number nothing is left, by which the reference could follow it.
+        axes = every
+    return layers.LayerNormalization(axis=axes)(x)
 
 
 def _batch_norm(rng: Rng, x: Any) -> Any:

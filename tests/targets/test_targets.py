@@ -260,6 +260,8 @@ def test_export_for_a_target_holds_the_compiled_file_and_its_cost(shell):
     record = json.loads((folder / "record.json").read_text())["target"]
     assert record["cost"] <= record["default_cost"]
     assert (folder / "hu_vela.tflite").is_file()
+    made = "export/tiny/hu/int8-ethos-u55-256/hu_vela.tflite"
+    assert f"For the device: {made}.\n" in done.stdout
     assert (folder / "vela-summary.csv").is_file()
     assert record["files"] == ["hu_vela.tflite", "vela-summary.csv"]
     again = shell("export", "--model", "hu", *shell.SCENE, "--target", "ethos-u55-256")

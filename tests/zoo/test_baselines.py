@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from hsitf import zoo
-from hsitf.errors import InputError
+from hsitf.errors import DataError, InputError
 from hsitf.lower import difference, lower
 from hsitf.runs import Run
 from hsitf.zoo import BASELINES
@@ -168,6 +171,38 @@ def test_machines_of_every_kernel_are_scikit_learns(kernel, monkeypatch):
         np.testing.assert_allclose(
             found[:, label], expected.decision_function(given.spectra), atol=5e-3
         )
+
+
+def test_machines_whose_terms_cancel_in_float32_are_left_out(monkeypatch):
+    pytest.importorskip("sklearn.svm")
+    given = lesson()
+    said = []
+    given = replace(given, progress=SimpleNamespace(say=said.append))
+    # So wide a kernel is 1 almost everywhere, and duals of a million of both signs cancel.
+    cancelling = Kernel("rbf", 1e-5), (1e6,)
+    monkeypatch.setattr(machines, "_settings", lambda: [cancelling, (Kernel("rbf", 1e-6), (1e-3,))])
+    network = zoo.fit("svm_grid", given)
+    (message,) = said
+    assert "left out for their rounding in float32: rbf of gamma 1e-05, penalty 1e+06 (" in message
+    assert "taken: rbf of gamma 1e-06, penalty 0.001 (" in message
+    error, largest = difference(network, lower(network), given.spectra[:, None, None])
+    assert error <= 1e-4 * largest
+    monkeypatch.setattr(machines, "_settings", lambda: [cancelling])
+    with pytest.raises(DataError, match="no setting of svm_grid is exact in float32"):
+        zoo.fit("svm_grid", given)
+
+
+def test_nothing_is_said_where_nothing_is_left_out():
+    said = []
+    zoo.fit("svm_grid", replace(lesson(), progress=SimpleNamespace(say=said.append)))
+    assert said == []
+
+
+def test_asking_for_a_baseline_starts_keras_silently(monkeypatch):
+    started = []
+    monkeypatch.setattr(zoo, "load_keras", lambda: started.append(True))
+    zoo.network("svm")
+    assert started
 
 
 def test_kernels_that_are_not_kept_are_the_same(monkeypatch):

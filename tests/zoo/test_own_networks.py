@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 
 from hsitf import records, zoo
-from hsitf.errors import InputError
+from hsitf.errors import InputError, MissingInputError
 from hsitf.options import SplitChoice, named_network, training_plan
 from hsitf.records import RunRecord, SceneChoice
 from hsitf.sweep.cells import expand_cells, training_plan_of
@@ -47,6 +47,17 @@ def folder(tmp_path, monkeypatch):
 def write(folder, text, name="net.py"):
     (folder / name).write_text(text)
     return name
+
+
+def test_a_scene_that_a_file_does_not_find_is_shown_as_itself(folder):
+    path = write(folder, f"{NET}\nimport hsitf\nhsitf.load_scene('gone.npy')\n")
+    zoo.known(path)
+    with pytest.raises(MissingInputError) as caught:
+        zoo.network("net")
+    line = len(f"{NET}\nimport hsitf\n".splitlines()) + 1
+    assert str(caught.value).startswith(f"net.py, line {line}: there is no file gone.npy; ")
+    assert "Error" not in str(caught.value)
+    assert "correct the file" not in str(caught.value)
 
 
 def test_a_file_is_a_network(folder):

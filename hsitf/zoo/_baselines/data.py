@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hsitf.arrays import Float32Array
+from hsitf.progress import Progress, Silent
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class BaselineData:
         num_classes: Number of classes.
         class_weights: Whether classes are weighted by their inverse frequency.
         seed: Seed of all random numbers.
+        progress: Receives messages.
     """
 
     spectra: Float32Array
@@ -32,6 +34,7 @@ class BaselineData:
     num_classes: int
     class_weights: bool
     seed: int
+    progress: Progress = field(default_factory=Silent)
 
     @property
     def sklearn_class_weight(self) -> str | None:
