@@ -627,7 +627,8 @@ class TrainedNetwork:
 
     def __repr__(self) -> str:
         plan, pruning = self.record.plan, self.record.pruning
-        pruned = f", pruned to {pruning.target} by {pruning.criterion}" if pruning else ""
+        cut = pruning is not None and bool(pruning.criterion)
+        pruned = f", pruned to {pruning.target} by {pruning.criterion}" if pruning and cut else ""
         return (
             f"TrainedNetwork({plan.network!r} on {self.record.scene.name!r}{pruned}: "
             f"OA {self.scores.oa:.2%} on {self.record.split.test:,} test pixels, "

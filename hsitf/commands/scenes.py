@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,10 +75,10 @@ def show(
         draw_scene(found, parts, out)
         print(f"Wrote {out}.")
     if found.labels.any():
-        labels = () if files.labels is None else ("--labels", files.labels)
-        place = () if files.data_dir is None else ("--data-dir", files.data_dir)
-        network, *recipe = ("resnet20",) if found.picture_side else ("hu", "--recipe", "robust")
-        print_next("train", "--model", network, "--scene", scene, *labels, *place, *recipe)
+        patches = split.patch is not None and split.patch > 1
+        network = "resnet20" if found.picture_side else "cao" if patches else "hu"
+        recipe = () if found.picture_side else ("--recipe", "robust")
+        print_next("train", "--model", network, "--scene", scene, *_typed(scene), *recipe)
 
 
 def _check_picture(out: Path, overwrite: bool) -> None:
@@ -128,3 +129,18 @@ def synthetic(
     with Terminal() as progress:
         write_large_cube(rows, cols, out, seed, progress)
     print(f"Wrote {out}: {rows} x {cols} pixels, 200 bands, synthetic.")
+
+
+def _typed(scene: str) -> list[str]:
+    """The options of this command as they were typed, without those of its picture."""
+    words = sys.argv[sys.argv.index("show") + 1 :] if "show" in sys.argv else []
+    if scene in words:
+        words.remove(scene)
+    kept = []
+    given = iter(words)
+    for word in given:
+        if word in ("--out", "-o"):
+            next(given, None)
+        elif word != "--overwrite" and not word.startswith(("--out=", "-o=")):
+            kept.append(word)
+    return kept

@@ -39,6 +39,14 @@ def test_whoever_types_the_last_lines_gets_a_map(shell):
     assert (shell.folder / words[-1]).is_file()
 
 
+def test_options_of_the_scene_and_its_split_are_carried_on(shell):
+    given = ("--guard", "2", "--labels", "labels.npy", "--patch", "9", "--drop-class", "class 4")
+    done = shell("scenes", "show", *given, "tiny.npy", "--out", "tiny.png", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    named = ["--model", "cao", "--scene", "tiny.npy"]
+    assert next_words(done.stdout) == ["train", *named, *given, "--recipe", "robust"]
+
+
 def test_baselines_are_exported_to_onnx(shell):
     done = shell("train", "--model", "nearest", *shell.SCENE)
     assert next_words(done.stdout)[-1] == "--onnx"
