@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary file name beside `path`; renames it to `path` when the block succeeds.
 
     The old file is untouched until then, and the temporary file is removed when the block fails.
-    What a killed process left of the same file is removed, too.
+    What killed processes left in the folder is removed, too.
 
     Raises:
         OutputError: The folder cannot be made or written, or the disk is full.
@@ -212,8 +212,11 @@ def _remove(path: Path) -> None:
 
 
 def _remove_files_of_ended_processes(path: Path, host: str) -> None:
-    """Removes temporary files of a file whose processes, on this machine, have ended."""
-    shape = re.compile(rf"\.{re.escape(path.name)}\.{host}\.([1-9][0-9]{{0,9}})\.[\w.]+")
+    """Removes temporary files beside a file whose processes, on this machine, have ended.
+
+    Those of other files, too: a file whose name holds the time is not written a second time.
+    """
+    shape = re.compile(rf"\..+\.{host}\.([1-9][0-9]{{0,9}})\.[\w.]+")
     for one in os.listdir(path.parent):
         found = shape.fullmatch(one)
         if found and not _is_written_by(int(found[1]), path.with_name(one)):

@@ -94,7 +94,8 @@ def _check_texts(graph: Any) -> None:
     Raises:
         ValueError: There is one.
     """
-    names = [value.name for value in (*graph.input, *graph.output, *graph.value_info)]
+    values = (*graph.input, *graph.output, *graph.value_info)
+    names = [graph.name, *(value.name for value in values)]
     names += [tensor.name for tensor in graph.initializer]
     for node in graph.node:
         names += [node.name, node.op_type, node.domain, *node.input, *node.output]

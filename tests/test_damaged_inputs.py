@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import rasterio
+from onnx import TensorProto, helper
 
 from hsitf import records
 from hsitf.adopt import keras_file
@@ -25,6 +26,7 @@ from hsitf.errors import DataError, HsitfError, InputError
 from hsitf.export.variants import variant
 from hsitf.inspection import onnx as inspect_onnx
 from hsitf.literature.claims import read_claims
+from hsitf.onnx_files import read_onnx
 from hsitf.prune.curve import CurveRequest
 from hsitf.records import Epoch, SplitRecord
 from hsitf.scenes import load
@@ -286,3 +288,13 @@ def test_numbers_alone_in_a_split(tmp_path, name):
     np.savez(tmp_path / "split.npz", shape=np.array([9, 9]), **(arrays | {name: np.array(0)}))
     with pytest.raises(DataError, match="pixels that are no list"):
         load_split(tmp_path / "split.npz", record)
+
+
+def test_a_graph_whose_name_is_no_text(tmp_path):
+    node = helper.make_node("Identity", ["a"], ["b"])
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "ab"]
+    graph = helper.make_graph([node], "odd-name", ends[:1], ends[1:])
+    written = helper.make_model(graph).SerializeToString()
+    (tmp_path / "odd.onnx").write_bytes(written.replace(b"odd-name", b"odd\xffname"))
+    with pytest.raises(DataError, match="a name that is no text"):
+        read_onnx(tmp_path / "odd.onnx")

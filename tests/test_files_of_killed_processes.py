@@ -151,6 +151,8 @@ def test_a_file_that_a_killed_process_left_is_removed(tmp_path):
     elsewhere = left.replace(left.split(".")[-3], "elsewhere")
     for name in (running, elsewhere):
         (tmp_path / name).write_text("at work")
+    # Of a file that has the time in its name, and is never written again.
+    (tmp_path / left.replace("map.tif", "bench-12.csv")).write_text("half")
     with replacing(tmp_path / "map.tif") as temporary:
         temporary.write_text("whole")
     assert names(tmp_path) == sorted([running, elsewhere, "map.tif"])

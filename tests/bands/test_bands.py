@@ -344,6 +344,7 @@ def test_what_cannot_be_layers_is_not_fused(tiny):
         fold_preprocessing(network, data.normalizer, data.reducer)
 
 
+@pytest.mark.slow
 def test_a_network_of_components_goes_the_whole_way(shell):
     words = ("--model", "hu", "--epochs", "4", "--batch-size", "20", "--lr", "0.05", *shell.SCENE)
     done = shell("train", *words, "--bands", "pca:20")

@@ -171,6 +171,7 @@ def test_an_exchanged_file_is_noticed(exported):
     bundle.file.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_without_a_run_a_short_one_is_trained(shell):
     done = shell("export", "--model", "hu", *shell.SCENE, "--int8", "--seed", "3")
     assert done.returncode == 0, done.stderr

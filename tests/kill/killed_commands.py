@@ -87,7 +87,9 @@ COMMANDS = (
     command("draw --from {run} --out drawn.svg"),
     command("report {run} --map old.tif --out page"),
     command("bench export/tiny/hu/float32 --rounds 2 --runs 2 --warm-up 1 --out results"),
-    command("scenes show tiny.npy --labels labels.npy --out scene.png", "scenes show"),
+    command(
+        "scenes show tiny.npy --labels labels.npy --out scene.png", "scenes show", "exists already"
+    ),
     command("bands pca:2 lda:2 {scene} --model knn --run b"),
     command("compare models/tiny/knn/s* models/tiny/svm/s* --out compared"),
     command("sweep small.toml --labels labels.npy --workers 1 --out study"),

@@ -202,6 +202,7 @@ def test_clusters_behind_pruning_go_on_where_they_were(origin, monkeypatch):
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_networks_with_dropout_become_the_same_again(tiny, tmp_path):
     found = trained(tiny, tmp_path, "santara", RecipeOptions(epochs=1, batch_size=20))
     assert any(isinstance(layer, layers.Dropout) for layer in found.network().layers)

@@ -332,6 +332,7 @@ def test_single_weights_go_and_what_died_of_it(shell, origin):
     assert sum(int((weight != 0).sum()) for weight in weights) == then.after.nonzero
 
 
+@pytest.mark.slow
 def test_a_curve_of_alphas(shell, origin):
     done = shell(
         "prune",
@@ -416,6 +417,7 @@ def test_a_sparsity_of_each_layer_can_be_ordered(shell, origin):
     assert "--per-layer with --alpha; leave out --per-layer" in done.stderr
 
 
+@pytest.mark.slow
 def test_alphas_by_kind_of_layer_clusters_and_sums_of_criteria(shell, origin):
     words = ("prune", "--model", "hu", *shell.SCENE, "--epochs", "1")
     done = shell(*words, "--alpha", "0.3", "--layer-alpha", "last_dense=1.2", "--cluster", "8")
@@ -458,6 +460,7 @@ def test_a_curve_with_an_alpha_of_its_own_for_a_kind(shell, origin):
     assert [one["thresholds"]["first_convolution"] for one in points] == [0.05, 0.05]
 
 
+@pytest.mark.slow
 def test_an_untrained_network_is_pruned_from_scratch(shell, origin):
     words = ("prune", "--untrained", "--criterion", "taylor", "--macs", "0.5", "--epochs", "2")
     done = shell(*words, "--from", ORIGIN)

@@ -145,6 +145,7 @@ def test_a_choice_that_is_no_better_now_gives_way_to_the_default(tmp_path):
     assert found.cost == found.default_cost
 
 
+@pytest.mark.slow
 def test_a_choice_of_layers_that_are_not_there_is_made_anew(tmp_path):
     cache = tmp_path / "tuning.json"
     first = tune(subject(network(), Operators(prefers=1)), INTEGER, cache, Silent())
