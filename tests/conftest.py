@@ -69,3 +69,14 @@ def samson_dir() -> Path:
     if not (SHARED_DATA / "samson_dataset.mat").is_file():
         pytest.skip("the Samson scene is not at hand (../shared/data/samson_dataset.mat)")
     return SHARED_DATA
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_networks() -> Iterator[None]:
+    """Networks that a module registers are not those of the next one in the same process."""
+    from hsitf.zoo import _REGISTERED
+
+    before = dict(_REGISTERED)
+    yield
+    _REGISTERED.clear()
+    _REGISTERED.update(before)

@@ -15,7 +15,7 @@ import numpy as np
 
 from hsitf.files import sha256
 
-# Keys of what is measured on the clock.
+# Keys of what is measured: times, and the memory that a process took.
 _MEASURED = re.compile(r"seconds|_ms$|_us$|^p[0-9]+$|^first$|^spread$|^peak_memory_bytes$")
 
 
@@ -57,9 +57,9 @@ def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
 def _values(content: Any, where: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(content, dict):
         for key, value in content.items():
-            # Two times may be equal by chance.
-            measured = isinstance(value, float) and _MEASURED.search(key)
-            yield from _values("a time" if measured else value, f"{where}.{key}")
+            # Two measurements may be equal by chance.
+            measured = isinstance(value, float | int) and _MEASURED.search(key)
+            yield from _values("measured" if measured else value, f"{where}.{key}")
     elif isinstance(content, list):
         for index, value in enumerate(content):
             yield from _values(value, f"{where}.{index}")
