@@ -627,8 +627,10 @@ class TrainedNetwork:
 
     def __repr__(self) -> str:
         plan, pruning = self.record.plan, self.record.pruning
-        cut = pruning is not None and bool(pruning.criterion)
-        pruned = f", pruned to {pruning.target} by {pruning.criterion}" if pruning and cut else ""
+        pruned = ""
+        # A compression may publish the original, in which nothing was ranked.
+        if pruning is not None and pruning.criterion:
+            pruned = f", pruned to {pruning.target} by {pruning.criterion}"
         return (
             f"TrainedNetwork({plan.network!r} on {self.record.scene.name!r}{pruned}: "
             f"OA {self.scores.oa:.2%} on {self.record.split.test:,} test pixels, "

@@ -214,12 +214,15 @@ def _remove(path: Path) -> None:
 def _remove_files_of_ended_processes(path: Path, host: str) -> None:
     """Removes temporary files beside a file whose processes, on this machine, have ended.
 
-    Those of other files, too: a file whose name holds the time is not written a second time.
+    Those of other files, too, but under the very suffix of temporary files: a file whose name holds
+    the time is not written a second time.
     """
-    shape = re.compile(rf"\..+\.{host}\.([1-9][0-9]{{0,9}})\.[\w.]+")
+    own, suffix = re.escape(path.name), re.escape(_PART)
+    ended = rf"\.{host}\.([1-9][0-9]{{0,9}})"
+    shape = re.compile(rf"\.{own}{ended}\.[\w.]+|\..+{ended}{suffix}")
     for one in os.listdir(path.parent):
         found = shape.fullmatch(one)
-        if found and not _is_written_by(int(found[1]), path.with_name(one)):
+        if found and not _is_written_by(int(found[1] or found[2]), path.with_name(one)):
             path.with_name(one).unlink(missing_ok=True)
 
 

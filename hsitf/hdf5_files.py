@@ -33,6 +33,10 @@ _REMEDY = "copy what it refers to into one file, for example with h5repack, and 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAP = b"GCOL\x01"
 _SMALLEST_HEAP = 4096
+# The head of an object in it, and that of the heap itself.
+_SMALLEST_OBJECT = 16
+# What is looked through at once, so that a file is not held in memory whole; of pages.
+_BLOCK = 1 << 24
 
 
 @contextmanager
@@ -159,19 +163,33 @@ def _check_dataset(path: Path, name: str, one: Any) -> None:
 def _check_heaps(path: Path, content: bytes | mmap.mmap) -> None:
     """Refuses a global heap, where texts are kept, that its reader would go through for ever."""
     width = _length_width(content)
-    at = content.find(_HEAP)
-    while at >= 0:
+    # Heaps lie side by side, so that all of them have no more objects than fit into the file.
+    steps = len(content) // _SMALLEST_OBJECT
+    for at in _heap_places(content):
         size = int.from_bytes(content[at + 8 : at + 8 + width], "little")
         # Others are refused by the library itself, or are the numbers of a dataset.
-        if _SMALLEST_HEAP <= size <= len(content) - at and not _ends(
-            content[at : at + size], width
-        ):
+        if not _SMALLEST_HEAP <= size <= len(content) - at:
+            continue
+        steps = _steps_left(content, at, at + size, width, steps)
+        if steps < 0:
             raise DataError(
                 f"{path} is damaged",
                 received="a heap of texts that has no end",
                 remedy="fetch it again",
             )
-        at = content.find(_HEAP, at + 1)
+
+
+def _heap_places(content: bytes | mmap.mmap) -> Iterator[int]:
+    """Where the signatures of heaps stand, block by block."""
+    for start in range(0, len(content), _BLOCK):
+        end = min(start + _BLOCK, len(content))
+        at = content.find(_HEAP, start, end + len(_HEAP) - 1)
+        while at >= 0:
+            yield at
+            at = content.find(_HEAP, at + 1, end + len(_HEAP) - 1)
+        if isinstance(content, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            # Pages that were read count as memory of the process until they are given back.
+            content.madvise(mmap.MADV_DONTNEED, start, end - start)
 
 
 def _length_width(content: bytes | mmap.mmap) -> int:
@@ -182,18 +200,21 @@ def _length_width(content: bytes | mmap.mmap) -> int:
     return int.from_bytes(content[at : at + 1], "little")
 
 
-def _ends(heap: bytes, width: int) -> bool:
-    """Whether going from object to object leads to the end of a heap."""
-    at = 16
-    while at + 16 <= len(heap):
-        number = int.from_bytes(heap[at : at + 2], "little")
-        length = int.from_bytes(heap[at + 8 : at + 8 + width], "little")
+def _steps_left(content: bytes | mmap.mmap, start: int, end: int, width: int, steps: int) -> int:
+    """What is left of a number of steps behind the way from object to object through a heap.
+
+    Below zero where that way does not lead to the end of the heap, or takes more steps.
+    """
+    at = start + _SMALLEST_OBJECT
+    while at + _SMALLEST_OBJECT <= end and steps >= 0:
+        number = int.from_bytes(content[at : at + 2], "little")
+        length = int.from_bytes(content[at + 8 : at + 8 + width], "little")
         # Number 0 is the free space, whose length includes its own head.
-        step = 16 + -(-length // 8) * 8 if number else length
-        if not step or step > len(heap) - at:
-            return False
-        at += step
-    return True
+        step = _SMALLEST_OBJECT + -(-length // 8) * 8 if number else length
+        if not step or step > end - at:
+            return -1
+        at, steps = at + step, steps - 1
+    return steps
 
 
 def _foreign(path: Path, what: str) -> DataError:

@@ -186,7 +186,7 @@ def _file_of(path: Path) -> Path:
 
 def _acquire(place: Path, blocked: Callable[[str], None] | None) -> int | None:
     """The open and locked file; None where the file system has no locks."""
-    begin, told = time.monotonic(), blocked is None
+    begin = time.monotonic()
     while True:
         # Whoever held it may have removed a folder that was made for it.
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -198,9 +198,9 @@ def _acquire(place: Path, blocked: Callable[[str], None] | None) -> int | None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             try:
-                if not told and time.monotonic() - begin > _PATIENCE_S:
-                    told = True
-                    blocked(_holder(handle))  # type: ignore[misc]
+                if blocked is not None and time.monotonic() - begin > _PATIENCE_S:
+                    told, blocked = blocked, None
+                    told(_holder(handle))
             finally:
                 os.close(handle)
             time.sleep(_POLL_S)

@@ -153,9 +153,12 @@ def test_a_file_that_a_killed_process_left_is_removed(tmp_path):
         (tmp_path / name).write_text("at work")
     # Of a file that has the time in its name, and is never written again.
     (tmp_path / left.replace("map.tif", "bench-12.csv")).write_text("half")
+    # A user's own, that only looks like it.
+    notes = left.replace("map.tif", "notes").replace(".part", ".md")
+    (tmp_path / notes).write_text("mine")
     with replacing(tmp_path / "map.tif") as temporary:
         temporary.write_text("whole")
-    assert names(tmp_path) == sorted([running, elsewhere, "map.tif"])
+    assert names(tmp_path) == sorted([running, elsewhere, "map.tif", notes])
 
 
 def test_a_process_that_began_later_is_another_one(tmp_path):

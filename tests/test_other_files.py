@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from functools import partial
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from conftest import ROOT
 from onnx import TensorProto, helper
 
 from hsitf import flatbuffer, runtimes
@@ -83,6 +87,54 @@ def test_hdf5_groups_within_groups(tmp_path):
             group = group.create_group("a")
     with pytest.raises(DataError, match=r"nested too deeply.*101 within each other"):
         check_hdf5(tmp_path / "cube.h5")
+
+
+def heaps(count: int, size: int) -> bytes:
+    """Heaps within each other: each says to hold all that follows, object by object."""
+    one = b"GCOL\x01\0\0\0" + size.to_bytes(8, "little")
+    # An object of 16 bytes: its number, and that its content is of no length.
+    one += b"\x01\0" + bytes(14)
+    return one * count
+
+
+def test_hdf5_with_heaps_within_each_other(tmp_path):
+    """A small file whose heaps would be gone through again and again, for hours."""
+    path = tmp_path / "many.h5"
+    with h5py.File(path, "w", userblock_size=1 << 20) as file:
+        file["cube"] = np.zeros(3)
+    content = bytearray(path.read_bytes())
+    content[: 1 << 20] = heaps(1 << 15, 1 << 19)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="a heap of texts that has no end"):
+        check_hdf5(path)
+
+
+# Kilobytes by which the peak memory of a process grows; `getrusage` would count that of its parent.
+GROWTH = """
+import re, sys
+from pathlib import Path
+import h5py
+from hsitf.hdf5_files import check_hdf5
+
+def peak():
+    return int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+path = Path(sys.argv[1])
+h5py.File(path, "r").close()
+before = peak()
+check_hdf5(path)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_large_hdf5_files_are_not_held_in_memory(tmp_path):
+    path = tmp_path / "large.h5"
+    with h5py.File(path, "w") as file:
+        file["cube"] = np.ones((192, 1024, 1024), np.uint8)
+    command = [sys.executable, "-c", GROWTH, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 64 << 10
 
 
 def test_hdf5_with_a_heap_that_has_no_end(tmp_path):

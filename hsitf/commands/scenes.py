@@ -132,7 +132,10 @@ def synthetic(
 
 
 def _typed(scene: str) -> list[str]:
-    """The options of this command as they were typed, without those of its picture."""
+    """The options of this command as they were typed, without those of its picture.
+
+    All of them are options of `train`, too.
+    """
     words = sys.argv[sys.argv.index("show") + 1 :] if "show" in sys.argv else []
     if scene in words:
         words.remove(scene)
@@ -141,6 +144,6 @@ def _typed(scene: str) -> list[str]:
     for word in given:
         if word in ("--out", "-o"):
             next(given, None)
-        elif word != "--overwrite" and not word.startswith(("--out=", "-o=")):
+        elif word != "--overwrite" and not word.startswith(("--out=", "-o")):
             kept.append(word)
     return kept

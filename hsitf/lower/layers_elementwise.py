@@ -1,9 +1,8 @@
 """Lowering of element-wise functions and softmax.
 
 The converter leaves ELU, NEG, SQUARE and POW in float, and EXPM1 of numbers below zero is noise in
-its integers. They are computed with operators for which
-LiteRT has integer kernels; softplus with operators whose values stay small, because 256 quantized
-values have to represent all of them.
+its integers. They are computed with operators for which LiteRT has integer kernels; softplus with
+operators whose values stay small, because 256 quantized values have to represent all of them.
 """
 
 from __future__ import annotations

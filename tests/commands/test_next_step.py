@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 
-from hsitf.commands.application import VERBS
+import typer
+
+from hsitf.commands.application import VERBS, all_verbs
 
 
 def next_words(printed: str) -> list[str]:
@@ -45,6 +47,15 @@ def test_options_of_the_scene_and_its_split_are_carried_on(shell):
     assert done.returncode == 0, done.stderr
     named = ["--model", "cao", "--scene", "tiny.npy"]
     assert next_words(done.stdout) == ["train", *named, *given, "--recipe", "robust"]
+
+
+def test_training_takes_every_option_of_a_scene_that_is_shown():
+    verbs = typer.main.get_command(all_verbs()).commands
+    shown, trained = (
+        {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        for command in (verbs["scenes"].commands["show"], verbs["train"])
+    )
+    assert shown - trained == {"scene", "--out", "-o", "--overwrite"}
 
 
 def test_baselines_are_exported_to_onnx(shell):

@@ -95,7 +95,6 @@ def _sensor(named: str, *texts: str) -> str:
 
 
 def _netcdf(path: Path, variable: str | None) -> ArrayFile | None:
-
     with hdf5_file(path) as file:
         system = next((file[name] for name in _SYSTEMS if name in file), None)
         found = [

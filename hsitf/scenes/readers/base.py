@@ -276,7 +276,7 @@ def check_packed(path: Path, shape: Shape, item_bytes: int, files: Sequence[Path
             f"{path} says to hold more than its size allows",
             received=f"shape {shape}, {needed:,} bytes of {held:,} in the file",
             allowed=f"{least:,} bytes, or {ratio:,} times the size of the file",
-            remedy="write it anew if it is an image whose numbers are nearly all the same",
+            remedy="write it uncompressed if it is an image whose numbers are nearly all the same",
         )
 
 

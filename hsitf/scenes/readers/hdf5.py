@@ -124,7 +124,6 @@ def _order(
 
 
 def _names(path: Path) -> list[str]:
-
     found: list[str] = []
     with hdf5_file(path) as file:
         file.visit(found.append)

@@ -82,7 +82,6 @@ def _check_size(path: Path, shape: tuple[int, ...], kind: str) -> None:
 
 
 def _open_mat73(path: Path, variable: str | None) -> ArrayFile:
-
     kind = "a MATLAB file (version 7.3)"
     with parser_errors_reported(path, kind), hdf5_file(path) as file:
         datasets = numeric_datasets(file)
