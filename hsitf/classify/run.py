@@ -100,8 +100,7 @@ def classify_scene(
         DataError: The run, the bundle or the scene is damaged.
         OutputError: The files cannot be written.
     """
-    with suppressed_output():
-        opened = _opened(model, origin, choice, bands, request, progress)
+    opened = _opened(model, origin, choice, bands, request, progress)
     with one_writer(progress.say, *request.files):
         return _classified(opened, origin, request, progress)
 
@@ -127,9 +126,8 @@ def classify_images(
         DataError: As `classify_scene`.
         OutputError: As `classify_scene`.
     """
-    with suppressed_output():
-        opened = _opened(model, origin, choice, bands, request, progress)
-        images = image_choices(opened[-1])
+    opened = _opened(model, origin, choice, bands, request, progress)
+    images = image_choices(opened[-1])
     requests = [image_request(request, name) for name in images] or [request]
     with one_writer(progress.say, *(path for one in requests for path in one.files)):
         if images:
@@ -217,10 +215,13 @@ def _opened(
 ) -> tuple[Path, Classifier, Run | None, SceneChoice]:
     """The classifier, its folder, its run if it is one, and the scene."""
     if origin is None:
+        # Says which run it found, or shows how far the training of a new one is.
         found, now = trained_for(str(model), choice, SplitChoice(), None, progress, bands)
-        return found.folder.resolve(), classifier_of_run(found), found, now
-    classifier, run = open_classifier(origin, request.threads)
-    trained = run_of(origin)
+        with suppressed_output():
+            return found.folder.resolve(), classifier_of_run(found), found, now
+    with suppressed_output():
+        classifier, run = open_classifier(origin, request.threads)
+        trained = run_of(origin)
     if trained is None:
         now = replace(choice, source=choice.source or classifier.scene)
     else:

@@ -68,6 +68,12 @@ def mapped(shell, run):
     return done
 
 
+def test_the_run_that_a_name_stands_for_is_said(shell, run):
+    done = shell("classify", "--model", "hu", *shell.SCENE, "--out", "named.tif")
+    assert done.returncode == 0, done.stderr
+    assert f"using {RUN}, recipe paper" in done.stderr
+
+
 def test_every_pixel_is_what_the_network_says(shell, run, mapped, tiny):
     with rasterio.open(shell.folder / "map.tif") as file:
         labels = file.read(1)
