@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -14,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from hsitf import __version__
+from hsitf.commands.interruption import Interrupted, Interruption
 from hsitf.errors import DataError, HsitfError
 from hsitf.log_silencing import silence_library_logs
 
@@ -137,10 +137,11 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> Non
         arguments: Arguments in place of this process's own.
     """
     silence_library_logs()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    interruption = Interruption()
+    interruption.listen()
     try:
-        status = application(arguments, standalone_mode=False)
+        with interruption.recognized():
+            status = application(arguments, standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
         # A verb returns nothing; an early exit returns its status.
@@ -148,7 +149,7 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> Non
             sys.exit(status)
     except HsitfError as error:
         _complain(str(error), error.status)
-    except _Interrupted as error:
+    except Interrupted as error:
         _complain(
             "interrupted; repeat the command (a training goes on from its last saved epoch).",
             error.status,
@@ -192,19 +193,6 @@ def _output_lost(reason: str, remedy: str) -> None:
     # What is left in the buffer would fail again as Python ends.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _complain(f"the output cannot be written; received: {reason}; {remedy}.", 4)
-
-
-class _Interrupted(BaseException):
-    """A signal to end; no library that catches exceptions is to swallow it."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__()
-        self.status = status
-
-
-def _interrupt(number: int, frame: object) -> None:
-    # The status that shells give a program ended by a signal.
-    raise _Interrupted(128 + number)
 
 
 def _complain(message: str, status: int) -> None:
