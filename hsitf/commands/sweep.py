@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -115,4 +116,9 @@ def sweep(
     print(format_study(results))
     print_next("report", results.folder)
     if results.failed:
+        print(
+            f"hsitf: cells that failed: {len(results.failed)}; mend what they say, and repeat the "
+            "command with --retry.",
+            file=sys.stderr,
+        )
         raise typer.Exit(1)

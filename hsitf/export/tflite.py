@@ -13,7 +13,7 @@ import numpy as np
 
 from hsitf import flatbuffer, trust
 from hsitf.arrays import Float32Array
-from hsitf.errors import VerificationError
+from hsitf.errors import OutputError, VerificationError
 from hsitf.export.calibration import Calibration
 from hsitf.export.count_input import joined, split_count_input
 from hsitf.export.onnx import Convert, static
@@ -82,6 +82,29 @@ def _static(
 _UNSUPPORTED = r"16x8-bit not yet supported for op: '(\w+)'"
 
 
+def _converted(converter: Any) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OutputError: The model that the converter reads could not be written. It hides that, and
+            tries a way on which Keras 3 is not to be relied.
+    """
+    content, failed = b"", None
+    try:
+        content = converter.convert()
+    except Exception as error:
+        if converter.saved_model_dir is not None:
+            raise
+        failed = error
+    if converter.saved_model_dir is None:
+        raise OutputError(
+            "the intermediate model of the conversion cannot be written",
+            received=f"folder {tempfile.gettempdir()}",
+            remedy="free some space there, or name another folder in TMPDIR",
+        ) from failed
+    return content
+
+
 def _converter(configure: Callable[[Any, Calibration, int], None]) -> Convert:
     def convert(model: keras.Model, calibration: Calibration, path: Path) -> None:
         import tensorflow as tf
@@ -90,7 +113,7 @@ def _converter(configure: Callable[[Any, Calibration, int], None]) -> Convert:
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
             configure(converter, calibration, int(model.inputs[0].shape[0] or 1))
             try:
-                content = converter.convert()
+                content = _converted(converter)
             except RuntimeError as error:
                 if not (found := re.search(_UNSUPPORTED, str(error))):
                     raise

@@ -67,10 +67,10 @@ COMMANDS = (
         refusal="holds a network already",
     ),
     command("prune --from {run} --ratio 0.5 --epochs 1 --run b"),
-    command("prune --from {run} --ratio 0.3,0.5 --curve --epochs 1 --run b", "prune to a curve"),
+    command("prune --from {run} --curve 0.3,0.5 --epochs 1 --run b", "prune to a curve"),
     command("prune --from {run} --alpha 0.5 --epochs 1 --run b", "prune weights"),
     command("export --from {run} --int8 --float32", "export over older bundles"),
-    command("export --from {run} --dynamic --onnx-float32", "export"),
+    command("export --from {run} --dynamic --onnx", "export"),
     command("export --from {run} --int8 --tile 16 --android --web", "export --android --web"),
     command("compress --from {run} --max-drop 60 --epochs 1 --minutes 0.05 --run b"),
     command(
