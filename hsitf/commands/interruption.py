@@ -1,4 +1,4 @@
-"""Signals that end a command: none is lost, wherever they arrive."""
+"""Signals that end a command, where Python or a library would lose them, too."""
 
 from __future__ import annotations
 

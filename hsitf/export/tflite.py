@@ -82,27 +82,35 @@ def _static(
 _UNSUPPORTED = r"16x8-bit not yet supported for op: '(\w+)'"
 
 
-def _converted(converter: Any) -> bytes:
+def _converted(converter: Any, model: keras.Model) -> bytes:
     """The content of a file.
 
     Raises:
-        OutputError: The model that the converter reads could not be written. It hides that, and
-            tries a way on which Keras 3 is not to be relied.
+        OutputError: The SavedModel that the converter reads could not be written. It hides that,
+            and fails on another way.
     """
-    content, failed = b"", None
     try:
-        content = converter.convert()
-    except Exception as error:
-        if converter.saved_model_dir is not None:
-            raise
-        failed = error
-    if converter.saved_model_dir is None:
-        raise OutputError(
-            "the intermediate model of the conversion cannot be written",
-            received=f"folder {tempfile.gettempdir()}",
-            remedy="free some space there, or name another folder in TMPDIR",
-        ) from failed
+        content: bytes = converter.convert()
+    except Exception:
+        if converter.saved_model_dir is None:
+            _check_saved_model_can_be_written(model)
+        raise
     return content
+
+
+def _check_saved_model_can_be_written(model: keras.Model) -> None:
+    """Does what the converter began with, to see why that failed."""
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            model.export(folder, verbose=False)
+        except (OSError, tf.errors.OpError) as error:
+            raise OutputError(
+                "the intermediate model of the conversion cannot be written",
+                received=f"folder {tempfile.gettempdir()}",
+                remedy="free some space there, or name another folder in TMPDIR",
+            ) from error
 
 
 def _converter(configure: Callable[[Any, Calibration, int], None]) -> Convert:
@@ -113,7 +121,7 @@ def _converter(configure: Callable[[Any, Calibration, int], None]) -> Convert:
             converter = tf.lite.TFLiteConverter.from_keras_model(model)
             configure(converter, calibration, int(model.inputs[0].shape[0] or 1))
             try:
-                content = _converted(converter)
+                content = _converted(converter, model)
             except RuntimeError as error:
                 if not (found := re.search(_UNSUPPORTED, str(error))):
                     raise

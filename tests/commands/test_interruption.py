@@ -1,4 +1,4 @@
-"""A signal to end is never lost, wherever it arrives."""
+"""A signal to end where Python or a library would lose it."""
 
 from __future__ import annotations
 
