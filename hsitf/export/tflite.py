@@ -17,6 +17,7 @@ from hsitf.errors import OutputError, VerificationError
 from hsitf.export.calibration import Calibration
 from hsitf.export.count_input import joined, split_count_input
 from hsitf.export.onnx import Convert, static
+from hsitf.files import os_errors_reported
 from hsitf.log_silencing import suppressed_output
 from hsitf.quantize import mixed_precision
 from hsitf.quantize.mixed_precision import MixedPrecisionRecipe
@@ -102,13 +103,18 @@ def _check_saved_model_can_be_written(model: keras.Model) -> None:
     """Does what the converter began with, to see why that failed."""
     import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder:
+    # TensorFlow's names for "no space left on the device" and "file too large".
+    full = (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError)
+    place = Path(tempfile.gettempdir())
+    with os_errors_reported(place), tempfile.TemporaryDirectory() as folder:
         try:
             model.export(folder, verbose=False)
-        except (OSError, tf.errors.OpError) as error:
+        except tf.errors.OpError as error:
             raise OutputError(
-                "the intermediate model of the conversion cannot be written",
-                received=f"folder {tempfile.gettempdir()}",
+                f"no room left on the disk for {place}"
+                if isinstance(error, full)
+                else f"cannot write {place}",
+                received="the intermediate model of a conversion",
                 remedy="free some space there, or name another folder in TMPDIR",
             ) from error
 

@@ -32,7 +32,9 @@ def test_a_temporary_folder_without_room_is_named(tmp_path):
     calibration = Calibration(np.zeros((2, 100), np.float32))
     with (
         small_files(100_000),
-        pytest.raises(OutputError, match=r"intermediate model .* TMPDIR"),
+        pytest.raises(
+            OutputError, match=r"no room left on the disk .*intermediate model .* TMPDIR"
+        ),
     ):
         CONVERTERS["float32"](model, calibration, tmp_path / "network.tflite")
     assert not list(tmp_path.iterdir())
