@@ -70,11 +70,14 @@ def explain(
     explained = tuple(_explained(source, subjects, options, progress) for source in sources)
     stem = _place(options, sources)
     arrays, record = stem.with_suffix(".npz"), stem.with_suffix(".json")
-    with replacing(arrays) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **_arrays(scene, subjects, explained))
-    written = _record(options, scene, subjects, explained, sha256(arrays))
-    done = Explanation(options, scene, tuple(subjects), explained, written)
-    drawn = [path for suffix in FIGURES for path in figure.draw(done, stem, suffix)]
+    # Published right before the record that names its digest, so that the two are of one kind for
+    # whoever reads them while this works.
+    with replacing(arrays) as temporary:
+        with temporary.open("wb") as stream:
+            np.savez_compressed(stream, **_arrays(scene, subjects, explained))
+        written = _record(options, scene, subjects, explained, sha256(temporary))
+        done = Explanation(options, scene, tuple(subjects), explained, written)
+        drawn = [path for suffix in FIGURES for path in figure.draw(done, stem, suffix)]
     records.write(written, record)
     return done, [record, arrays, *drawn]
 

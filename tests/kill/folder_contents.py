@@ -16,7 +16,7 @@ import numpy as np
 from hsitf.files import sha256
 
 # Keys of what is measured: times, and the memory that a process took.
-_MEASURED = re.compile(r"seconds|_ms$|_us$|^p[0-9]+$|^first$|^spread$|^peak_memory_bytes$")
+_MEASURED = re.compile(r"seconds|_ms$|_us$|^p[0-9]+$|^first$|^spread$|^peak_memory(_bytes)?$")
 
 
 def pieces(folder: Path) -> dict[str, str]:
