@@ -413,10 +413,12 @@ def test_channels_of_groups_go_together_where_a_layer_needs_a_block():
     chosen = plan_from_channels(trace(model), {"conv": [0]})
     assert chosen.kept["conv"] == (1, 2, 3, 4, 5, 6, 7)
     assert_exact(model, chosen)
-    block = between(lambda x: layers.PReLU()(layers.Reshape((5, 4, 2, 4))(x)))
-    chosen = plan_from_channels(trace(block), {"conv": [0]})
-    assert chosen.kept["conv"] == (1, 2, 3, 5, 6, 7)
-    assert_exact(block, chosen)
+    # Slopes are a block; dropout of whole maps takes no other rank.
+    for layer in (layers.PReLU, lambda: layers.SpatialDropout3D(0.3)):
+        block = between(lambda x, layer=layer: layer()(layers.Reshape((5, 4, 2, 4))(x)))
+        chosen = plan_from_channels(trace(block), {"conv": [0]})
+        assert chosen.kept["conv"] == (1, 2, 3, 5, 6, 7)
+        assert_exact(block, chosen)
 
 
 def test_every_new_layer_is_used():

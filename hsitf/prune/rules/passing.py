@@ -59,8 +59,8 @@ def _trace_window(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> 
     return broadcast_ids(ids_along(inputs[0], -1), output_shape(call.operation, inputs))
 
 
-def _trace_prelu(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
-    """What is kept has to be a block, as slopes are."""
+def _trace_block(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
+    """What is kept has to be a block of the axes: slopes are, and some layers take no other rank."""
     ids = inputs[0]
     position_axis(graph.name(call.operation), ids, pointwise_kernels(ids.ndim - 1), graph)
     return ids
@@ -79,4 +79,5 @@ def _thin_prelu(traced: TracedCall, keep: KeepMask) -> ThinningSpec:
 DEPTHWISE = PruningRule(_trace_depthwise, _thin_depthwise)
 POOLING = PruningRule(_trace_pooling, thin_nothing)
 WINDOW = PruningRule(_trace_window, thin_nothing)
-SLOPES = PruningRule(_trace_prelu, _thin_prelu)
+SLOPES = PruningRule(_trace_block, _thin_prelu)
+BLOCK = PruningRule(_trace_block, thin_nothing)
