@@ -60,7 +60,7 @@ def _trace_window(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> 
 
 
 def _trace_block(call: Call, inputs: list[ChannelIds], graph: ChannelGraph) -> ChannelIds:
-    """What is kept has to be a block of the axes: slopes are, and some layers take no other rank."""
+    """What is kept has to be a block of the axes, for slopes and layers that take no other rank."""
     ids = inputs[0]
     position_axis(graph.name(call.operation), ids, pointwise_kernels(ids.ndim - 1), graph)
     return ids
