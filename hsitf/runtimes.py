@@ -228,16 +228,17 @@ class LiteRT:
                     experimental_op_resolver_type=resolver,
                 )
                 self._interpreter.allocate_tensors()
+            # Names of tensors that are no text are seen only when they are asked for.
+            details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+            nodes = self._interpreter._get_ops_details()
         except (ValueError, RuntimeError) as error:
             raise DataError(
                 f"LiteRT cannot run {path}",
                 received=str(error).splitlines()[0],
                 remedy="export it again",
             ) from error
-        details = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         source, sink = _single(path, *details)
         self._source, self._sink = source["index"], sink["index"]
-        nodes = self._interpreter._get_ops_details()
         self.delegates = sum(node["op_name"] == "DELEGATE" for node in nodes)
         self.delegated_share = _delegated_share(nodes)
         self.engine = "LiteRT (XNNPACK)" if delegate else "LiteRT"
