@@ -18,7 +18,7 @@ MAX_ELEMENTS = 1 << 30
 def read(path: Path) -> Any:
     """Reads a .tflite file as the schema's `ModelT`, with constants inside their buffers.
 
-    Larger files may store constants after the flatbuffer, as ai-edge-quantizer writes them.
+    Larger files may store constants after the flatbuffer, as litert-quantizer writes them.
 
     Raises:
         DataError: It is damaged.

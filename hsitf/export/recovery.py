@@ -128,7 +128,7 @@ def candidates(context: RecoveryContext) -> Iterator[Candidate]:
     if not made:
         raise VerificationError(
             "no integer file of this network can be written with a range estimator",
-            received="operators that ai-edge-quantizer leaves in float",
+            received="operators that litert-quantizer leaves in float",
             remedy="leave --calibration out",
         )
     if not any(candidate.drop <= context.max_drop for candidate in made):

@@ -190,7 +190,7 @@ VARIANTS: Registry[Variant] = Registry(
                 TFLITE,
                 _tflite("weight-only"),
                 _QUANTIZED,
-                required_package="ai_edge_quantizer",
+                required_package="litert_quantizer",
             ),
             Variant(
                 "int8",

@@ -1,6 +1,6 @@
 """Mixed-precision integer .tflite files with activation ranges of our own calibration.
 
-The quantizer is ai-edge-quantizer, an optional extra. Its own calibration is a moving average of
+The quantizer is litert-quantizer, an optional extra. Its own calibration is a moving average of
 the minimum and maximum of each patch, which clips most rare values (on Samson, hu lost 29 points
 of accuracy); it receives ranges from `tensor_statistics.collect_statistics` instead.
 """
@@ -157,16 +157,16 @@ def quantize_weights_only(source: Path, path: Path) -> None:
 def _library() -> Any:
     try:
         with suppressed_output():
-            import ai_edge_quantizer
-            import ai_edge_quantizer.qtyping
-            import ai_edge_quantizer.quantizer
+            import litert_quantizer
+            import litert_quantizer.qtyping
+            import litert_quantizer.quantizer
     except ImportError as error:
         raise InputError(
-            "mixed-precision quantization needs ai-edge-quantizer",
+            "mixed-precision quantization needs litert-quantizer",
             received="an environment without it",
             remedy=f"install it: {EXTRA}",
         ) from error
-    return ai_edge_quantizer
+    return litert_quantizer
 
 
 def _escaped(names: Iterable[str]) -> list[str]:

@@ -84,7 +84,7 @@ def test_without_a_tensor_of_any_range_nothing_is_said(network, tmp_path):
 
 
 def test_a_range_estimator_comes_first(network, tmp_path):
-    pytest.importorskip("ai_edge_quantizer")
+    pytest.importorskip("litert_quantizer")
     applied, said, _ = written(network, tmp_path, RANGES, {}, "mse")
     assert applied == ("ranges by mse",)
     assert not said

@@ -129,7 +129,7 @@ def test_layers_with_one_bias_get_their_own(tmp_path):
 
 
 def test_constants_behind_the_flatbuffer_are_read(files, tmp_path):
-    """ai-edge-quantizer lays the constants of larger files there."""
+    """litert-quantizer lays the constants of larger files there."""
     source = files / "float32.tflite"
     quantized = tmp_path / "recipe.tflite"
     mixed_precision.quantize_file(

@@ -23,7 +23,7 @@ from hsitf.quantize.mixed_precision import (
 )
 from hsitf.quantize.tensor_statistics import collect_statistics
 
-pytest.importorskip("ai_edge_quantizer")
+pytest.importorskip("litert_quantizer")
 RNG = np.random.default_rng(0)
 # What an encoder is made of besides its projections.
 PARTS = ("BATCH_MATMUL", "SOFTMAX", "SUB", "MEAN", "RSQRT", "MUL", "GELU")

@@ -35,7 +35,7 @@ def network():
 
 @pytest.mark.parametrize("estimator", ["min-max", "percentile"])
 def test_a_channel_without_weights_keeps_its_bias(network, estimator, tmp_path):
-    pytest.importorskip("ai_edge_quantizer")
+    pytest.importorskip("litert_quantizer")
     patches = RNG.normal(size=(200, 6, 6, 5)).astype(np.float32)
     wanted = network.predict(patches, verbose=0)
     variant, path = VARIANTS["int8"], tmp_path / "network.tflite"
