@@ -1055,7 +1055,7 @@ class ExportedNetwork:
         from hsitf.runtimes import predict
 
         _check_threads(threads)
-        runtime = variant(self.record.variant).runtime(self.file, threads)
+        runtime = variant(self.record.variant).format.runtime_of_any(self.file, threads)
         return predict(runtime, _inputs(patches, runtime.input.shape[1:]))
 
     def classify(self, scene: LoadedScene | Path_ | None = None, **options: Any) -> SceneMap:
@@ -1508,7 +1508,7 @@ def verify_file(
     _check_model(model, single=True)
     _check_threads(threads)
     inputs = _inputs(patches, model.inputs[0].shape[1:])
-    received = runtimes.predict(format_.runtime(Path(path), threads), inputs)
+    received = runtimes.predict(format_.runtime_of_any(Path(path), threads), inputs)
     expected = runtimes.predict(runtimes.Keras(model), inputs)
     truth = (
         expected.argmax(axis=1)

@@ -14,6 +14,33 @@ from hsitf.array_files import damage_reported
 MAX_ELEMENTS = 1 << 30
 """Numbers of a tensor; of the largest here, an image of 10,000 x 10,000 pixels has fewer."""
 
+# Inputs without which an operator is none. Kernels, and the delegate for CPUs before them, go to
+# the second and third without counting.
+_LEAST_INPUTS = {
+    name: least
+    for least, names in {
+        1: """
+            ABS AVERAGE_POOL_2D CAST CONCATENATION DEPTH_TO_SPACE DEQUANTIZE ELU EXP
+            GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC LOG_SOFTMAX MAX_POOL_2D NEG PACK
+            QUANTIZE RELU RELU6 RELU_N1_TO_1 RESHAPE RSQRT SHAPE SOFTMAX
+            SPACE_TO_DEPTH SQRT SQUARE SQUEEZE TANH UNPACK
+        """,
+        2: """
+            ADD ARG_MAX ARG_MIN BATCH_MATMUL BROADCAST_TO CONV_2D CONV_3D CUMSUM
+            DEPTHWISE_CONV_2D DIV EXPAND_DIMS FULLY_CONNECTED GATHER GATHER_ND
+            MAXIMUM MEAN MINIMUM MIRROR_PAD MUL PAD POW PRELU REDUCE_MAX REDUCE_MIN
+            REDUCE_PROD RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 SPLIT
+            SQUARED_DIFFERENCE SUB SUM TILE TRANSPOSE
+        """,
+        3: """
+            BATCH_TO_SPACE_ND CONV_3D_TRANSPOSE DYNAMIC_UPDATE_SLICE PADV2 SELECT_V2
+            SLICE SPACE_TO_BATCH_ND SPLIT_V TRANSPOSE_CONV
+        """,
+        4: "STRIDED_SLICE",
+    }.items()
+    for name in names.split()
+}
+
 
 def read(path: Path) -> Any:
     """Reads a .tflite file as the schema's `ModelT`, with constants inside their buffers.
@@ -48,6 +75,7 @@ def check_tflite(path: Path) -> None:
     model = read(path)
     with damage_reported(path, "a .tflite model", "export it again"):
         _check_indices(model)
+        _check_inputs(model)
 
 
 def _check_indices(model: Any) -> None:
@@ -72,6 +100,18 @@ def _check_indices(model: Any) -> None:
             sizes = _numbers(tensor.shape)
             if any(size < 0 for size in sizes) or math.prod(sizes) > MAX_ELEMENTS:
                 raise ValueError(f"a tensor of shape {sizes}")
+
+
+def _check_inputs(model: Any) -> None:
+    """Raises a ValueError where an operator lacks inputs that its kernels read unseen."""
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            name = operator_name(model, operator)
+            given = [number for number in _numbers(operator.inputs) if number >= 0]
+            if len(given) < (least := _LEAST_INPUTS.get(name, 0)):
+                raise ValueError(f"{name} with {len(given)} of {least} inputs")
+            if least and not _numbers(operator.outputs):
+                raise ValueError(f"{name} without an output")
 
 
 def _numbers(vector: Any) -> list[int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -132,6 +134,22 @@ def operations(model: keras.Model) -> list[Any]:
 
     walk(model, [None] * len(model.inputs), visit)
     return found
+
+
+def name_operations(model: keras.Model) -> None:
+    """Names the operations of `keras.ops` in a network by their kind and order in it.
+
+    Keras numbers them by all that the process has built, so that the same network would be written
+    down otherwise the second time. Layers keep their names.
+    """
+    taken = {layer.name for layer in model.layers}
+    for operation in dict.fromkeys(operations(model)):
+        if isinstance(operation, keras.Layer):
+            continue
+        kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(operation).__name__).lower()
+        names = itertools.chain([kind], (f"{kind}_{number}" for number in itertools.count(1)))
+        operation.name = next(name for name in names if name not in taken)
+        taken.add(operation.name)
 
 
 def unwrap_single(values: Sequence[V]) -> V | list[V]:

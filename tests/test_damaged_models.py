@@ -8,6 +8,7 @@ import pytest
 
 from hsitf import flatbuffer, inspection
 from hsitf.errors import DataError
+from hsitf.export.variants import TFLITE
 from hsitf.runtimes import LiteRT
 
 
@@ -62,4 +63,44 @@ def test_a_tensor_without_a_batch(whole, tmp_path, shape):
         tensor.shape = shape
     (tmp_path / "a.tflite").write_bytes(flatbuffer.to_bytes(model))
     with pytest.raises(DataError, match=r"does not take patches|cannot run"):
+        LiteRT(tmp_path / "a.tflite")
+
+
+def with_operator(whole, kind):
+    """The file with another operator in the place of its own, which has one input."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(whole))
+    (code,) = model.operatorCodes
+    code.builtinCode = code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, kind)
+    return flatbuffer.to_bytes(model)
+
+
+@pytest.mark.parametrize("kind", ["SLICE", "ADD", "STRIDED_SLICE"])
+def test_an_operator_without_its_inputs(whole, tmp_path, kind):
+    """LiteRT's delegate goes to the third input of a SLICE without counting."""
+    (tmp_path / "a.tflite").write_bytes(with_operator(whole, kind))
+    with pytest.raises(DataError, match=f"{kind} with 1 of "):
+        LiteRT(tmp_path / "a.tflite")
+
+
+def test_a_file_that_ends_its_interpreter_ends_another_process(whole, tmp_path, monkeypatch):
+    path = tmp_path / "a.tflite"
+    path.write_bytes(whole)
+    assert TFLITE.runtime_of_any(path, 1).batch == 1
+    # What the check of inputs would refuse stands for all that no check foresees.
+    monkeypatch.setattr(flatbuffer, "_LEAST_INPUTS", {})
+    path.write_bytes(with_operator(whole, "SLICE"))
+    with pytest.raises(DataError, match="ends its interpreter with signal"):
+        TFLITE.runtime_of_any(path, 1)
+
+
+def test_names_of_tensors_that_are_no_text(whole, tmp_path):
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(whole))
+    for tensor in model.subgraphs[0].tensors:
+        tensor.name = b"\xff\xfe"
+    (tmp_path / "a.tflite").write_bytes(flatbuffer.to_bytes(model))
+    with pytest.raises(DataError, match="cannot run"):
         LiteRT(tmp_path / "a.tflite")

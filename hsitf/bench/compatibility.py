@@ -19,6 +19,7 @@ from hsitf.compat import formerly
 from hsitf.inspection import nodes
 from hsitf.log_silencing import suppressed_output
 from hsitf.progress import Progress
+from hsitf.ranges import Count
 from hsitf.targets import Target, all_targets
 
 
@@ -39,8 +40,8 @@ class DelegateCompatibility:
     file_name: str
     path: str
     delegate: str
-    supported_operators: int
-    operators: int
+    supported_operators: Count
+    operators: Count
     reasons: tuple[str, ...]
 
 

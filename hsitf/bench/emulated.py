@@ -15,6 +15,7 @@ from hsitf.emulation.core import ArmCore
 from hsitf.emulation.inference import Emulator, emulator_version
 from hsitf.errors import HsitfError
 from hsitf.progress import Progress
+from hsitf.ranges import Amount, Count, Positive
 from hsitf.runtimes import LiteRT
 
 # Inferences whose outputs are compared; an emulated one takes a second or more.
@@ -47,11 +48,11 @@ class EmulatedRun:
     variant: str
     scene: str
     core: str
-    instructions: int
-    spread: int
+    instructions: Count
+    spread: Count
     bit_exact: bool
-    max_difference: float
-    inferences: int
+    max_difference: Amount
+    inferences: Positive
     version: str
 
 

@@ -20,6 +20,7 @@ from hsitf.export.variants import format_of, formats
 from hsitf.files import find_below, os_errors_reported, restore_folder, size
 from hsitf.inspection import Contents
 from hsitf.log_silencing import suppressed_output
+from hsitf.ranges import Count, Share
 from hsitf.records import ExportRecord
 from hsitf.runs import Run
 
@@ -43,10 +44,10 @@ class RecordSummary:
     variant: str = ""
     scene: str = ""
     synthetic: bool = False
-    oa: float | None = None
-    agreement: float | None = None
-    parameters: int | None = None
-    macs: int | None = None
+    oa: Share | None = None
+    agreement: Share | None = None
+    parameters: Count | None = None
+    macs: Count | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +171,7 @@ def _of_bundle(bundle: Bundle) -> BenchSubject:
     target = record.target.name if record.target else None
     form = form_suffix(record.batch, record.tile, record.tta, target)
     label = bundle.folder.parent.name
+    format_of(bundle.file).check_survival(bundle.file)
     return BenchSubject(
         f"{label} {record.variant}{form}",
         bundle.file,
@@ -226,7 +228,7 @@ def _of_run(run: Run) -> BenchSubject:
 
 
 def _of_file(path: Path) -> BenchSubject:
-    runtime = format_of(path).runtime(path, 1)
+    runtime = format_of(path).runtime_of_any(path, 1)
     shape = runtime.input.shape
     return BenchSubject(
         path.name,

@@ -9,6 +9,7 @@ from hsitf.bench.subject import BenchSubject
 from hsitf.emulation.core import ArmCore
 from hsitf.errors import InputError
 from hsitf.progress import Progress
+from hsitf.ranges import Amount, Count, Positive
 from hsitf.targets import CostModel, TargetCost, find_target
 from hsitf.targets._arm import EmulatedInstructions
 
@@ -43,15 +44,15 @@ class TargetMeasurement:
     variant: str
     scene: str
     target: str
-    cost: float
+    cost: Amount
     unit: str
     basis: str
     tool: str
-    pixels: int
-    sram_bytes: int | None = None
-    flash_bytes: int | None = None
-    bytes_moved: int | None = None
-    operators: int | None = None
+    pixels: Positive
+    sram_bytes: Count | None = None
+    flash_bytes: Count | None = None
+    bytes_moved: Count | None = None
+    operators: Count | None = None
     cpu_operators: tuple[str, ...] = ()
 
 

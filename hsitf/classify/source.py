@@ -153,7 +153,7 @@ def classifier_of_bundle(folder: Path, threads: int) -> Classifier:
                 remedy="export it again",
             )
         reducer = bands.read(path)
-    runtime = variant(record.variant).runtime(found.file, threads)
+    runtime = variant(record.variant).format.runtime_of_any(found.file, threads)
     found.check_runtime(runtime)
     return Classifier(
         f"{record.model}, {record.variant}",

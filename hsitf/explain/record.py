@@ -54,7 +54,7 @@ class SourceRecord:
     sha256: str
     oa: Share
     reduction: str
-    inputs: int
+    inputs: Count
     seconds: Amount
     metrics: dict[str, float]
     similarity: tuple[Similarity, ...]
@@ -91,7 +91,7 @@ class ExplanationRecord:
     scene: str
     synthetic: bool
     split: str
-    patch: int
+    patch: Count
     bands: Count
     outputs: tuple[OutputRecord, ...]
     sources: tuple[SourceRecord, ...]

@@ -33,6 +33,10 @@ _HALF = Bounds(agreement=0.999, relative_error=1e-2, oa_drop=1.0)
 _QUANTIZED = Bounds(agreement=0.95, relative_error=None, oa_drop=1.0)
 
 
+def _untried(path: Path) -> None:
+    """Of engines that say what they cannot run."""
+
+
 @dataclass(frozen=True)
 class FileFormat:
     """A file format: what opens its files, and what reads them without running them.
@@ -42,12 +46,24 @@ class FileFormat:
         suffix: Suffix of its files; empty where one is a folder.
         runtime: Opens a file in its engine, with a number of threads.
         inspect: Reads the operators and tensors of a file.
+        check_survival: Refuses a file that would end the process of its engine.
     """
 
     name: str
     suffix: str
     runtime: Callable[[Path, int], Runtime]
     inspect: Callable[[Path], Contents]
+    check_survival: Callable[[Path], None] = _untried
+
+    def runtime_of_any(self, path: Path, threads: int) -> Runtime:
+        """Opens a file that may be anybody's, unlike one that was written a moment ago.
+
+        Raises:
+            DataError: The file cannot be run.
+        """
+        self.inspect(path)
+        self.check_survival(path)
+        return self.runtime(path, threads)
 
 
 @dataclass(frozen=True)
@@ -109,6 +125,12 @@ def _litert(path: Path, threads: int) -> Runtime:
     return LiteRT(path, threads)
 
 
+def _survives_litert(path: Path) -> None:
+    from hsitf.litert_trial import check_survival
+
+    check_survival(path)
+
+
 def _inspect_tflite(path: Path) -> Contents:
     from hsitf import inspection
 
@@ -139,7 +161,7 @@ def _inspect_saved_model(path: Path) -> Contents:
     return inspection.saved_model(path)
 
 
-TFLITE = FileFormat("tflite", ".tflite", _litert, _inspect_tflite)
+TFLITE = FileFormat("tflite", ".tflite", _litert, _inspect_tflite, _survives_litert)
 ONNX = FileFormat("onnx", ".onnx", _onnx_runtime, _inspect_onnx)
 SAVED_MODEL = FileFormat("saved-model", "", _tensorflow, _inspect_saved_model)
 

@@ -144,8 +144,11 @@ def check_claims(
         split: Name in the settings; the split that most cells have where empty.
     """
     whole = StudyMeans.of(results, scene, split)
+    measured = {cell.settings.scene for cell in results.study.cells}
     by_scene = {
-        record.name: StudyMeans.of(results, name) for name, record in results.study.scenes.items()
+        record.name: StudyMeans.of(results, name)
+        for name, record in results.study.scenes.items()
+        if name in measured
     }
     return tuple(
         _checked(claim, by_scene.get(claim.scene) if claim.scene else whole)

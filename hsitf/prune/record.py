@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hsitf.prune.sparsity import Sparsity
 from hsitf.prune.thresholds import Thresholds
-from hsitf.ranges import Count, Share
+from hsitf.ranges import Count, Positive, Share
 from hsitf.records import ModelStats, SplitRecord
 from hsitf.zoo import Recipe
 
@@ -54,7 +54,7 @@ class PruningCurve:
     origin_sha256: str
     criterion: str
     measure: str
-    epochs: int
+    epochs: Count
     before: ModelStats
     points: tuple[CurvePoint, ...]
     processor: str
@@ -131,7 +131,7 @@ class SensitivityPoint:
     """
 
     ratio: float
-    kept: int
+    kept: Count
     oa: Share
     parameters: Count
     macs: Count
@@ -149,7 +149,7 @@ class GroupSensitivity:
     """
 
     layers: tuple[str, ...]
-    channels: int
+    channels: Count
     approximate: str
     points: tuple[SensitivityPoint, ...]
 
@@ -186,8 +186,8 @@ class SensitivityAnalysis:
     origin: str
     origin_sha256: str
     criterion: str
-    min_channels: int
-    round_to: int
+    min_channels: Positive
+    round_to: Positive
     oa: Share
     parameters: Count
     macs: Count

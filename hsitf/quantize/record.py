@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hsitf.compat import formerly
 from hsitf.quantize.request import BitStudyRequest
 from hsitf.quantize.schemes import Bits
-from hsitf.ranges import Count, Kappa, Share
+from hsitf.ranges import Count, Kappa, Positive, Share
 
 # Signal-to-noise ratio that is reported for a signal without noise, in decibels.
 NOISELESS_DB = 200.0
@@ -32,7 +32,7 @@ class BitStudyCell:
     aa: Share
     kappa: Kappa
     agreement: Share
-    saturated: dict[str, float]
+    saturated: dict[str, Share]
     weight_bytes: Count
 
     @property
@@ -74,8 +74,8 @@ class BitStudy:
     aa: Share
     kappa: Kappa
     pixels: Count
-    products_per_sum: dict[str, int]
-    float_bytes: Count
+    products_per_sum: dict[str, Count]
+    float_bytes: Positive
     cells: tuple[BitStudyCell, ...]
     versions: dict[str, str]
 
@@ -105,18 +105,18 @@ class LayerSensitivity:
     """
 
     name: str
-    weights: int
+    weights: Count
     weight_range: tuple[float, float]
     weight_scale: tuple[float, float]
     range: tuple[float, float]
     scale: float
     snr: float
     snr_alone: float
-    agreement_alone: float
-    oa_alone: float
-    clipped: float
+    agreement_alone: Share
+    oa_alone: Share
+    clipped: Share
     saturated: Share
-    required_accumulator_bits: int
+    required_accumulator_bits: Count
 
 
 @formerly(request="order", run_folder="run")
@@ -147,7 +147,7 @@ class SensitivityReport:
     run_sha256: str
     request: BitStudyRequest
     bits: Bits
-    oa_float: float
+    oa_float: Share
     oa: Share
     snr: float
     pixels: Count

@@ -309,6 +309,9 @@ def build(
         load_keras()
         return own.build(bands, classes, side, **more)
     model: keras.Model = _source(name).build(bands, classes, side, **more)
+    from hsitf.graph import name_operations
+
+    name_operations(model)
     return model
 
 

@@ -25,6 +25,8 @@ from typing import Any
 
 import mutators
 
+from hsitf.litert_trial import PROGRAM
+
 SECONDS = 20
 """Processor time that reading one input may take."""
 
@@ -389,6 +391,9 @@ class _Watch:
 
     def _hear(self, event: str, facts: tuple[Any, ...]) -> None:
         if not self._on:
+            return
+        if event == "subprocess.Popen" and list(facts[1][1:3]) == ["-c", PROGRAM]:
+            # The trial of a file that may end its interpreter, in a process of its own.
             return
         if event in _STARTING:
             self._found.add(f"{event} {facts[:2]!r}"[:200])

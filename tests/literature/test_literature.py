@@ -12,6 +12,7 @@ from hsitf.explain.record import ExplanationRecord, OutputRecord, SourceRecord
 from hsitf.explain.settings import MethodSettings
 from hsitf.explain.similarity import Similarity
 from hsitf.literature import CHECKS, FAILS, HOLDS, UNKNOWN, Limits, StudyMeans
+from hsitf.records import SceneRecord
 from hsitf.sweep.record import (
     DONE,
     FAILED,
@@ -120,6 +121,14 @@ def test_statements_follow_from_the_numbers():
 
 def test_an_empty_study_contradicts_no_statement():
     found = literature.check_claims(study({PLAIN: None}))
+    assert {one.verdict for one in found} == {UNKNOWN}
+
+
+def test_a_scene_without_a_cell_contradicts_no_statement():
+    results = study({PLAIN: None})
+    scene = SceneRecord("elsewhere", (4, 5, 6), ("corn", "wheat"), False, {})
+    unused = replace(results.study, scenes={"elsewhere": scene})
+    found = literature.check_claims(replace(results, study=unused))
     assert {one.verdict for one in found} == {UNKNOWN}
 
 

@@ -350,3 +350,16 @@ def test_wavelengths_where_gdal_keeps_them(tmp_path):
                     file.set_band_description(band, f"band {band} ({400 + 100 * band} Nanometers)")
         found = readers.open_array(tmp_path / f"{name}.tif").wavelengths
         np.testing.assert_allclose(found, [500, 600, 700, 800, 900])
+
+
+def test_more_bands_than_a_spectrometer_has(tmp_path, monkeypatch):
+    """GDAL would take seconds to look them up, one by one, in a small damaged file."""
+    path = tmp_path / "cube.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", width=2, height=2, count=5, dtype="uint8"
+    ) as file:
+        file.write(np.zeros((5, 2, 2), np.uint8))
+    assert read_array(path).values.shape == (2, 2, 5)
+    monkeypatch.setattr(readers.geotiff, "MAX_BANDS", 4)
+    with pytest.raises(DataError, match="too many bands"):
+        read_array(path)

@@ -71,6 +71,14 @@ def test_a_class_without_training_pixels_is_never_named(name):
 
 
 @pytest.mark.parametrize("name", BASELINES)
+def test_the_second_one_is_written_down_as_the_first(name):
+    """A command that goes on where it was killed has built fewer networks before."""
+    given = lesson()
+    first, second = (zoo.fit(name, given).to_json() for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("name", BASELINES)
 def test_they_lower_exactly(name):
     given = lesson()
     network = zoo.fit(name, given)

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from hsitf.errors import DataError
 from hsitf.scenes.metadata import Color, Georeference, RasterMetadata, ValidRows
 from hsitf.scenes.readers.base import (
     ArrayFile,
@@ -32,6 +33,8 @@ from hsitf.scenes.readers.base import (
 _CENTER = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanomet\w*|um|µm|μm|microns?|micromet\w*)", re.I)
 # A file of GDAL's auxiliary metadata that is larger holds more than names and colors.
 MAX_AUXILIARY_BYTES = 16 * 2**20
+# GDAL keeps and looks up each band by itself; the finest spectrometers have some thousands.
+MAX_BANDS = 16_384
 
 
 def open_geotiff(path: Path, variable: str | None) -> ArrayFile:
@@ -41,6 +44,13 @@ def open_geotiff(path: Path, variable: str | None) -> ArrayFile:
     check_single(path, variable)
     kind = "a GeoTIFF"
     with parser_errors_reported(path, kind), _tiff(path) as image:
+        if image.count > MAX_BANDS:
+            raise DataError(
+                f"{path} has too many bands",
+                received=f"{image.count:,}",
+                allowed=f"{MAX_BANDS:,}",
+                remedy="it may be damaged: fetch it again",
+            )
         shape = (image.height, image.width, image.count)
         dtype = np.result_type(*image.dtypes)
         metadata = _metadata(path, image)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import keras
 
+from hsitf.graph import name_operations
 from hsitf.zoo import Network, Recipe
 from hsitf.zoo._baselines.data import BaselineData
 from hsitf.zoo._baselines.forest import fit_random_forest
@@ -49,4 +50,6 @@ NETWORKS = {
 def fit(name: str, data: BaselineData) -> keras.Model:
     """A baseline fitted to a scene: `(batch, 1, 1, bands)` -> logits, named after it."""
     network = FITS[name][1](data)
-    return keras.Model(network.input, network.output, name=name)
+    model = keras.Model(network.input, network.output, name=name)
+    name_operations(model)
+    return model

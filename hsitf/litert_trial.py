@@ -1,0 +1,67 @@
+"""Files of LiteRT that may be anybody's, tried in a process of their own.
+
+An interpreter believes a file, and one that was damaged, or made for it, can end the process that
+runs it. A file that is refused here has ended another one.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from hsitf.errors import DataError
+
+TIMEOUT_S = 300
+"""Time limit for opening a file and running it once, in seconds."""
+
+# Errors of the interpreter are reported where the file is opened; only its end tells here.
+PROGRAM = """
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+for resolver in OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES:
+    try:
+        interpreter = Interpreter(sys.argv[1], experimental_op_resolver_type=resolver)
+        interpreter.allocate_tensors()
+        for tensor in interpreter.get_input_details():
+            interpreter.set_tensor(tensor["index"], np.zeros(tensor["shape"], tensor["dtype"]))
+        interpreter.invoke()
+    except (ValueError, RuntimeError):
+        pass
+"""
+
+
+def check_survival(path: Path) -> None:
+    """Refuses a .tflite file that ends the interpreter that runs it.
+
+    Args:
+        path: The file; one that was tried is not tried again until it changes.
+
+    Raises:
+        DataError: It does, or it does not come to an end.
+    """
+    facts = path.stat()
+    _check(str(path.resolve()), facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=256)
+def _check(path: str, changed: int, size: int) -> None:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, path],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _refused(path, f"an inference of more than {TIMEOUT_S} s") from None
+    if done.returncode:
+        end = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
+        raise _refused(path, f"a file that ends its interpreter with {end}")
+
+
+def _refused(path: str, reason: str) -> DataError:
+    return DataError(f"LiteRT cannot run {path}", received=reason, remedy="export it again")
