@@ -8,6 +8,7 @@ from hsitf.prune.sparsity import Sparsity
 from hsitf.prune.thresholds import Thresholds
 from hsitf.ranges import Count, Positive, Share
 from hsitf.records import ModelStats, SplitRecord
+from hsitf.records.relations import check_same_names
 from hsitf.zoo import Recipe
 
 
@@ -58,6 +59,10 @@ class PruningCurve:
     before: ModelStats
     points: tuple[CurvePoint, ...]
     processor: str
+
+    def __post_init__(self) -> None:
+        after = (point.after.files for point in self.points)
+        check_same_names("measured files", self.before.files, after)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hsitf.errors import DataError
 
@@ -34,3 +34,21 @@ def check_lengths(
     for name, items in values.items():
         if len(items) not in allowed:
             raise DataError(f"{name} has {len(items)} items for {of}")
+
+
+def check_same_names(of: str, expected: Collection[str], others: Iterable[Collection[str]]) -> None:
+    """Refuses stages of one thing that do not have the same parts.
+
+    Args:
+        of: What the parts are, such as "measured files".
+        expected: Names of the parts of the first stage.
+        others: Names of those of the others.
+
+    Raises:
+        DataError: One has other parts.
+    """
+    for names in others:
+        if set(names) != set(expected):
+            raise DataError(
+                f"{of} {sorted(names)} of one stage, and {sorted(expected)} of the first"
+            )

@@ -11,7 +11,7 @@ from hsitf.errors import DataError
 from hsitf.files import sha256
 from hsitf.metrics import Scores
 from hsitf.ranges import Amount, Count, Kappa, Positive, Share
-from hsitf.records.relations import check_lengths
+from hsitf.records.relations import check_lengths, check_same_names
 from hsitf.records.scene import SceneChoice, SceneRecord, SplitRecord
 from hsitf.scenes.normalize import Normalizer
 from hsitf.scenes.splits import SplitOptions
@@ -204,7 +204,7 @@ class FileStats:
         milliseconds: Median latency of one patch on this machine.
     """
 
-    bytes: Count
+    bytes: Positive
     milliseconds: Amount
 
 
@@ -238,11 +238,11 @@ class ModelStats:
         top5: Top-5 accuracy; None for five classes or fewer, and in older records.
     """
 
-    parameters: Count
+    parameters: Positive
     nonzero: Count
-    macs: Count
+    macs: Positive
     files: dict[str, FileStats]
-    bytes_zipped: Count
+    bytes_zipped: Positive
     oa: Share
     aa: Share
     kappa: Kappa
@@ -322,6 +322,11 @@ class PruningRecord:
     earlier_teachers: tuple[TeacherRun, ...] = ()
     clusters: Count = 0
     untrained: bool = False
+
+    def __post_init__(self) -> None:
+        check_same_names(
+            "measured files", self.before.files, (self.thinned.files, self.after.files)
+        )
 
 
 @dataclass(frozen=True)

@@ -300,7 +300,7 @@ def _other_array(array: np.ndarray, random: Random) -> tuple[np.ndarray, str]:
     number = random.choice((0, 1, -1, 2**31, 1e300, float("nan"), float("inf")))
     made: dict[str, Callable[[], Any]] = {
         "a number alone": lambda: np.array(array.flat[0] if array.size else 0),
-        "nothing": lambda: array[:0],
+        "nothing": lambda: array.reshape(-1)[:0] if not array.ndim else array[:0],
         "no last axis": lambda: array[..., :0] if array.ndim else array,
         "one item": lambda: array.reshape(-1)[:1],
         "flat": lambda: array.reshape(-1),
