@@ -171,7 +171,10 @@ def onnx(path: Path) -> Contents:
 def _onnx_contents(model: Any) -> Contents:
     from onnx import TensorProto, shape_inference
 
-    graph = shape_inference.infer_shapes(model).graph
+    try:
+        graph = shape_inference.infer_shapes(model).graph
+    except shape_inference.InferenceError as error:
+        raise ValueError(str(error)) from error
     tensors = {v.name: v.type.tensor_type for v in [*graph.input, *graph.output, *graph.value_info]}
     kinds = {name: tensor.elem_type for name, tensor in tensors.items()}
     kinds |= {constant.name: constant.data_type for constant in graph.initializer}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import onnx
 import pytest
 from conftest import ROOT
 from onnx import TensorProto, helper
@@ -243,6 +244,15 @@ def test_weights_of_onnx_that_are_elsewhere(secret, location):
     for read in (inspect_onnx, onnx_graph, runtimes.OnnxRuntime, lambda one: find_subjects([one])):
         with pytest.raises(InputError, match="keeps weights in another file; received: w"):
             read(path)
+
+
+def test_onnx_whose_shapes_contradict_each_other(tmp_path):
+    node = helper.make_node("MatMul", ["x", "x"], ["y"], name="product")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (2, 3)) for name in ("x", "y")]
+    path = tmp_path / "a.onnx"
+    onnx.save(helper.make_model(helper.make_graph([node], "g", ends[:1], ends[1:])), path)
+    with pytest.raises(DataError, match="cannot be read as an ONNX model"):
+        inspect_onnx(path)
 
 
 def test_operators_of_ones_own_in_onnx(tmp_path):

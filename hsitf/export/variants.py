@@ -61,7 +61,6 @@ class FileFormat:
         Raises:
             DataError: The file cannot be run.
         """
-        self.inspect(path)
         self.check_survival(path)
         return self.runtime(path, threads)
 
@@ -126,8 +125,10 @@ def _litert(path: Path, threads: int) -> Runtime:
 
 
 def _survives_litert(path: Path) -> None:
+    from hsitf.flatbuffer import check_tflite
     from hsitf.litert_trial import check_survival
 
+    check_tflite(path)
     check_survival(path)
 
 

@@ -413,6 +413,6 @@ def test_the_screen_on_a_desktop(apk, archives, tmp_path):
     done = script("screens", tmp_path, apk, tmp_path / "pictures")
     skip_where_missing(done)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert re.search(r"^OK \(10 tests\)", done.stdout, re.MULTILINE)
+    assert re.search(r"^OK \(11 tests\)", done.stdout, re.MULTILINE)
     names = {path.stem for path in (tmp_path / "pictures").glob("*.png")}
     assert names == {"start", "running", "done", "landscape", "dialog"}
