@@ -246,11 +246,12 @@ def test_weights_of_onnx_that_are_elsewhere(secret, location):
             read(path)
 
 
-def test_onnx_whose_shapes_contradict_each_other(tmp_path):
-    node = helper.make_node("MatMul", ["x", "x"], ["y"], name="product")
+def test_onnx_whose_shapes_cannot_be_inferred(tmp_path):
+    node = helper.make_node("Reshape", ["x", "shape"], [], name="nowhere")
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [3, 2])
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (2, 3)) for name in ("x", "y")]
     path = tmp_path / "a.onnx"
-    onnx.save(helper.make_model(helper.make_graph([node], "g", ends[:1], ends[1:])), path)
+    onnx.save(helper.make_model(helper.make_graph([node], "g", ends[:1], ends[1:], [shape])), path)
     with pytest.raises(DataError, match="cannot be read as an ONNX model"):
         inspect_onnx(path)
 
