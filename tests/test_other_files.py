@@ -252,7 +252,7 @@ def test_onnx_whose_shapes_cannot_be_inferred(tmp_path):
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (2, 3)) for name in ("x", "y")]
     path = tmp_path / "a.onnx"
     onnx.save(helper.make_model(helper.make_graph([node], "g", ends[:1], ends[1:], [shape])), path)
-    with pytest.raises(DataError, match="cannot be read as an ONNX model"):
+    with pytest.raises(DataError, match="does not hold an ONNX model"):
         inspect_onnx(path)
 
 
