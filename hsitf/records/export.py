@@ -253,8 +253,8 @@ class ExportRecord:
     leakage: Share | None
     variant: str
     file: str
-    bytes: Count
-    bytes_float32: Count
+    bytes: Positive
+    bytes_float32: Positive
     sha256: str
     batch: Positive
     oa_keras: Share

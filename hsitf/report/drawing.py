@@ -139,13 +139,15 @@ def scatter(
     The horizontal axis is logarithmic where its values are of different magnitudes.
 
     Args:
-        groups: Names with points (x, y, label): smaller x and larger y are better.
+        groups: Names with points (x, y, label): smaller x and larger y are better. An x of 0 is
+            one that was not measured, and is left out.
         xlabel: Label of the x axis, with its unit.
         ylabel: Label of the y axis, with its unit.
     """
     figure, axes = canvas()
-    every = [point for _, points in groups for point in points]
-    for number, (name, points) in enumerate(groups):
+    measured = [(name, [point for point in points if point[0] > 0]) for name, points in groups]
+    every = [point for _, points in measured for point in points]
+    for number, (name, points) in enumerate(measured):
         axes.plot(
             [x for x, _, _ in points],
             [y for _, y, _ in points],
@@ -173,7 +175,7 @@ def _scale_by_magnitude(axes: Axes, values: Sequence[float]) -> None:
     """A logarithmic horizontal axis with plain numbers where values differ much."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    if max(values) < _LOG_FROM * min(values):
+    if max(values, default=0) < _LOG_FROM * min(values, default=1):
         return
     axes.set_xscale("log")
     wide = max(values) > 1000 * min(values)

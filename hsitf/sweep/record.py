@@ -43,7 +43,7 @@ from hsitf.bands.request import WHITEN
 from hsitf.compat import formerly, formerly_written
 from hsitf.errors import DataError
 from hsitf.metrics import Interval, interval
-from hsitf.ranges import Amount, Count, Kappa, Share
+from hsitf.ranges import Amount, Count, Kappa, Positive, Share
 from hsitf.records import SceneRecord
 
 STUDY = "study.json"
@@ -287,15 +287,15 @@ class CellValues:
     oa_before: Share | None = None
     oa_pruned: Share | None = None
     agreement: Share | None = None
-    bands: Count | None = None
-    parameters: Count | None = None
+    bands: Positive | None = None
+    parameters: Positive | None = None
     nonzero: Count | None = None
     sparsity: Share | None = None
     macs: Count | None = None
     weight_bytes: Count | None = None
     zipped_bytes: Count | None = None
-    file_bytes: Count | None = None
-    float_bytes: Count | None = None
+    file_bytes: Positive | None = None
+    float_bytes: Positive | None = None
     integer_share: Share | None = None
     saturated: Share | None = None
     ms: Amount | None = None

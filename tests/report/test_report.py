@@ -80,6 +80,14 @@ def test_labels_keep_apart():
     assert [label for _, _, label in drawing.without_overlaps(points)] == ["c", "b"]
 
 
+def test_what_was_not_measured_is_no_point():
+    with drawing.style():
+        figure = drawing.scatter([("a", [(0, 50.0, "x"), (3.0, 60.0, "y")])], "MB", "OA")
+    (axes,) = figure.axes
+    assert axes.lines[0].get_xdata().tolist() == [3.0]
+    assert [text.get_text() for text in axes.texts] == ["y"]
+
+
 def test_a_chart_takes_the_colors_of_its_page():
     with drawing.style():
         figure = drawing.lines(
