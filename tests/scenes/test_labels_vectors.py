@@ -494,6 +494,13 @@ def test_numbers_that_are_too_large(tmp_path, number):
         read(path)
 
 
+@pytest.mark.parametrize("crs", ["EPSG:0", "[[]]", "[1]", "{1"])
+def test_a_coordinate_system_that_is_none(tmp_path, crs):
+    path = geojson(tmp_path / "f.geojson", polygon(1, 1, 3, 3, label=1), crs=crs)
+    with pytest.raises(DataError, match="coordinate system that is not known"):
+        read(path)
+
+
 def test_geojson_that_is_not_in_degrees(tmp_path):
     path = geojson(tmp_path / "f.geojson", polygon(1, 1, 3, 3, label=1), crs=None)
     words = (

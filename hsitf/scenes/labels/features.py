@@ -173,7 +173,6 @@ def _projected(
         DataError: So is the one of the file, or the cube's does not reach the coordinates.
     """
     from rasterio.crs import CRS
-    from rasterio.errors import CRSError
     from rasterio.warp import transform
 
     if not is_affine(place):
@@ -189,9 +188,11 @@ def _projected(
             f"{path} does not say its coordinate system",
             remedy="assign it (a .prj file beside a shapefile, or ogr2ogr -a_srs EPSG:CODE)",
         )
+    here = CRS.from_wkt(place.crs)
     try:
-        there, here = CRS.from_user_input(crs), CRS.from_wkt(place.crs)
-    except CRSError as error:
+        there = CRS.from_user_input(crs)
+    # Some texts are read by other readers first, whose errors are their own.
+    except (TypeError, ValueError) as error:
         raise DataError(
             f"{path} is in a coordinate system that is not known", received=str(error)[:200]
         ) from error

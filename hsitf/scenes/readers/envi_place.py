@@ -81,7 +81,6 @@ def _items(text: str) -> list[str]:
 def _system(header: Mapping[str, str], info: list[str]) -> tuple[str, tuple[str, ...]]:
     """The coordinate reference system as WKT, empty where unknown, and a note on that."""
     from rasterio.crs import CRS
-    from rasterio.errors import CRSError
 
     text = header.get("coordinate system string", "").strip().removeprefix("{").removesuffix("}")
     text = text.strip() or _code(info)
@@ -92,7 +91,8 @@ def _system(header: Mapping[str, str], info: list[str]) -> tuple[str, tuple[str,
     try:
         if text:
             return str(CRS.from_string(text).to_wkt()), ()
-    except CRSError:
+    # Some texts are read by other readers first, whose errors are their own.
+    except (TypeError, ValueError):
         pass
     named = ", ".join(info[7:]) or "no datum"
     return "", (
