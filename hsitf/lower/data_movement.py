@@ -13,6 +13,8 @@ import numpy as np
 from keras import KerasTensor, ops
 
 MAX_RANK = 4
+# Slices that a gather may be written with, in place of an operator that many accelerators lack.
+_MAX_SLICES = 4
 
 
 def reshape(tensor: KerasTensor, shape: tuple[int, ...]) -> KerasTensor:
@@ -47,7 +49,10 @@ def pad(tensor: KerasTensor, sizes: Sequence[int], zeros: Sequence[tuple[int, in
 def gather(
     tensor: KerasTensor, sizes: Sequence[int], axis: int, indices: Sequence[int]
 ) -> KerasTensor:
-    """Gathers positions along an axis, in any order; the one after the last is a zero."""
+    """Gathers positions along an axis, in any order; the one after the last is a zero.
+
+    Where they are a few slices, these are put side by side; other orders need a GATHER.
+    """
     if sizes[axis] in indices:
         around = [(0, int(position == axis)) for position in range(len(sizes))]
         tensor = pad(tensor, sizes, around)
@@ -55,8 +60,32 @@ def gather(
     batch = int(tensor.shape[0])
     lead, tail = batch * prod(sizes[:axis]), prod(sizes[axis + 1 :])
     block = reshape(tensor, (lead, sizes[axis], tail))
-    block = ops.take(block, np.asarray(indices, np.int32), axis=1)
+    slices = as_slices(indices)
+    if slices is None:
+        block = ops.take(block, np.asarray(indices, np.int32), axis=1)
+    else:
+        block = _sliced(block, slices)
     return reshape(block, (batch, prod(sizes) // sizes[axis] * len(indices)))
+
+
+def as_slices(indices: Sequence[int]) -> list[slice] | None:
+    """The slices of neighboring positions that indices consist of; None where there are many."""
+    found: list[slice] = []
+    for index in indices:
+        if found and found[-1].stop == index:
+            found[-1] = slice(found[-1].start, index + 1)
+        elif len(found) < _MAX_SLICES:
+            found.append(slice(index, index + 1))
+        else:
+            return None
+    return found
+
+
+def _sliced(block: KerasTensor, slices: Sequence[slice]) -> KerasTensor:
+    """Slices of the second of three axes, one after the other."""
+    whole = slice(0, block.shape[1])
+    parts = [block if where == whole else block[:, where] for where in slices]
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
 
 
 def _change_axes(

@@ -9,16 +9,20 @@ moves when an operator needs another order, in one function, `rearrange`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
 from typing import Protocol
 
 import numpy as np
-from keras import KerasTensor
+from keras import KerasTensor, ops
 
 from hsitf.arrays import Float32Array
-from hsitf.lower.data_movement import crop, gather, pad, reshape, transpose
+from hsitf.lower.data_movement import as_slices, crop, gather, pad, reshape, transpose
 from hsitf.lower.strided_layout import Layout, memory_block, strided_axes
+
+# Parts of an axis that are rearranged one by one before element by element is no worse.
+_MAX_PARTS = 8
 
 
 class LinearProducer(Protocol):
@@ -109,13 +113,16 @@ def logical_order(value: LayoutTensor) -> tuple[int, ...]:
 def rearrange(value: LayoutTensor, order: tuple[int, ...]) -> LayoutTensor:
     """Rearranges memory to hold the logical axes in the given order; moves data only if needed.
 
-    Strided layouts are sliced and transposed; others (permuted axes merged into one, for example)
-    are gathered element by element.
+    Strided layouts are sliced and transposed, and so are those that fall into a few strided parts,
+    such as the neighbors of each band; others (permuted axes merged into one, for example) are
+    gathered element by element.
     """
     wanted = dense_layout(value.shape, order)
     if value.has_layout(wanted):
         return value
     tensor = _rearrange_by_strides(value, order)
+    if tensor is None:
+        tensor = _rearrange_in_parts(value, order)
     if tensor is None:
         source = np.empty(value.layout.size, np.int64)
         source[wanted.ravel()] = np.where(value.layout < 0, value.memory_size, value.layout).ravel()
@@ -143,6 +150,31 @@ def _rearrange_by_strides(value: LayoutTensor, order: tuple[int, ...]) -> KerasT
             tensor = gather(tensor, sizes, position, chosen)
             sizes[position] = len(chosen)
     return pad(tensor, sizes, [along[axis].padding for axis in order])
+
+
+def _rearrange_in_parts(value: LayoutTensor, order: tuple[int, ...]) -> KerasTensor | None:
+    """Rearranges equal parts of an axis by their strides; None where no few parts have any."""
+    for count, axis in product(range(2, _MAX_PARTS + 1), order):
+        if value.shape[axis] % count:
+            continue
+        layouts = np.split(value.layout, count, axis)
+        if not all(map(_is_sliced, layouts)):
+            continue
+        parts = [_rearrange_by_strides(replace(value, layout=one), order) for one in layouts]
+        before = value.batch * prod(value.shape[one] for one in order[: order.index(axis)])
+        blocks = [reshape(part, (before, -1)) for part in parts if part is not None]
+        if len(blocks) < count:
+            continue
+        return reshape(ops.concatenate(blocks, axis=1), (value.batch, value.layout.size))
+    return None
+
+
+def _is_sliced(layout: Layout) -> bool:
+    """Whether elements are those of slices along each axis, at constant strides."""
+    found = strided_axes(layout)
+    return found is not None and all(
+        one.gathered is None or as_slices(one.gathered) is not None for one in found[1]
+    )
 
 
 def compact(value: LayoutTensor) -> LayoutTensor:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from hsitf.lower.data_movement import as_slices
 from hsitf.lower.layout_tensor import LayoutTensor, compact, dense_layout, logical_order, rearrange
 from hsitf.lower.strided_layout import MemoryBlock, Stride, StridedAxis, memory_block, strided_axes
 
@@ -121,25 +122,42 @@ def test_whatever_is_moved_arrives(seed):
     np.testing.assert_array_equal(received, expected)
 
 
+def ring(index: np.ndarray) -> np.ndarray:
+    """Each row with the one before and the one behind it, of a ring."""
+    around = (np.arange(6)[:, None] + [-1, 0, 1]) % 6
+    return index.reshape(6, 32).T[:, around.ravel()].T.reshape(6, 96)
+
+
 @pytest.mark.parametrize(
-    ("change", "operators"),
+    ("change", "operators", "slices"),
     [
-        (lambda index: index[::2, 1:], {"GetItem"}),
+        (lambda index: index[::2, 1:], {"GetItem"}, 1),
         (
             lambda index: np.pad(index[::2, ::2], ((0, 0), (0, 0), (2, 2)), constant_values=-1),
             {"GetItem", "Pad"},
+            1,
         ),
-        (lambda index: index.transpose(2, 0, 1), {"Transpose"}),
-        (lambda index: np.repeat(index, 2, 0), {"Take"}),
-        (lambda index: index.reshape(6, 4, 4, 2), set()),
-        (lambda index: index[..., [5, 1, 2]], {"GetItem", "Take"}),
+        (lambda index: index.transpose(2, 0, 1), {"Transpose"}, 0),
+        (lambda index: np.repeat(index, 2, 0), {"Take"}, 0),
+        (lambda index: index.reshape(6, 4, 4, 2), set(), 0),
+        (lambda index: index[..., [5, 1, 2, 1, 5, 2]], {"GetItem", "Take"}, 1),
+        # The range between the first and the last, and two pieces of it.
+        (lambda index: index[..., [5, 1, 2]], {"GetItem", "Concatenate"}, 3),
+        # Two pieces for each neighbor.
+        (ring, {"GetItem", "Concatenate"}, 4),
     ],
-    ids=["sliced", "shortcut", "permuted", "repeated", "reshaped", "chosen"],
+    ids=["sliced", "shortcut", "permuted", "repeated", "reshaped", "chosen", "pieces", "ring"],
 )
-def test_data_moves_by_few_operators(change, operators):
+def test_data_moves_by_few_operators(change, operators, slices):
     inputs = keras.Input(batch_shape=(2, 6, 4, 8))
     value = LayoutTensor(inputs, change(memory(6, 4, 8)))
     model = keras.Model(inputs, rearrange(value, logical_order(value)).tensor)
     made = [type(operation).__name__ for operation in model.operations]
     assert set(made) - {"InputLayer", "Reshape"} == operators
-    assert made.count("GetItem") <= 1
+    assert made.count("GetItem") == slices
+
+
+def test_slices_by_hand():
+    assert as_slices([5, 0, 1, 2, 4]) == [slice(5, 6), slice(0, 3), slice(4, 5)]
+    assert as_slices([4, 3, 2, 1]) == [slice(one, one + 1) for one in (4, 3, 2, 1)]
+    assert as_slices([4, 3, 2, 1, 0]) is None
