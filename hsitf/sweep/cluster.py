@@ -59,6 +59,9 @@ def local_workers(workers: int | None) -> Iterator[Any]:
         "distributed.scheduler.worker-ttl": None,
         # What killed a worker once, such as its memory, kills the next one too.
         "distributed.scheduler.allowed-failures": 1,
+        # TensorFlow keeps some of each network. A worker that waited for its memory to shrink would
+        # wait for ever; one that goes on is replaced when it reaches its limit.
+        "distributed.worker.memory.pause": False,
     }
     with (
         dask.config.set(settings),
