@@ -26,13 +26,15 @@ def _autoencoder(sample: TrainingSpectra, components: int) -> BandTransform:
     import keras
     from keras import layers
 
-    keras.utils.set_random_seed(sample.seed)
+    from hsitf.seeding import seeded
+
     hidden = max(components, round((sample.bands * components) ** 0.5))
     inputs = keras.Input((sample.bands,))
-    first, second = layers.Dense(hidden, activation="relu"), layers.Dense(components)
-    code = second(first(inputs))
-    decoded = layers.Dense(sample.bands)(layers.Dense(hidden, activation="relu")(code))
-    _train(keras.Model(inputs, decoded), sample.spectra, sample.spectra, _EPOCHS)
+    with seeded(sample.seed):
+        first, second = layers.Dense(hidden, activation="relu"), layers.Dense(components)
+        code = second(first(inputs))
+        decoded = layers.Dense(sample.bands)(layers.Dense(hidden, activation="relu")(code))
+        _train(keras.Model(inputs, decoded), sample.spectra, sample.spectra, _EPOCHS)
     kernels = tuple(np.asarray(layer.get_weights()[0]) for layer in (first, second))
     biases = tuple(np.asarray(layer.get_weights()[1]) for layer in (first, second))
     return DenseEncoder(kernels, biases)
@@ -79,11 +81,13 @@ def _boulch(sample: TrainingSpectra, components: int) -> BandTransform:
     import keras
     from keras import layers
 
-    keras.utils.set_random_seed(sample.seed)
-    encoder = _encoder(sample.bands)
-    spectrum = layers.Dense(sample.bands)(encoder.output)
+    from hsitf.seeding import seeded
+
     patches = sample.spectra[:, None, None]
-    _train(keras.Model(encoder.input, spectrum), patches, sample.spectra, _EPOCHS_OF_BOULCH)
+    with seeded(sample.seed):
+        encoder = _encoder(sample.bands)
+        spectrum = layers.Dense(sample.bands)(encoder.output)
+        _train(keras.Model(encoder.input, spectrum), patches, sample.spectra, _EPOCHS_OF_BOULCH)
     return BoulchEncoder(
         sample.bands, tuple(np.asarray(weight) for weight in encoder.get_weights())
     )

@@ -20,6 +20,7 @@ from hsitf.prune.ranking import rank
 from hsitf.prune.target import search_ratio
 from hsitf.prune.thinning import thin
 from hsitf.records import TrainingPlan
+from hsitf.seeding import seeded
 from hsitf.train.fine_tuning import fine_tuning_recipe
 
 UNTRAINED = "same widths, from nothing"
@@ -65,8 +66,8 @@ def _from_nothing(
     builder: CandidateBuilder, trained: TrainingPlan, chosen: CompressionCandidate, key: str
 ) -> CompressionCandidate:
     """The chosen widths with fresh weights, trained on labels as the original was."""
-    keras.utils.set_random_seed(builder.plan.seed)
-    network = keras.models.clone_model(functional(builder.files.network(chosen)))
+    with seeded(builder.plan.seed):
+        network = keras.models.clone_model(functional(builder.files.network(chosen)))
     builder = replace(builder, plan=trained)
     step = Step(key, chosen.key, UNTRAINED, chosen.share)
     rates = (trained.recipe.learning_rate,)
@@ -87,11 +88,12 @@ def _uniform(
     It gets as many epochs as all cuts of the chosen one together.
     """
     cuts = search.cuts
-    keras.utils.set_random_seed(builder.plan.seed)
-    plan = search_ratio(
-        rank(original, "l2"), cuts.measure, chosen.share, cuts.full_cost, PruningConfig()
-    )
+    with seeded(builder.plan.seed):
+        plan = search_ratio(
+            rank(original, "l2"), cuts.measure, chosen.share, cuts.full_cost, PruningConfig()
+        )
+        smaller = thin(original, plan)
     recipe = replace(fine_tuning_recipe(trained.recipe), epochs=steps * search.epochs)
     builder = replace(builder, plan=replace(trained, recipe=recipe, schedule="custom"))
     step = Step(key, "original", UNIFORM, chosen.share, "l2", "local")
-    return builder.finish(step, thin(original, plan), plan, rates=(recipe.learning_rate,))
+    return builder.finish(step, smaller, plan, rates=(recipe.learning_rate,))

@@ -22,6 +22,7 @@ from hsitf.compress.schedule import SearchClock, path_shares
 from hsitf.errors import InputError, VerificationError
 from hsitf.metrics import format_drop
 from hsitf.prune.plans import compose
+from hsitf.seeding import seeded
 
 # Points between the last good and the first bad network.
 _BISECTIONS = 2
@@ -128,10 +129,9 @@ class Search:
             return None
         progress.say(f"cutting to {share:.1%} of the {self.cuts.measure}")
         # The seed of a copied dropout is drawn when it is built.
-        keras.utils.set_random_seed(self.builder.plan.seed)
-        network = files.network(parent)
         try:
-            cut = best_cut(network, share, self.cuts)
+            with seeded(self.builder.plan.seed):
+                cut = best_cut(files.network(parent), share, self.cuts)
         except InputError as error:
             progress.say(str(error))
             return None

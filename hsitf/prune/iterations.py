@@ -29,6 +29,7 @@ from hsitf.prune.steps import (
 from hsitf.prune.target import search_ratio
 from hsitf.prune.thinning import thin
 from hsitf.prune.tracing import trace
+from hsitf.seeding import seeded
 from hsitf.tile_networks import is_tile_network
 from hsitf.train.tile_inputs import sample_tiles
 
@@ -56,8 +57,8 @@ def prune_channels(network: keras.Model, job: PruningJob) -> tuple[PruningStep, 
     for number in range(step.number + 1 if step else 1, request.iterations + 1):
         plan = plan_iteration(current, request, number, network, samples, progress)
         # The seed of a copied dropout is drawn when it is built.
-        keras.utils.set_random_seed(job.origin.record.plan.seed)
-        smaller = thin(current, plan)
+        with seeded(job.origin.record.plan.seed):
+            smaller = thin(current, plan)
         scores = scores_on(smaller, data, data.split.test)
         progress.say(_format_iteration(request, number, whole, cost(smaller), scores))
         state = state_file(folder, number)

@@ -22,6 +22,7 @@ from hsitf.prune.thresholds import Thresholds
 from hsitf.prune.weights import apply_masks, masks_by_threshold
 from hsitf.records import TrainingPlan
 from hsitf.runs import Run
+from hsitf.seeding import seeded
 from hsitf.tables import format_table
 from hsitf.train.evaluation import evaluate, score_predictions
 from hsitf.train.gather import gather_model
@@ -63,8 +64,8 @@ def sparse_curve(
         if thresholds not in done:
             progress.say(f"alpha {thresholds.alpha:g}, {number} of {len(steps)}")
             # Seeds of dropouts are in no file; each point has those of the plan.
-            keras.utils.set_random_seed(origin.record.plan.seed)
-            done[thresholds] = sparse_point(origin.network(), data, thresholds, plan, progress)
+            with seeded(origin.record.plan.seed):
+                done[thresholds] = sparse_point(origin.network(), data, thresholds, plan, progress)
             found = replace(found, points=tuple(done.values()))
             records.write(found, path)
             progress.say(_format_point(done[thresholds]))

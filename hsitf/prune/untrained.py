@@ -21,6 +21,7 @@ from hsitf.progress import Progress
 from hsitf.prune.steps import scores_on
 from hsitf.records import RunRecord, SceneChoice, TrainingPlan
 from hsitf.runs import Run
+from hsitf.seeding import seeded
 from hsitf.train.compilation import build_network, check_decoder, decoder_weight
 from hsitf.train.run import default_run_name
 
@@ -120,8 +121,8 @@ def _check_plan(plan: TrainingPlan) -> None:
 
 
 def _initial_network(plan: TrainingPlan, data: SceneData) -> keras.Model:
-    keras.utils.set_random_seed(plan.seed)
-    return build_network(plan, data)
+    with seeded(plan.seed):
+        return build_network(plan, data)
 
 
 def _untrained(plan: TrainingPlan, data: SceneData, folder: Path) -> UntrainedRun:

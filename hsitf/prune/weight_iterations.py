@@ -24,6 +24,7 @@ from hsitf.prune.steps import (
 from hsitf.prune.thinning import thin
 from hsitf.prune.unstructured import final_masks, sparsity_schedule
 from hsitf.prune.weights import apply_masks, masked_share
+from hsitf.seeding import seeded
 
 
 def check_weights(network: keras.Model, request: PruningRequest) -> None:
@@ -95,8 +96,8 @@ def _zero_weights(network: keras.Model, job: PruningJob) -> tuple[PruningStep, k
 
 def _seeded_network(job: PruningJob) -> keras.Model:
     """The network to prune, its dropouts seeded as the plan says: no file holds their seeds."""
-    keras.utils.set_random_seed(job.origin.record.plan.seed)
-    return job.origin.network()
+    with seeded(job.origin.record.plan.seed):
+        return job.origin.network()
 
 
 def _clustered(network: keras.Model, job: PruningJob) -> tuple[PruningStep, keras.Model]:
@@ -114,8 +115,8 @@ def _clustered(network: keras.Model, job: PruningJob) -> tuple[PruningStep, kera
         records.write(replace(done, sha256=save_network(sparse, path)), folder / STEP)
         state_file(folder, 1).unlink(missing_ok=True)
     # Read back as a resumed run reads it: dropout then draws the same.
-    keras.utils.set_random_seed(job.origin.record.plan.seed)
-    pruned, current = resumed_step(folder, request.iterations)
+    with seeded(job.origin.record.plan.seed):
+        pruned, current = resumed_step(folder, request.iterations)
     if current is None:
         current = _seeded_network(job)
     codebooks, few = make_codebooks(current, request.clusters)

@@ -28,6 +28,7 @@ from hsitf.quantize.request import CALIBRATION_PATCHES
 from hsitf.quantize.schemes import Bits, Scheme
 from hsitf.quantize.simulator import QuantizationSimulator
 from hsitf.records import TrainingPlan
+from hsitf.seeding import seeded
 from hsitf.tile_networks import is_tile_network
 from hsitf.train.guidance import NO_GUIDANCE
 from hsitf.train.loop import FitResult, fit
@@ -63,11 +64,11 @@ def quantization_aware_train(
         raise zoo.tiles_refused(plan.network, "trained quantization-aware")
     patches = data.patches.extract(data.calibration_pixels(CALIBRATION_PATCHES))
     # Layers that are not rebuilt, such as normalizations, are trained themselves: those of a copy.
-    keras.utils.set_random_seed(plan.seed)
-    copy = keras.models.clone_model(network)
-    copy_weights(network, copy)
-    simulator = QuantizationSimulator(copy, patches, Scheme("channel", "asymmetric"))
-    aware = FakeQuantizedNetwork(copy, TrainableFakeQuantize, TrainableMatmul)
+    with seeded(plan.seed):
+        copy = keras.models.clone_model(network)
+        copy_weights(network, copy)
+        simulator = QuantizationSimulator(copy, patches, Scheme("channel", "asymmetric"))
+        aware = FakeQuantizedNetwork(copy, TrainableFakeQuantize, TrainableMatmul)
     _check(aware)
     for quantizer, params in zip(aware.quantizers, simulator.activation_params(_BITS), strict=True):
         quantizer.set_params(params)

@@ -16,6 +16,7 @@ from hsitf.data import SceneData
 from hsitf.errors import InputError
 from hsitf.progress import Progress
 from hsitf.records import Epoch, TrainingPlan
+from hsitf.seeding import seeded
 from hsitf.train.checkpoint import (
     Checkpoint,
     assign_variables,
@@ -111,8 +112,7 @@ def fit(
     weight = decoder_weight(plan.network) if guidance is None else None
     if guidance is None:
         guidance = Guidance.of(plan, data, progress) if fresh else NO_GUIDANCE
-    keras.utils.set_random_seed(plan.seed)
-    with precision_policy(plan.precision if fresh else "float32"):
+    with seeded(plan.seed), precision_policy(plan.precision if fresh else "float32"):
         network = build_network(plan, data) if network is None else network
         first = hook.evaluated_from if hook else 0
         model = compile_model(network, plan, data, weight, guidance, first)
