@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from hsitf.errors import DataError
+from hsitf.flatbuffer import check_tflite
 
 TIMEOUT_S = 300
 """Time limit for opening a file and running it once, in seconds."""
@@ -33,6 +34,18 @@ for resolver in OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELE
 """
 
 
+def check_structure(path: Path) -> None:
+    """Refuses a .tflite file whose parts are not where it says; see `flatbuffer.check_tflite`.
+
+    Raises:
+        DataError: It is damaged.
+    """
+    try:
+        check_tflite(path)
+    except DataError as error:
+        raise _refused(path, error.received) from error
+
+
 def check_survival(path: Path) -> None:
     """Refuses a .tflite file that ends the interpreter that runs it.
 
@@ -40,8 +53,9 @@ def check_survival(path: Path) -> None:
         path: The file; one that was tried is not tried again until it changes.
 
     Raises:
-        DataError: It does, or it does not come to an end.
+        DataError: It does, or it does not come to an end, or it is damaged.
     """
+    check_structure(path)
     facts = path.stat()
     _check(str(path.resolve()), facts.st_mtime_ns, facts.st_size)
 
@@ -63,5 +77,5 @@ def _check(path: str, changed: int, size: int) -> None:
         raise _refused(path, f"a file that ends its interpreter with {end}")
 
 
-def _refused(path: str, reason: str) -> DataError:
+def _refused(path: Path | str, reason: object) -> DataError:
     return DataError(f"LiteRT cannot run {path}", received=reason, remedy="export it again")

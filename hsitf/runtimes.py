@@ -13,6 +13,7 @@ from hsitf import trust
 from hsitf.arrays import Float32Array, StoredArray
 from hsitf.errors import DataError
 from hsitf.flatbuffer import check_tflite
+from hsitf.litert_trial import check_structure
 from hsitf.log_silencing import suppressed_output
 from hsitf.onnx_files import read_onnx
 from hsitf.records import TensorSpec
@@ -211,12 +212,7 @@ class LiteRT:
     def __init__(self, path: Path, threads: int = 1, delegate: bool = True) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        try:
-            check_tflite(path)
-        except DataError as error:
-            raise DataError(
-                f"LiteRT cannot run {path}", received=error.received, remedy="export it again"
-            ) from error
+        check_structure(path)
         resolver = (
             OpResolverType.AUTO if delegate else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         )

@@ -125,10 +125,8 @@ def _litert(path: Path, threads: int) -> Runtime:
 
 
 def _survives_litert(path: Path) -> None:
-    from hsitf.flatbuffer import check_tflite
     from hsitf.litert_trial import check_survival
 
-    check_tflite(path)
     check_survival(path)
 
 
