@@ -7,15 +7,24 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hsitf.errors import DataError
 
+MAX_NAME = 255
+"""Bytes of a name; file systems allow no more."""
+
 
 def check_name(kind: str, name: str) -> None:
     """Refuses a name that would lead out of a folder that is called by it.
 
     Raises:
-        DataError: It is empty, or a path.
+        DataError: It is empty, a path, or longer than the name of a file can be.
     """
     if name in ("", ".", "..") or os.path.basename(name) != name or "\\" in name or "\0" in name:
         raise DataError(f"{name!r} is no name of a {kind}", allowed="a name that is no path")
+    if len(os.fsencode(name)) > MAX_NAME:
+        raise DataError(
+            f"the name of a {kind} is too long",
+            received=f"{len(name):,} characters",
+            allowed=f"{MAX_NAME} bytes",
+        )
 
 
 def check_lengths(

@@ -53,6 +53,7 @@ def damaged(kind, place, value):
         ("export", "bytes", -5),
         ("export", "scene", "../../evil"),
         ("export", "scene", ""),
+        ("export", "scene", "1" * 256),
         ("export", "model", "..\\evil"),
         ("export", "file", ".."),
         ("export", "file", "/etc/passwd"),
