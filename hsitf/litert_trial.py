@@ -1,7 +1,7 @@
 """Files of LiteRT that may be anybody's, tried in a process of their own.
 
 An interpreter believes a file, and one that was damaged, or made for it, can end the process that
-runs it. A file that is refused here has ended another one.
+runs it. Here it ends a process that has nothing to lose.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ def seeded(seed: int) -> Iterator[None]:
         seed: The seed.
     """
     keras.utils.set_random_seed(seed)
+    # Keras offers no way to give it a source of seeds; its module looks one up by this name.
     shared = seed_generator.python_random
     seed_generator.python_random = random.Random(seed)
     try:

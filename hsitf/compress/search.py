@@ -129,12 +129,13 @@ class Search:
             return None
         progress.say(f"cutting to {share:.1%} of the {self.cuts.measure}")
         # The seed of a copied dropout is drawn when it is built.
-        try:
-            with seeded(self.builder.plan.seed):
-                cut = best_cut(files.network(parent), share, self.cuts)
-        except InputError as error:
-            progress.say(str(error))
-            return None
+        with seeded(self.builder.plan.seed):
+            network = files.network(parent)
+            try:
+                cut = best_cut(network, share, self.cuts)
+            except InputError as error:
+                progress.say(str(error))
+                return None
         before = files.plan(parent)
         plan = compose(before, cut.plan) if before else cut.plan
         step = Step(key, parent.key, "cut", share, cut.criterion, cut.allocation, cut.divergence)
