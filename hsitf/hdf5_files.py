@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hsitf.errors import DataError
+from hsitf.hdf5_trial import check_attributes, has_open_lengths
 
 MAX_DEPTH = 100
 """Groups within groups; the library follows them by recursion."""
@@ -112,12 +113,16 @@ def _check_file(path: str, changed: int, size: int) -> None:
 def _check(path: Path, content: bytes | mmap.mmap) -> None:
     import h5py
 
-    _check_heaps(path, content)
-    source = io.BytesIO(content) if isinstance(content, bytes) else path
-    with h5py.File(source, "r") as file:
+    texts = _check_heaps(path, content)
+    member = content if isinstance(content, bytes) else None
+    with h5py.File(path if member is None else io.BytesIO(member), "r") as file:
+        trial = has_open_lengths(file)
         for name, one in _objects(path, file):
             if isinstance(one, h5py.Dataset):
                 _check_dataset(path, name, one)
+            trial = trial or has_open_lengths(one)
+    if trial:
+        check_attributes(path, member, texts)
 
 
 def _objects(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
@@ -160,16 +165,22 @@ def _check_dataset(path: Path, name: str, one: Any) -> None:
             raise _foreign(path, f"{name}, which is put together of {others[0]!r}")
 
 
-def _check_heaps(path: Path, content: bytes | mmap.mmap) -> None:
-    """Refuses a global heap, where texts are kept, that its reader would go through for ever."""
+def _check_heaps(path: Path, content: bytes | mmap.mmap) -> int:
+    """Refuses a global heap, where texts are kept, that its reader would go through for ever.
+
+    Returns:
+        Bytes of the largest.
+    """
     width = _length_width(content)
     # Heaps lie side by side, so that all of them have no more objects than fit into the file.
     steps = len(content) // _SMALLEST_OBJECT
+    largest = 0
     for at in _heap_places(content):
         size = int.from_bytes(content[at + 8 : at + 8 + width], "little")
         # Others are refused by the library itself, or are the numbers of a dataset.
         if not _SMALLEST_HEAP <= size <= len(content) - at:
             continue
+        largest = max(largest, size)
         steps = _steps_left(content, at, at + size, width, steps)
         if steps < 0:
             raise DataError(
@@ -177,6 +188,7 @@ def _check_heaps(path: Path, content: bytes | mmap.mmap) -> None:
                 received="a heap of texts that has no end",
                 remedy="fetch it again",
             )
+    return largest
 
 
 def _heap_places(content: bytes | mmap.mmap) -> Iterator[int]:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from hsitf import flatbuffer, inspection
+from hsitf import flatbuffer, inspection, litert_trial
 from hsitf.errors import DataError
 from hsitf.export.variants import TFLITE
 from hsitf.runtimes import LiteRT
@@ -88,10 +88,26 @@ def test_a_file_that_ends_its_interpreter_ends_another_process(whole, tmp_path, 
     path = tmp_path / "a.tflite"
     path.write_bytes(whole)
     assert TFLITE.runtime_of_any(path, 1).batch == 1
-    # What the check of inputs would refuse stands for all that no check foresees.
+    # What the check of inputs would refuse stands for all that no check foresees. Whether it ends
+    # the interpreter depends on the processor, for which the delegate chooses its kernels.
     monkeypatch.setattr(flatbuffer, "_LEAST_INPUTS", {})
     path.write_bytes(with_operator(whole, "SLICE"))
-    with pytest.raises(DataError, match="ends its interpreter with signal"):
+    with pytest.raises(DataError, match=r"LiteRT cannot run .*a\.tflite"):
+        TFLITE.runtime_of_any(path, 1)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGABRT)", "with signal 6"),
+        ("import sys; sys.exit(3)", "with status 3"),
+    ],
+)
+def test_how_an_interpreter_ended_is_said(whole, tmp_path, monkeypatch, program, words):
+    path = tmp_path / "a.tflite"
+    path.write_bytes(whole)
+    monkeypatch.setattr(litert_trial, "PROGRAM", program)
+    with pytest.raises(DataError, match=f"ends its interpreter {words}"):
         TFLITE.runtime_of_any(path, 1)
 
 

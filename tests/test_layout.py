@@ -25,6 +25,7 @@ ORDER = [
     "locks",
     "trust",
     "array_files",
+    "hdf5_trial",
     "hdf5_files",
     "flatbuffer",
     "litert_trial",

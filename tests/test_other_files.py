@@ -155,6 +155,40 @@ def test_hdf5_with_a_heap_that_has_no_end(tmp_path):
         load(path)
 
 
+@pytest.mark.parametrize("kind", ["text", "list"])
+def test_hdf5_with_an_attribute_that_claims_to_be_long(tmp_path, kind):
+    """The library would take 4 GB for it, and say only then that it is damaged."""
+    path = tmp_path / "cube.h5"
+    with h5py.File(path, "w") as file:
+        file["cube"] = np.ones((2, 3, 4))
+        file["other/near"] = np.ones(3)
+        if kind == "text":
+            file["other"].attrs["units"] = "nanometers"
+        else:
+            units = np.empty(1, object)
+            units[0] = np.frombuffer(b"nanometers", "u1")
+            file["other/near"].attrs.create("units", units, dtype=h5py.vlen_dtype("u1"))
+    assert load(path, variable="cube").cube.shape == (2, 3, 4)
+    content = bytearray(path.read_bytes())
+    # Its length, where the texts are, and that it is the first of them.
+    place = content.index(b"GCOL").to_bytes(8, "little") + (1).to_bytes(4, "little")
+    at = content.index((10).to_bytes(4, "little") + place)
+    content[at : at + 4] = b"\xff\xff\xff\x7f"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="attributes that is longer than the file"):
+        load(path, variable="cube")
+
+
+def test_hdf5_with_long_attributes(tmp_path):
+    """What is as long as it says is read, however long it is."""
+    path = tmp_path / "cube.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        file["cube"] = np.ones((2, 3, 4))
+        file["cube"].attrs["history"] = "x" * (80 << 20)
+        file["cube"].attrs["lines"] = ["y" * 1000] * 5000
+    assert load(path).cube.shape == (2, 3, 4)
+
+
 # --- networks ---------------------------------------------------------------------------------
 
 

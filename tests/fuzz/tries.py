@@ -25,7 +25,7 @@ from typing import Any
 
 import mutators
 
-from hsitf.litert_trial import PROGRAM
+from hsitf import hdf5_trial, litert_trial
 
 SECONDS = 20
 """Processor time that reading one input may take."""
@@ -49,6 +49,8 @@ _TRIES_OF_A_CHILD = 200
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _STARTING = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect")
 _CHANGING = ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.chmod")
+# Files that may end their reader, or take its memory, are tried in processes of their own.
+_TRIALS = (hdf5_trial.PROGRAM, litert_trial.PROGRAM)
 _DEVICES = ("/dev/null", "/dev/tty", "/proc/self")
 
 # The mistakes a user can make, and nothing else, are errors that the program expects.
@@ -392,8 +394,7 @@ class _Watch:
     def _hear(self, event: str, facts: tuple[Any, ...]) -> None:
         if not self._on:
             return
-        if event == "subprocess.Popen" and list(facts[1][1:3]) == ["-c", PROGRAM]:
-            # The trial of a file that may end its interpreter, in a process of its own.
+        if event == "subprocess.Popen" and facts[1][1:2] == ["-c"] and facts[1][2] in _TRIALS:
             return
         if event in _STARTING:
             self._found.add(f"{event} {facts[:2]!r}"[:200])
