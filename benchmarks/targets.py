@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--bands", type=int, default=200)
     parser.add_argument("--tile", type=int, default=0)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     rows = []
     if options.out is not None and options.out.is_file():
         rows = [json.loads(line) for line in options.out.read_text().splitlines()]

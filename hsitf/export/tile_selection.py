@@ -28,7 +28,7 @@ from hsitf.tile_networks import is_tile_network
 if TYPE_CHECKING:
     import keras
 
-SIDES = (4, 8, 12, 16, 24, 32, 48, 64)
+SIDES = (4, 8, 12, 16, 20, 24, 32, 48, 64)
 _SAMPLES = 2
 
 

@@ -33,6 +33,13 @@ browser = pytest.mark.skipif(
 )
 
 
+# WebGPU is computed in software, by Chromium's own renderer.
+_GRAPHICS = {
+    "wasm": ("--disable-gpu",),
+    "webgpu": ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
+}
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> tuple[Path, Path]:
     """An int8 file, and the same with unsigned borders."""
@@ -105,7 +112,7 @@ class _Server(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def opened(folder: Path, profile: Path, seconds: float = 240) -> dict:
+def opened(folder: Path, profile: Path, seconds: float = 240, engine: str = "wasm") -> dict:
     """What the page in a folder finds when it is opened and classifies without a click."""
     handler = type("Handler", (_Server,), {"posted": []})
     server = http.server.ThreadingHTTPServer(
@@ -113,8 +120,8 @@ def opened(folder: Path, profile: Path, seconds: float = 240) -> dict:
     )
     server.done = threading.Event()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/?post=/result"
-    words = [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu"]
+    address = f"http://127.0.0.1:{server.server_port}/?post=/result&engine={engine}"
+    words = [CHROMIUM, "--headless=new", "--no-sandbox", *_GRAPHICS[engine]]
     process = subprocess.Popen(
         [*words, f"--user-data-dir={profile}", address],
         stdout=subprocess.DEVNULL,
@@ -160,6 +167,26 @@ def test_the_page_names_as_python_does_in_floats(site, tmp_path):
     found = opened(site / "web-float32", tmp_path / "profile")
     assert found["map"]["differing"] == 0
     assert found["golden"]["largest"] < 1e-4
+
+
+@browser
+@pytest.mark.slow
+def test_the_page_names_as_python_does_on_webgpu(site, tmp_path):
+    found = opened(site / "web-float32", tmp_path / "profile", engine="webgpu")
+    assert "error" not in found
+    if found["engine"] != "webgpu":
+        pytest.skip("this Chromium has no WebGPU in software")
+    assert found["golden"]["largest"] < 1e-4
+    assert found["map"]["whole"]
+    assert found["map"]["differing"] == 0
+
+
+@browser
+def test_integer_files_stay_on_webassembly(site, tmp_path):
+    """WebGPU has no integer kernels in LiteRT.js."""
+    found = opened(site / "web-int8", tmp_path / "profile", engine="webgpu")
+    assert found["engine"] == "wasm"
+    assert found["golden"]["differing"] == 0
 
 
 @browser

@@ -12,6 +12,7 @@ const at = (id) => document.getElementById(id);
 const TEST = 3;
 const UNLABELLED = 0;
 const opened = performance.now();
+const asked = new URLSearchParams(location.search);
 const state = { running: false, goOn: true, pixel: undefined, own: undefined };
 /** What tests and scripts read: filled as the page goes on. */
 export const results = { ready: false };
@@ -370,9 +371,12 @@ async function start() {
   for (const { record } of state.forms) {
     at("form").add(new Option(record.tile ? `tiles of ${record.tile}` : "patches"));
   }
-  if (hasWebGpu() && state.forms[0].record.input.dtype === "float32") {
+  if (state.forms[0].record.input.dtype === "float32" && (await hasWebGpu())) {
     at("engine").add(new Option("WebGPU", "webgpu"));
+    // A link may ask for it.
+    if (asked.get("engine") === "webgpu") at("engine").value = "webgpu";
   }
+  results.engine = at("engine").value;
   await useForm();
   results.loaded = performance.now() - opened;
   listen();
@@ -393,6 +397,6 @@ async function unattended(post) {
 }
 
 await start().catch(fail);
-const post = new URLSearchParams(location.search).get("post");
+const post = asked.get("post");
 // To the server of the page alone, whatever a link says.
 if (post && new URL(post, location.href).origin === location.origin) await unattended(post);

@@ -24,8 +24,10 @@ export function load() {
   return runtime;
 }
 
-export function hasWebGpu() {
-  return isWebGPUSupported();
+/** Whether there is a GPU behind WebGPU; a browser may know WebGPU and find none. */
+export async function hasWebGpu() {
+  if (!isWebGPUSupported()) return false;
+  return Boolean(await navigator.gpu.requestAdapter().catch(() => null));
 }
 
 export class Model {
