@@ -34,6 +34,9 @@ class Cost(NamedTuple):
 def cost(model: keras.Model) -> Cost:
     """Counts a functional model of fixed shape; a layer used twice multiplies twice.
 
+    Lowered networks keep other axes in the batch for a part of their way: such layers count for as
+    many samples as each sample of the model has there.
+
     Raises:
         InputError: A layer's type is not known, or cannot be counted.
     """
@@ -41,11 +44,17 @@ def cost(model: keras.Model) -> Cost:
 
     def visit(call: Call, inputs: list[None]) -> list[None]:
         nonlocal total
-        total += macs(call.operation, CallShapes.of(call))
+        total += _samples(model, call) * macs(call.operation, CallShapes.of(call))
         return [None] * len(call.shapes)
 
     walk(model, [None] * len(model.inputs), visit)
     return Cost(model.count_params(), total)
+
+
+def _samples(model: keras.Model, call: Call) -> int:
+    """Samples of a call for one of the model, 1 where a batch is of any size."""
+    whole, (here, *_) = model.inputs[0].shape[0], call.shapes[0] or (None,)
+    return here // whole if whole and here else 1
 
 
 def macs(operation: Any, shapes: CallShapes) -> int:

@@ -6,6 +6,7 @@ from keras import layers
 
 from hsitf import zoo
 from hsitf.cost import Cost, cost
+from hsitf.lower import lower
 
 
 def of(shape, *stack):
@@ -30,6 +31,22 @@ def test_a_shared_layer_multiplies_twice():
     inputs = keras.Input((4,))
     shared = layers.Dense(4)
     assert cost(keras.Model(inputs, shared(shared(inputs)))) == Cost(20, 32)
+
+
+def test_what_is_kept_in_the_batch_counts_as_often():
+    """Lowered networks move an axis there and back."""
+    inputs = keras.Input(batch_shape=(2, 6, 4))
+    x = keras.ops.reshape(inputs, (12, 4))
+    x = layers.Dense(3)(x)
+    x = keras.ops.reshape(x, (2, 18))
+    assert cost(keras.Model(inputs, layers.Dense(5)(x))) == Cost(15 + 95, 6 * 12 + 90)
+
+
+@pytest.mark.parametrize("name", ["li", "hamida"])
+def test_lowering_saves_no_arithmetic(name):
+    """Both are written without zeros: bands in the batch, or as the width of a picture."""
+    model = zoo.build(name, bands=50, classes=4)
+    assert cost(lower(model, 2)).macs >= cost(model).macs
 
 
 CAO = 49 * 540_000 + 4 * 540_000 + 40_000 + 20_000 + 1_600

@@ -107,4 +107,5 @@ def _panel(
         axis(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "1235" else ""))
     axes.set_xlabel(label)
     axes.set_ylabel(f"{metric if metric == 'kappa' else metric.upper()} (%)")
-    axes.legend(frameon=False, fontsize="small")
+    # Over the lines of the bounds, which it does not avoid.
+    axes.legend(fontsize="small", edgecolor="none", framealpha=0.9)

@@ -76,8 +76,8 @@ def parse(kind: type[T], text: bytes, name: str) -> T:
             allowed=f"schema {_READABLE[0]} to {SCHEMA}",
             remedy="read it with the version that wrote it, or make it again with this one",
         )
-    if not _is_finite(content):
-        raise _damaged(name, kind, "a number that is not finite")
+    if reason := _impossible(content):
+        raise _damaged(name, kind, reason)
     if schema != SCHEMA:
         content = _upgraded(kind, content, schema) | {"schema": SCHEMA}
         text = json.dumps(content).encode()
@@ -108,18 +108,23 @@ def _content(text: bytes) -> Any:
         return None
 
 
-def _is_finite(content: Any) -> bool:
-    """Whether all numbers are finite: 1e999 is infinity, and NaN is in no order to any bound."""
+def _impossible(content: Any) -> str:
+    """What no record holds, whatever its kind; empty where there is nothing of that.
+
+    1e999 is infinity, and NaN is in no order to any bound; the character 0 is in no name of a file.
+    """
     waiting = [content]
     while waiting:
         one = waiting.pop()
         if isinstance(one, float) and not math.isfinite(one):
-            return False
+            return "a number that is not finite"
+        if isinstance(one, str) and "\0" in one:
+            return "a text with the character 0"
         if isinstance(one, dict):
-            waiting += one.values()
+            waiting += [*one, *one.values()]
         elif isinstance(one, list):
             waiting += one
-    return True
+    return ""
 
 
 def _upgraded(kind: Any, content: Any, schema: int) -> Any:

@@ -101,6 +101,13 @@ def test_infinity_in_other_words_is_refused():
         records.parse(RunRecord, text, "record.json")
 
 
+@pytest.mark.parametrize("text", ["models/a\\u0000b", "\\u0000"])
+def test_a_text_that_no_file_is_called_by_is_refused(text):
+    found = damaged("export", "file", "NAME").replace(b'"NAME"', f'"{text}"'.encode())
+    with pytest.raises(DataError, match="a text with the character 0"):
+        records.parse(ExportRecord, found, "record.json")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_can_be_is_read(kind):
     found = records.parse(
