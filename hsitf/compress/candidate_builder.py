@@ -22,7 +22,7 @@ from hsitf.errors import InputError
 from hsitf.export.calibration import Calibration
 from hsitf.export.convert import calibration_patches, lower_and_check
 from hsitf.export.repacking import repack
-from hsitf.export.tuning import missing_memory
+from hsitf.export.tuning import missing_memory, structure
 from hsitf.export.variants import TFLITE, Variant
 from hsitf.export.verification import check_integer
 from hsitf.files import size
@@ -37,6 +37,9 @@ from hsitf.train.further_fit import fit_further
 from hsitf.train.guidance import Guidance
 from hsitf.train.loop import FitResult
 
+# Beside that of the kind of file, which is made for wide vector units: few channels in groups hold
+# zeros, up to half of a small file, and gain nothing where a network has become narrow.
+ALIGNMENTS = (1, 8)
 # Enough to tell candidates apart; the final table measures all files in turns, and longer.
 _QUICK = MeasurementSchedule(warm_up=3, rounds=3, runs=10)
 
@@ -53,6 +56,7 @@ class CandidateBuilder:
         files: Where candidates are kept.
         arena: Whether the arena of TensorFlow Lite Micro is measured.
         target: Name of the target whose cost is measured; None where none is.
+        minimized: The cost that is to be as small as possible, a name of `bounds.COSTS`.
         progress: Receives progress and messages.
     """
 
@@ -63,6 +67,7 @@ class CandidateBuilder:
     files: CandidateFiles
     arena: bool
     target: str | None
+    minimized: str
     progress: Progress
 
     def recall(self, key: str) -> CompressionCandidate | None:
@@ -108,11 +113,10 @@ class CandidateBuilder:
             history, best, trained = self._fine_tuned(step.key, network, rates)
         counted = cost(network)
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / self.files.file(step.key).name
-            runtime = write_file(network, self.data, self.files.variant, path)
-            fidelity = self.evaluator.fidelity(runtime, self.progress)
-            costs = {"bytes": float(size(path)), "macs": float(counted.macs)}
-            costs |= self._measured_costs(runtime, path)
+            file = self._cheapest_file(network, Path(folder), step.key)
+            fidelity = self.evaluator.fidelity(file.runtime, self.progress)
+            costs = {"bytes": float(size(file.path)), "macs": float(counted.macs)}
+            costs |= self._measured_costs(file.runtime, file.path)
             done = CompressionCandidate(
                 step,
                 counted.parameters,
@@ -122,8 +126,32 @@ class CandidateBuilder:
                 max(trained, time.monotonic() - begin),
                 fidelity,
                 costs,
+                channel_alignment=file.channel_alignment,
             )
-            return self.files.save(done, network, plan, path)
+            return self.files.save(done, network, plan, file.path)
+
+    def _cheapest_file(self, network: keras.Model, folder: Path, key: str) -> _CandidateFile:
+        """The cheapest of the files that a network's convolutions can be written as, all exact."""
+        usual = self.files.variant.arithmetic
+        # A target chooses its own lowering when the file is published.
+        others = ALIGNMENTS if self.target is None else ()
+        found: dict[str, _CandidateFile] = {}
+        for alignment in dict.fromkeys((usual.channel_alignment, *others)):
+            arithmetic = replace(usual, channel_alignment=alignment)
+            with suppressed_output():
+                lowered = lower_and_check(network, self.data, 1, arithmetic).model
+            if (form := structure(lowered)) in found:
+                continue
+            path = folder / str(alignment) / self.files.file(key).name
+            path.parent.mkdir()
+            runtime = write_file(lowered, self.data, self.files.variant, path)
+            found[form] = _CandidateFile(path, runtime, alignment)
+        files = list(found.values())
+        if self.minimized != "latency_ms" or len(files) == 1:
+            return min(files, key=lambda one: size(one.path))
+        patch = self.data.patches.extract(self.data.split.train[:1])
+        times = latency_ms({str(one.path): one.runtime for one in files}, patch, _QUICK)
+        return min(files, key=lambda one: times[str(one.path)])
 
     def _fine_tuned(
         self, key: str, network: keras.Model, rates: Sequence[float]
@@ -176,15 +204,28 @@ class CandidateBuilder:
         return found
 
 
-def write_file(network: keras.Model, data: SceneData, variant: Variant, path: Path) -> Runtime:
-    """Writes the plain file of a network, and opens it.
+@dataclass(frozen=True, eq=False)
+class _CandidateFile:
+    """A file of a candidate.
+
+    Attributes:
+        path: Where it is.
+        runtime: It, opened with one thread.
+        channel_alignment: Smallest number of channels that lowering gave its convolutions.
+    """
+
+    path: Path
+    runtime: Runtime
+    channel_alignment: int
+
+
+def write_file(lowered: keras.Model, data: SceneData, variant: Variant, path: Path) -> Runtime:
+    """Writes the plain file of a lowered network, and opens it.
 
     Raises:
-        LoweringError: The network cannot be rewritten for inference.
         VerificationError: The file of an integer variant computes in floats.
     """
     with suppressed_output():
-        lowered = lower_and_check(network, data, 1, variant.arithmetic).model
         patches = calibration_patches(data, 1)
         variant.convert(lowered, Calibration(patches), path)
         if variant.format is TFLITE:

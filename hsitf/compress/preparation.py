@@ -151,9 +151,17 @@ def prepare_search(
         softmax(logits),
         options.round_to,
     )
-    arena = request.bounds.max_arena is not None
+    bounds = request.bounds
     builder = CandidateBuilder(
-        data, plan, guidance, evaluator, files, arena, request.bounds.target, progress
+        data,
+        plan,
+        guidance,
+        evaluator,
+        files,
+        bounds.max_arena is not None,
+        bounds.target,
+        bounds.minimized,
+        progress,
     )
     clock = SearchClock(60 * request.minutes, epoch_seconds(origin.record, options))
     rates = tuple(share * plan.recipe.learning_rate for share in options.rate_shares)

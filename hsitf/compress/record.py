@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hsitf.compress.bounds import CompressionBounds
 from hsitf.compress.losses import Drop, Fidelity
 from hsitf.compress.request import SearchOptions
-from hsitf.ranges import Amount, Count, Share
+from hsitf.ranges import Amount, Count, Positive, Share
 from hsitf.records import Epoch, SplitRecord
 
 ORIGINAL = "original"
@@ -70,6 +70,8 @@ class CompressionCandidate:
         costs: Costs of the file by the names of `bounds.COSTS`.
         sha256: SHA-256 of its network.
         file_sha256: SHA-256 of its file.
+        channel_alignment: Smallest number of channels that lowering gave convolutions in its file
+            (see `arithmetic.ConvolutionMethod`); None for that of the kind of file.
     """
 
     step: Step
@@ -82,6 +84,7 @@ class CompressionCandidate:
     costs: dict[str, Amount]
     sha256: str = ""
     file_sha256: str = ""
+    channel_alignment: Positive | None = None
 
     @property
     def key(self) -> str:

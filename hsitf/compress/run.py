@@ -135,7 +135,7 @@ def _compressed(
     run = save_chosen(folder, origin, network, chosen, search)
     published, refused = export(
         run,
-        _publication(search.builder.files.variant, root, request.bounds.target),
+        _publication(search.builder.files.variant, root, request.bounds.target, chosen),
         progress,
         choice or origin.scene_choice(),
     )
@@ -165,7 +165,9 @@ def _compressed(
     return Compression(record, run, published[0])
 
 
-def _publication(kind: Variant, root: Path, target: str | None) -> ExportRequest:
+def _publication(
+    kind: Variant, root: Path, target: str | None, chosen: CompressionCandidate
+) -> ExportRequest:
     """How the chosen file is published: as it was evaluated, with the inputs of the network.
 
     Its accuracy was compared with the original's, of which alone the bounds are; what it loses
@@ -173,7 +175,13 @@ def _publication(kind: Variant, root: Path, target: str | None) -> ExportRequest
     """
     bounds = replace(kind.bounds, agreement=0.0, oa_drop=100.0)
     kinds = (replace(kind, bounds=bounds),)
-    return ExportRequest(kinds, root=root, fold_preprocessing=False, target=target)
+    return ExportRequest(
+        kinds,
+        root=root,
+        fold_preprocessing=False,
+        target=target,
+        channel_alignment=chosen.channel_alignment if target is None else None,
+    )
 
 
 def _draw(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,14 +195,14 @@ class _Search:
                 network = self.subject.build(arithmetic)
         except LoweringError:
             return None
-        structure = _structure(network)
-        if structure not in self._seen:
+        form = structure(network)
+        if form not in self._seen:
             file = self.folder / f"{len(self._seen)}{self.subject.variant.suffix}"
             with suppressed_output():
                 samples = Calibration(self.subject.samples[:_SAMPLES])
                 self.subject.variant.convert(network, samples, file)
-            self._seen[structure] = file
-        return self._seen[structure]
+            self._seen[form] = file
+        return self._seen[form]
 
 
 def missing_memory(cost: TargetCost, target: Target) -> int:
@@ -218,8 +219,9 @@ def _convolutions(network: keras.Model) -> list[str]:
     work = {}
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
-            _, rows, cols, _ = layer.output.shape
-            work[layer.name] = rows * cols * layer.kernel.shape.num_elements()
+            # A part of the way bands are kept in the batch.
+            positions = math.prod(layer.output.shape[:-1])
+            work[layer.name] = positions * layer.kernel.shape.num_elements()
     return sorted(work, key=lambda name: -work[name])
 
 
@@ -231,7 +233,7 @@ def _with_methods(arithmetic: Arithmetic, layer: str) -> Iterator[Arithmetic]:
             yield replace(arithmetic, methods=tuple(sorted([*others, chosen])))
 
 
-def _structure(network: keras.Model) -> str:
+def structure(network: keras.Model) -> str:
     """Digest of types and shapes of all operations, without their names and weights."""
     facts = [
         (
@@ -252,7 +254,7 @@ def _key(subject: TuningSubject, arithmetic: Arithmetic, start: keras.Model) -> 
     """What a choice is valid for: structure, target with its tool, kind of file, and hsitf."""
     cost = subject.target.cost
     facts = (
-        _structure(start),
+        structure(start),
         # Methods are kept by the names of layers.
         *_convolutions(start),
         str(arithmetic),

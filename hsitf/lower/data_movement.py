@@ -30,10 +30,46 @@ def crop(tensor: KerasTensor, sizes: Sequence[int], slices: Sequence[slice]) -> 
     changed = [size != keep for size, keep in zip(sizes, kept, strict=True)]
 
     def change(block: KerasTensor, first: int, last: int) -> KerasTensor:
-        where = (slice(None), *slices[first:last])
-        return block[where]
+        steps = [slices[axis].step or 1 for axis in range(first, last)]
+        if max(steps) == 1:
+            where = (slice(None), *slices[first:last])
+            return block[where]
+        for axis in range(first, last):
+            block = take_slice(block, 1 + axis - first, slices[axis])
+        return block
 
     return _change_axes(tensor, sizes, kept, changed, change)
+
+
+def take_slice(tensor: KerasTensor, axis: int, where: slice) -> KerasTensor:
+    """A slice of one axis, without a step: delegates compute no slices of every other element.
+
+    Elements a step apart are the same ones of blocks that long, which a reshape makes an axis.
+
+    Args:
+        tensor: The tensor.
+        axis: The axis, not that of the batch.
+        where: The slice, with a positive step or none.
+    """
+    size = int(tensor.shape[axis])
+    picks = range(size)[where]
+    if picks.step == 1 or len(picks) == 1:
+        plain = slice(picks[0], picks[-1] + 1)
+        return tensor if plain == slice(0, size) else tensor[(slice(None),) * axis + (plain,)]
+    lead, tail = prod(tensor.shape[:axis]), prod(tensor.shape[axis + 1 :])
+    block = reshape(tensor, (lead, size, tail))
+    # Blocks may begin before the first element, where the last one has no room behind it.
+    length = len(picks) * picks.step
+    begin = min(picks.start, size - length)
+    if begin < max(picks.start - picks.step + 1, 0):
+        begin, missing = picks.start, picks.start + length - size
+        block = ops.pad(block, [(0, 0), (0, missing), (0, 0)])
+    if begin or block.shape[1] > length:
+        block = block[:, begin : begin + length]
+    block = reshape(block, (lead, len(picks), picks.step, tail))
+    within = picks.start - begin
+    chosen = block[:, :, within : within + 1]
+    return reshape(chosen, (*tensor.shape[:axis], len(picks), *tensor.shape[axis + 1 :]))
 
 
 def pad(tensor: KerasTensor, sizes: Sequence[int], zeros: Sequence[tuple[int, int]]) -> KerasTensor:

@@ -24,7 +24,7 @@ from hsitf.lower.convolution import (
     spectral_im2col_is_cheaper,
     spectral_im2col_is_possible,
 )
-from hsitf.lower.data_movement import reshape
+from hsitf.lower.data_movement import reshape, take_slice
 from hsitf.lower.layout_tensor import LayoutTensor, dense_layout, rearrange
 from hsitf.lower.strided_layout import Layout
 
@@ -292,7 +292,7 @@ def _im2col_axes(
         outputs = slide.output_length(size, taps)
         windows = _tap_slices(slide, taps, outputs)
         if taps > 1 or outputs < size:
-            parts = [pixels[:, w] if position == 1 else pixels[:, :, w] for w in windows]
+            parts = [take_slice(pixels, position, where) for where in windows]
             pixels = parts[0] if taps == 1 else ops.concatenate(parts, axis=-1)
     return pixels
 

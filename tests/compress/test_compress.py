@@ -74,6 +74,27 @@ def test_the_published_file_is_the_chosen_candidate(trained, done):
     assert done.run.record.pruning.origin_sha256 == trained.record.sha256
 
 
+def test_files_are_lowered_as_they_are_smallest(trained, done, tmp_path):
+    """Few channels in groups of neighboring bands hold zeros, which a narrow network gains by."""
+    original = done.record.candidates[0]
+    sizes = {}
+    for alignment in (1, 8, 32):
+        file = trained.export(
+            "int8",
+            out=tmp_path / str(alignment),
+            channel_alignment=alignment,
+            fold_preprocessing=False,
+        )
+        sizes[alignment] = file.record.bytes
+    assert original.costs["bytes"] == min(sizes.values()) < sizes[32]
+    assert sizes[original.channel_alignment] == min(sizes.values())
+    assert done.bundle.record.channel_alignment == next(
+        one.channel_alignment
+        for one in done.record.candidates
+        if one.step.key == done.record.chosen
+    )
+
+
 def test_what_is_kept_of_the_original_is_recorded(trained, done):
     plan = PruningPlan.load(done.run.folder / "channels.json")
     again = thin(trained.model, plan)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from hsitf.lower.data_movement import as_slices
+from hsitf.lower.data_movement import as_slices, take_slice
 from hsitf.lower.layout_tensor import LayoutTensor, compact, dense_layout, logical_order, rearrange
 from hsitf.lower.strided_layout import MemoryBlock, Stride, StridedAxis, memory_block, strided_axes
 
@@ -131,11 +131,13 @@ def ring(index: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("change", "operators", "slices"),
     [
-        (lambda index: index[::2, 1:], {"GetItem"}, 1),
+        (lambda index: index[1::, 1:], {"GetItem"}, 1),
+        # One for each axis with a step.
+        (lambda index: index[::2, 1:], {"GetItem"}, 2),
         (
             lambda index: np.pad(index[::2, ::2], ((0, 0), (0, 0), (2, 2)), constant_values=-1),
             {"GetItem", "Pad"},
-            1,
+            2,
         ),
         (lambda index: index.transpose(2, 0, 1), {"Transpose"}, 0),
         (lambda index: np.repeat(index, 2, 0), {"Take"}, 0),
@@ -146,7 +148,17 @@ def ring(index: np.ndarray) -> np.ndarray:
         # Two pieces for each neighbor.
         (ring, {"GetItem", "Concatenate"}, 4),
     ],
-    ids=["sliced", "shortcut", "permuted", "repeated", "reshaped", "chosen", "pieces", "ring"],
+    ids=[
+        "sliced",
+        "stepped",
+        "shortcut",
+        "permuted",
+        "repeated",
+        "reshaped",
+        "chosen",
+        "pieces",
+        "ring",
+    ],
 )
 def test_data_moves_by_few_operators(change, operators, slices):
     inputs = keras.Input(batch_shape=(2, 6, 4, 8))
@@ -161,3 +173,43 @@ def test_slices_by_hand():
     assert as_slices([5, 0, 1, 2, 4]) == [slice(5, 6), slice(0, 3), slice(4, 5)]
     assert as_slices([4, 3, 2, 1]) == [slice(one, one + 1) for one in (4, 3, 2, 1)]
     assert as_slices([4, 3, 2, 1, 0]) is None
+
+
+def steps_of(model: keras.Model) -> set[int]:
+    """Steps of all slices of a network."""
+    found = set()
+    for operation in model.operations:
+        for node in operation._inbound_nodes:
+            for one in keras.tree.flatten((node.arguments.args, node.arguments.kwargs)):
+                if isinstance(one, slice):
+                    found.add(one.step or 1)
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8, 9])
+def test_a_slice_with_a_step_is_written_without(size):
+    """Everywhere an element may lie: with room behind the last one, before the first, or none."""
+    values = np.arange(2 * size * 3, dtype=np.float32).reshape(2, size, 3)
+    inputs = keras.Input(batch_shape=(2, size, 3))
+    cases = [
+        slice(start, stop, step)
+        for start in range(size)
+        for stop in range(start + 1, size + 1)
+        for step in (1, 2, 3, 4)
+    ]
+    model = keras.Model(inputs, [take_slice(inputs, 1, where) for where in cases])
+    for where, found in zip(cases, keras.tree.flatten(model(values)), strict=True):
+        np.testing.assert_array_equal(found, values[:, where])
+    assert steps_of(model) <= {1}
+
+
+def test_rearranging_takes_no_steps():
+    """Delegates leave such slices to the interpreter, and the network falls into pieces."""
+    index = memory(6, 5, 4)[1::2, ::2, :3]
+    inputs = keras.Input(batch_shape=(1, 6, 5, 4))
+    moved = rearrange(LayoutTensor(inputs, index), (2, 0, 1))
+    model = keras.Model(inputs, moved.tensor)
+    values = np.arange(120, dtype=np.float32)
+    found = np.asarray(model(values.reshape(1, 6, 5, 4))).ravel()[moved.layout]
+    np.testing.assert_array_equal(found, values[index])
+    assert steps_of(model) <= {1}
