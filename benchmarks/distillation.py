@@ -7,10 +7,11 @@ For every scene, network and seed a network is trained by the robust recipe on a
 (guard 8), cut to a share of its multiply-accumulates, and fine-tuned twice from the same cut: from
 labels alone, and with the uncut network as its teacher on labelled and unlabelled pixels. The table
 has the accuracy on test pixels; nothing is chosen by it. An epoch with unlabelled pixels has up to
-twice the steps: with `--twice`, labels alone get twice the epochs. The last lines have the mean
-difference of each network, and of all pairs, with its 95 % interval (Student's t over the pairs;
-pairs of one scene are not independent of each other, so that the interval over all is a lower
-bound).
+twice the steps: with `--twice`, labels alone get twice the epochs. They are learnt from at a tenth
+of the recipe's rate, as `hsitf prune` does, or with `--labels-rate 1` at the whole, as with a
+teacher. The last lines have the mean difference of each network, and of all pairs, with its 95 %
+interval (Student's t over the pairs; pairs of one scene are not independent of each other, so that
+the interval over all is a lower bound).
 
 Every network is an ordinary run (in `models/`): the command, repeated, goes on where it was.
 """
@@ -72,9 +73,13 @@ def pair(scene: hsitf.LoadedScene, network: str, seed: int, asked: argparse.Name
     )
     how = {"macs": asked.macs, "criterion": asked.criterion, "epochs": asked.tune, "threads": None}
     folder = f"{origin.folder.name}-{asked.criterion}-macs{asked.macs:g}-{asked.tune}"
-    many = asked.tune * (2 if asked.twice else 1)
-    alone = f"{folder}-labels{'-twice' if asked.twice else ''}"
-    labels = origin.prune(run=alone, **{**how, "epochs": many})
+    alone, own = f"{folder}-labels", dict(how)
+    if asked.twice:
+        alone, own["epochs"] = f"{alone}-twice", 2 * asked.tune
+    if asked.labels_rate is not None:
+        alone = f"{alone}-rate{asked.labels_rate:g}"
+        own["learning_rate"] = asked.labels_rate * origin.record.plan.recipe.learning_rate
+    labels = origin.prune(run=alone, **own)
     options = {
         "temperature": asked.temperature,
         "teacher_weight": asked.teacher_weight,
@@ -133,6 +138,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=40, help="of the network before the cut")
     parser.add_argument("--tune", type=int, default=20, help="epochs of fine-tuning")
     parser.add_argument("--twice", action="store_true", help="twice as many without a teacher")
+    parser.add_argument("--labels-rate", type=float, help="share of the rate without a teacher")
     parser.add_argument("--macs", type=float, default=0.1, help="share that is left")
     parser.add_argument("--criterion", default="taylor")
     parser.add_argument("--temperature", type=float)

@@ -56,7 +56,7 @@ class CandidateBuilder:
         files: Where candidates are kept.
         arena: Whether the arena of TensorFlow Lite Micro is measured.
         target: Name of the target whose cost is measured; None where none is.
-        minimized: The cost that is to be as small as possible, a name of `bounds.COSTS`.
+        steered_by: The cost that cuts reduce: "parameters" for small files, "macs" for fast ones.
         progress: Receives progress and messages.
     """
 
@@ -67,7 +67,7 @@ class CandidateBuilder:
     files: CandidateFiles
     arena: bool
     target: str | None
-    minimized: str
+    steered_by: str
     progress: Progress
 
     def recall(self, key: str) -> CompressionCandidate | None:
@@ -131,7 +131,7 @@ class CandidateBuilder:
             return self.files.save(done, network, plan, file.path)
 
     def _cheapest_file(self, network: keras.Model, folder: Path, key: str) -> _CandidateFile:
-        """The cheapest of the files that a network's convolutions can be written as, all exact."""
+        """The smallest or fastest of the files that a network can be written as, all exact."""
         usual = self.files.variant.arithmetic
         # A target chooses its own lowering when the file is published.
         others = ALIGNMENTS if self.target is None else ()
@@ -147,7 +147,7 @@ class CandidateBuilder:
             runtime = write_file(lowered, self.data, self.files.variant, path)
             found[form] = _CandidateFile(path, runtime, alignment)
         files = list(found.values())
-        if self.minimized != "latency_ms" or len(files) == 1:
+        if self.steered_by == "parameters" or len(files) == 1:
             return min(files, key=lambda one: size(one.path))
         patch = self.data.patches.extract(self.data.split.train[:1])
         times = latency_ms({str(one.path): one.runtime for one in files}, patch, _QUICK)

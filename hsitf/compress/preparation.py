@@ -160,7 +160,7 @@ def prepare_search(
         files,
         bounds.max_arena is not None,
         bounds.target,
-        bounds.minimized,
+        start.steered_by,
         progress,
     )
     clock = SearchClock(60 * request.minutes, epoch_seconds(origin.record, options))
