@@ -40,21 +40,16 @@ def cost(model: keras.Model) -> Cost:
     Raises:
         InputError: A layer's type is not known, or cannot be counted.
     """
-    total = 0
+    batch, total = model.inputs[0].shape[0] or 0, 0
 
     def visit(call: Call, inputs: list[None]) -> list[None]:
         nonlocal total
-        total += _samples(model, call) * macs(call.operation, CallShapes.of(call))
+        (here, *_) = call.shapes[0] or (None,)
+        total += (here or 1 if batch else 1) * macs(call.operation, CallShapes.of(call))
         return [None] * len(call.shapes)
 
     walk(model, [None] * len(model.inputs), visit)
-    return Cost(model.count_params(), total)
-
-
-def _samples(model: keras.Model, call: Call) -> int:
-    """Samples of a call for one of the model, 1 where a batch is of any size."""
-    whole, (here, *_) = model.inputs[0].shape[0], call.shapes[0] or (None,)
-    return here // whole if whole and here else 1
+    return Cost(model.count_params(), total // (batch or 1))
 
 
 def macs(operation: Any, shapes: CallShapes) -> int:

@@ -11,14 +11,14 @@ import io
 import mmap
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hsitf.errors import DataError
-from hsitf.hdf5_trial import check_attributes, has_open_lengths
+from hsitf.hdf5_trial import check_attributes, has_variable_lengths
 
 MAX_DEPTH = 100
 """Groups within groups; the library follows them by recursion."""
@@ -29,6 +29,8 @@ MAX_OBJECTS = 200_000
 MAX_WEIGHTS = 4 << 30
 """Bytes of the weights in an archive of Keras."""
 
+# Attributes that Keras reads of the weights in an archive; of others it looks at names at most.
+_READ_BY_KERAS = ("dtype",)
 _REMEDY = "copy what it refers to into one file, for example with h5repack, and give that"
 # How a file begins, and a collection of a global heap: its signature and version.
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -81,7 +83,7 @@ def check_weights(path: Path) -> None:
         if sum(one.file_size for one in weights) > MAX_WEIGHTS:
             raise ValueError(f"weights of more than {MAX_WEIGHTS:,} bytes")
         for one in weights:
-            _check(path, archive.read(one))
+            _check(path, archive.read(one), _READ_BY_KERAS)
 
 
 def _check_member(path: Path, one: zipfile.ZipInfo) -> None:
@@ -110,19 +112,28 @@ def _check_file(path: str, changed: int, size: int) -> None:
         _check(Path(path), mapped)
 
 
-def _check(path: Path, content: bytes | mmap.mmap) -> None:
+def _check(
+    path: Path, content: bytes | mmap.mmap, attributes: Collection[str] | None = None
+) -> None:
+    """Refuses what an HDF5 file must not hold.
+
+    Args:
+        path: The file, or the archive that it is a part of.
+        content: Its bytes.
+        attributes: Names of the attributes that are read of it; None for any.
+    """
     import h5py
 
-    texts = _check_heaps(path, content)
+    heaps = _check_heaps(path, content)
     member = content if isinstance(content, bytes) else None
     with h5py.File(path if member is None else io.BytesIO(member), "r") as file:
-        trial = has_open_lengths(file)
+        trial = has_variable_lengths(file, attributes)
         for name, one in _objects(path, file):
             if isinstance(one, h5py.Dataset):
                 _check_dataset(path, name, one)
-            trial = trial or has_open_lengths(one)
+            trial = trial or has_variable_lengths(one, attributes)
     if trial:
-        check_attributes(path, member, texts)
+        check_attributes(path, member, len(content), heaps)
 
 
 def _objects(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
@@ -169,18 +180,18 @@ def _check_heaps(path: Path, content: bytes | mmap.mmap) -> int:
     """Refuses a global heap, where texts are kept, that its reader would go through for ever.
 
     Returns:
-        Bytes of the largest.
+        Bytes of all, no more than the file has.
     """
     width = _length_width(content)
     # Heaps lie side by side, so that all of them have no more objects than fit into the file.
     steps = len(content) // _SMALLEST_OBJECT
-    largest = 0
+    whole = 0
     for at in _heap_places(content):
         size = int.from_bytes(content[at + 8 : at + 8 + width], "little")
         # Others are refused by the library itself, or are the numbers of a dataset.
         if not _SMALLEST_HEAP <= size <= len(content) - at:
             continue
-        largest = max(largest, size)
+        whole += size
         steps = _steps_left(content, at, at + size, width, steps)
         if steps < 0:
             raise DataError(
@@ -188,7 +199,8 @@ def _check_heaps(path: Path, content: bytes | mmap.mmap) -> int:
                 received="a heap of texts that has no end",
                 remedy="fetch it again",
             )
-    return largest
+    # Heaps within each other, of a file that was made so, count once.
+    return min(whole, len(content))
 
 
 def _heap_places(content: bytes | mmap.mmap) -> Iterator[int]:

@@ -17,9 +17,11 @@ from hsitf.flatbuffer import check_tflite
 TIMEOUT_S = 300
 """Time limit for opening a file and running it once, in seconds."""
 
-# Errors of the interpreter are reported where the file is opened; only its end tells here.
+# Modules come from where they are installed, never from the current folder, which may hold
+# anybody's. Errors of the interpreter are reported where the file is opened; only its end tells.
 PROGRAM = """
 import sys
+sys.path[:] = [place for place in sys.path if place]
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 for resolver in OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES:

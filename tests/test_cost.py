@@ -42,6 +42,12 @@ def test_what_is_kept_in_the_batch_counts_as_often():
     assert cost(keras.Model(inputs, layers.Dense(5)(x))) == Cost(15 + 95, 6 * 12 + 90)
 
 
+def test_a_batch_that_shrinks_counts_by_its_share():
+    inputs = keras.Input(batch_shape=(4, 6))
+    x = layers.Dense(3)(keras.ops.reshape(inputs, (2, 12)))
+    assert cost(keras.Model(inputs, x)) == Cost(39, 36 * 2 // 4)
+
+
 @pytest.mark.parametrize("name", ["li", "hamida"])
 def test_lowering_saves_no_arithmetic(name):
     """Both are written without zeros: bands in the batch, or as the width of a picture."""

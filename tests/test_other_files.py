@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT
 from onnx import TensorProto, helper
 
-from hsitf import flatbuffer, runtimes
+from hsitf import flatbuffer, litert_trial, runtimes
 from hsitf.adopt import keras_file
 from hsitf.adopt.source import ReadingContext
 from hsitf.bench.subject import find_subjects
@@ -155,6 +155,13 @@ def test_hdf5_with_a_heap_that_has_no_end(tmp_path):
         load(path)
 
 
+def claim(content: bytes) -> int:
+    """Where a file says how long the first of its texts is, of ten letters."""
+    # Its length, where the texts are, and that it is the first of them.
+    place = content.index(b"GCOL").to_bytes(8, "little") + (1).to_bytes(4, "little")
+    return content.index((10).to_bytes(4, "little") + place)
+
+
 @pytest.mark.parametrize("kind", ["text", "list"])
 def test_hdf5_with_an_attribute_that_claims_to_be_long(tmp_path, kind):
     """The library would take 4 GB for it, and say only then that it is damaged."""
@@ -170,23 +177,64 @@ def test_hdf5_with_an_attribute_that_claims_to_be_long(tmp_path, kind):
             file["other/near"].attrs.create("units", units, dtype=h5py.vlen_dtype("u1"))
     assert load(path, variable="cube").cube.shape == (2, 3, 4)
     content = bytearray(path.read_bytes())
-    # Its length, where the texts are, and that it is the first of them.
-    place = content.index(b"GCOL").to_bytes(8, "little") + (1).to_bytes(4, "little")
-    at = content.index((10).to_bytes(4, "little") + place)
+    at = claim(content)
     content[at : at + 4] = b"\xff\xff\xff\x7f"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="attributes that is longer than the file"):
+    with pytest.raises(DataError, match=r"an attribute of .* that is longer than the file"):
         load(path, variable="cube")
 
 
-def test_hdf5_with_long_attributes(tmp_path):
-    """What is as long as it says is read, however long it is."""
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("text", "x" * (80 << 20)),
+        ("many texts", ["y" * 1000] * 40_000),
+        ("many short texts", ["z" * 10] * 200_000),
+        ("number", np.zeros(8 << 20)),
+    ],
+)
+def test_hdf5_with_long_attributes(tmp_path, attribute, value):
+    """What is as long as it says is read, in one piece of the file or in many."""
     path = tmp_path / "cube.h5"
     with h5py.File(path, "w", libver="latest") as file:
         file["cube"] = np.ones((2, 3, 4))
-        file["cube"].attrs["history"] = "x" * (80 << 20)
-        file["cube"].attrs["lines"] = ["y" * 1000] * 5000
+        file["cube"].attrs[attribute] = value
+        file["cube"].attrs["units"] = "nm"
     assert load(path).cube.shape == (2, 3, 4)
+
+
+def test_a_long_attribute_behind_a_damaged_one(tmp_path):
+    """Attributes that cannot be read at all hide none of the others."""
+    path = tmp_path / "cube.h5"
+    with h5py.File(path, "w") as file:
+        file["cube"] = np.ones((2, 3, 4))
+        file["aaa"] = np.ones(3)
+        file["aaa"].attrs["number"] = 1
+        file["other"] = np.ones(3)
+        file["other"].attrs["units"] = "nanometers"
+    content = bytearray(path.read_bytes())
+    at = claim(content)
+    content[at : at + 4] = b"\xff\xff\xff\x7f"
+    # The version of the message, which the name is eight bytes behind.
+    content[content.index(b"number\0") - 8] = 77
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="an attribute of 'other' that is longer"):
+        check_hdf5(path)
+
+
+@pytest.mark.parametrize("module", ["h5py", "numpy", "resource"])
+def test_modules_of_the_current_folder_are_not_run(tmp_path, monkeypatch, module):
+    """A file is tried by another process, which starts where the user is: among anybody's files."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{module}.py").write_text("open('was-run', 'w').close()")
+    with h5py.File("cube.h5", "w") as file:
+        file["cube"] = np.ones((2, 3, 4))
+        file.attrs["units"] = "nm"
+    check_hdf5(Path("cube.h5"))
+    (tmp_path / "a.tflite").write_bytes(b"")
+    words = [sys.executable, "-c", litert_trial.PROGRAM, "a.tflite"]
+    subprocess.run(words, capture_output=True, check=False)
+    assert not (tmp_path / "was-run").exists()
 
 
 # --- networks ---------------------------------------------------------------------------------

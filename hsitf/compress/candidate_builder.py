@@ -12,15 +12,16 @@ from typing import Any
 import keras
 import numpy as np
 
+from hsitf.arithmetic import Arithmetic
 from hsitf.arrays import Float32Array
 from hsitf.compress.candidates import CandidateFiles
 from hsitf.compress.fidelity import FidelityEvaluator
 from hsitf.compress.record import CompressionCandidate, Step
 from hsitf.cost import cost
 from hsitf.data import SceneData
-from hsitf.errors import InputError
+from hsitf.errors import InputError, LoweringError, VerificationError
 from hsitf.export.calibration import Calibration
-from hsitf.export.convert import calibration_patches, lower_and_check
+from hsitf.export.convert import calibration_patches, lower_and_check, lowered_form
 from hsitf.export.repacking import repack
 from hsitf.export.tuning import missing_memory, structure
 from hsitf.export.variants import TFLITE, Variant
@@ -38,8 +39,11 @@ from hsitf.train.guidance import Guidance
 from hsitf.train.loop import FitResult
 
 # Beside that of the kind of file, which is made for wide vector units: few channels in groups hold
-# zeros, up to half of a small file, and gain nothing where a network has become narrow.
-ALIGNMENTS = (1, 8)
+# zeros, up to half of a small file, and gain nothing where a network has become narrow. The fewest
+# multiply-accumulates, and what the smallest vectors take.
+_TRIED_ALIGNMENTS = (1, 8)
+# Latencies that differ by less are the same.
+_NOISE = 0.05
 # Enough to tell candidates apart; the final table measures all files in turns, and longer.
 _QUICK = MeasurementSchedule(warm_up=3, rounds=3, runs=10)
 
@@ -113,7 +117,7 @@ class CandidateBuilder:
             history, best, trained = self._fine_tuned(step.key, network, rates)
         counted = cost(network)
         with tempfile.TemporaryDirectory() as folder:
-            file = self._cheapest_file(network, Path(folder), step.key)
+            file = self._lowered_file(network, Path(folder), step.key)
             fidelity = self.evaluator.fidelity(file.runtime, self.progress)
             costs = {"bytes": float(size(file.path)), "macs": float(counted.macs)}
             costs |= self._measured_costs(file.runtime, file.path)
@@ -130,28 +134,37 @@ class CandidateBuilder:
             )
             return self.files.save(done, network, plan, file.path)
 
-    def _cheapest_file(self, network: keras.Model, folder: Path, key: str) -> _CandidateFile:
-        """The smallest or fastest of the files that a network can be written as, all exact."""
+    def _lowered_file(self, network: keras.Model, folder: Path, key: str) -> _LoweredFile:
+        """The file of a network, lowered in the way that makes it smallest, or fastest.
+
+        Lowering is exact; quantized files of several ways differ in their rounding.
+        """
         usual = self.files.variant.arithmetic
-        # A target chooses its own lowering when the file is published.
-        others = ALIGNMENTS if self.target is None else ()
-        found: dict[str, _CandidateFile] = {}
-        for alignment in dict.fromkeys((usual.channel_alignment, *others)):
+        found: dict[str, _LoweredFile] = {}
+        for alignment in dict.fromkeys((usual.channel_alignment, *_TRIED_ALIGNMENTS)):
             arithmetic = replace(usual, channel_alignment=alignment)
-            with suppressed_output():
-                lowered = lower_and_check(network, self.data, 1, arithmetic).model
-            if (form := structure(lowered)) in found:
+            try:
+                with suppressed_output():
+                    digest = structure(lowered_form(network, 1, arithmetic))
+                if digest in found:
+                    continue
+                path = folder / str(alignment) / self.files.file(key).name
+                path.parent.mkdir()
+                runtime = write_file(network, self.data, self.files.variant, arithmetic, path)
+            except (LoweringError, VerificationError):
+                # The usual way is the one that a network is promised.
+                if alignment == usual.channel_alignment:
+                    raise
                 continue
-            path = folder / str(alignment) / self.files.file(key).name
-            path.parent.mkdir()
-            runtime = write_file(lowered, self.data, self.files.variant, path)
-            found[form] = _CandidateFile(path, runtime, alignment)
-        files = list(found.values())
-        if self.steered_by == "parameters" or len(files) == 1:
-            return min(files, key=lambda one: size(one.path))
+            found[digest] = _LoweredFile(path, runtime, alignment)
+        files = sorted(found.values(), key=lambda one: size(one.path))
+        if self.steered_by == "parameters" or self.arena or len(files) == 1:
+            return files[0]
         patch = self.data.patches.extract(self.data.split.train[:1])
         times = latency_ms({str(one.path): one.runtime for one in files}, patch, _QUICK)
-        return min(files, key=lambda one: times[str(one.path)])
+        limit = (1 + _NOISE) * min(times.values())
+        # The smallest of those that are as fast.
+        return next(one for one in files if times[str(one.path)] <= limit)
 
     def _fine_tuned(
         self, key: str, network: keras.Model, rates: Sequence[float]
@@ -205,12 +218,12 @@ class CandidateBuilder:
 
 
 @dataclass(frozen=True, eq=False)
-class _CandidateFile:
-    """A file of a candidate.
+class _LoweredFile:
+    """A file of a network.
 
     Attributes:
-        path: Where it is.
-        runtime: It, opened with one thread.
+        path: The file.
+        runtime: The file, opened with one thread.
         channel_alignment: Smallest number of channels that lowering gave its convolutions.
     """
 
@@ -219,13 +232,17 @@ class _CandidateFile:
     channel_alignment: int
 
 
-def write_file(lowered: keras.Model, data: SceneData, variant: Variant, path: Path) -> Runtime:
-    """Writes the plain file of a lowered network, and opens it.
+def write_file(
+    network: keras.Model, data: SceneData, variant: Variant, arithmetic: Arithmetic, path: Path
+) -> Runtime:
+    """Writes the plain file of a network, and opens it.
 
     Raises:
+        LoweringError: The network cannot be rewritten for inference.
         VerificationError: The file of an integer variant computes in floats.
     """
     with suppressed_output():
+        lowered = lower_and_check(network, data, 1, arithmetic).model
         patches = calibration_patches(data, 1)
         variant.convert(lowered, Calibration(patches), path)
         if variant.format is TFLITE:

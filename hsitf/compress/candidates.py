@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from hsitf import records
+from hsitf.arithmetic import MAX_ALIGNMENT
 from hsitf.compress.bounds import COSTS
 from hsitf.compress.losses import METRICS
 from hsitf.compress.record import CompressionCandidate
@@ -125,6 +126,8 @@ def _fault(one: CompressionCandidate, key: str) -> str:
         return f"costs {', '.join(sorted(one.costs)) or 'of nothing'}"
     if set(one.fidelity.accuracy) != set(METRICS) or one.fidelity.metric not in METRICS:
         return f"accuracy by {', '.join(sorted(one.fidelity.accuracy)) or 'nothing'}"
+    if (one.channel_alignment or 1) > MAX_ALIGNMENT:
+        return f"channel_alignment {one.channel_alignment}"
     if one.best_epoch > len(one.history):
         return f"best_epoch {one.best_epoch} of {len(one.history)}"
     return ""

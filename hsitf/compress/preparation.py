@@ -158,10 +158,10 @@ def prepare_search(
         guidance,
         evaluator,
         files,
-        bounds.max_arena is not None,
-        bounds.target,
-        start.steered_by,
-        progress,
+        arena=bounds.max_arena is not None,
+        target=bounds.target,
+        steered_by=start.steered_by,
+        progress=progress,
     )
     clock = SearchClock(60 * request.minutes, epoch_seconds(origin.record, options))
     rates = tuple(share * plan.recipe.learning_rate for share in options.rate_shares)

@@ -37,6 +37,7 @@ from hsitf.progress import Progress
 from hsitf.records import SceneChoice
 from hsitf.runs import Run
 from hsitf.runtimes import Keras
+from hsitf.targets import find_target
 from hsitf.train.run import check_name
 from hsitf.verify import runtime_logits
 
@@ -141,6 +142,7 @@ def _compressed(
     )
     if refused:
         raise refused[0]
+    _say_what_differs(published[0], chosen, request, progress)
     record = CompressionRecord(
         schema=records.SCHEMA,
         network=origin.record.plan.network,
@@ -171,17 +173,36 @@ def _publication(
     """How the chosen file is published: as it was evaluated, with the inputs of the network.
 
     Its accuracy was compared with the original's, of which alone the bounds are; what it loses
-    against the network that it was converted from is among that.
+    against the network that it was converted from is among that. A target with a cost chooses how
+    its file is lowered.
     """
     bounds = replace(kind.bounds, agreement=0.0, oa_drop=100.0)
     kinds = (replace(kind, bounds=bounds),)
+    tuned = target is not None and find_target(target).cost is not None
     return ExportRequest(
         kinds,
         root=root,
         fold_preprocessing=False,
         target=target,
-        channel_alignment=chosen.channel_alignment if target is None else None,
+        channel_alignment=None if tuned else chosen.channel_alignment,
     )
+
+
+def _say_what_differs(
+    published: Bundle, chosen: CompressionCandidate, request: CompressionRequest, progress: Progress
+) -> None:
+    """Says where a published file is not the evaluated one to the byte, and what it costs then."""
+    record = published.record
+    if record.sha256 == chosen.file_sha256:
+        return
+    why = "lowered for its target" if record.target else "as this version of hsitf lowers it"
+    progress.say(
+        f"the published file is {why}: {record.bytes:,} bytes, "
+        f"{chosen.costs['bytes']:,.0f} of the candidate that was evaluated"
+    )
+    most = request.bounds.max_bytes
+    if most is not None and record.bytes > most:
+        progress.say(f"that is more than the {most:,.0f} bytes asked for")
 
 
 def _draw(

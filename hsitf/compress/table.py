@@ -9,6 +9,7 @@ from pathlib import Path
 from hsitf.compress.bounds import COSTS
 from hsitf.compress.losses import METRICS
 from hsitf.compress.record import CompressionCandidate, CompressionRecord
+from hsitf.export.variants import variant as known_variant
 from hsitf.files import replacing
 from hsitf.metrics import format_drop
 from hsitf.tables import format_table, plain_cell
@@ -61,6 +62,7 @@ def format_compression(record: CompressionRecord) -> str:
             f"{len(record.candidates) - len(controls)} candidates. Losses in points; in validation "
             "with their 95 % interval over fields.",
             *_verdict(record),
+            *_lowering(by_key[record.chosen], record),
         ]
     )
 
@@ -91,6 +93,17 @@ def _verdict(record: CompressionRecord) -> list[str]:
             f"The {bound:g} points asked for are kept here; the interval does not exclude more."
         )
     return lines
+
+
+def _lowering(chosen: CompressionCandidate, record: CompressionRecord) -> list[str]:
+    """How the file was lowered, where that is not the way of its kind of file."""
+    usual = known_variant(record.start.options.variant).arithmetic.channel_alignment
+    if record.bounds.target is not None or chosen.channel_alignment in (None, usual):
+        return []
+    return [
+        f"Lowered with --channel-alignment {chosen.channel_alignment}, as other exports of this "
+        "network have to be for the same file."
+    ]
 
 
 def _row(one: CompressionCandidate, record: CompressionRecord) -> tuple[str, ...]:

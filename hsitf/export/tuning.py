@@ -195,14 +195,14 @@ class _Search:
                 network = self.subject.build(arithmetic)
         except LoweringError:
             return None
-        form = structure(network)
-        if form not in self._seen:
+        digest = structure(network)
+        if digest not in self._seen:
             file = self.folder / f"{len(self._seen)}{self.subject.variant.suffix}"
             with suppressed_output():
                 samples = Calibration(self.subject.samples[:_SAMPLES])
                 self.subject.variant.convert(network, samples, file)
-            self._seen[form] = file
-        return self._seen[form]
+            self._seen[digest] = file
+        return self._seen[digest]
 
 
 def missing_memory(cost: TargetCost, target: Target) -> int:
@@ -234,20 +234,28 @@ def _with_methods(arithmetic: Arithmetic, layer: str) -> Iterator[Arithmetic]:
 
 
 def structure(network: keras.Model) -> str:
-    """Digest of types and shapes of all operations, without their names and weights."""
+    """Digest of all operations with their shapes and arguments, without names and weights."""
+    import keras
+
     facts = [
         (
-            type(layer).__name__,
-            [list(tensor.shape) for tensor in _as_list(layer.output)],
-            [list(weight.shape) for weight in layer.weights],
+            type(operation).__name__,
+            [
+                [_described(one) for one in keras.tree.flatten((given.args, given.kwargs))]
+                for given in (node.arguments for node in operation._inbound_nodes)
+            ],
+            [list(tensor.shape) for tensor in keras.tree.flatten(operation.output)],
+            [list(weight.shape) for weight in getattr(operation, "weights", ())],
         )
-        for layer in network.layers
+        for operation in network.operations
     ]
-    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _as_list(tensors: object) -> list[keras.KerasTensor]:
-    return list(tensors) if isinstance(tensors, list | tuple) else [tensors]
+def _described(argument: object) -> object:
+    """Of a tensor or array its shape, of anything else its text."""
+    shape = getattr(argument, "shape", None)
+    return str(argument) if shape is None else [str(size) for size in shape]
 
 
 def _key(subject: TuningSubject, arithmetic: Arithmetic, start: keras.Model) -> str:

@@ -40,6 +40,9 @@ def write(record: object, path: Path) -> None:
     """
     content = _adapter(type(record)).dump_python(record, mode="json")
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    if reason := _impossible(content):
+        # Nobody could read it again.
+        raise ValueError(f"a {type(record).__name__} with {reason}")
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -111,7 +114,8 @@ def _content(text: bytes) -> Any:
 def _impossible(content: Any) -> str:
     """What no record holds, whatever its kind; empty where there is nothing of that.
 
-    1e999 is infinity, and NaN is in no order to any bound; the character 0 is in no name of a file.
+    1e999 is infinity, and NaN is in no order to any bound; no name and no path has the character 0,
+    at which compiled libraries end a text.
     """
     waiting = [content]
     while waiting:

@@ -108,6 +108,13 @@ class Scene:
                 allowed="printable characters without slashes, not only dots",
                 remedy="rename its file",
             )
+        if unnamed := [name for name in self.class_names if "\0" in name]:
+            raise DataError(
+                f"a class of {self.name} cannot have this name",
+                received=repr(unnamed[0]),
+                allowed="a text without the character 0",
+                remedy="correct it where the labels name their classes",
+            )
         if self.cube.ndim != 3:
             raise DataError(
                 f"the cube of {self.name} has the wrong rank",

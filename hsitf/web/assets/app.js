@@ -371,13 +371,20 @@ async function start() {
   for (const { record } of state.forms) {
     at("form").add(new Option(record.tile ? `tiles of ${record.tile}` : "patches"));
   }
-  if (state.forms[0].record.input.dtype === "float32" && (await hasWebGpu())) {
+  results.webgpu = await hasWebGpu();
+  if (results.webgpu && state.forms[0].record.input.dtype === "float32") {
     at("engine").add(new Option("WebGPU", "webgpu"));
     // A link may ask for it.
     if (asked.get("engine") === "webgpu") at("engine").value = "webgpu";
   }
+  await useForm().catch(async (error) => {
+    if (at("engine").value !== "webgpu") throw error;
+    // A driver may refuse what its WebGPU promises.
+    at("engine").value = "wasm";
+    await useForm();
+    say("WebGPU does not run this model here; WebAssembly does.");
+  });
   results.engine = at("engine").value;
-  await useForm();
   results.loaded = performance.now() - opened;
   listen();
   buttons();

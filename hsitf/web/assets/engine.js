@@ -24,7 +24,7 @@ export function load() {
   return runtime;
 }
 
-/** Whether there is a GPU behind WebGPU; a browser may know WebGPU and find none. */
+/** Whether WebGPU has an adapter, of a GPU or in software; a browser may know it and have none. */
 export async function hasWebGpu() {
   if (!isWebGPUSupported()) return false;
   return Boolean(await navigator.gpu.requestAdapter().catch(() => null));
