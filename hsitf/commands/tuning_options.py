@@ -26,8 +26,7 @@ def tuning_options(
         typer.Option(
             "--learning-rate",
             "--lr",
-            help="Learning rate of fine-tuning; else the recipe's, with Adam and no teacher a "
-            "tenth.",
+            help="Learning rate of fine-tuning; else the recipe's.",
             rich_help_panel=TRAINING,
         ),
     ] = None,

@@ -477,6 +477,6 @@ def test_an_untrained_network_is_pruned_from_scratch(shell, origin):
     assert "--untrained with --alpha" in done.stderr
 
 
-def test_adam_is_fine_tuned_at_a_tenth_of_its_rate():
+def test_adam_is_fine_tuned_along_a_cosine():
     assert fine_tuning_recipe(RECIPE) == RECIPE
-    assert fine_tuning_recipe(Recipe("adam", 1e-3)).learning_rate == pytest.approx(1e-4)
+    assert fine_tuning_recipe(Recipe("adam", 1e-3)) == Recipe("adam", 1e-3, cosine_decay=True)
