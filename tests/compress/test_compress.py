@@ -95,6 +95,21 @@ def test_files_are_lowered_as_they_are_smallest(trained, done, tmp_path):
     )
 
 
+@pytest.mark.parametrize(("slower", "kept"), [(2.0, {32}), (1.02, {1, 8})])
+def test_the_fastest_file_is_kept_where_speed_counts(trained, tmp_path, monkeypatch, slower, kept):
+    """Of files as fast as each other, but for noise, the smallest."""
+
+    def measured(files, *_):
+        return {name: 1.0 if "/32/" in name else slower for name in files}
+
+    monkeypatch.setattr("hsitf.compress.candidate_builder.latency_ms", measured)
+    done = trained.compress(
+        max_latency_ms=1e6, epochs=1, minutes=60, run=f"fast-{slower}", out=tmp_path
+    )
+    assert done.record.candidates[0].channel_alignment in kept
+    assert done.file.record.channel_alignment in kept
+
+
 def test_what_is_kept_of_the_original_is_recorded(trained, done):
     plan = PruningPlan.load(done.run.folder / "channels.json")
     again = thin(trained.model, plan)
