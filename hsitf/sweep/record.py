@@ -396,6 +396,12 @@ class StudyResults:
             DataError: There is no study, a record is damaged, or of another version of hsitf.
         """
         study = records.read(StudyRecord, folder / STUDY)
+        if not study.scenes:
+            raise DataError(
+                f"{folder / STUDY} is not the record of a study",
+                received="no scene",
+                remedy="run the study again",
+            )
         found = {}
         for cell in study.cells:
             path = cell_path(folder, cell.settings)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import re
 import subprocess
@@ -313,6 +314,14 @@ def test_components_that_beat_all_bands_by_hand(tmp_path):
         ("pca", "20 to 40, 60 (4 of 6)", "10 (1 of 1)"),
         ("nmf", "none of 1", "-"),
     )
+
+
+def test_a_study_of_no_scene_is_refused(tmp_path):
+    means_of(tmp_path, {settings(): 0.8})
+    path = tmp_path / STUDY
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scenes": {}}))
+    with pytest.raises(DataError, match="not the record of a study; received: no scene"):
+        StudyResults.open(tmp_path)
 
 
 def band_section(study):
