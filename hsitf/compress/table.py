@@ -13,6 +13,7 @@ from hsitf.export.variants import variant as known_variant
 from hsitf.files import replacing
 from hsitf.metrics import format_drop
 from hsitf.tables import format_table, plain_cell
+from hsitf.targets import find_target
 
 _HEAD = (
     "network",
@@ -98,7 +99,9 @@ def _verdict(record: CompressionRecord) -> list[str]:
 def _lowering(chosen: CompressionCandidate, record: CompressionRecord) -> list[str]:
     """How the file was lowered, where that is not the way of its kind of file."""
     usual = known_variant(record.start.options.variant).arithmetic.channel_alignment
-    if record.bounds.target is not None or chosen.channel_alignment in (None, usual):
+    target = record.bounds.target
+    tuned = target is not None and find_target(target).cost is not None
+    if tuned or chosen.channel_alignment in (None, usual):
         return []
     return [
         f"Lowered with --channel-alignment {chosen.channel_alignment}, as other exports of this "
