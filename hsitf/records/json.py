@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # 3 calls reductions to components of unit deviation whitened, which all were before.
 SCHEMA = 3
 _READABLE = (1, 2, SCHEMA)
+# Of the whole numbers that arrays hold.
+_LARGEST = (1 << 63) - 1
 
 T = TypeVar("T")
 
@@ -115,13 +117,15 @@ def _impossible(content: Any) -> str:
     """What no record holds, whatever its kind; empty where there is nothing of that.
 
     1e999 is infinity, and NaN is in no order to any bound; no name and no path has the character 0,
-    at which compiled libraries end a text.
+    at which compiled libraries end a text. NumPy computes with whole numbers of 64 bits alone.
     """
     waiting = [content]
     while waiting:
         one = waiting.pop()
         if isinstance(one, float) and not math.isfinite(one):
             return "a number that is not finite"
+        if isinstance(one, int) and not -_LARGEST <= one <= _LARGEST:
+            return f"a whole number beyond {_LARGEST:,}"
         if isinstance(one, str) and "\0" in one:
             return "a text with the character 0"
         if isinstance(one, dict):

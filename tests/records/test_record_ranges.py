@@ -101,6 +101,13 @@ def test_infinity_in_other_words_is_refused():
         records.parse(RunRecord, text, "record.json")
 
 
+@pytest.mark.parametrize("number", [1 << 64, 10**400])
+def test_whole_numbers_beyond_any_array_are_refused(number):
+    text = damaged("run", "split.train", 7_777_777).replace(b"7777777", str(number).encode())
+    with pytest.raises(DataError, match="a whole number beyond 9,223,372,036,854,775,807"):
+        records.parse(RunRecord, text, "record.json")
+
+
 @pytest.mark.parametrize("text", ["models/a\\u0000b", "\\u0000"])
 def test_a_text_that_no_file_is_called_by_is_refused(text):
     found = damaged("export", "file", "NAME").replace(b'"NAME"', f'"{text}"'.encode())
