@@ -45,7 +45,7 @@ def cost(model: keras.Model) -> Cost:
     def visit(call: Call, inputs: list[None]) -> list[None]:
         nonlocal total
         (here, *_) = call.shapes[0] or (None,)
-        total += (here or 1 if batch else 1) * macs(call.operation, CallShapes.of(call))
+        total += ((here or 1) if batch else 1) * macs(call.operation, CallShapes.of(call))
         return [None] * len(call.shapes)
 
     walk(model, [None] * len(model.inputs), visit)

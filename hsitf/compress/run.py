@@ -195,10 +195,10 @@ def _say_what_differs(
     record = published.record
     if record.sha256 == chosen.file_sha256:
         return
-    why = "lowered for its target" if record.target else "as this version of hsitf lowers it"
+    why = "lowered for its target" if record.target else "written anew"
     progress.say(
-        f"the published file is {why}: {record.bytes:,} bytes, "
-        f"{chosen.costs['bytes']:,.0f} of the candidate that was evaluated"
+        f"the published file is {why}, not the candidate's to the byte: {record.bytes:,} bytes, "
+        f"{chosen.costs['bytes']:,.0f} of the one that was evaluated"
     )
     most = request.bounds.max_bytes
     if most is not None and record.bytes > most:
