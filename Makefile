@@ -23,8 +23,11 @@ apk: $(BUNDLE) | $(VENV)/demo
 export/fields/cao/android-int8.zip: | $(VENV)/demo
 	$(BIN)/python -m hsitf.export --model cao --int8 --tile 32 --android
 
+# A test that hangs ends with where it stood. A process that dies is not replaced: the one in its
+# place may be given a module that is done and wait for ever (pytest-xdist 3.8, loadscope).
 test: lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" \
+	    --max-worker-restart 0 -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 
 # The whole of the tests, those that train for minutes included.
 slow: $(VENV)/test

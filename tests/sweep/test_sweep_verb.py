@@ -16,7 +16,6 @@ from conftest import ROOT, Shell
 from hsitf.errors import DataError, InputError
 from hsitf.progress import Silent
 from hsitf.records import SCHEMA, SceneChoice
-from hsitf.sweep import cluster
 from hsitf.sweep.options import SweepOptions
 from hsitf.sweep.record import StudyResults
 from hsitf.sweep.study import parse
@@ -133,12 +132,12 @@ def test_two_sweeps_of_one_folder_are_refused(tmp_path):
         pass
 
 
-def test_a_scheduler_that_does_not_answer():
-    with (
-        pytest.raises(InputError, match="no scheduler answers"),
-        cluster.remote_workers("tcp://127.0.0.1:9"),
-    ):
-        pass
+def test_a_scheduler_that_does_not_answer(shell, swept):
+    (shell.folder / "distant.toml").write_text(STUDY)
+    refused = shell("sweep", "distant.toml", *WORDS[1:3], "--dask", "tcp://127.0.0.1:9")
+    assert refused.returncode == 2
+    assert "no scheduler answers" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize(
