@@ -78,7 +78,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 # mkdtemp makes folders for their owner alone; what is published is for all to read.
                 temporary.chmod(0o755)
                 for file in (*temporary.rglob("*"), temporary):
-                    _to_disk(file)
+                    # A link is one of the names in its folder.
+                    if not file.is_symlink():
+                        _to_disk(file)
                 _publish_folder(temporary, path, old)
                 _to_disk(path.parent)
             except BaseException:

@@ -188,3 +188,14 @@ def test_files_are_on_the_disk_before_they_have_their_name(tmp_path, monkeypatch
         temporary.write_text("{}")
     assert moved == [[str(temporary)]]
     assert synced == [str(temporary), str(tmp_path)]
+
+
+def test_folders_with_links_are_put_in_place(tmp_path):
+    """A link is in its folder's list of names; where it leads need not be there (Debian's roots)."""
+    with replacing_folder(tmp_path / "root") as folder:
+        (folder / "file").write_text("there")
+        (folder / "dangling").symlink_to("nowhere")
+        (folder / "around").symlink_to(".")
+        (folder / "out").symlink_to(tmp_path)
+    assert sorted(os.listdir(tmp_path / "root")) == ["around", "dangling", "file", "out"]
+    assert os.readlink(tmp_path / "root" / "dangling") == "nowhere"
