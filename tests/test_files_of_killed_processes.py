@@ -191,7 +191,7 @@ def test_files_are_on_the_disk_before_they_have_their_name(tmp_path, monkeypatch
 
 
 def test_folders_with_links_are_put_in_place(tmp_path):
-    """A link is one of its folder's names; where it leads need not be there, as in Debian's roots."""
+    """A link is one of its folder's names; where it leads need not be there (roots of Debian)."""
     with replacing_folder(tmp_path / "root") as folder:
         (folder / "file").write_text("there")
         (folder / "dangling").symlink_to("nowhere")
