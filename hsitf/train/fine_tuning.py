@@ -25,7 +25,7 @@ def fine_tuning_recipe(recipe: Recipe) -> Recipe:
     # A trained network is warm; an average over epochs in which channels or weights are removed
     # would hold what was removed.
     recipe = replace(recipe, warmup=0.0, ema_epochs=0.0)
-    return replace(recipe, cosine_decay=True) if recipe.optimizer in _NORMALIZING else recipe
+    return _along_a_cosine(recipe) if recipe.optimizer in _NORMALIZING else recipe
 
 
 def distilled_plan(plan: TrainingPlan) -> TrainingPlan:
@@ -56,6 +56,10 @@ def distilled_plan(plan: TrainingPlan) -> TrainingPlan:
 
 def distilled_recipe(recipe: Recipe) -> Recipe:
     """The recipe of `distilled_plan`."""
-    return replace(
-        recipe, warmup=0.0, ema_epochs=_EMA_EPOCHS, label_smoothing=0.0, cosine_decay=True
-    )
+    recipe = replace(recipe, warmup=0.0, ema_epochs=_EMA_EPOCHS, label_smoothing=0.0)
+    return _along_a_cosine(recipe)
+
+
+def _along_a_cosine(recipe: Recipe) -> Recipe:
+    """A recipe whose rate falls along a cosine, in place of the way of its paper."""
+    return replace(recipe, cosine_decay=True, milestones=(), learning_rate_decay=0.0)
