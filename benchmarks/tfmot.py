@@ -295,8 +295,7 @@ def _hsitf_files(run: Any, data: SceneData, seed: int, sparsity: float, folder: 
             path = folder / f"{name}-{kind}.tflite"
             write_file(one.model, data, kind, path)
             files[name, kind] = (path, _epoch_seconds(one.record.history))
-    plan = run.record.plan
-    network, found = quantization_aware_train(run.model, plan, data, EPOCHS, Silent())
+    network, found = quantization_aware_train(run.run, run.model, data, EPOCHS, Silent())
     path = folder / "hsitf-qat.tflite"
     write_file(network, data, "int8", path)
     files["hsitf, QAT", "int8"] = (path, _epoch_seconds(found.history))

@@ -146,9 +146,11 @@ def prepare_model(reference: Reference, jobs: Sequence[Job], progress: Progress)
     data, network = reference.data, reference.network
     techniques: tuple[str, ...] = ()
     if recipe.qat:
-        plan = reference.run.record.plan
-        network = quantization_aware_train(network, plan, data, EPOCHS, progress)[0]
-        techniques = (f"quantization-aware training, {EPOCHS} epochs",)
+        network, found = quantization_aware_train(reference.run, network, data, EPOCHS, progress)
+        if found.best_epoch:
+            techniques = (f"quantization-aware training, {EPOCHS} epochs",)
+        else:
+            progress.say("quantization-aware training made nothing better, and is undone")
     with suppressed_output():
         # Files are compared with the network as it was trained, on bands prepared for it.
         if recipe.fold_preprocessing:

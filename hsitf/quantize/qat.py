@@ -1,5 +1,9 @@
 """Quantization-aware training: fine-tunes a network with simulated 8-bit arithmetic.
 
+The network as it was teaches the one whose arithmetic is simulated, on labelled and on unlabelled
+pixels: what is asked of an integer file is that it classifies as its network does, and labels alone
+would pull it elsewhere.
+
 The trained network is fine-tuned, not its lowered form: a lowered 3-D convolution repeats its
 weights and contains zeros, and training it would make the copies differ and fill the zeros (of
 `he`, 204 thousand numbers became several times as many). The network fine-tuned here keeps its
@@ -27,20 +31,25 @@ from hsitf.quantize.fake_quantized_network import FakeQuantizedNetwork
 from hsitf.quantize.request import CALIBRATION_PATCHES
 from hsitf.quantize.schemes import Bits, Scheme
 from hsitf.quantize.simulator import QuantizationSimulator
-from hsitf.records import TrainingPlan
+from hsitf.runs import Run
 from hsitf.seeding import seeded
 from hsitf.tile_networks import is_tile_network
-from hsitf.train.guidance import NO_GUIDANCE
-from hsitf.train.loop import FitResult, fit
+from hsitf.train.fine_tuning import distilled_plan
+from hsitf.train.further_fit import fit_further
+from hsitf.train.guidance import Guidance
+from hsitf.train.loop import FitResult
+from hsitf.train.teachers import Distillation
 
 EPOCHS = 10
-# The network is near its optimum: quantization moves it by less than one training step.
-LEARNING_RATE_DIVISOR = 10
+# Share of the recipe's learning rate: the network is near its optimum.
+LEARNING_RATE_SHARE = 0.1
+# The teacher alone: the network has learned its labels already.
+DISTILLATION = Distillation(teacher_weight=1.0)
 _BITS = Bits(8, 8, 32)
 
 
 def quantization_aware_train(
-    network: keras.Model, plan: TrainingPlan, data: SceneData, epochs: int, progress: Progress
+    run: Run, network: keras.Model, data: SceneData, epochs: int, progress: Progress
 ) -> tuple[keras.Model, FitResult]:
     """Trains a copy of a network with weights and activations quantized to 8 bits.
 
@@ -48,20 +57,29 @@ def quantization_aware_train(
     The statistics of batch normalization stay fixed.
 
     Args:
-        network: The trained network; it is not changed.
-        plan: Training plan of the network: recipe, batch order and augmentation are kept.
-        data: Scene, split and normalization. The validation pixels select the epoch.
+        run: The trained network as a run, which teaches.
+        network: Its network; it is not changed.
+        data: Scene, split and normalization. Validation pixels and unlabelled pixels that are never
+            shown select the epoch.
         epochs: Passes over the training pixels.
         progress: Receives progress messages of every batch and epoch.
 
     Returns:
-        The fine-tuned float network, and the result of the training loop.
+        The fine-tuned float network, and the result of the training loop. Where no epoch is better
+        than the quantized network before, its best epoch is 0 and the network is as it was.
 
     Raises:
         InputError: A layer cannot be trained this way, or as `fit`.
     """
     if is_tile_network(network):
-        raise zoo.tiles_refused(plan.network, "trained quantization-aware")
+        raise zoo.tiles_refused(run.record.plan.network, "trained quantization-aware")
+    plan = distilled_plan(run.record.plan)
+    rate = LEARNING_RATE_SHARE * plan.recipe.learning_rate
+    recipe = replace(
+        plan.recipe, epochs=epochs, learning_rate=rate, decoupled_weight_decay=0.0, weight_decay=0.0
+    )
+    # Nor does the teacher say anything of turned patches.
+    plan = replace(plan, recipe=recipe, flip_rotate=False)
     patches = data.patches.extract(data.calibration_pixels(CALIBRATION_PATCHES))
     # Layers that are not rebuilt, such as normalizations, are trained themselves: those of a copy.
     with seeded(plan.seed):
@@ -72,15 +90,15 @@ def quantization_aware_train(
     _check(aware)
     for quantizer, params in zip(aware.quantizers, simulator.activation_params(_BITS), strict=True):
         quantizer.set_params(params)
-    rate = plan.recipe.learning_rate / LEARNING_RATE_DIVISOR
-    recipe = replace(plan.recipe, epochs=epochs, learning_rate=rate, milestones=())
-    learning = replace(plan, recipe=recipe, schedule="custom", patience=0)
+    guidance = Guidance.distilled(run, plan, data, DISTILLATION, progress)
     folder = Path(tempfile.mkdtemp())
     try:
         state = folder / "state.npz"
-        found = fit(learning, data, state, progress, aware.logits, guidance=NO_GUIDANCE)
+        found = fit_further(aware.logits, plan, data, state, progress, guidance)[0]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if not found.best_epoch:
+        return network, found
     _copy_weights(aware, copy, copy)
     return copy, found
 

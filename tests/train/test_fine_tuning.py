@@ -15,7 +15,7 @@ NETWORKS = [name for name in zoo.names() if name not in zoo.BASELINES]
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_of_the_zoo_can_be_trained_on(name):
-    """Of `deephs` and `roy` the paper's rate falls in its own way, beside which there is no other."""
+    """Of `deephs` and `roy` the rate falls in the paper's way, beside which there is no other."""
     recipe = zoo.network(name).recipe
     for found in (fine_tuning_recipe(recipe), distilled_recipe(recipe)):
         assert (found.optimizer, found.learning_rate) == (recipe.optimizer, recipe.learning_rate)
