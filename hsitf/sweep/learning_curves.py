@@ -133,6 +133,9 @@ def _panel(axes: Axes, found: Curves, networks: list[str], ticks: list[int]) -> 
     axes.set_xticks(range(len(ticks)), [str(count or "all") for count in ticks])
     axes.set_xlabel("labelled pixels a class")
     axes.set_ylabel("overall accuracy (%)")
+    # Intervals over few splits reach beyond what an accuracy can be.
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0), min(high, 100))
 
 
 def _half_width(point: CellMean) -> float:

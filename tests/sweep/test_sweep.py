@@ -513,6 +513,17 @@ def test_recipes_and_labelled_pixels_that_are_none(text, fault):
         parse("study", grid(text))
 
 
+def test_learning_curves_end_where_accuracies_do(tmp_path):
+    """Student's interval over 0.1, 0.5 and 0.9 is 50 +- 99 %."""
+    made = {
+        replace(PLAIN, labelled=count, seed=seed): worth(0.1 + 0.4 * seed)
+        for count in (5, 0)
+        for seed in (0, 1, 2)
+    }
+    ((_, figure),) = learning_curves.learning_curves(study_of(tmp_path, made))
+    assert figure.axes[0].get_ylim() == (0, 100)
+
+
 def test_learning_curves_are_drawn(tmp_path):
     made = {
         # Fewer pixels are trained for more epochs.
