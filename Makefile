@@ -27,7 +27,7 @@ export/fields/cao/android-int8.zip: | $(VENV)/demo
 # place may be given a module that is done and wait for ever (pytest-xdist 3.8, loadscope).
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadscope --no-loadscope-reorder -m "not slow" \
-	    --max-worker-restart 0 -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
+	    --max-worker-restart 0 -o faulthandler_timeout=1200 -o faulthandler_exit_on_timeout=true
 
 # The whole of the tests, those that train for minutes included.
 slow: $(VENV)/test
