@@ -23,7 +23,10 @@ from hsitf.runtimes import LiteRT, Runtime
 from hsitf.tile_networks import is_tile_network
 from hsitf.verify import Verification
 
-_RECOVERY_HINT = "add --equalize and --correct-bias, or --max-drop 0.5, which tries what helps"
+_RECOVERY_HINT = (
+    "add --calibration kl, which suits attention, or --equalize and --correct-bias, or "
+    "--max-drop 0.5, which tries what helps"
+)
 
 
 @dataclass(frozen=True, eq=False)
