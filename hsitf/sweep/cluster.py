@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from hsitf.errors import InputError
@@ -63,9 +64,8 @@ def local_workers(workers: int | None) -> Iterator[Any]:
         # wait for ever; one that goes on is replaced when it reaches its limit.
         "distributed.worker.memory.pause": False,
     }
-    with (
-        dask.config.set(settings),
-        LocalCluster(  # type: ignore[no-untyped-call]
+    with dask.config.set(settings):
+        running = LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=count,
             threads_per_worker=1,
             processes=True,
@@ -73,10 +73,14 @@ def local_workers(workers: int | None) -> Iterator[Any]:
             memory_limit=MEMORY_LIMIT // count,
             silence_logs=logging.CRITICAL,
             local_directory=tempfile.gettempdir(),
-        ) as cluster,
-        Client(cluster) as client,  # type: ignore[no-untyped-call]
-    ):
-        yield client
+        )
+        try:
+            with Client(running) as client:  # type: ignore[no-untyped-call]
+                yield client
+        finally:
+            # A worker that a busy machine keeps from ending in time ends with this process.
+            with suppress(TimeoutError, asyncio.TimeoutError):
+                running.close()
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from hsitf.sweep import cluster
+
 pytest.importorskip("distributed")
 
 # By itself: a process that has computed with TensorFlow has threads of its own, and none of them
@@ -40,6 +42,37 @@ if __name__ == "__main__":
         time.sleep(1)
         print(client.submit(len, "abc").result(timeout=20))
 """
+
+
+class LateCluster:
+    """A cluster whose worker does not end in time, as on a busy machine."""
+
+    def __init__(self, **options):
+        self.options = options
+
+    def close(self):
+        raise TimeoutError
+
+
+class NoClient:
+    def __init__(self, running):
+        self.running = running
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+
+def test_a_worker_that_ends_late_does_not_end_a_study(monkeypatch):
+    monkeypatch.setattr("distributed.LocalCluster", LateCluster)
+    monkeypatch.setattr("distributed.Client", NoClient)
+    with cluster.local_workers(2) as client:
+        assert client.running.options["n_workers"] == 2
+    # What fails while it works is told.
+    with pytest.raises(KeyError), cluster.local_workers(1):
+        raise KeyError
 
 
 @pytest.mark.slow
