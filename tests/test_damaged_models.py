@@ -84,26 +84,24 @@ def test_an_operator_without_its_inputs(whole, tmp_path, kind):
         LiteRT(tmp_path / "a.tflite")
 
 
-def test_a_file_that_ends_its_interpreter_ends_another_process(whole, tmp_path, monkeypatch):
-    path = tmp_path / "a.tflite"
-    path.write_bytes(whole)
-    assert TFLITE.runtime_of_any(path, 1).batch == 1
-    # What the check of inputs would refuse stands for all that no check foresees. Whether it ends
-    # the interpreter depends on the processor, for which the delegate chooses its kernels.
-    monkeypatch.setattr(flatbuffer, "_LEAST_INPUTS", {})
-    path.write_bytes(with_operator(whole, "SLICE"))
-    with pytest.raises(DataError, match=r"LiteRT cannot run .*a\.tflite"):
-        TFLITE.runtime_of_any(path, 1)
+def test_a_file_of_strangers_that_runs_is_taken(whole, tmp_path):
+    (tmp_path / "a.tflite").write_bytes(whole)
+    assert TFLITE.runtime_of_any(tmp_path / "a.tflite", 1).batch == 1
 
 
 @pytest.mark.parametrize(
     ("program", "words"),
     [
+        ("import ctypes; ctypes.string_at(0)", "with signal 11"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGABRT)", "with signal 6"),
         ("import sys; sys.exit(3)", "with status 3"),
     ],
 )
-def test_how_an_interpreter_ended_is_said(whole, tmp_path, monkeypatch, program, words):
+def test_a_file_that_ends_its_interpreter_ends_another_process(
+    whole, tmp_path, monkeypatch, program, words
+):
+    """No real file stands for it: one that reads beyond its inputs ends a process by chance, and
+    it may be the one of the tests."""
     path = tmp_path / "a.tflite"
     path.write_bytes(whole)
     monkeypatch.setattr(litert_trial, "PROGRAM", program)
