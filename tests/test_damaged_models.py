@@ -95,6 +95,7 @@ def test_a_file_of_strangers_that_runs_is_taken(whole, tmp_path):
         ("import ctypes; ctypes.string_at(0)", "with signal 11"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGABRT)", "with signal 6"),
         ("import sys; sys.exit(3)", "with status 3"),
+        ("import os, sys; sys.exit('MALLOC_PERTURB_' in os.environ)", "with status 1"),
     ],
 )
 def test_a_file_that_ends_its_interpreter_ends_another_process(
